@@ -1,0 +1,53 @@
+"""The package's exceptions: each is an `NSTError` and also the fitting built-in."""
+
+
+class NSTError(Exception):
+    """Base of all errors that a caller can mend; the message says how."""
+
+
+class OptionError(NSTError, ValueError):
+    """An option has a value that cannot be used."""
+
+
+class ImageNotFoundError(NSTError, FileNotFoundError):
+    """There is no file where a picture was expected."""
+
+
+class ImageDecodeError(NSTError, ValueError):
+    """A picture is empty, truncated, animated, or no picture at all."""
+
+
+class ImageTooLargeError(NSTError, ValueError):
+    """A picture exceeds the limit on bytes or pixels; it was not decoded."""
+
+
+class ImageEncodeError(NSTError, ValueError):
+    """A picture cannot be written in the format asked for."""
+
+
+class OutputError(NSTError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+class StyleNotFoundError(NSTError, LookupError):
+    """A style is neither a file nor the name of a bundled painting."""
+
+
+class ModelNotFoundError(NSTError, FileNotFoundError):
+    """Network weights or a model file are not where they were looked for."""
+
+
+class ModelChecksumError(NSTError, ValueError):
+    """Network weights or a model file are damaged or not what they claim to be."""
+
+
+class ProviderUnavailableError(NSTError, RuntimeError):
+    """The device asked for cannot be used here; nothing falls back in silence."""
+
+
+class MissingDependencyError(NSTError, ImportError):
+    """An optional dependency is missing; the message names the extra to install."""
+
+
+class OptimizationError(NSTError, RuntimeError):
+    """The optimisation could not be kept on its feet."""

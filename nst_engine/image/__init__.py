@@ -1,0 +1,30 @@
+"""Pictures in and out: the only package that imports Pillow."""
+
+from nst_engine.image.animation import ANIMATION_SUFFIXES, save_animation
+from nst_engine.image.decode import ACCEPTED_FORMATS, ImageSource, load_image, load_mask
+from nst_engine.image.encode import FORMATS, IMAGE_SUFFIXES, encode_image, flatten
+from nst_engine.image.output import check_output, save_image, write_atomically
+from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
+from nst_engine.image.resize import resize_image
+from nst_engine.image.sheet import contact_sheet
+
+__all__ = [
+    "ACCEPTED_FORMATS",
+    "ANIMATION_SUFFIXES",
+    "DEFAULT_LIMITS",
+    "FORMATS",
+    "IMAGE_SUFFIXES",
+    "ImageLimits",
+    "ImageSource",
+    "Picture",
+    "check_output",
+    "contact_sheet",
+    "encode_image",
+    "flatten",
+    "load_image",
+    "load_mask",
+    "resize_image",
+    "save_animation",
+    "save_image",
+    "write_atomically",
+]

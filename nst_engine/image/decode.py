@@ -1,0 +1,210 @@
+"""Any source becomes a `Picture`: the one door through which pictures come in."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
+from nst_engine.image.arrays import picture_of_array
+from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
+from nst_engine.image.profile import srgb_of
+from nst_engine.image.quiet import pillow_quiet
+from nst_engine.image.read import label_of_path, read_file, read_path
+
+ImageSource: TypeAlias = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image
+)
+
+ACCEPTED_FORMATS = "PNG, JPEG, WebP, TIFF or BMP"
+
+# The plugins are called directly, past Image.open: it would warn and raise by the process-wide
+# Image.MAX_IMAGE_PIXELS, which belongs to the host application, and would try every format it knows.
+# A JPEG with several pictures in it (MPO, from phones) thereby yields its first one.
+_OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    "PNG": PngImagePlugin.PngImageFile,
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "WebP": WebPImagePlugin.WebPImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+}
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"BM", "BMP"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+)
+_FOREIGN = (
+    (b"%PDF", "a PDF"),
+    (b"8BPS", "a Photoshop file"),
+    (b"<svg", "an SVG drawing"),
+    (b"\0\0\1\0", "an icon"),
+)
+
+
+def load_image(
+    source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None
+) -> Picture:
+    """Decode one still picture to upright sRGB.
+
+    Args:
+        source: a path; encoded bytes; a binary file object; an array as `picture_of_array` takes it; or a
+            Pillow image. Encoded pictures are PNG, JPEG, WebP, TIFF, BMP, or a GIF of one frame.
+        limits: what is refused before it is decoded.
+        name: what messages call the source, instead of its path or "<bytes>".
+
+    The EXIF turn is applied; an ICC profile is converted to sRGB (a damaged or unfitting one is ignored with
+    a `RuntimeWarning`); CMYK without a profile is converted by Pillow's plain formula. 16-bit grey is divided
+    by 257 and rounded; of 16-bit RGB Pillow keeps the high byte. Single-channel floats are taken as 0–1, or
+    as 0–255 where one exceeds 1. Colours under transparent pixels stay as decoded. A host application that
+    sets Pillow's `ImageFile.LOAD_TRUNCATED_IMAGES` turns the detection of truncated files off.
+
+    Raises:
+        ImageNotFoundError: there is no such file.
+        ImageDecodeError: unreadable, empty, no picture, truncated, animated, or an array in no known range.
+        ImageTooLargeError: beyond `limits`.
+    """
+    label = name or _label(source)
+    if isinstance(source, np.ndarray):
+        return picture_of_array(source, label, limits)
+    if isinstance(source, Image.Image):
+        picture, complaint = _decode(lambda: source, source.format, label, limits)
+    else:
+        content = _content(source, label, limits)
+        file_format = _sniff(content, label)
+        opener = _OPENERS[file_format]
+        picture, complaint = _decode(lambda: opener(io.BytesIO(content)), file_format, label, limits)
+    if complaint:
+        warnings.warn(f"{label}: {complaint}.", RuntimeWarning, stacklevel=2)
+    return picture
+
+
+def load_mask(
+    source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None
+) -> NDArray[np.float32]:
+    """Decode any picture `load_image` takes as a mask: its luma (BT.601), float32 H×W in [0, 1].
+
+    Transparency plays no part. Raises what `load_image` raises.
+    """
+    pixels = load_image(source, limits=limits, name=name).pixels
+    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    luma: NDArray[np.float32] = pixels.astype(np.float32) @ weights / np.float32(255)
+    return np.minimum(luma, np.float32(1))
+
+
+def _label(source: ImageSource) -> str:
+    if isinstance(source, str | os.PathLike):
+        return label_of_path(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>"
+    if isinstance(source, np.ndarray):
+        return "<array>"
+    if isinstance(source, Image.Image):
+        filename = getattr(source, "filename", None)
+        return label_of_path(filename) if isinstance(filename, str) and filename else "<image>"
+    filename = getattr(source, "name", None)
+    return label_of_path(filename) if isinstance(filename, str) and filename else "<file>"
+
+
+def _content(source: ImageSource, label: str, limits: ImageLimits) -> bytes:
+    if isinstance(source, str | os.PathLike):
+        return read_path(source, label, limits)
+    if isinstance(source, bytes | bytearray | memoryview):
+        limits.check_bytes(label, memoryview(source).nbytes)
+        return bytes(source)
+    if callable(getattr(source, "read", None)):
+        return read_file(cast("BinaryIO", source), label, limits)
+    raise ImageDecodeError(
+        f"{label}: came a {type(source).__name__}, wanted a path, bytes, a binary file, a NumPy array or a "
+        "Pillow image."
+    )
+
+
+def _sniff(content: bytes, label: str) -> str:
+    if not content:
+        raise ImageDecodeError(
+            f"{label}: is empty (0 bytes), a picture was wanted. Save or download it again."
+        )
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "WebP"
+    for signature, file_format in _SIGNATURES:
+        if content.startswith(signature):
+            return file_format
+    came = next((what for start, what in _FOREIGN if content.startswith(start)), "something else")
+    if content[4:8] == b"ftyp":
+        came = "a HEIC, AVIF or video file"
+    raise ImageDecodeError(f"{label}: came {came}, wanted {ACCEPTED_FORMATS}. Convert it to one of these.")
+
+
+def _decode(
+    opener: Callable[[], Image.Image], file_format: str | None, label: str, limits: ImageLimits
+) -> tuple[Picture, str | None]:
+    try:
+        with pillow_quiet():
+            image = opener()
+            limits.check_pixels(label, image.height, image.width)
+            _check_still(image, file_format, label)
+            _check_complete(image, label)
+            pixels, alpha, complaint = srgb_of(image, label)
+    except (NSTError, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageTooLargeError(
+            f"{label}: the picture exceeds Pillow's own limit ({error}). Scale it down first, or raise "
+            "PIL.Image.MAX_IMAGE_PIXELS."
+        ) from error
+    except Exception as error:  # Pillow's decoders raise nearly anything on damaged input
+        raise ImageDecodeError(
+            f"{label}: the {file_format or 'picture'} is truncated or damaged ({error}). "
+            "Save or download it again."
+        ) from error
+    return Picture(pixels, alpha, label, file_format), complaint
+
+
+def _check_still(image: Image.Image, file_format: str | None, label: str) -> None:
+    """Refuse animations and several pages."""
+    frames = getattr(image, "n_frames", 1)
+    # A phone's MPO that a caller opened with Pillow is a photo with previews, not an animation.
+    if frames > 1 and file_format != "MPO":
+        what = "pages" if file_format == "TIFF" else "frames"
+        raise ImageDecodeError(
+            f"{label}: the {file_format} has {frames} {what}, one still picture was wanted. "
+            f"Extract one of the {what} first."
+        )
+
+
+def _check_complete(image: Image.Image, label: str) -> None:
+    """Refuse a shortened run-length BMP: Pillow's decoder fills what is missing without a word."""
+    file = getattr(image, "fp", None)
+    tile = getattr(image, "tile", None)
+    if not tile or tile[0][0] != "bmp_rle" or not isinstance(file, io.BytesIO):
+        return
+    content = file.getbuffer()
+    declared_bytes = int.from_bytes(content[2:6], "little")
+    if declared_bytes > len(content):
+        raise ImageDecodeError(
+            f"{label}: the BMP is truncated ({len(content):,} of {declared_bytes:,} bytes). "
+            "Save or download it again."
+        )

@@ -1,0 +1,103 @@
+"""Pixels become the bytes of a picture file."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from nst_engine.errors import ImageEncodeError, OptionError
+from nst_engine.image.picture import Pixels, require_alpha, require_pixels
+
+FORMATS = ("png", "jpeg", "webp", "tiff", "bmp")
+ALPHA_FORMATS = ("png", "webp", "tiff")
+IMAGE_SUFFIXES = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".bmp": "bmp",
+}
+_LONGEST_SIDE_PX = {"jpeg": 65500, "webp": 16383}
+
+
+def encode_image(pixels: Pixels, format: str, *, alpha: Pixels | None = None, quality: int = 95) -> bytes:  # noqa: A002
+    """Encode sRGB pixels; nothing but the pixels is embedded.
+
+    Args:
+        pixels: uint8 H×W×3 RGB.
+        format: "png", "jpeg" (or "jpg"), "webp", "tiff" or "bmp", in either case.
+        alpha: uint8 H×W, 255 opaque; one that is opaque throughout is left out.
+        quality: 1–100, for JPEG (always 4:4:4) and WebP; the others are lossless.
+
+    Raises:
+        ImageEncodeError: unknown format, wrong arrays, alpha in a format that has none (see `flatten`),
+            or a picture larger than the format can hold.
+        OptionError: `quality` is no integer in 1–100.
+    """
+    kind = {"jpg": "jpeg", "tif": "tiff"}.get(format.lower(), format.lower())
+    if kind not in FORMATS:
+        raise ImageEncodeError(f"format: came {format!r}, wanted one of {', '.join(FORMATS)}.")
+    if not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise OptionError(f"quality: came {quality!r}, wanted an integer from 1 to 100.")
+    pixels = require_pixels(pixels)
+    longest = max(pixels.shape[:2])
+    if longest > _LONGEST_SIDE_PX.get(kind, longest):
+        raise ImageEncodeError(
+            f"{kind}: came a side of {longest} pixels, the format holds {_LONGEST_SIDE_PX[kind]}. "
+            "Use png or tiff."
+        )
+    samples = pixels
+    if alpha is not None and not bool((require_alpha(alpha, pixels) == 255).all()):
+        if kind not in ALPHA_FORMATS:
+            raise ImageEncodeError(
+                f"{kind}: cannot hold transparency. Use one of {', '.join(ALPHA_FORMATS)}, or flatten() the "
+                "picture onto a background first."
+            )
+        samples = np.dstack([pixels, alpha])
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(samples).save(buffer, format=kind.upper(), **_options(kind, quality))
+    except (OSError, ValueError, OverflowError) as error:
+        raise ImageEncodeError(f"{kind}: the picture cannot be encoded ({error}). Try png.") from error
+    return buffer.getvalue()
+
+
+def _options(kind: str, quality: int) -> dict[str, Any]:
+    options: dict[str, dict[str, Any]] = {
+        "jpeg": {"quality": quality, "subsampling": 0},
+        "webp": {"quality": quality, "exact": True},  # exact: keep the colours under transparent pixels
+        "tiff": {"compression": "tiff_deflate"},
+    }
+    return options.get(kind, {})
+
+
+def flatten(
+    pixels: Pixels, alpha: Pixels | None, background: tuple[int, int, int] = (255, 255, 255)
+) -> Pixels:
+    """Lay a picture with transparency on a plain background.
+
+    Args:
+        pixels: uint8 H×W×3.
+        alpha: uint8 H×W, or None for an opaque picture, which is returned as it came.
+        background: RGB, 0–255.
+
+    Returns:
+        uint8 H×W×3, blended in sRGB as browsers do, and rounded.
+
+    Raises:
+        ImageEncodeError: arrays of another dtype or shape.
+        OptionError: a background outside 0–255.
+    """
+    pixels = require_pixels(pixels)
+    if len(background) != 3 or not all(0 <= level <= 255 for level in background):
+        raise OptionError(f"background: came {background!r}, wanted three levels from 0 to 255.")
+    if alpha is None:
+        return pixels
+    cover = require_alpha(alpha, pixels).astype(np.uint32)[:, :, np.newaxis]
+    blend = pixels * cover + np.array(background, dtype=np.uint32) * (255 - cover)
+    return ((blend + 127) // 255).astype(np.uint8)

@@ -1,0 +1,42 @@
+"""Pictures and masks at another size."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nst_engine.errors import OptionError
+from nst_engine.image.picture import describe
+
+_Scalar = TypeVar("_Scalar", np.uint8, np.float32)
+
+
+def resize_image(pixels_hwc: NDArray[_Scalar], height: int, width: int) -> NDArray[_Scalar]:
+    """Resample with Lanczos.
+
+    Args:
+        pixels_hwc: uint8 H×W×3, uint8 H×W, or a float32 H×W mask.
+        height: new height in pixels.
+        width: new width in pixels.
+
+    Returns:
+        A new array of the same dtype; a float mask does not ring beyond the range of its input.
+
+    Raises:
+        OptionError: another dtype or shape, or a size below 1.
+    """
+    is_colour = pixels_hwc.ndim == 3 and pixels_hwc.shape[2] == 3
+    is_float = pixels_hwc.dtype == np.float32
+    fits = pixels_hwc.dtype == np.uint8 and (is_colour or pixels_hwc.ndim == 2)
+    if 0 in pixels_hwc.shape or not (fits or (is_float and pixels_hwc.ndim == 2)):
+        raise OptionError(f"pixels: came {describe(pixels_hwc)}, wanted uint8 H×W×3 or H×W, or float32 H×W.")
+    if height < 1 or width < 1:
+        raise OptionError(f"size: came {width}×{height}, wanted at least 1×1 pixels.")
+    if pixels_hwc.shape[:2] == (height, width):
+        return pixels_hwc.copy()
+    image = Image.fromarray(np.ascontiguousarray(pixels_hwc))
+    resized = np.array(image.resize((width, height), Image.Resampling.LANCZOS), dtype=pixels_hwc.dtype)
+    return np.clip(resized, pixels_hwc.min(), pixels_hwc.max()) if is_float else resized

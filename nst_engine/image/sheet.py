@@ -1,0 +1,175 @@
+"""A labelled grid of pictures: styles across, contents down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from nst_engine.errors import OptionError
+from nst_engine.image.picture import Pixels, require_pixels
+
+_WHITE, _INK, _RULE, _EMPTY = (255, 255, 255), (32, 32, 36), (205, 205, 210), (244, 244, 246)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Sizes in pixels, all derived from the cell."""
+
+    cell: int
+    gap: int
+    margin: int
+    label: int
+    left: int
+    top: int
+    label_y: float
+
+    def x(self, column: int) -> int:
+        return self.margin + self.left + column * (self.cell + self.gap)
+
+    def y(self, row: int) -> int:
+        return self.margin + self.top + row * (self.cell + self.gap)
+
+
+def contact_sheet(
+    cells: Sequence[Sequence[Pixels | None]],
+    *,
+    column_labels: Sequence[str],
+    row_labels: Sequence[str],
+    cell_px: int = 256,
+    column_images: Sequence[Pixels | None] | None = None,
+    row_images: Sequence[Pixels | None] | None = None,
+) -> Pixels:
+    """Draw a grid of pictures on white, each fitted into a square cell with its aspect kept.
+
+    Args:
+        cells: rows of pictures, uint8 H×W×3; None leaves a cell pale.
+        column_labels: one per column, above it; "" for none. Labels too long are shortened with "…".
+        row_labels: one per row, left of it.
+        cell_px: side of a cell in pixels, at least 32.
+        column_images: one per column, shown above it (the styles).
+        row_images: one per row, shown left of it (the contents).
+
+    Returns:
+        uint8 H×W×3, a new picture.
+
+    Raises:
+        OptionError: no cells, lengths that do not fit together, or a cell below 32 pixels.
+        ImageEncodeError: a picture of another dtype or shape.
+    """
+    _check_lengths(cells, column_labels, row_labels, column_images, row_images)
+    if cell_px < 32:
+        raise OptionError(f"cell_px: came {cell_px}, wanted at least 32.")
+    font = ImageFont.load_default(max(11, cell_px // 14))
+    layout = _layout(
+        cell_px, font, column_labels, row_labels, (column_images is not None, row_images is not None)
+    )
+    columns, rows = len(column_labels), len(row_labels)
+    sheet = Image.new(
+        "RGB",
+        (layout.x(columns) - layout.gap + layout.margin, layout.y(rows) - layout.gap + layout.margin),
+        _WHITE,
+    )
+    draw = ImageDraw.Draw(sheet)
+    for row, pictures in enumerate(cells):
+        for column, pixels in enumerate(pictures):
+            _paste(sheet, pixels, (layout.x(column), layout.y(row)), cell_px)
+    for column, text in enumerate(column_labels):
+        if column_images is not None:
+            _paste(sheet, column_images[column], (layout.x(column), layout.margin), cell_px, align=1.0)
+        middle = (layout.x(column) + cell_px / 2, layout.label_y)
+        draw.text(middle, _shortened(text, font, cell_px), _INK, font, anchor="mm")
+    for row, text in enumerate(row_labels):
+        if row_images is None:
+            place = (float(layout.margin + layout.left - layout.gap), layout.y(row) + cell_px / 2)
+            draw.text(place, _shortened(text, font, cell_px), _INK, font, anchor="rm")
+            continue
+        size = cell_px - layout.label
+        bottom = _paste(sheet, row_images[row], (layout.margin + layout.label // 2, layout.y(row)), size)
+        place = (layout.margin + cell_px / 2, bottom + layout.label / 2)
+        draw.text(place, _shortened(text, font, cell_px), _INK, font, anchor="mm")
+    _rules(draw, layout, sheet.size, column_images is not None, row_images is not None)
+    return np.array(sheet, dtype=np.uint8)
+
+
+def _check_lengths(
+    cells: Sequence[Sequence[Pixels | None]],
+    column_labels: Sequence[str],
+    row_labels: Sequence[str],
+    column_images: Sequence[Pixels | None] | None,
+    row_images: Sequence[Pixels | None] | None,
+) -> None:
+    if not cells or not column_labels:
+        raise OptionError("cells: came an empty grid, wanted at least one row and one column.")
+    expected = [("row_labels", len(row_labels), len(cells))]
+    expected += [(f"row {index}", len(row), len(column_labels)) for index, row in enumerate(cells)]
+    if column_images is not None:
+        expected.append(("column_images", len(column_images), len(column_labels)))
+    if row_images is not None:
+        expected.append(("row_images", len(row_images), len(cells)))
+    for what, came, wanted in expected:
+        if came != wanted:
+            raise OptionError(f"{what}: came {came} entries, wanted {wanted} to fit the grid.")
+
+
+def _layout(
+    cell_px: int,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    column_labels: Sequence[str],
+    row_labels: Sequence[str],
+    has_images: tuple[bool, bool],
+) -> _Layout:
+    has_column_images, has_row_images = has_images
+    gap, label = max(6, cell_px // 16), max(16, cell_px // 8)
+    margin, widest = 2 * gap, max((font.getbbox(text)[2] for text in row_labels), default=0)
+    text_px = min(cell_px, int(np.ceil(widest))) + gap if widest else 0
+    left = cell_px + 2 * gap if has_row_images else text_px
+    labels_top = cell_px if has_column_images else 0
+    labels_bottom = labels_top + (label if any(column_labels) else 0)
+    top = labels_bottom + (2 * gap if has_column_images else 0)
+    return _Layout(cell_px, gap, margin, label, left, top, margin + (labels_top + labels_bottom) / 2)
+
+
+def _paste(
+    sheet: Image.Image, pixels: Pixels | None, corner: tuple[int, int], side: int, *, align: float = 0.5
+) -> int:
+    """Fit a picture into a square, at its top (`align` 0), middle or bottom (1); return where it ends."""
+    left, top = corner
+    if pixels is None:
+        sheet.paste(_EMPTY, (left, top, left + side, top + side))
+        return top + side
+    image = Image.fromarray(require_pixels(pixels, "cell"))
+    scale = side / max(image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    fitted = image.resize((width, height), Image.Resampling.LANCZOS)
+    top += round((side - height) * align)
+    sheet.paste(fitted, (left + (side - width) // 2, top))
+    return top + height
+
+
+def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
+    text = " ".join(text.split())
+    if font.getlength(text) <= width_px:
+        return text
+    while text and font.getlength(f"{text}…") > width_px:
+        text = text[:-1].rstrip()
+    return f"{text}…"
+
+
+def _rules(
+    draw: ImageDraw.ImageDraw,
+    layout: _Layout,
+    size: tuple[int, int],
+    has_column_images: bool,
+    has_row_images: bool,
+) -> None:
+    """Draw hairlines between the headers that show pictures and the grid."""
+    width, height = size
+    if has_column_images:
+        y = layout.y(0) - layout.gap
+        draw.line((layout.margin, y, width - layout.margin, y), fill=_RULE)
+    if has_row_images:
+        x = layout.x(0) - layout.gap
+        draw.line((x, layout.margin, x, height - layout.margin), fill=_RULE)
