@@ -144,7 +144,5 @@ def _byte(levels: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 def _require_rgb(pixels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise OptionError(
-            f"{name}: came {pixels.dtype} of shape {pixels.shape}, wanted uint8 of shape (H, W, 3)."
-        )
+        raise OptionError(f"{name}: came {pixels.dtype} of shape {pixels.shape}, wanted uint8 of shape (H, W, 3).")
     return np.ascontiguousarray(pixels)

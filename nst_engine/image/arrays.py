@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from nst_engine.errors import ImageDecodeError
 from nst_engine.image.picture import ImageLimits, Picture, Pixels, describe
 
-_WANTED = (
-    "uint8, uint16, bool, or float in [0, 1], of shape H×W, H×W×1, ×2 (grey and alpha), ×3 (RGB) or ×4 (RGBA)"
-)
+_WANTED = "uint8, uint16, bool, or float in [0, 1], of shape H×W, H×W×1, ×2 (grey and alpha), ×3 (RGB) or ×4 (RGBA)"
 
 
 def picture_of_array(array: NDArray[Any], label: str, limits: ImageLimits) -> Picture:
@@ -50,9 +48,7 @@ def levels_of(array: NDArray[Any], label: str) -> Pixels:
     if array.dtype.kind == "f":
         lowest, highest = float(array.min()), float(array.max())
         if np.isnan(lowest) or np.isnan(highest):
-            raise ImageDecodeError(
-                f"{label}: came floats with NaN, wanted numbers in [0, 1]. Replace the NaN."
-            )
+            raise ImageDecodeError(f"{label}: came floats with NaN, wanted numbers in [0, 1]. Replace the NaN.")
         if lowest < 0 or highest > 1:
             raise ImageDecodeError(
                 f"{label}: came floats from {lowest:g} to {highest:g}, wanted [0, 1]. "

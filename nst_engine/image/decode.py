@@ -28,9 +28,7 @@ from nst_engine.image.profile import srgb_of
 from nst_engine.image.quiet import pillow_quiet
 from nst_engine.image.read import label_of_path, read_file, read_path
 
-ImageSource: TypeAlias = (
-    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image
-)
+ImageSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image
 
 ACCEPTED_FORMATS = "PNG, JPEG, WebP, TIFF or BMP"
 
@@ -64,9 +62,7 @@ _FOREIGN = (
 )
 
 
-def load_image(
-    source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None
-) -> Picture:
+def load_image(source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None) -> Picture:
     """Decode one still picture to upright sRGB.
 
     Args:
@@ -144,9 +140,7 @@ def _content(source: ImageSource, label: str, limits: ImageLimits) -> bytes:
 
 def _sniff(content: bytes, label: str) -> str:
     if not content:
-        raise ImageDecodeError(
-            f"{label}: is empty (0 bytes), a picture was wanted. Save or download it again."
-        )
+        raise ImageDecodeError(f"{label}: is empty (0 bytes), a picture was wanted. Save or download it again.")
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "WebP"
     for signature, file_format in _SIGNATURES:
@@ -177,8 +171,7 @@ def _decode(
         ) from error
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged input
         raise ImageDecodeError(
-            f"{label}: the {file_format or 'picture'} is truncated or damaged ({error}). "
-            "Save or download it again."
+            f"{label}: the {file_format or 'picture'} is truncated or damaged ({error}). Save or download it again."
         ) from error
     return Picture(pixels, alpha, label, file_format), complaint
 
@@ -205,6 +198,5 @@ def _check_complete(image: Image.Image, label: str) -> None:
     declared_bytes = int.from_bytes(content[2:6], "little")
     if declared_bytes > len(content):
         raise ImageDecodeError(
-            f"{label}: the BMP is truncated ({len(content):,} of {declared_bytes:,} bytes). "
-            "Save or download it again."
+            f"{label}: the BMP is truncated ({len(content):,} of {declared_bytes:,} bytes). Save or download it again."
         )

@@ -48,8 +48,7 @@ def encode_image(pixels: Pixels, format: str, *, alpha: Pixels | None = None, qu
     longest = max(pixels.shape[:2])
     if longest > _LONGEST_SIDE_PX.get(kind, longest):
         raise ImageEncodeError(
-            f"{kind}: came a side of {longest} pixels, the format holds {_LONGEST_SIDE_PX[kind]}. "
-            "Use png or tiff."
+            f"{kind}: came a side of {longest} pixels, the format holds {_LONGEST_SIDE_PX[kind]}. Use png or tiff."
         )
     samples = pixels
     if alpha is not None and not bool((require_alpha(alpha, pixels) == 255).all()):
@@ -76,9 +75,7 @@ def _options(kind: str, quality: int) -> dict[str, Any]:
     return options.get(kind, {})
 
 
-def flatten(
-    pixels: Pixels, alpha: Pixels | None, background: tuple[int, int, int] = (255, 255, 255)
-) -> Pixels:
+def flatten(pixels: Pixels, alpha: Pixels | None, background: tuple[int, int, int] = (255, 255, 255)) -> Pixels:
     """Lay a picture with transparency on a plain background.
 
     Args:

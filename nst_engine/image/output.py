@@ -42,9 +42,7 @@ def save_image(
         OptionError: `quality` outside 1–100.
     """
     target = check_output(path, inputs=inputs, overwrite=overwrite)
-    write_atomically(
-        target, encode_image(pixels, IMAGE_SUFFIXES[target.suffix.lower()], alpha=alpha, quality=quality)
-    )
+    write_atomically(target, encode_image(pixels, IMAGE_SUFFIXES[target.suffix.lower()], alpha=alpha, quality=quality))
     return target
 
 
@@ -112,9 +110,7 @@ def write_through(path: PathLike, write: Callable[[BinaryIO], None]) -> None:
     partial = target.with_name(f".nst-{secrets.token_hex(8)}.part")
     try:
         # os.open, not tempfile: its files are private (0600), ours shall follow the umask.
-        descriptor = os.open(
-            partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
-        )
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with os.fdopen(descriptor, "wb") as file:
             write(file)
         partial.replace(target)
@@ -123,8 +119,7 @@ def write_through(path: PathLike, write: Callable[[BinaryIO], None]) -> None:
             partial.unlink(missing_ok=True)
         if isinstance(error, OSError) and not isinstance(error, OutputError):
             raise OutputError(
-                f"{label}: cannot be written ({error.strerror or error}). "
-                "Check the space and the permissions."
+                f"{label}: cannot be written ({error.strerror or error}). Check the space and the permissions."
             ) from error
         raise
 
@@ -143,16 +138,12 @@ def _check_place(path: Path, label: str) -> Path:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(
-            f"{label}: is no usable path ({error.strerror or error}). Choose another name."
-        ) from error
+        raise OutputError(f"{label}: is no usable path ({error.strerror or error}). Choose another name.") from error
     folder = label_of_path(target.parent)
     if not folder_exists:
         raise OutputError(f"{label}: there is no folder {folder}. Create it first, or choose another.")
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(
-            f"{label}: the folder {folder} may not be written to. Choose another, or change its mode."
-        )
+        raise OutputError(f"{label}: the folder {folder} may not be written to. Choose another, or change its mode.")
     return target
 
 

@@ -55,9 +55,7 @@ class ImageLimits:
     def check_bytes(self, label: str, size_bytes: int | None) -> None:
         """Raise `ImageTooLargeError` for more than `max_bytes`; None is a stream that went past it."""
         if size_bytes is None or size_bytes > self.max_bytes:
-            came = (
-                f"{size_bytes:,} bytes" if size_bytes is not None else f"more than {self.max_bytes:,} bytes"
-            )
+            came = f"{size_bytes:,} bytes" if size_bytes is not None else f"more than {self.max_bytes:,} bytes"
             raise ImageTooLargeError(
                 f"{label}: the picture has {came}, the limit is {self.max_bytes:,}. "
                 "Save it smaller, or raise ImageLimits.max_bytes."

@@ -36,19 +36,13 @@ def read_path(path: str | os.PathLike[str], label: str, limits: ImageLimits) -> 
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageNotFoundError(f"{label}: there is no such file. Check the path.") from error
     except PermissionError as error:
-        raise ImageDecodeError(
-            f"{label}: may not be read (permission denied). Check its owner and mode."
-        ) from error
+        raise ImageDecodeError(f"{label}: may not be read (permission denied). Check its owner and mode.") from error
     except OSError as error:
-        raise ImageDecodeError(
-            f"{label}: cannot be read ({error.strerror or error}). Check the path."
-        ) from error
+        raise ImageDecodeError(f"{label}: cannot be read ({error.strerror or error}). Check the path.") from error
     except ValueError as error:
         if isinstance(error, ImageDecodeError) or "null" not in str(error):
             raise
-        raise ImageNotFoundError(
-            f"{label!r}: no file name holds a null character. Check the path."
-        ) from error
+        raise ImageNotFoundError(f"{label!r}: no file name holds a null character. Check the path.") from error
 
 
 def read_file(file: BinaryIO, label: str, limits: ImageLimits) -> bytes:
@@ -64,9 +58,7 @@ def read_file(file: BinaryIO, label: str, limits: ImageLimits) -> bytes:
         try:
             chunk: object = file.read(min(_CHUNK_BYTES, limits.max_bytes + 1 - size_bytes))
         except (OSError, ValueError) as error:
-            raise ImageDecodeError(
-                f"{label}: cannot be read ({error}). Give a file open for reading."
-            ) from error
+            raise ImageDecodeError(f"{label}: cannot be read ({error}). Give a file open for reading.") from error
         if chunk is None or isinstance(chunk, str):
             raise ImageDecodeError(
                 f"{label}: came {'text' if chunk is not None else 'nothing yet'}, bytes were wanted. "

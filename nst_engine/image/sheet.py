@@ -63,9 +63,7 @@ def contact_sheet(
     if cell_px < 32:
         raise OptionError(f"cell_px: came {cell_px}, wanted at least 32.")
     font = ImageFont.load_default(max(11, cell_px // 14))
-    layout = _layout(
-        cell_px, font, column_labels, row_labels, (column_images is not None, row_images is not None)
-    )
+    layout = _layout(cell_px, font, column_labels, row_labels, (column_images is not None, row_images is not None))
     columns, rows = len(column_labels), len(row_labels)
     sheet = Image.new(
         "RGB",
@@ -132,9 +130,7 @@ def _layout(
     return _Layout(cell_px, gap, margin, label, left, top, margin + (labels_top + labels_bottom) / 2)
 
 
-def _paste(
-    sheet: Image.Image, pixels: Pixels | None, corner: tuple[int, int], side: int, *, align: float = 0.5
-) -> int:
+def _paste(sheet: Image.Image, pixels: Pixels | None, corner: tuple[int, int], side: int, *, align: float = 0.5) -> int:
     """Fit a picture into a square, at its top (`align` 0), middle or bottom (1); return where it ends."""
     left, top = corner
     if pixels is None:

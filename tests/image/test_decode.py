@@ -103,9 +103,7 @@ def test_permission_denied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ids=["text", "pdf", "heic", "svg", "ppm", "ico"],
 )
 def test_other_content_is_refused_by_name(content: bytes, came: str) -> None:
-    with pytest.raises(
-        ImageDecodeError, match=rf"^<bytes>: came .*{came}.* wanted PNG, JPEG, WebP, TIFF or BMP"
-    ):
+    with pytest.raises(ImageDecodeError, match=rf"^<bytes>: came .*{came}.* wanted PNG, JPEG, WebP, TIFF or BMP"):
         load_image(content)
 
 
@@ -158,9 +156,7 @@ def test_truncation_of_variants(file_format: str, options: dict[str, Any]) -> No
 
 def test_truncated_run_length_bmp() -> None:
     header = b"BM" + (54 + 1024 + 8).to_bytes(4, "little") + bytes(4) + (54 + 1024).to_bytes(4, "little")
-    info = b"".join(
-        n.to_bytes(w, "little") for n, w in zip((40, 4, 2, 1, 8, 1), (4, 4, 4, 2, 2, 4), strict=True)
-    )
+    info = b"".join(n.to_bytes(w, "little") for n, w in zip((40, 4, 2, 1, 8, 1), (4, 4, 4, 2, 2, 4), strict=True))
     palette = bytes(level for index in range(256) for level in (index, index, index, 0))
     whole = header + info + bytes(20) + palette + bytes([4, 200, 0, 0, 4, 100, 0, 1])
     np.testing.assert_array_equal(load_image(whole).pixels[:, :, 0], [[100] * 4, [200] * 4])
@@ -214,9 +210,7 @@ def test_a_phone_photo_with_previews_yields_the_first() -> None:
 
 def test_pixels_are_limited_by_the_header_alone() -> None:
     bomb = png((20000, 20000, 8, 2), b"")
-    with pytest.raises(
-        ImageTooLargeError, match=r"^<bytes>: the picture has 20000×20000 = 400,000,000 pixels, the"
-    ):
+    with pytest.raises(ImageTooLargeError, match=r"^<bytes>: the picture has 20000×20000 = 400,000,000 pixels, the"):
         load_image(bomb)
     small = saved(Image.fromarray(noise(10, 11)), "PNG")
     load_image(small, limits=ImageLimits(max_pixels=110))

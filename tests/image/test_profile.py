@@ -75,9 +75,7 @@ def test_swapped_primaries_swap_the_channels() -> None:
 def test_srgb_profile_changes_nothing() -> None:
     pixels = noise(15, 23)
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    np.testing.assert_array_equal(
-        load_image(saved(Image.fromarray(pixels), "PNG", icc_profile=icc)).pixels, pixels
-    )
+    np.testing.assert_array_equal(load_image(saved(Image.fromarray(pixels), "PNG", icc_profile=icc)).pixels, pixels)
 
 
 def test_grey_profile_and_grey_in_an_rgb_profile() -> None:
@@ -100,9 +98,7 @@ def test_profile_keeps_alpha_and_turn() -> None:
     assert np.abs(picture.pixels - srgb_of_linear(turned[:, :, :3] / 255)).max() <= 1.6
 
 
-@pytest.mark.parametrize(
-    "icc", [b"not a profile", rgb_profile()[:200], icc_profile(b"GRAY", {b"kTRC": _curve(1.0)})]
-)
+@pytest.mark.parametrize("icc", [b"not a profile", rgb_profile()[:200], icc_profile(b"GRAY", {b"kTRC": _curve(1.0)})])
 def test_unusable_profile_is_ignored_with_a_warning(icc: bytes) -> None:
     pixels = noise(5, 5)
     content = saved(Image.fromarray(pixels), "PNG", icc_profile=icc)
@@ -122,9 +118,7 @@ def test_cmyk_with_and_without_profile() -> None:
         assert np.abs(pixels[2, 2] - [0, 255, 255]).max() <= 3
         assert np.abs(pixels[13, 2] - 127).max() <= 3
         with pytest.warns(RuntimeWarning, match="it is for RGB colours, the picture has CMYK"):
-            wrong = load_image(
-                saved(Image.fromarray(cmyk, mode="CMYK"), file_format, icc_profile=rgb_profile())
-            )
+            wrong = load_image(saved(Image.fromarray(cmyk, mode="CMYK"), file_format, icc_profile=rgb_profile()))
         assert wrong.pixels.shape == (16, 16, 3)
 
 
@@ -234,9 +228,7 @@ def test_16_bit_rgb_png_keeps_the_high_byte() -> None:
 
 def test_32_bit_levels() -> None:
     values = np.array([[0, 257, 65535]], dtype=np.int32)
-    np.testing.assert_array_equal(
-        load_image(saved(Image.fromarray(values), "TIFF")).pixels[0, :, 0], [0, 1, 255]
-    )
+    np.testing.assert_array_equal(load_image(saved(Image.fromarray(values), "TIFF")).pixels[0, :, 0], [0, 1, 255])
     for floats in (np.array([[0, 0.5, 1]]), np.array([[0, 127.6, 255]])):
         content = saved(Image.fromarray(floats.astype(np.float32)), "TIFF")
         np.testing.assert_array_equal(load_image(content).pixels[0, :, 0], [0, 128, 255])

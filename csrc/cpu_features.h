@@ -1,0 +1,11 @@
+// What this machine can run: the CPU has it and the operating system saves its registers.
+#pragma once
+
+namespace nst {
+
+bool cpu_has_avx2();    // AVX2 and FMA
+bool cpu_has_avx512();  // AVX-512 F, BW, DQ, VL, beside AVX2 and FMA
+bool cpu_has_neon();
+bool cpu_has_scalar();  // always
+
+}  // namespace nst

@@ -1,0 +1,60 @@
+// Sixteen interleaved three-byte pixels to three vectors of sixteen bytes, and back (SSSE3).
+// Include once per file, after the instruction set is switched on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nst {
+namespace {
+
+// Byte shuffles: split[c][r] takes plane c's bytes out of register r of the pixels, join[r][c]
+// puts plane c's bytes into register r. 0x80 gives a zero byte.
+struct PixelShuffles {
+  alignas(16) std::uint8_t split[3][3][16];
+  alignas(16) std::uint8_t join[3][3][16];
+};
+
+constexpr PixelShuffles pixel_shuffles() {
+  PixelShuffles shuffles{};
+  for (std::size_t c = 0; c < 3; ++c) {
+    for (std::size_t r = 0; r < 3; ++r) {
+      for (std::size_t i = 0; i < 16; ++i) {
+        const std::size_t from = 3 * i + c;
+        const std::size_t to = 16 * r + i;
+        shuffles.split[c][r][i] = static_cast<std::uint8_t>(from / 16 == r ? from % 16 : 0x80);
+        shuffles.join[r][c][i] = static_cast<std::uint8_t>(to % 3 == c ? to / 3 : 0x80);
+      }
+    }
+  }
+  return shuffles;
+}
+
+constexpr PixelShuffles kPixelShuffles = pixel_shuffles();
+
+inline __m128i pick(const std::uint8_t (&shuffles)[3][16], const __m128i (&from)[3]) {
+  const auto part = [&](std::size_t i) {
+    return _mm_shuffle_epi8(from[i], _mm_load_si128(reinterpret_cast<const __m128i*>(shuffles[i])));
+  };
+  return _mm_or_si128(_mm_or_si128(part(0), part(1)), part(2));
+}
+
+// Reads exactly 48 bytes.
+[[maybe_unused]] inline void load_pixels(const std::uint8_t* pixels, __m128i (&planes)[3]) {
+  __m128i loaded[3];
+  for (std::size_t r = 0; r < 3; ++r) {
+    loaded[r] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels + 16 * r));
+  }
+  for (std::size_t c = 0; c < 3; ++c) planes[c] = pick(kPixelShuffles.split[c], loaded);
+}
+
+// Writes exactly 48 bytes.
+[[maybe_unused]] inline void store_pixels(std::uint8_t* pixels, const __m128i (&planes)[3]) {
+  for (std::size_t r = 0; r < 3; ++r) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(pixels + 16 * r),
+                     pick(kPixelShuffles.join[r], planes));
+  }
+}
+
+}  // namespace
+}  // namespace nst

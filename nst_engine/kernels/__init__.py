@@ -1,0 +1,198 @@
+"""The engine's three kernels, and the one choice of who computes them: native code or NumPy.
+
+`NST_ENGINE_NO_EXT=1` turns the native code off; `NST_ENGINE_ISA=scalar|avx2|avx512|neon` forces one
+instruction set. Both are read once, at import. `active()` says what was chosen.
+"""
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from nst_engine.errors import ProviderUnavailableError
+from nst_engine.kernels import _checks, _numpy
+
+__all__ = ["KernelSet", "active", "denormalize", "gram_matrix", "normalize"]
+
+Float32 = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class KernelSet:
+    """Who computes the kernels.
+
+    Attributes:
+        implementation: "native" or "numpy".
+        isa: the instruction set of the native kernels; "none" with NumPy, which picks its own.
+        available: the instruction sets that this machine could run, best first; empty with NumPy.
+        reason: why NumPy is used; empty with native kernels.
+
+    """
+
+    implementation: Literal["native", "numpy"]
+    isa: str
+    available: tuple[str, ...]
+    reason: str
+
+
+class _Kernels(Protocol):
+    """Checked arguments in, outputs filled in place."""
+
+    @property
+    def isa(self) -> str: ...
+    def gram_matrix(self, features: Float32, gram: Float32, denominator: float, threads: int) -> None: ...
+    def normalize(
+        self,
+        image_hwc: UInt8,
+        tensor_nchw: Float32,
+        *,
+        multiplier: Triple,
+        offset: Triple,
+        swap_rb: bool,
+        threads: int,
+    ) -> None: ...
+    def denormalize(
+        self, tensor_nchw: Float32, image_hwc: UInt8, scale: float, swap_rb: bool, threads: int
+    ) -> None: ...
+
+
+def _choose() -> tuple[_Kernels, KernelSet]:
+    if os.environ.get("NST_ENGINE_NO_EXT") == "1":
+        return _numpy.Kernels(), KernelSet("numpy", "none", (), "NST_ENGINE_NO_EXT=1 is set")
+    try:
+        from nst_engine.kernels._native import available, chosen_kernels
+    except ImportError as error:
+        remedy = (
+            "pip install --force-reinstall --no-deps nst-engine (with a C++ compiler), "
+            "or set NST_ENGINE_NO_EXT=1 to accept NumPy"
+        )
+        reason = f"the native extension cannot be imported ({error})"
+        forced = os.environ.get("NST_ENGINE_ISA")
+        if forced:
+            raise ProviderUnavailableError(f"NST_ENGINE_ISA={forced} is set, but {reason}; type: {remedy}") from error
+        message = f"{reason}; slower NumPy kernels are used; type: {remedy}"
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
+        return _numpy.Kernels(), KernelSet("numpy", "none", (), reason)
+    try:
+        kernels = chosen_kernels()
+    except RuntimeError as error:
+        raise ProviderUnavailableError(str(error)) from None
+    return kernels, KernelSet("native", kernels.isa, available(), "")
+
+
+_kernels, _active = _choose()
+
+
+def active() -> KernelSet:
+    """Return who computes the kernels in this process."""
+    return _active
+
+
+def gram_matrix(features: Float32, *, normalize: str = "chw", threads: int = 1) -> Float32:
+    """Return the Gram matrix of features: the inner products of all pairs of channels.
+
+    Args:
+        features: float32 C×H×W or N×C×H×W, C-contiguous, no axis empty, any range.
+        normalize: what the products are divided by: "none" (1), "hw" (H·W) or "chw" (C·H·W). The
+            field has no standard; loss weights are only comparable at the same choice.
+        threads: 1 … 1024 threads of the native kernels (NumPy follows its BLAS's own setting). The
+            native result does not depend on it.
+
+    Returns:
+        float32 C×C or N×C×C, symmetric. Native sums leave float32 after at most 1024 products.
+
+    Raises:
+        OptionError: an argument cannot be used; nothing is converted or copied in silence.
+
+    """
+    batch = _checks.feature_batch(features)
+    denominator = _checks.gram_denominator(batch, normalize)
+    threads = _checks.threads(threads)
+    channels = batch.shape[1]
+    gram = np.empty((batch.shape[0], channels, channels), np.float32)
+    _kernels.gram_matrix(batch, gram, denominator, threads)
+    return gram if features.ndim == 4 else gram[0]
+
+
+def normalize(
+    image_hwc: UInt8,
+    *,
+    scale: float = 1 / 255,
+    mean: Sequence[float] = (0, 0, 0),
+    std: Sequence[float] = (1, 1, 1),
+    swap_rb: bool = False,
+    pad_multiple: int = 1,
+    out: Float32 | None = None,
+    threads: int = 1,
+) -> Float32:
+    """Return a picture as a network takes it: (x·scale − mean)/std, planes, padded.
+
+    Args:
+        image_hwc: uint8 H×W×3, C-contiguous, 0…255.
+        scale: factor of the bytes.
+        mean: one number per output channel, subtracted after scaling.
+        std: one number per output channel, not 0, divided by.
+        swap_rb: the input is BGR and the output is RGB (or the other way round).
+        pad_multiple: height and width grow at the bottom and right to a multiple of this (1 … 65536)
+            by reflection without the edge, as `np.pad(mode="reflect")` does, to and fro where the
+            picture is small; a side of 1 pixel is repeated.
+        out: float32 1×3×Hp×Wp, C-contiguous and writeable, to be filled instead of a fresh array; it
+            must not overlap image_hwc.
+        threads: 1 … 1024 threads of the native kernels; the result does not depend on it.
+
+    Returns:
+        float32 1×3×Hp×Wp, C-contiguous; `out` where it was given.
+
+    Raises:
+        OptionError: an argument cannot be used; nothing is converted or copied in silence.
+
+    """
+    _checks.image(image_hwc)
+    multiplier, offset = _checks.factors(scale, mean, std)
+    threads = _checks.threads(threads)
+    height, width = (_checks.padded(side, pad_multiple) for side in image_hwc.shape[:2])
+    tensor = cast(Float32, _checks.output(out, np.float32, (1, 3, height, width), image_hwc))
+    _kernels.normalize(image_hwc, tensor, multiplier=multiplier, offset=offset, swap_rb=bool(swap_rb), threads=threads)
+    return tensor
+
+
+def denormalize(
+    tensor_nchw: Float32,
+    *,
+    scale: float = 255.0,
+    size: tuple[int, int] | None = None,
+    swap_rb: bool = False,
+    out: UInt8 | None = None,
+    threads: int = 1,
+) -> UInt8:
+    """Return a network's output as a picture: x·scale clipped to 0…255, rounded half to even.
+
+    Args:
+        tensor_nchw: float32 1×3×H×W, C-contiguous, any values: NaN becomes 0, ±inf is clipped.
+        scale: factor of the values; the product is taken in float32.
+        size: (height, width) of the top left corner that is kept; None keeps all.
+        swap_rb: the input is RGB and the output is BGR (or the other way round).
+        out: uint8 height×width×3, C-contiguous and writeable, to be filled instead of a fresh array;
+            it must not overlap tensor_nchw.
+        threads: 1 … 1024 threads of the native kernels; the result does not depend on it.
+
+    Returns:
+        uint8 height×width×3, C-contiguous; `out` where it was given. All kernels give the same bytes.
+
+    Raises:
+        OptionError: an argument cannot be used; nothing is converted or copied in silence.
+
+    """
+    _checks.tensor(tensor_nchw)
+    scale = _checks.number("scale", scale)
+    threads = _checks.threads(threads)
+    height, width = _checks.crop(size, tensor_nchw)
+    image = cast(UInt8, _checks.output(out, np.uint8, (height, width, 3), tensor_nchw))
+    _kernels.denormalize(tensor_nchw, image, scale, bool(swap_rb), threads)
+    return image
