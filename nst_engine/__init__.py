@@ -1,5 +1,67 @@
 """Neural style transfer: any picture, painted in any style."""
 
+from typing import TYPE_CHECKING, Any
+
+from nst_engine.errors import (
+    ImageDecodeError,
+    ImageEncodeError,
+    ImageNotFoundError,
+    ImageTooLargeError,
+    MissingDependencyError,
+    ModelChecksumError,
+    ModelNotFoundError,
+    NSTError,
+    OptimizationError,
+    OptionError,
+    OutputError,
+    ProviderUnavailableError,
+    StyleNotFoundError,
+)
 from nst_engine.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from nst_engine.image import load_image, save_image
+    from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
+
+__all__ = [
+    "ImageDecodeError",
+    "ImageEncodeError",
+    "ImageNotFoundError",
+    "ImageTooLargeError",
+    "MissingDependencyError",
+    "ModelChecksumError",
+    "ModelNotFoundError",
+    "NSTError",
+    "OptimizationError",
+    "OptimizeOptions",
+    "OptimizeResult",
+    "OptionError",
+    "OutputError",
+    "Progress",
+    "ProviderUnavailableError",
+    "StyleNotFoundError",
+    "__version__",
+    "load_image",
+    "optimize",
+    "reconstruct",
+    "save_image",
+]
+
+_AT_FIRST_USE = {
+    "load_image": "nst_engine.image",
+    "save_image": "nst_engine.image",
+    "OptimizeOptions": "nst_engine.optimization",
+    "OptimizeResult": "nst_engine.optimization",
+    "Progress": "nst_engine.optimization",
+    "optimize": "nst_engine.optimization",
+    "reconstruct": "nst_engine.optimization",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is heavy (Pillow, torch) when it is first used."""
+    if name not in _AT_FIRST_USE:
+        raise AttributeError(f"module 'nst_engine' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_AT_FIRST_USE[name]), name)

@@ -1,0 +1,7 @@
+"""`python -m nst_engine` is `nst`."""
+
+import sys
+
+from nst_engine.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,90 @@
+"""The bundled paintings and photos, by name."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from nst_engine.errors import StyleNotFoundError
+
+_FOLDER = Path(__file__).parent / "bundled"
+
+
+@dataclass(frozen=True)
+class BundledPicture:
+    """A picture that comes with the package.
+
+    Attributes:
+        name: As used in commands.
+        path: Of the file.
+        title: Of the work.
+        painter: Empty for photos.
+        year: As text; empty for photos.
+        source: Where the reproduction is from.
+    """
+
+    name: str
+    path: Path
+    title: str
+    painter: str
+    year: str
+    source: str
+
+
+def bundled_styles() -> Mapping[str, BundledPicture]:
+    """The paintings, by name, in alphabetical order."""
+    return _catalogue()["styles"]
+
+
+def bundled_contents() -> Mapping[str, BundledPicture]:
+    """The sample photos, by name."""
+    return _catalogue()["contents"]
+
+
+def style_path(name_or_file: str) -> Path:
+    """The file of a bundled painting's name, or the file itself.
+
+    Raises:
+        StyleNotFoundError: Neither a bundled name nor an existing file.
+    """
+    bundled = bundled_styles()
+    if name_or_file in bundled:
+        return bundled[name_or_file].path
+    path = Path(name_or_file)
+    if path.exists():
+        return path
+    close = difflib.get_close_matches(name_or_file, bundled, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise StyleNotFoundError(
+        f"{name_or_file}: neither a file nor a bundled style; {hint}the bundled ones are {', '.join(bundled)}"
+    )
+
+
+def content_path(name_or_file: str) -> Path:
+    """The file of a bundled photo's name if no such file is here, or the file itself."""
+    path = Path(name_or_file)
+    bundled = bundled_contents().get(name_or_file)
+    return bundled.path if bundled is not None and not path.exists() else path
+
+
+@cache
+def _catalogue() -> Mapping[str, Mapping[str, BundledPicture]]:
+    stored = json.loads((_FOLDER / "catalogue.json").read_text(encoding="utf-8"))
+    return {
+        kind: {
+            name: BundledPicture(
+                name=name,
+                path=_FOLDER / entry["file"],
+                title=entry["title"],
+                painter=entry.get("painter", ""),
+                year=entry.get("year", ""),
+                source=entry["source"],
+            )
+            for name, entry in entries.items()
+        }
+        for kind, entries in stored.items()
+    }

@@ -1,0 +1,1 @@
+"""The command `nst`: one file per subcommand, each a thin door to the library."""

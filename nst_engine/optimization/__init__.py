@@ -1,0 +1,42 @@
+"""Optimisation-based transfer: the picture itself is optimised (Gatys et al. 2015, arXiv:1508.06576).
+
+Options and progress records need no torch; what does is imported when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from nst_engine.errors import MissingDependencyError
+from nst_engine.optimization.options import OptimizeOptions
+from nst_engine.optimization.progress import LossTerms, Progress, ProgressCallback
+
+if TYPE_CHECKING:
+    from nst_engine.optimization.transfer import OptimizeResult, optimize, reconstruct
+
+__all__ = [
+    "LossTerms",
+    "OptimizeOptions",
+    "OptimizeResult",
+    "Progress",
+    "ProgressCallback",
+    "optimize",
+    "reconstruct",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch when the transfer is first used.
+
+    Raises:
+        MissingDependencyError: It is not installed.
+    """
+    if name not in ("OptimizeResult", "optimize", "reconstruct"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import torch  # noqa: F401
+    except ImportError as missing:
+        raise MissingDependencyError(
+            "optimisation needs torch, which is not installed; type: pip install 'nst-engine[optimize]'"
+        ) from missing
+    from nst_engine.optimization import transfer
+
+    return getattr(transfer, name)

@@ -1,0 +1,189 @@
+"""The loop: propose, evaluate, watch, from the coarsest scale to the finest."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptimizationError
+from nst_engine.kernels import denormalize
+from nst_engine.optimization.descent import Bounds, Descent, Evaluation, ProjectedAdam, ProjectedLBFGS
+from nst_engine.optimization.options import DEFAULT_LEARNING_RATE, OptimizeOptions
+from nst_engine.optimization.progress import Progress, ProgressCallback
+from nst_engine.optimization.pyramid import Scale
+
+#: Nothing improves any more: relative change of the best loss over so many iterations (Ruder et al. 2016).
+FLAT_WINDOW, FLAT_CHANGE = 50, 1e-4
+
+
+class ScaleObjective(Protocol):
+    """What the loop needs of an objective; `objective.Objective` is the one."""
+
+    bounds: Bounds
+
+    def evaluate(self, image: torch.Tensor) -> Evaluation:
+        """Loss and gradient at a picture, float32 1 x 3 x H x W in 0-1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Descended:
+    """What the loop ends with.
+
+    Attributes:
+        best: The evaluation with the lowest loss at the last scale reached.
+        iterations: Done, over all scales.
+        was_stopped: Whether the callback ended it.
+        notes: What was noticed and mended on the way.
+    """
+
+    best: Evaluation
+    iterations: int
+    was_stopped: bool
+    notes: tuple[str, ...]
+
+
+def to_pixels(image: torch.Tensor) -> NDArray[np.uint8]:
+    """Float 1 x 3 x H x W in 0-1 as uint8 H x W x 3, rounded."""
+    return denormalize(image.detach().float().cpu().contiguous().numpy())
+
+
+def descend(
+    scales: Sequence[Scale],
+    objective_at: Callable[[Scale], ScaleObjective],
+    first_image: Callable[[Scale, ScaleObjective], torch.Tensor],
+    options: OptimizeOptions,
+    *,
+    on_progress: ProgressCallback | None = None,
+    finish: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = lambda image: image,
+    started: float | None = None,
+) -> Descended:
+    """Optimise a picture, coarse to fine.
+
+    Args:
+        scales: Coarsest first.
+        objective_at: Makes the objective of a scale.
+        first_image: Makes the picture that the first scale starts from.
+        options: Optimiser, learning rate.
+        on_progress: Told of every iteration; returning False stops.
+        finish: From the optimised picture to the one that is shown.
+        started: `time.perf_counter()` at the start of the run.
+
+    Raises:
+        OptimizationError: Not even the first loss is a number.
+    """
+    run = _Run(scales, options, on_progress, finish, time.perf_counter() if started is None else started)
+    descent: Descent | None = None
+    best: Evaluation | None = None
+    for index, scale in enumerate(scales):
+        objective = objective_at(scale)
+        if best is None or descent is None:
+            image = objective.bounds.clip(first_image(scale, objective))
+            descent = _descent(options, objective.bounds)
+        else:
+            image = objective.bounds.clip(_upsampled(best.image, scale))
+            descent.rescale(objective.bounds)
+        best, descent = run.at_scale(index, objective, image, descent)
+        if run.was_stopped:
+            break
+    assert best is not None
+    return Descended(best, run.iteration, run.was_stopped, tuple(run.notes))
+
+
+class _Run:
+    """Counts, watches and reports over all scales."""
+
+    def __init__(
+        self,
+        scales: Sequence[Scale],
+        options: OptimizeOptions,
+        on_progress: ProgressCallback | None,
+        finish: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+        started: float,
+    ) -> None:
+        self.iteration, self.was_stopped, self.notes = 0, False, list[str]()
+        self._scales, self._options, self._on_progress, self._finish = scales, options, on_progress, finish
+        self._started = started
+        # the time of an iteration is nearly proportional to its pixels
+        self._pixels_done, self._loop_started = 0, time.perf_counter()
+
+    def at_scale(
+        self, index: int, objective: ScaleObjective, image: torch.Tensor, descent: Descent
+    ) -> tuple[Evaluation, Descent]:
+        """Spend the iterations of one scale; the best evaluation, and the optimiser to go on with."""
+        current = objective.evaluate(image)
+        if not current.is_finite():
+            raise OptimizationError(
+                "the loss of the first picture is not a number: the weights of the network are damaged, or a loss "
+                "weight is too large; nothing was written"
+            )
+        best, best_losses = current, deque([current.losses.total], FLAT_WINDOW + 1)
+        for _ in range(self._scales[index].iterations):
+            trial = objective.evaluate(descent.propose(current))
+            note, is_over = "", False
+            if descent.accept(current, trial):
+                current = trial
+                best = min(best, trial, key=lambda evaluation: evaluation.losses.total)
+            elif not trial.is_finite():
+                note, current = "the loss is not a number: back to the best picture so far", best
+            best_losses.append(best.losses.total)
+            if descent.is_stuck or _is_flat(best_losses):
+                if isinstance(descent, ProjectedAdam):
+                    is_over = True
+                else:
+                    note = f"L-BFGS {'finds no step' if descent.is_stuck else 'stands still'}: on with Adam"
+                    descent = ProjectedAdam(objective.bounds, learning_rate=DEFAULT_LEARNING_RATE["adam"])
+                    current, best_losses = best, deque([best.losses.total], FLAT_WINDOW + 1)
+            self._report(index, trial if trial.is_finite() else best, note)
+            if self.was_stopped or is_over or float(best.gradient.abs().max()) == 0.0:
+                break
+        return best, descent
+
+    def _report(self, index: int, shown: Evaluation, note: str) -> None:
+        scale = self._scales[index]
+        self.iteration += 1
+        if note:
+            self.notes.append(f"iteration {self.iteration}: {note}")
+        now = time.perf_counter()
+        self._pixels_done += scale.height * scale.width
+        if self._on_progress is None:
+            return
+        done_here = self.iteration - sum(earlier.iterations for earlier in self._scales[:index])
+        pixels_left = (scale.iterations - done_here) * scale.height * scale.width
+        pixels_left += sum(later.iterations * later.height * later.width for later in self._scales[index + 1 :])
+        progress = Progress(
+            iteration=self.iteration,
+            num_iterations=sum(each.iterations for each in self._scales),
+            scale=index + 1,
+            num_scales=len(self._scales),
+            height=scale.height,
+            width=scale.width,
+            losses=shown.losses,
+            seconds=now - self._started,
+            eta_seconds=max(0.0, pixels_left) * (now - self._loop_started) / self._pixels_done,
+            note=note,
+            picture=lambda: self._finish(to_pixels(shown.image)),
+        )
+        self.was_stopped = self._on_progress(progress) is False
+
+
+def _is_flat(best_losses: deque[float]) -> bool:
+    gain = best_losses[0] - best_losses[-1]
+    return len(best_losses) > FLAT_WINDOW and gain <= FLAT_CHANGE * abs(best_losses[0])
+
+
+def _descent(options: OptimizeOptions, bounds: Bounds) -> Descent:
+    kind = ProjectedAdam if options.optimizer == "adam" else ProjectedLBFGS
+    return kind(bounds, learning_rate=options.effective_learning_rate)
+
+
+def _upsampled(image: torch.Tensor, scale: Scale) -> torch.Tensor:
+    size = (scale.height, scale.width)
+    return F.interpolate(image, size, mode="bicubic", align_corners=False).contiguous(memory_format=torch.channels_last)

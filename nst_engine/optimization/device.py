@@ -1,0 +1,68 @@
+"""Where and in which precision the network runs: what was asked for, or an error."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+import torch
+
+from nst_engine.errors import OptionError, ProviderUnavailableError
+from nst_engine.optimization.options import Precision
+
+
+def resolve_device(name: str) -> torch.device:
+    """The torch device for `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        OptionError: Another name.
+        ProviderUnavailableError: CUDA was asked for and is not there; nothing falls back to the CPU.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cpu":
+        return torch.device("cpu")
+    if not re.fullmatch(r"cuda(:\d+)?", name):
+        raise OptionError(f"--device: {name!r} came; choose from auto, cpu, cuda, cuda:N")
+    if not torch.cuda.is_available():
+        cause = (
+            "this torch is built without CUDA: install the build for your CUDA version (pytorch.org names the command)"
+            if torch.version.cuda is None
+            else "torch finds no usable NVIDIA GPU or driver: see what `nvidia-smi` says"
+        )
+        raise ProviderUnavailableError(f"--device {name}: {cause}, or use --device cpu")
+    index = int(name.partition(":")[2] or 0)
+    if index >= torch.cuda.device_count():
+        raise ProviderUnavailableError(
+            f"--device {name}: there are {torch.cuda.device_count()} CUDA device(s), counted from 0"
+        )
+    return torch.device("cuda", index)
+
+
+def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
+    """The dtype of the features; `auto` is bfloat16 where the hardware multiplies in it, else float32.
+
+    Raises:
+        ProviderUnavailableError: bfloat16 was asked for of a GPU that cannot compute in it.
+    """
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        if name == "bfloat16" and not fast:
+            raise ProviderUnavailableError(f"--precision bfloat16: {device} has no bfloat16; use --precision float32")
+    else:
+        capabilities = torch.cpu.get_capabilities()
+        fast = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return torch.bfloat16 if name == "bfloat16" or (name == "auto" and fast) else torch.float32
+
+
+@contextlib.contextmanager
+def torch_threads(count: int | None) -> Iterator[int]:
+    """Run with this many CPU threads (None: torch's own choice) and put the old number back."""
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)

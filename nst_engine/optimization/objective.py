@@ -1,0 +1,187 @@
+"""The loss of a picture at one scale: targets computed once, then value and gradient as often as asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.image import resize_image
+from nst_engine.kernels import normalize
+from nst_engine.networks.vgg19 import MIN_SIDE_PX, VGG19
+from nst_engine.optimization.descent import Bounds, Evaluation
+from nst_engine.optimization.inputs import Inputs
+from nst_engine.optimization.losses import (
+    FeatureStatistics,
+    content_loss,
+    gram_factor,
+    gram_loss,
+    moments_loss,
+    total_variation_loss,
+)
+from nst_engine.optimization.options import OptimizeOptions
+from nst_engine.optimization.progress import LossTerms
+from nst_engine.optimization.pyramid import Scale
+
+
+@dataclass(frozen=True, eq=False)
+class _StyleTarget:
+    """What one region is to look like at one layer; `pixel_weights` None: the whole picture."""
+
+    layer: str
+    statistics: FeatureStatistics
+    weight: float
+    factor: float
+    pixel_weights: torch.Tensor | None
+
+
+class Objective:
+    """Content, style and total variation loss of pictures of one size.
+
+    Args:
+        network: Gives the features of the layers that the options name.
+        inputs: The pictures at their own sizes.
+        options: Weights and kinds of the losses.
+        scale: The size to work at.
+    """
+
+    def __init__(self, network: VGG19, inputs: Inputs, options: OptimizeOptions, scale: Scale) -> None:
+        self._network, self._options, self._scale = network, options, scale
+        self._mean = network.get_buffer("mean")
+        self.content_image = self.tensor_of(inputs.content_image)
+        self.bounds = self._bounds(inputs.content_guides)
+        content_layers, style_layers = options.content_lambdas, options.style_lambdas
+        with torch.no_grad():
+            features = self._features(self.content_image)
+            self._content = {
+                layer: (features[layer], weight * self._content_factor(features[layer]))
+                for layer, weight in content_layers.items()
+                if weight > 0
+            }
+            self._styles = self._style_targets(inputs, style_layers, features) if inputs.style_images else []
+
+    def tensor_of(self, pixels: NDArray[np.uint8], size: tuple[int, int] | None = None) -> torch.Tensor:
+        """A picture as float32 1 x 3 x H x W in 0-1 on the network's device, at this scale or the size given."""
+        height, width = size or (self._scale.height, self._scale.width)
+        fitted = pixels if pixels.shape[:2] == (height, width) else resize_image(pixels, height, width)
+        tensor = torch.from_numpy(normalize(np.ascontiguousarray(fitted)))
+        return tensor.to(self._mean.device).contiguous(memory_format=torch.channels_last)
+
+    def evaluate(self, image: torch.Tensor) -> Evaluation:
+        """Loss terms and gradient at a picture, float32 1 x 3 x H x W in 0-1."""
+        options = self._options
+        image = image.detach()
+        leaf = image.clone().requires_grad_()
+        features = self._features(leaf)
+        content = {
+            f"content {layer}": options.content_weight * content_loss(features[layer], target, factor)
+            for layer, (target, factor) in self._content.items()
+        }
+        style: dict[str, torch.Tensor] = {}
+        for target in self._styles:
+            key = f"style {target.layer}"
+            loss = options.effective_style_weight * target.weight * self._style_loss(features[target.layer], target)
+            style[key] = style[key] + loss if key in style else loss
+        tv = options.tv_weight * total_variation_loss(leaf)
+        total = torch.stack([*content.values(), *style.values(), tv]).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        by_layer = {name: float(value.detach()) for name, value in {**content, **style}.items()}
+        gradient = leaf.grad if leaf.grad is not None else torch.zeros_like(image)
+        return Evaluation(
+            image,
+            gradient,
+            LossTerms(
+                total=float(total.detach()),
+                content=sum(by_layer[name] for name in content),
+                style=sum(by_layer[name] for name in style),
+                tv=float(tv.detach()),
+                by_layer=by_layer,
+            ),
+        )
+
+    def _features(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        features: dict[str, torch.Tensor] = self._network(image)
+        return features
+
+    def _content_factor(self, features: torch.Tensor) -> float:
+        """Relative to the content's own energy, or the mean square as in neural-style, as for the Gram matrices."""
+        if self._options.gram_normalization == "target":
+            return 1.0 / max(float(features.float().square().sum()), 1e-12)
+        return 1.0 / features.numel()
+
+    def _style_loss(self, features: torch.Tensor, target: _StyleTarget) -> torch.Tensor:
+        if self._options.style_loss == "moments":
+            return moments_loss(features, target.statistics, target.pixel_weights)
+        return gram_loss(features, target.statistics, target.factor, target.pixel_weights)
+
+    def _style_targets(
+        self, inputs: Inputs, layers: dict[str, float], content_features: dict[str, torch.Tensor]
+    ) -> list[_StyleTarget]:
+        """One target per layer for the whole picture, or one per layer and region."""
+        wanted = {layer: weight for layer, weight in layers.items() if weight > 0}
+        statistics = [
+            self._statistics(image, guide, wanted)
+            for image, guide in zip(inputs.style_images, inputs.style_guides, strict=True)
+        ]
+        blend = inputs.style_weights
+        targets = []
+        for layer, weight in wanted.items():
+            height, width = content_features[layer].shape[-2:]
+            per_style = [found[layer] for found in statistics]
+            if inputs.content_guides is None:
+                regions: list[tuple[FeatureStatistics, float, torch.Tensor | None]] = [
+                    (FeatureStatistics.blend(per_style, list(blend)), 1.0, None)
+                ]
+            else:
+                regions = [
+                    (found, share * len(blend), self._pixel_weights(guide, height, width, f"--content-mask {number}"))
+                    for number, (found, share, guide) in enumerate(
+                        zip(per_style, blend, inputs.content_guides, strict=True), 1
+                    )
+                ]
+            for found, share, pixel_weights in regions:
+                factor = gram_factor(self._options.gram_normalization, found, height * width)
+                targets.append(_StyleTarget(layer, found, weight * share, factor, pixel_weights))
+        return targets
+
+    def _statistics(
+        self, image: NDArray[np.uint8], guide: NDArray[np.float32] | None, layers: dict[str, float]
+    ) -> dict[str, FeatureStatistics]:
+        options = self._options
+        longer = (options.style_size or options.image_size * options.style_scale) * self._scale.ratio
+        shrink = longer / max(image.shape[:2])
+        size = tuple(max(MIN_SIDE_PX, round(side * shrink)) for side in image.shape[:2])
+        features = self._features(self.tensor_of(image, (size[0], size[1])))
+        found = {}
+        for layer in layers:
+            height, width = features[layer].shape[-2:]
+            weights = None if guide is None else self._pixel_weights(guide, height, width, "--style-mask")
+            found[layer] = FeatureStatistics.of(features[layer], weights)
+        return found
+
+    def _pixel_weights(self, guide: NDArray[np.float32], height: int, width: int, name: str) -> torch.Tensor:
+        """The guide at a layer's size, with sum 1; neurons that mostly see other regions are left out.
+
+        Gatys et al. 2017 call this `inside` guidance; a region too small for it keeps its soft edge.
+        """
+        fitted = F.adaptive_avg_pool2d(torch.from_numpy(guide)[None, None], (height, width))[0, 0]
+        inside = torch.where(fitted > 0.5, fitted, 0)
+        weights = inside if float(inside.sum()) > 0 else fitted
+        if float(weights.sum()) <= 0:
+            raise OptionError(f"{name}: selects no pixel; paint the region white")
+        return (weights / weights.sum()).to(self._mean.device)
+
+    def _bounds(self, guides: Sequence[NDArray[np.float32]] | None) -> Bounds:
+        """0 to 1; where no region reaches, the content itself, and between the two at soft edges."""
+        content = self.content_image
+        if guides is None:
+            return Bounds(torch.zeros_like(content), torch.ones_like(content))
+        covered = np.ascontiguousarray(np.clip(np.sum(guides, axis=0), 0, 1, dtype=np.float32))
+        fitted = resize_image(covered, self._scale.height, self._scale.width)
+        coverage = torch.from_numpy(np.array(fitted)).to(content.device).clamp(0, 1)
+        return Bounds(content * (1 - coverage), content * (1 - coverage) + coverage)

@@ -1,0 +1,235 @@
+"""`optimize` and `reconstruct`: the public doors to optimisation-based transfer."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nst_engine.catalogue import style_path
+from nst_engine.errors import OptionError
+from nst_engine.image import ImageSource, resize_image, save_image
+from nst_engine.networks.vgg19 import LAYERS, VGG19, check_layers
+from nst_engine.optimization.descend import ScaleObjective, descend, to_pixels
+from nst_engine.optimization.device import resolve_device, resolve_precision, torch_threads
+from nst_engine.optimization.inputs import Inputs, read_inputs
+from nst_engine.optimization.objective import Objective
+from nst_engine.optimization.options import INITS, OptimizeOptions
+from nst_engine.optimization.progress import LossTerms, ProgressCallback
+from nst_engine.optimization.pyramid import Scale, plan_scales
+from nst_engine.weights import load_vgg19_weights
+
+
+@dataclass(frozen=True, eq=False)
+class OptimizeResult:
+    """A painted picture and how it came about.
+
+    Attributes:
+        image: uint8 H x W x 3, RGB.
+        alpha: Of the content image at the result's size, uint8 H x W; None: opaque.
+        losses: Of the picture, the lowest met.
+        iterations: Done, over all scales.
+        seconds: From the call to the picture.
+        was_stopped: Whether the callback ended the run before its time.
+        notes: What was noticed and mended on the way.
+        device: That computed.
+        precision: `float32` or `bfloat16`, of the features.
+        threads: Of the CPU that torch used.
+        weights_source: Where VGG-19's weights are from.
+        weights_sha256: Of their file.
+        options: As used.
+    """
+
+    image: NDArray[np.uint8] = field(repr=False)
+    alpha: NDArray[np.uint8] | None = field(repr=False)
+    losses: LossTerms
+    iterations: int
+    seconds: float
+    was_stopped: bool
+    notes: tuple[str, ...]
+    device: str
+    precision: str
+    threads: int
+    weights_source: str
+    weights_sha256: str
+    options: OptimizeOptions
+
+    def save(
+        self, path: str | Path, *, quality: int = 95, inputs: Sequence[object] = (), overwrite: bool = False
+    ) -> Path:
+        """Write the picture, see `nst_engine.save_image`."""
+        return save_image(path, self.image, alpha=self.alpha, quality=quality, inputs=inputs, overwrite=overwrite)
+
+    @property
+    def image_sha256(self) -> str:
+        """Of the pixels; equal for equal pictures."""
+        return hashlib.sha256(str(self.image.shape).encode() + self.image.tobytes()).hexdigest()
+
+
+def optimize(
+    content_image: ImageSource,
+    style_images: ImageSource | Sequence[ImageSource],
+    *,
+    content_masks: Sequence[ImageSource] = (),
+    style_masks: Sequence[ImageSource] = (),
+    on_progress: ProgressCallback | None = None,
+    options: OptimizeOptions | None = None,
+    **option_values: Any,
+) -> OptimizeResult:
+    """Paint the content image in the style of one or more paintings (Gatys et al. 2015, arXiv:1508.06576).
+
+    Args:
+        content_image: A path, encoded bytes, an open file, an array (uint8 H x W x 3 and others) or a PIL image.
+        style_images: The same, or the name of a bundled painting (`nst_engine.catalogue.STYLES`); one or several.
+        content_masks: Where to paint each style: a grey picture of the content's size for each, white inside
+            (guided Gram matrices, Gatys et al. 2017, arXiv:1611.07865). Elsewhere the content stays as it is.
+        style_masks: Where to look at each style image; of that image's size.
+        on_progress: Called after each iteration; returning False stops the run.
+        options: All options at once; or by name:
+        **option_values: The fields of `OptimizeOptions`.
+
+    Raises:
+        OptionError: An option or a picture that cannot be used.
+        StyleNotFoundError: A style that is neither a file nor bundled.
+        ImageDecodeError: A picture that cannot be read; with its siblings `ImageNotFoundError`, `ImageTooLargeError`.
+        ModelNotFoundError: No weights for VGG-19; `ModelChecksumError`: damaged ones.
+        ProviderUnavailableError: The device asked for is not there.
+        OptimizationError: The loss is not a number from the start.
+    """
+    options = _options(options, option_values)
+    started = time.perf_counter()
+    styles = _as_list(style_images)
+    if not styles and any(options.style_lambdas.values()):
+        raise OptionError("no style image came; give at least one (--style)")
+    inputs = read_inputs(
+        content_image,
+        [_resolve_style(style) for style in styles],
+        options.blend_weights(len(styles)) if styles else [],
+        content_masks=content_masks,
+        style_masks=style_masks,
+        init=None if options.init in INITS else options.init,
+        preserve_color=options.preserve_color,
+    )
+    return _run(inputs, options, on_progress, started)
+
+
+def reconstruct(
+    image: ImageSource,
+    layer: str,
+    *,
+    style: bool = False,
+    on_progress: ProgressCallback | None = None,
+    options: OptimizeOptions | None = None,
+    **option_values: Any,
+) -> OptimizeResult:
+    """Show what VGG-19 knows of a picture at a layer (Gatys et al. 2015, figure 1), starting from noise.
+
+    Args:
+        image: As for `optimize`.
+        layer: `conv1_1` ... `relu5_4`.
+        style: False: match the features of this layer; True: the Gram matrices of Gatys' style layers up to this one
+            (this one included).
+        on_progress: As for `optimize`.
+        options: As for `optimize`; layers and `init` are set here.
+        **option_values: The fields of `OptimizeOptions`.
+
+    Raises:
+        OptionError: An unknown layer; and all that `optimize` raises.
+    """
+    check_layers([layer])
+    options = _options(options, option_values)
+    if style:
+        below = [name for name in options.style_lambdas if LAYERS.index(name) < LAYERS.index(layer)]
+        options = replace(options, content_layers=(), style_layers=(*below, layer), init="random")
+        return optimize(image, [image], on_progress=on_progress, options=options)
+    options = replace(options, content_layers=(layer,), style_layers=(), init="random")
+    return optimize(image, [], on_progress=on_progress, options=options)
+
+
+def _options(options: OptimizeOptions | None, values: Mapping[str, Any]) -> OptimizeOptions:
+    unknown = values.keys() - OptimizeOptions.__dataclass_fields__.keys()
+    if unknown:
+        raise OptionError(
+            f"unknown option(s) {', '.join(sorted(unknown))}; there are "
+            f"{', '.join(OptimizeOptions.__dataclass_fields__)}"
+        )
+    return OptimizeOptions(**values) if options is None else replace(options, **values)
+
+
+def _as_list(images: ImageSource | Sequence[ImageSource]) -> list[ImageSource]:
+    return list(images) if isinstance(images, list | tuple) else [cast(ImageSource, images)]
+
+
+def _resolve_style(style: ImageSource) -> ImageSource:
+    return style_path(style) if isinstance(style, str) else style
+
+
+def _run(
+    inputs: Inputs, options: OptimizeOptions, on_progress: ProgressCallback | None, started: float
+) -> OptimizeResult:
+    layers = [name for name in LAYERS if {**options.content_lambdas, **options.style_lambdas}.get(name, 0) > 0]
+    check_layers([*options.content_lambdas])
+    check_layers([*options.style_lambdas])
+    height, width = inputs.content_image.shape[:2]
+    scales = plan_scales(
+        height,
+        width,
+        image_size=options.image_size,
+        num_iterations=options.num_iterations,
+        pyramid=options.pyramid,
+    )
+    device = resolve_device(options.device)
+    dtype = resolve_precision(options.precision, device)
+    weights = load_vgg19_weights(options.vgg_weights)
+    with torch_threads(options.threads) as threads:
+        network = VGG19(weights, layers, pooling=options.pooling, dtype=dtype)
+        # the module's `to` has no overload for both in its stubs
+        network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        descended = descend(
+            scales,
+            partial(Objective, network, inputs, options),
+            partial(_first_image, inputs, options),
+            options,
+            on_progress=on_progress,
+            finish=inputs.finish,
+            started=started,
+        )
+    image = inputs.finish(to_pixels(descended.best.image))
+    return OptimizeResult(
+        image=image,
+        alpha=None if inputs.alpha is None else resize_image(inputs.alpha, *image.shape[:2]),
+        losses=descended.best.losses,
+        iterations=descended.iterations,
+        seconds=time.perf_counter() - started,
+        was_stopped=descended.was_stopped,
+        notes=descended.notes,
+        device=str(device),
+        precision=str(dtype).removeprefix("torch."),
+        threads=threads,
+        weights_source=weights.source,
+        weights_sha256=weights.sha256,
+        options=options,
+    )
+
+
+def _first_image(inputs: Inputs, options: OptimizeOptions, scale: Scale, objective: ScaleObjective) -> torch.Tensor:
+    """The picture that the coarsest scale starts from."""
+    if not isinstance(objective, Objective):
+        raise TypeError("the first picture is made for an Objective")
+    if inputs.init_image is not None:
+        return objective.tensor_of(inputs.init_image)
+    if options.init == "style":
+        return objective.tensor_of(inputs.style_images[0])
+    if options.init == "random":
+        # drawn on the CPU: the same noise on every device
+        noise = np.random.default_rng(options.seed).random((scale.height, scale.width, 3), dtype=np.float32)
+        return objective.tensor_of(np.rint(noise * 255).astype(np.uint8))
+    return objective.content_image
