@@ -95,9 +95,7 @@ def histogram_reference(source: Any, target: Any) -> Any:
     return expected
 
 
-@pytest.mark.parametrize(
-    "sizes", [((11, 13), (7, 9)), ((3, 5), (31, 30)), ((1, 1), (5, 4)), ((6, 7), (1, 1))]
-)
+@pytest.mark.parametrize("sizes", [((11, 13), (7, 9)), ((3, 5), (31, 30)), ((1, 1), (5, 4)), ((6, 7), (1, 1))])
 def test_histogram_against_the_sort(sizes: tuple[tuple[int, int], tuple[int, int]]) -> None:
     source, target = cloud(*sizes[0], (90, 140, 120), 60, 8), uniform(*sizes[1], 9)
     matched = match_color(source, target, method="histogram")

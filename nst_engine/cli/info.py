@@ -34,10 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         ("nst-engine", found["nst-engine"]),
         ("python", found["python"]),
         ("machine", f"{found['machine']}, {found['cpus']} CPUs to use"),
-        (
-            "kernels",
-            f"{kernels['implementation']}, {kernels['isa']}" + f" ({kernels['reason']})" * bool(kernels["reason"]),
-        ),
+        ("kernels", ", ".join(filter(None, (kernels["implementation"], kernels["isa"], kernels["reason"])))),
         ("  available", ", ".join(kernels["available"]) or "NumPy only"),
         *((name, version or "not installed") for name, version in found["packages"].items()),
         ("device auto", found["device"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterable
 from fractions import Fraction
@@ -64,7 +63,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int, ho
                     held.pts = None
                     container.mux(stream.encode(held))
                 container.mux(stream.encode(None))
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as failed:
         raise OutputError(f"{path}: the video cannot be written ({failed})") from failed
     finally:
