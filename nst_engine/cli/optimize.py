@@ -44,13 +44,14 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check everything that can be checked before the work, paint, write."""
     from nst_engine.cli.progress_bar import RunDisplay, result_line, say
-    from nst_engine.optimization import optimize
     from nst_engine.optimization.options import INITS
     from nst_engine.optimization.recording import Recorder, write_plot
 
     inputs, options, replay = _what_to_paint(arguments)
     init_file = None if options.init in INITS else options.init
     output = _check_outputs(arguments, inputs.content, [file for _, file in inputs.files(init_file)])
+    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
+
     recorder = Recorder(output, arguments.save_every, keeps_frames=arguments.animation is not None)
     with RunDisplay(output.name, recorder) as display:
         result = optimize(

@@ -10,26 +10,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from nst_engine.errors import OptionError
-from nst_engine.weights import CONVOLUTIONS, VGGWeights
+from nst_engine.layers import CONVOLUTIONS, LAYERS, check_layers
+from nst_engine.weights import VGGWeights
 
 Pooling = Literal["max", "avg"]
-#: `conv1_1`, `relu1_1`, ... `relu5_4`, from the picture inwards.
-LAYERS = tuple(name for conv in CONVOLUTIONS for name in (conv, conv.replace("conv", "relu")))
-#: The shortest side that still reaches `relu5_4` with one pixel.
-MIN_SIDE_PX = 16
-
-
-def check_layers(layers: Sequence[str]) -> None:
-    """Refuse names that are no layers of VGG-19 and names given twice.
-
-    Raises:
-        OptionError: With the valid names.
-    """
-    for name in layers:
-        if name not in LAYERS:
-            raise OptionError(f"unknown layer {name!r}; VGG-19 has {', '.join(LAYERS)}")
-    if len(set(layers)) != len(layers):
-        raise OptionError(f"a layer is named twice: {', '.join(layers)}; name each once and give it a weight")
 
 
 class VGG19(nn.Module):
@@ -61,7 +45,6 @@ class VGG19(nn.Module):
             raise OptionError(f"unknown pooling {pooling!r}; choose from {', '.join(get_args(Pooling))}")
         self.layers = tuple(layers)
         self.pooling = pooling
-        self.dtype = dtype
         deepest = max(LAYERS.index(name) for name in layers)
         self.convolutions = tuple(CONVOLUTIONS)[: deepest // 2 + 1]
         self.register_buffer("mean", torch.tensor(weights.mean).view(1, 3, 1, 1))
@@ -79,7 +62,7 @@ class VGG19(nn.Module):
             Layer name to N x C x H' x W'; H' and W' are halved (rounded down) at every pooling passed.
         """
         features: dict[str, torch.Tensor] = {}
-        x = (image - self.get_buffer("mean")).to(self.dtype)
+        x = (image - self.get_buffer("mean")).to(self.get_buffer("conv1_1_weight").dtype)
         block = "1"
         for conv in self.convolutions:
             if conv[4] != block:

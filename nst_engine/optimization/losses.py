@@ -6,6 +6,7 @@ matrix become one factor per layer: see `gram_factor`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ class FeatureStatistics:
         return FeatureStatistics(mean, second_moment)
 
     @staticmethod
-    def blend(parts: list[FeatureStatistics], weights: list[float]) -> FeatureStatistics:
+    def blend(parts: Sequence[FeatureStatistics], weights: Sequence[float]) -> FeatureStatistics:
         """Those of the mixture: for squared losses the same as a weighted sum of one loss per style."""
         return FeatureStatistics(
             sum((w * part.mean for w, part in zip(weights, parts, strict=True)), torch.zeros_like(parts[0].mean)),
@@ -127,7 +128,7 @@ class _MomentsTerm:
         values, vectors = torch.linalg.eigh((inner + inner.T) / 2)
         # channels that are always zero make both matrices singular: eigenvalues below the noise carry no transport
         noise = values[-1].clamp_min(1e-12) * 1e-7
-        roots = values.clamp_min(0).sqrt()
+        roots = torch.where(values > noise, values, 0).sqrt()
         inverse_roots = torch.where(values > noise, values.clamp_min(noise).rsqrt(), 0)
         transport = self.root @ (vectors * inverse_roots) @ vectors.T @ self.root
         by_covariance = torch.eye(len(values), dtype=transport.dtype, device=transport.device) - transport

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from nst_engine.errors import OptionError
 from nst_engine.image import resize_image
 from nst_engine.kernels import normalize
-from nst_engine.networks.vgg19 import MIN_SIDE_PX, VGG19
+from nst_engine.layers import MIN_SIDE_PX
+from nst_engine.networks.vgg19 import VGG19
 from nst_engine.optimization.descent import Bounds, Evaluation
 from nst_engine.optimization.inputs import Inputs
 from nst_engine.optimization.losses import (
@@ -52,18 +53,26 @@ class Objective:
 
     def __init__(self, network: VGG19, inputs: Inputs, options: OptimizeOptions, scale: Scale) -> None:
         self._network, self._options, self._scale = network, options, scale
+        # coarse scales paint splendid strokes and lose the building: there the content counts for more
+        self._content_weight = options.content_weight / scale.ratio
         self._mean = network.get_buffer("mean")
         self.content_image = self.tensor_of(inputs.content_image)
         self.bounds = self._bounds(inputs.content_guides)
-        content_layers, style_layers = options.content_lambdas, options.style_lambdas
+        self._content_layers = {layer: weight for layer, weight in options.content_lambdas.items() if weight > 0}
+        self._style_layers = {layer: weight for layer, weight in options.style_lambdas.items() if weight > 0}
         with torch.no_grad():
             features = self._features(self.content_image)
+            # one after the other: the features of all layers of several pictures at once are gigabytes
+            styles = [
+                self._style_statistics(*style) for style in zip(inputs.style_images, inputs.style_guides, strict=True)
+            ]
+            style_energies = self._blended([energies for _, energies in styles], inputs.style_weights)
             self._content = {
-                layer: (features[layer], weight * self._content_factor(features[layer]))
-                for layer, weight in content_layers.items()
-                if weight > 0
+                layer: (features[layer], weight * self._content_factor(features[layer], style_energies.get(layer)))
+                for layer, weight in self._content_layers.items()
             }
-            self._styles = self._style_targets(inputs, style_layers, features) if inputs.style_images else []
+            sizes = {layer: (found.shape[-2], found.shape[-1]) for layer, found in features.items()}
+            self._styles = self._style_targets(inputs, [statistics for statistics, _ in styles], sizes)
 
     def tensor_of(self, pixels: NDArray[np.uint8], size: tuple[int, int] | None = None) -> torch.Tensor:
         """A picture as float32 1 x 3 x H x W in 0-1 on the network's device, at this scale or the size given."""
@@ -79,7 +88,7 @@ class Objective:
         leaf = image.clone().requires_grad_()
         features = self._features(leaf)
         content = {
-            f"content {layer}": options.content_weight * content_loss(features[layer], target, factor)
+            f"content {layer}": self._content_weight * content_loss(features[layer], target, factor)
             for layer, (target, factor) in self._content.items()
         }
         style: dict[str, torch.Tensor] = {}
@@ -108,11 +117,17 @@ class Objective:
         features: dict[str, torch.Tensor] = self._network(image)
         return features
 
-    def _content_factor(self, features: torch.Tensor) -> float:
-        """Relative to the content's own energy, or the mean square as in neural-style, as for the Gram matrices."""
-        if self._options.gram_normalization == "target":
-            return 1.0 / max(float(features.float().square().sum()), 1e-12)
-        return 1.0 / features.numel()
+    def _content_factor(self, features: torch.Tensor, style_energy: float | None) -> float:
+        """The mean square as in neural-style, or relative to the energy of the features, as for the Gram matrices.
+
+        That energy is the geometric mean of the content's and the style's: the picture's will lie between them, and
+        a smooth photo in a busy style would otherwise stay a photo.
+        """
+        if self._options.gram_normalization != "target":
+            return 1.0 / features.numel()
+        energy = float(features.float().square().mean())
+        energy = energy if style_energy is None else (energy * style_energy) ** 0.5
+        return 1.0 / (features.numel() * max(energy, 1e-12))
 
     def _style_loss(self, features: torch.Tensor, target: _StyleTarget) -> torch.Tensor:
         if self._options.style_loss == "moments":
@@ -120,49 +135,55 @@ class Objective:
         return gram_loss(features, target.statistics, target.factor, target.pixel_weights)
 
     def _style_targets(
-        self, inputs: Inputs, layers: dict[str, float], content_features: dict[str, torch.Tensor]
+        self,
+        inputs: Inputs,
+        statistics: Sequence[Mapping[str, FeatureStatistics]],
+        sizes: Mapping[str, tuple[int, int]],
     ) -> list[_StyleTarget]:
         """One target per layer for the whole picture, or one per layer and region."""
-        wanted = {layer: weight for layer, weight in layers.items() if weight > 0}
-        statistics = [
-            self._statistics(image, guide, wanted)
-            for image, guide in zip(inputs.style_images, inputs.style_guides, strict=True)
-        ]
+        targets: list[_StyleTarget] = []
+        if not statistics:
+            return targets
         blend = inputs.style_weights
-        targets = []
-        for layer, weight in wanted.items():
-            height, width = content_features[layer].shape[-2:]
+        for layer, weight in self._style_layers.items():
+            height, width = sizes[layer]
             per_style = [found[layer] for found in statistics]
+            regions: list[tuple[FeatureStatistics, float, torch.Tensor | None]]
             if inputs.content_guides is None:
-                regions: list[tuple[FeatureStatistics, float, torch.Tensor | None]] = [
-                    (FeatureStatistics.blend(per_style, list(blend)), 1.0, None)
-                ]
+                regions = [(FeatureStatistics.blend(per_style, blend), 1.0, None)]
             else:
                 regions = [
-                    (found, share * len(blend), self._pixel_weights(guide, height, width, f"--content-mask {number}"))
-                    for number, (found, share, guide) in enumerate(
-                        zip(per_style, blend, inputs.content_guides, strict=True), 1
-                    )
+                    (found, share * len(blend), self._pixel_weights(guide, height, width, "--content-mask"))
+                    for found, share, guide in zip(per_style, blend, inputs.content_guides, strict=True)
                 ]
             for found, share, pixel_weights in regions:
                 factor = gram_factor(self._options.gram_normalization, found, height * width)
                 targets.append(_StyleTarget(layer, found, weight * share, factor, pixel_weights))
         return targets
 
-    def _statistics(
-        self, image: NDArray[np.uint8], guide: NDArray[np.float32] | None, layers: dict[str, float]
-    ) -> dict[str, FeatureStatistics]:
+    def _style_statistics(
+        self, image: NDArray[np.uint8], guide: NDArray[np.float32] | None
+    ) -> tuple[dict[str, FeatureStatistics], dict[str, float]]:
+        """Of one style image: statistics of the style layers, and the mean square at the content layers."""
         options = self._options
         longer = (options.style_size or options.image_size * options.style_scale) * self._scale.ratio
         shrink = longer / max(image.shape[:2])
-        size = tuple(max(MIN_SIDE_PX, round(side * shrink)) for side in image.shape[:2])
-        features = self._features(self.tensor_of(image, (size[0], size[1])))
-        found = {}
-        for layer in layers:
-            height, width = features[layer].shape[-2:]
-            weights = None if guide is None else self._pixel_weights(guide, height, width, "--style-mask")
-            found[layer] = FeatureStatistics.of(features[layer], weights)
-        return found
+        height, width = (max(MIN_SIDE_PX, round(side * shrink)) for side in image.shape[:2])
+        features = self._features(self.tensor_of(image, (height, width)))
+        statistics = {}
+        for layer in self._style_layers:
+            found = features[layer]
+            weights = (
+                None if guide is None else self._pixel_weights(guide, found.shape[-2], found.shape[-1], "--style-mask")
+            )
+            statistics[layer] = FeatureStatistics.of(found, weights)
+        energies = {layer: float(features[layer].float().square().mean()) for layer in self._content_layers}
+        return statistics, energies
+
+    @staticmethod
+    def _blended(energies: Sequence[Mapping[str, float]], weights: Sequence[float]) -> dict[str, float]:
+        layers = energies[0] if energies else {}
+        return {layer: sum(w * each[layer] for w, each in zip(weights, energies, strict=True)) for layer in layers}
 
     def _pixel_weights(self, guide: NDArray[np.float32], height: int, width: int, name: str) -> torch.Tensor:
         """The guide at a layer's size, with sum 1; neurons that mostly see other regions are left out.

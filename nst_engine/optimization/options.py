@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import OptionError
+from nst_engine.layers import check_layers
 
 GramNormalization = Literal["target", "none", "hw", "chw"]
 StyleLoss = Literal["gram", "moments"]
@@ -23,7 +24,7 @@ GATYS_CONTENT_LAYERS = ("relu4_2",)
 GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 #: Ratio of style to content weight that gives pictures of about the same look under each convention. All but `target`
 #: depend on the scale of the features too: these are for the Oxford weights (pictures in 0-255).
-DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 30.0, "none": 1e-9, "hw": 1.0, "chw": 1.0}
+DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 14.0, "none": 1e-11, "hw": 1e-4, "chw": 20.0}
 DEFAULT_LEARNING_RATE: Mapping[OptimizerName, float] = {"lbfgs": 1.0, "adam": 0.02}
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 16384
 
@@ -34,7 +35,7 @@ class OptimizeOptions:
 
     Attributes:
         style_blend_weights: Share of each style image, scaled to the sum 1; None: equal.
-        content_weight: Of the content loss.
+        content_weight: Of the content loss at full size; coarser scales weigh it more, by the inverse of their ratio.
         style_weight: Of the style loss; None: `DEFAULT_STYLE_WEIGHT` of the Gram normalisation.
         tv_weight: Of the total variation loss (mean squared difference of neighbours, 0-1 range).
         content_layers: Layers of the content loss with their weights.
@@ -62,7 +63,7 @@ class OptimizeOptions:
     style_blend_weights: tuple[float, ...] | None = None
     content_weight: float = 1.0
     style_weight: float | None = None
-    tv_weight: float = 2.0
+    tv_weight: float = 20.0
     content_layers: LayerWeights = GATYS_CONTENT_LAYERS
     style_layers: LayerWeights = GATYS_STYLE_LAYERS
     gram_normalization: GramNormalization = "target"
@@ -172,13 +173,12 @@ def layer_weights(name: str, layers: LayerWeights) -> dict[str, float]:
     """Layers and weights as a dict; names alone share the weight 1.
 
     Raises:
-        OptionError: A weight is negative or not finite, or a name comes twice.
+        OptionError: An unknown layer, one named twice, or a weight that is negative or not finite.
     """
     if isinstance(layers, str):
         raise OptionError(f"{_flag(name)}: a list of layers was wanted, the text {layers!r} came")
+    check_layers(layers)
     if not isinstance(layers, Mapping):
-        if len(set(layers)) != len(layers):
-            raise OptionError(f"{_flag(name)}: a layer is named twice in {', '.join(layers)}")
         return dict.fromkeys(layers, 1 / max(1, len(layers)))
     for layer, weight in layers.items():
         _check_number(f"{name} {layer}", weight, 0.0, math.inf)

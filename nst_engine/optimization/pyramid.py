@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.networks.vgg19 import MIN_SIDE_PX as NETWORK_MIN_SIDE_PX
+from nst_engine.layers import MIN_SIDE_PX as NETWORK_MIN_SIDE_PX
 
 #: Iterations of the finest scale, the next coarser one, ...; scales beyond the list take the last number. Coarse
 #: ones are cheap and lay down the large strokes; the finest only has to draw them sharp.
 ITERATIONS_FINE_TO_COARSE = (15, 20, 30, 40, 50)
+#: Of the coarsest scale, whichever it is: it starts from the photo.
+ITERATIONS_AT_FIRST = 60
 ITERATIONS_WITHOUT_PYRAMID = 100
 #: Shorter side of the coarsest scale, px: below it the deepest style layer sees too few pixels for statistics.
 COARSEST_SIDE_PX = 80
@@ -61,7 +63,8 @@ def plan_scales(
         levels = min(levels, num_iterations or levels)
     ratios = [2 ** (-level / 2) for level in reversed(range(levels))]
     shares = [ITERATIONS_FINE_TO_COARSE[min(level, len(ITERATIONS_FINE_TO_COARSE) - 1)] for level in range(levels)]
-    shares = shares[::-1] if levels > 1 else [ITERATIONS_WITHOUT_PYRAMID]
+    shares[-1] = ITERATIONS_AT_FIRST if levels > 1 else ITERATIONS_WITHOUT_PYRAMID
+    shares.reverse()
     iterations = shares if num_iterations is None else _share_out(num_iterations, shares)
     return [
         Scale(_scaled(height, ratio), _scaled(width, ratio), ratio, count)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from nst_engine.catalogue import style_path
 from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource, resize_image, save_image
-from nst_engine.networks.vgg19 import LAYERS, VGG19, check_layers
+from nst_engine.layers import LAYERS, check_layers
+from nst_engine.networks.vgg19 import VGG19
 from nst_engine.optimization.descend import ScaleObjective, descend, to_pixels
 from nst_engine.optimization.device import resolve_device, resolve_precision, torch_threads
 from nst_engine.optimization.inputs import Inputs, read_inputs
@@ -176,8 +177,6 @@ def _run(
     inputs: Inputs, options: OptimizeOptions, on_progress: ProgressCallback | None, started: float
 ) -> OptimizeResult:
     layers = [name for name in LAYERS if {**options.content_lambdas, **options.style_lambdas}.get(name, 0) > 0]
-    check_layers([*options.content_lambdas])
-    check_layers([*options.style_lambdas])
     height, width = inputs.content_image.shape[:2]
     scales = plan_scales(
         height,

@@ -1,0 +1,43 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench clean
+
+help: ## show this help
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# a stamp per set of extras: installing again takes time only when the project's files have changed
+$(VENV)/.installed-%: $(BIN)/python pyproject.toml setup.py constraints.txt $(wildcard csrc/*.* csrc/kernels/*.*)
+	$(INSTALL) --editable '.[$*]'
+	@touch $@
+
+demo: $(VENV)/.installed-optimize ## install, and paint a bundled photo in a bundled style
+	@mkdir -p demo
+	$(BIN)/nst optimize chelsea --style starry-night --image-size 384 --output demo/chelsea_starry-night.png
+	@echo "The picture is $(CURDIR)/demo/chelsea_starry-night.png"
+
+test: $(VENV)/.installed-dev ## install what the tests need, and run them all
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev ## what CI checks besides the tests: lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(wildcard csrc/*.cpp csrc/*.h csrc/kernels/*.cpp csrc/kernels/*.h)
+
+format: $(VENV)/.installed-dev ## format everything
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(wildcard csrc/*.cpp csrc/*.h csrc/kernels/*.cpp csrc/kernels/*.h)
+
+bench: $(VENV)/.installed-dev ## measure against the peers (an hour; let the machine be quiet)
+	$(BIN)/python benchmarks/bench_optimize.py
+
+clean: ## remove the environment and everything built
+	rm -rf $(VENV) build demo nst_engine/kernels/*.so *.egg-info
