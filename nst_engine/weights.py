@@ -181,7 +181,8 @@ def _from_file(path: Path) -> VGGWeights:
 
 
 def _unreadable(path: Path, reason: Exception) -> ModelChecksumError:
-    first_line = str(reason).splitlines()[0][:120] if str(reason) else type(reason).__name__
+    described = type(reason).__name__ if isinstance(reason, KeyError) or not str(reason) else str(reason)
+    first_line = described.splitlines()[0][:120]
     return ModelChecksumError(
         f"{path}: cannot be read as a state dict of tensors ({first_line}); it is truncated, damaged, or another kind "
         f"of file; wanted VGG-19 in torchvision's layout as .safetensors or .pth"

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from nst_engine.cli.main import EXIT_INTERRUPTED
-from nst_engine.cli.transfer_arguments import add_transfer_arguments, options_from
+from nst_engine.cli.exit_codes import INTERRUPTED
+from nst_engine.cli.transfer_arguments import add_transfer_arguments, options_from, read_checked
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -33,7 +33,6 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.cli.progress_bar import RunDisplay, result_line
     from nst_engine.errors import OptionError, OutputError
     from nst_engine.image import check_output, contact_sheet, load_image, save_image
-    from nst_engine.optimization import optimize
 
     options = options_from(arguments)
     contents = [content_path(content) for content in arguments.contents]
@@ -43,18 +42,22 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.output, inputs=[*contents, *styles], overwrite=arguments.overwrite)
     if arguments.save_cells is not None and not arguments.save_cells.is_dir():
         raise OutputError(f"{arguments.save_cells}: no such folder; type: mkdir -p {arguments.save_cells}")
-    content_images = [load_image(content).pixels for content in contents]
+    cell_paths = _cell_paths(arguments.save_cells, contents, styles)
     style_images = [load_image(style).pixels for style in styles]
+    # every pair can be painted: nobody wants to learn otherwise half-way
+    content_images = [read_checked(str(content), list(map(str, styles)), options).content_image for content in contents]
+    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
+
     cells: list[list[Any]] = [[None] * len(styles) for _ in contents]
     pairs = [(row, column) for row in range(len(contents)) for column in range(len(styles))]
     interrupted = False
     for number, (row, column) in enumerate(pairs, 1):
         label = f"{contents[row].stem} × {styles[column].stem} ({number}/{len(pairs)})"
         with RunDisplay(label) as display:
-            result = optimize(content_images[row], style_images[column], on_progress=display, options=options)
+            result = optimize(contents[row], styles[column], on_progress=display, options=options)
         cells[row][column] = result.image
-        if arguments.save_cells is not None:
-            result.save(arguments.save_cells / f"{contents[row].stem}_{styles[column].stem}.png")
+        if cell_paths:
+            result.save(cell_paths[number - 1])
         interrupted = display.was_interrupted
         if interrupted:
             break
@@ -69,4 +72,19 @@ def run(arguments: argparse.Namespace) -> int:
     save_image(arguments.output, sheet, inputs=[*contents, *styles], overwrite=arguments.overwrite)
     done = sum(cell is not None for line in cells for cell in line)
     result_line(f"{arguments.output}: {done} of {len(pairs)} pictures")
-    return EXIT_INTERRUPTED if interrupted else 0
+    return INTERRUPTED if interrupted else 0
+
+
+def _cell_paths(folder: Path | None, contents: list[Path], styles: list[Path]) -> list[Path]:
+    """Where each picture goes, row by row; empty: nowhere."""
+    from nst_engine.errors import OptionError
+    from nst_engine.image import check_output
+
+    if folder is None:
+        return []
+    paths = [folder / f"{content.stem}_{style.stem}.png" for content in contents for style in styles]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise OptionError(f"{path}: two cells would be written there; rename one of the pictures")
+        check_output(path, inputs=[*contents, *styles])
+    return paths

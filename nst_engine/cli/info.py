@@ -82,10 +82,11 @@ def _version(name: str) -> str | None:
 
 
 def _torch_defaults() -> tuple[str, str]:
-    if _version("torch") is None:
-        missing = "needs torch; type: pip install 'nst-engine[optimize]'"
-        return missing, missing
-    from nst_engine.optimization.device import resolve_device, resolve_precision
+    try:
+        from nst_engine.optimization.device import resolve_device, resolve_precision
+    except (ImportError, OSError):  # OSError: a library of torch's own is missing
+        broken = "needs torch" if _version("torch") is None else "torch is installed but does not load"
+        return (f"{broken}; type: pip install 'nst-engine[optimize]'",) * 2
 
     device = resolve_device("auto")
     return str(device), str(resolve_precision("auto", device)).removeprefix("torch.")

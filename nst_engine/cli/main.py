@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from nst_engine.errors import NSTError
 from nst_engine.version import __version__
-
-EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -19,7 +20,7 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is, and exit with 2."""
-        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(BAD_INPUT, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,16 +41,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:  # without building every command's parser
         print(f"nst-engine {__version__}")
         return 0
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without × or ü shall not cost the last line
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         parsed = build_parser().parse_args(arguments)
         code = parsed.run(parsed)
         sys.stdout.flush()
     except NSTError as error:
         print(f"nst: {' '.join(str(error).split())}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("nst: interrupted before there was a picture; nothing was written", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return INTERRUPTED
+    except (MemoryError, RuntimeError) as error:  # torch has no type of its own for a lack of main memory
+        if not (isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", str(error))):
+            raise
+        print("nst: not enough memory; take a smaller --image-size, --style-size or --style-scale", file=sys.stderr)
+        return BAD_INPUT
     except BrokenPipeError:
         # whoever read our output has gone: no traceback at the interpreter's end either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

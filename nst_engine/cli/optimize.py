@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from nst_engine.cli.main import EXIT_INTERRUPTED
-from nst_engine.cli.transfer_arguments import add_transfer_arguments, options_from
-from nst_engine.errors import OptionError
+from nst_engine.cli.exit_codes import INTERRUPTED
+from nst_engine.cli.transfer_arguments import add_transfer_arguments, options_from, read_checked
+from nst_engine.errors import OptionError, OutputError
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -49,7 +50,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     inputs, options, replay = _what_to_paint(arguments)
     init_file = None if options.init in INITS else options.init
-    output = _check_outputs(arguments, inputs.content, [file for _, file in inputs.files(init_file)])
+    read = read_checked(
+        inputs.content,
+        inputs.styles,
+        options,
+        content_masks=inputs.content_masks,
+        style_masks=inputs.style_masks,
+        init=init_file,
+    )
+    is_opaque = read.alpha is None
+    output = _check_outputs(arguments, inputs.content, is_opaque, [file for _, file in inputs.files(init_file)])
     from nst_engine.optimization import optimize  # torch is loaded only for what can be done
 
     recorder = Recorder(output, arguments.save_every, keeps_frames=arguments.animation is not None)
@@ -80,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if replay is not None and not display.was_interrupted:
         _compare(replay, result, say)
-    return EXIT_INTERRUPTED if display.was_interrupted else 0
+    return INTERRUPTED if display.was_interrupted else 0
 
 
 def _what_to_paint(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
@@ -109,16 +119,15 @@ def _what_to_paint(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
     return inputs, options_from(arguments), None
 
 
-def _check_outputs(arguments: argparse.Namespace, content: str, inputs: list[str]) -> Path:
+def _check_outputs(arguments: argparse.Namespace, content: str, is_opaque: bool, inputs: list[str]) -> Path:
     """Every file that will be written can be: nobody wants to learn it after minutes of work."""
-    from nst_engine.image import ANIMATION_SUFFIXES, check_output, load_image
+    from nst_engine.image import ANIMATION_SUFFIXES, check_output
     from nst_engine.optimization.recording import check_plotting
     from nst_engine.video import VIDEO_SUFFIXES, check_video_writing
 
-    picture = load_image(content)
     default = Path(f"{Path(content).stem}_{'_'.join(Path(style).stem for style in arguments.style) or 'replay'}.png")
     output: Path = check_output(arguments.output or default, inputs=inputs, overwrite=arguments.overwrite)
-    if picture.alpha is not None and output.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
+    if not is_opaque and output.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
         raise OptionError(
             f"{output}: {output.suffix} holds no transparency, which {content} has; write .png, .webp or .tiff"
         )
@@ -133,10 +142,26 @@ def _check_outputs(arguments: argparse.Namespace, content: str, inputs: list[str
     if arguments.plot is not None:
         check_output(arguments.plot, inputs=inputs, suffixes=(".png", ".svg", ".pdf"))
         check_plotting()
-    for path in (arguments.trace, _sidecar_path(arguments.sidecar, output)):
+    sidecar = _sidecar_path(arguments.sidecar, output)
+    for path in (arguments.trace, sidecar):
         if path is not None:
             check_output(path, inputs=inputs, suffixes=(".json",))
+    _check_apart(output, [arguments.animation, arguments.plot, arguments.trace, sidecar], inputs, arguments.save_every)
     return output
+
+
+def _check_apart(output: Path, records: list[Path | None], inputs: list[str], save_every: int | None) -> None:
+    """No two results go to the same file, and no snapshot to an input."""
+    seen: set[Path] = set()
+    for path in (output, *filter(None, records)):
+        if path.resolve() in seen:
+            raise OptionError(f"{path}: two results would be written there; give each a name of its own")
+        seen.add(path.resolve())
+    snapshot = re.compile(re.escape(output.stem) + r"_\d{5,}" + re.escape(output.suffix))
+    for file in map(Path, inputs):
+        same_folder = file.resolve().parent == output.resolve().parent
+        if save_every is not None and same_folder and snapshot.fullmatch(file.name):
+            raise OutputError(f"{file}: is an input, which a snapshot would replace; give --output another name")
 
 
 def _sidecar_path(option: str | bool | None, output: Path) -> Path | None:

@@ -9,8 +9,9 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 
 from nst_engine.optimization.progress import Progress
 
@@ -32,9 +33,9 @@ class RunDisplay:
         self.was_interrupted = False
         self._label, self._on_progress, self._has_picture = label, on_progress, False
         self._bar = RichProgress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=9)),
             TextColumn("{task.fields[status]}"),
             console=console,
         )
@@ -51,7 +52,11 @@ class RunDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the terminal and Ctrl-C as they were."""
-        self._bar.stop()
+        if self._has_picture:
+            self._bar.stop()
+        else:  # an error shall stand alone
+            self._bar.live.transient = True
+            self._bar.live.stop()
         signal.signal(signal.SIGINT, self._handler)
 
     def __call__(self, progress: Progress) -> bool:
@@ -69,8 +74,8 @@ class RunDisplay:
             total=progress.num_iterations,
             completed=progress.iteration,
             status=(
-                f"loss {losses.total:.4g} (content {losses.content:.3g}, style {losses.style:.3g}) · "
-                f"{_clock(progress.eta_seconds)} left"
+                f"{_clock(progress.eta_seconds)} left · "
+                f"loss {losses.total:.3g} (content {losses.content:.3g}, style {losses.style:.3g}, tv {losses.tv:.2g})"
             ),
         )
         return not self.was_interrupted

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
 
 from nst_engine.color import COLOR_MODES
+from nst_engine.errors import OptionError
 from nst_engine.optimization.options import (
     DEFAULT_LEARNING_RATE,
     DEFAULT_STYLE_WEIGHT,
@@ -17,6 +18,9 @@ from nst_engine.optimization.options import (
     Precision,
     StyleLoss,
 )
+
+if TYPE_CHECKING:
+    from nst_engine.optimization.inputs import Inputs
 
 
 def layer_list(text: str) -> Mapping[str, float] | list[str]:
@@ -119,3 +123,28 @@ def options_from(arguments: argparse.Namespace, **overrides: Any) -> OptimizeOpt
     """
     given = {name: value for name, value in vars(arguments).items() if name in OptimizeOptions.__dataclass_fields__}
     return OptimizeOptions(**{**given, **overrides})
+
+
+def read_checked(content: str, styles: Sequence[str], options: OptimizeOptions, **files: Any) -> Inputs:
+    """Read all pictures of a run, so that what cannot be painted is refused before torch is loaded.
+
+    Raises:
+        OptionError: A picture is too small or too narrow, or masks and blend weights do not fit.
+        NSTError: A picture cannot be read.
+    """
+    from nst_engine.optimization.inputs import read_inputs
+    from nst_engine.optimization.pyramid import plan_scales
+
+    inputs = read_inputs(content, styles, options.blend_weights(len(styles)) if styles else [], **files)
+    height, width = inputs.content_image.shape[:2]
+    try:
+        plan_scales(
+            height,
+            width,
+            image_size=options.image_size,
+            num_iterations=options.num_iterations,
+            pyramid=options.pyramid,
+        )
+    except OptionError as unfit:
+        raise OptionError(f"{content}: {unfit}") from unfit
+    return inputs

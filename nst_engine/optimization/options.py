@@ -24,7 +24,7 @@ GATYS_CONTENT_LAYERS = ("relu4_2",)
 GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 #: Ratio of style to content weight that gives pictures of about the same look under each convention. All but `target`
 #: depend on the scale of the features too: these are for the Oxford weights (pictures in 0-255).
-DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 14.0, "none": 1e-11, "hw": 1e-4, "chw": 20.0}
+DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 14.0, "none": 3e-10, "hw": 5e-4, "chw": 100.0}
 DEFAULT_LEARNING_RATE: Mapping[OptimizerName, float] = {"lbfgs": 1.0, "adam": 0.02}
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 16384
 
@@ -108,8 +108,12 @@ class OptimizeOptions:
                 raise OptionError("--style-blend-weights: all are 0; give at least one style a share")
         object.__setattr__(self, "content_layers", layer_weights("content_layers", self.content_layers))
         object.__setattr__(self, "style_layers", layer_weights("style_layers", self.style_layers))
-        if not self.content_layers and not self.style_layers:
-            raise OptionError("--content-layers and --style-layers are both empty: nothing to optimise")
+        content = self.content_weight * sum(self.content_lambdas.values())
+        if content + self.effective_style_weight * sum(self.style_lambdas.values()) <= 0:
+            raise OptionError(
+                "content and style weigh nothing: give --content-weight or --style-weight, and --content-layers or "
+                "--style-layers that are not empty"
+            )
 
     @property
     def effective_style_weight(self) -> float:
@@ -186,7 +190,8 @@ def layer_weights(name: str, layers: LayerWeights) -> dict[str, float]:
 
 
 def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    option, *layer = name.split(" ")
+    return " ".join(["--" + option.replace("_", "-"), *layer])
 
 
 def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:

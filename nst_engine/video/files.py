@@ -22,11 +22,13 @@ def check_video_writing() -> None:
         MissingDependencyError: PyAV is not installed.
     """
     try:
-        import av  # noqa: F401
+        import av
     except ImportError as missing:
         raise MissingDependencyError(
             "an .mp4 needs PyAV, which is not installed; type: pip install 'nst-engine[video]', or take .gif or .webp"
         ) from missing
+    if "libx264" not in av.codecs_available:
+        raise MissingDependencyError("this PyAV is built without libx264; take .gif or .webp, or the PyAV of PyPI")
 
 
 def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int, hold_seconds: float = 1.5) -> None:

@@ -1,0 +1,56 @@
+"""How the tests of the command run it, and the small pictures they give it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import nst_engine
+
+_PATH = [str(Path(nst_engine.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+#: For interpreters that tests start: the package is found also where it is not installed.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(_PATH)}
+for _name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):  # a test's pipe is no terminal
+    ENVIRONMENT.pop(_name, None)
+
+
+def nst(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "nst_engine", *map(str, arguments)],
+        cwd=cwd,
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+
+
+def painting(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Soft blobs with some grain, uint8 H x W x 3: a picture that VGG-19 finds something in."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(rng.uniform(0.1, 0.5) * x + rng.uniform(0.1, 0.5) * y + rng.uniform(0, 6)) for _ in range(3)]
+    grain = rng.normal(0, 6, (height, width, 3))
+    pixels: NDArray[np.uint8] = np.clip(np.stack(waves, -1) * 90 + 128 + grain, 0, 255).astype(np.uint8)
+    return pixels
+
+
+def write(path: Path, pixels: NDArray[np.uint8], **options: Any) -> Path:
+    """Write a picture with Pillow."""
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def pixels_of(path: Path) -> NDArray[np.uint8]:
+    """Decode a picture with Pillow, uint8 H x W x 3 or x 4."""
+    with Image.open(path) as image:
+        return np.asarray(image).copy()

@@ -1,0 +1,174 @@
+"""The rules that keep the package readable: who imports whom, who owns a third-party package, how long things are."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import nst_engine
+
+ROOT = Path(nst_engine.__file__).parent
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "misc", "core"}
+
+# A unit is a module or a folder right below the package. It imports from itself and from lower lines.
+LINE_OF_UNIT = {
+    "version": 0,
+    "errors": 0,
+    "kernels": 1,
+    "geometry": 1,
+    "layers": 1,
+    "image": 2,
+    "weights": 2,
+    "color": 2,
+    "catalogue": 2,
+    "networks": 3,
+    "optimization": 4,
+    "video": 5,
+    "cli": 7,
+    "__main__": 8,
+    "__init__": 8,  # the package root: it imports, nobody imports it
+}
+# Who alone may import what; every other third-party package is foreign here. NumPy is everybody's.
+OWNERS = {
+    "PIL": ("image",),
+    "argparse": ("cli",),
+    "av": ("video",),
+    "matplotlib": ("optimization.recording",),
+    "rich": ("cli",),
+    "safetensors": ("weights",),
+    "torch": ("weights", "networks", "optimization"),
+    "torchvision": ("weights",),
+}
+# Owners that import so only inside functions, or for type checkers.
+LAZY = {("torch", "weights"), ("av", "video"), ("matplotlib", "optimization.recording")}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, as written in `module` (dotted, without the package's own name)."""
+
+    module: str
+    target: str
+    line: int
+    is_eager: bool
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line} imports {self.target}"
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
+TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in FILES.items()}
+
+
+def nodes(tree: ast.AST, *, is_eager: bool = True) -> Iterator[tuple[ast.AST, bool]]:
+    """All nodes, and whether they run when the module is imported."""
+    for child in ast.iter_child_nodes(tree):
+        runs = is_eager and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            runs = False
+        yield child, runs
+        yield from nodes(child, is_eager=runs)
+
+
+def imports_of(module: str) -> Iterator[Import]:
+    for node, is_eager in nodes(TREES[module]):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(module, alias.name, node.lineno, is_eager)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            for alias in node.names:
+                # `from nst_engine import kernels` names a module, `from nst_engine.image import load_image` an object
+                inner = f"{base}.{alias.name}".removeprefix("nst_engine.")
+                target = f"nst_engine.{inner}" if base.startswith("nst_engine") and inner in FILES else base
+                yield Import(module, target, node.lineno, is_eager)
+
+
+IMPORTS = [found for module in FILES for found in imports_of(module)]
+OWN = [found for found in IMPORTS if found.target.split(".")[0] == "nst_engine"]
+FOREIGN = [found for found in IMPORTS if found.target.split(".")[0] not in ("nst_engine", "__future__")]
+
+
+def unit(module: str) -> str:
+    return module.removeprefix("nst_engine.").split(".")[0]
+
+
+def test_every_unit_has_its_line_and_every_line_its_unit() -> None:
+    assert {unit(module) for module in FILES} == set(LINE_OF_UNIT)
+
+
+def test_nobody_imports_the_package_root_or_by_dots() -> None:
+    assert not [str(found) for found in IMPORTS if found.target == "nst_engine" or found.target.startswith(".")]
+
+
+def test_units_import_only_from_lower_lines() -> None:
+    upwards = [
+        str(found)
+        for found in OWN
+        if unit(found.module) != unit(found.target)
+        and LINE_OF_UNIT[unit(found.module)] <= LINE_OF_UNIT.get(unit(found.target), 99)
+    ]
+    assert not upwards
+
+
+def test_modules_import_in_no_circle() -> None:
+    below: dict[str, set[str]] = {module: set() for module in FILES}
+    for found in OWN:
+        # a package that loads its own modules at first use waits for nobody
+        if found.is_eager or not found.target.startswith(f"nst_engine.{found.module}."):
+            below[found.module].add(found.target.removeprefix("nst_engine."))
+    while leaves := {module for module, targets in below.items() if not targets}:
+        below = {module: targets - leaves for module, targets in below.items() if module not in leaves}
+    assert not below
+
+
+def test_third_party_packages_are_imported_by_their_owners_only() -> None:
+    def is_owned(found: Import) -> bool:
+        package = found.target.split(".")[0]
+        if package not in OWNERS:
+            return package == "numpy" or package in sys.stdlib_module_names
+        return any(found.module == owner or found.module.startswith(f"{owner}.") for owner in OWNERS[package])
+
+    assert not [str(found) for found in FOREIGN if not is_owned(found)]
+
+
+@pytest.mark.parametrize("package", OWNERS)
+def test_every_owner_still_imports_what_it_owns(package: str) -> None:
+    importers = {found.module for found in FOREIGN if found.target.split(".")[0] == package}
+    for owner in OWNERS[package]:
+        assert any(module == owner or module.startswith(f"{owner}.") for module in importers), owner
+
+
+@pytest.mark.parametrize(("package", "owner"), sorted(LAZY))
+def test_optional_packages_are_imported_at_use(package: str, owner: str) -> None:
+    found = [each for each in FOREIGN if each.target.split(".")[0] == package and each.module.startswith(owner)]
+    assert found
+    assert not [str(each) for each in found if each.is_eager]
+
+
+def test_files_are_short_and_named_after_what_they_hold() -> None:
+    lengths = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in FILES.items()}
+    assert not {module: length for module, length in lengths.items() if length > MAX_FILE_LINES}
+    assert not {module for module in FILES if FORBIDDEN_NAMES & set(module.strip("_").split("."))}
+
+
+def test_functions_are_short() -> None:
+    too_long = {
+        f"{module}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno + 1 > MAX_FUNCTION_LINES
+    }
+    assert not too_long
