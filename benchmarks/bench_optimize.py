@@ -1,0 +1,183 @@
+"""`nst optimize` against pastiche 1.6.0: time, memory, and how good the written pictures are.
+
+Both run as whole processes, in turn, on the same pictures with the same weights; content and style are brought to
+512 px beforehand. pastiche takes 200 steps, ours its defaults. Both write snapshots on the way, for the curves;
+each snapshot's time is that of its file. Every written picture is judged by `quality.Judge`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from machine import describe_machine
+from PIL import Image
+from quality import LONGER_SIDE_PX, Judge
+from report import RESULTS, optimize_table, pairs_of
+
+from nst_engine.catalogue import content_path, style_path
+
+PAIRS = (
+    "chelsea:great-wave",
+    "coffee:composition-vii",
+    "rocket:woman-with-a-hat",
+    "coffee:seaport",
+    "rocket:starry-night",
+)
+PASTICHE_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Run:
+    """One whole process.
+
+    Attributes:
+        engine: `pastiche` or `nst-engine`.
+        content: Name.
+        style: Name.
+        seconds: Of the process, from start to end.
+        peak_rss_mib: Its largest resident memory.
+        style_distance: Of the written picture.
+        content_distance: Of the written picture.
+        curve: Seconds, style and content distance of each snapshot.
+    """
+
+    engine: str
+    content: str
+    style: str
+    seconds: float
+    peak_rss_mib: float
+    style_distance: float
+    content_distance: float
+    curve: list[tuple[float, float, float]]
+
+
+def main() -> None:
+    """Measure, judge, and write JSON, table and plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", nargs="+", default=PAIRS, metavar="CONTENT:STYLE", help="files or bundled names")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the pictures there")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    arguments = parser.parse_args()
+    runs: list[Run] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        for pair in arguments.pairs:
+            content, style = pair.split(":")
+            runs += measure_pair(content, style, folder)
+            report = {
+                "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+                "machine": describe_machine(("torch", "numpy", "pillow", "pastiche")),
+                "longer_side_px": LONGER_SIDE_PX,
+                "pastiche_steps": PASTICHE_STEPS,
+                "runs": [asdict(run) for run in runs],
+            }
+            (arguments.results / "optimize.json").write_text(json.dumps(report, indent=1) + "\n")
+    print(optimize_table(report))
+    plot(report, arguments.results / "optimize.png")
+
+
+def bring_to_size(content: str, style: str, folder: Path) -> tuple[Path, Path]:
+    """Content and style, files or bundled names, as PNGs with the longer side at 512 px."""
+    written = []
+    for file in (content_path(content), style_path(style)):
+        with Image.open(file) as image:
+            shrink = LONGER_SIDE_PX / max(image.size)
+            size = (round(image.width * shrink), round(image.height * shrink))
+            written.append(folder / f"{file.stem}.png")
+            image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(written[-1])
+    return written[0], written[1]
+
+
+def measure_pair(content_name: str, style_name: str, folder: Path) -> list[Run]:
+    """Both engines on one pair, one after the other."""
+    content, style = bring_to_size(content_name, style_name, folder)
+    name = f"{content.stem}_{style.stem}"
+    snapshots = folder / f"{name}_pastiche_steps"
+    snapshots.mkdir(exist_ok=True)
+    pastiche = [
+        *(sys.executable, "-m", "pastiche", "--device", "cpu", "--seed", "0"),
+        *("--content", str(content), "--styles", str(style)),
+        *("--size-pixels", pixels_of(content), "--style-size-pixels", pixels_of(style)),
+        *("--num-steps", str(PASTICHE_STEPS), "--workspace", str(snapshots), "--workspace-step", "20"),
+        *("--output", str(folder / f"{name}_pastiche.png")),
+    ]
+    ours_folder = folder / f"{name}_nst_steps"
+    ours_folder.mkdir(exist_ok=True)
+    ours = [
+        *(sys.executable, "-m", "nst_engine", "optimize", str(content), "--style", str(style)),
+        *("--vgg-weights", "pastiche", "--save-every", "15", "--output", str(ours_folder / f"{name}.png")),
+    ]
+    judge = Judge(content, style)
+    runs = []
+    for engine, command, output, steps in (
+        ("pastiche", pastiche, folder / f"{name}_pastiche.png", snapshots),
+        ("nst-engine", ours, ours_folder / f"{name}.png", ours_folder),
+    ):
+        started = time.time()
+        seconds, peak = run_process(command)
+        written = sorted(
+            (path for path in steps.glob("*.png") if path != output), key=lambda path: path.stat().st_mtime
+        )
+        curve = [(round(path.stat().st_mtime - started, 2), *judge.distances(path)) for path in (*written, output)]
+        run = Run(engine, content.stem, style.stem, seconds, peak, *judge.distances(output), curve)
+        print(
+            f"{name} {engine}: {seconds:.1f} s, {peak:.0f} MiB, style {run.style_distance:.4f}, "
+            f"content {run.content_distance:.4f}",
+            flush=True,
+        )
+        runs.append(run)
+    return runs
+
+
+def run_process(command: list[str]) -> tuple[float, float]:
+    """Wall seconds and peak resident MiB of a process that must succeed."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed with {process.returncode}")
+    return round(seconds, 2), round(usage.ru_maxrss / 1024, 1)
+
+
+def pixels_of(path: Path) -> str:
+    """How many, for pastiche's options."""
+    with Image.open(path) as image:
+        return str(image.width * image.height)
+
+
+def plot(report: dict[str, Any], path: Path) -> None:
+    """Both distances against seconds, a column per pair."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    pairs = pairs_of(report)
+    figure = Figure(figsize=(3.2 * len(pairs), 5.2), dpi=110, layout="constrained")
+    axes = figure.subplots(2, len(pairs), squeeze=False, sharex="col")
+    for column, (peer, ours) in enumerate(pairs):
+        for run, colour in ((peer, "tab:gray"), (ours, "tab:red")):
+            seconds, style, content = zip(*run["curve"], strict=True)
+            for row, values in enumerate((style, content)):
+                axes[row, column].plot(seconds, values, "o-", color=colour, markersize=3, label=run["engine"])
+        axes[0, column].set(title=f"{ours['content']} × {ours['style']}", yscale="log")
+        axes[1, column].set(xlabel="seconds", ylim=(0, None))
+    axes[0, 0].set(ylabel="style distance")
+    axes[1, 0].set(ylabel="content distance")
+    axes[0, 0].legend()
+    FigureCanvasAgg(figure).print_figure(str(path))
+
+
+if __name__ == "__main__":
+    main()

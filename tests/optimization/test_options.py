@@ -1,0 +1,53 @@
+from typing import Any
+
+import pytest
+
+from nst_engine import OptimizeOptions
+from nst_engine.errors import OptionError
+from nst_engine.optimization.options import DEFAULT_STYLE_WEIGHT
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "nan": ({"style_weight": float("nan")}, "--style-weight: nan"),
+    "inf": ({"tv_weight": float("inf")}, "--tv-weight: inf"),
+    "negative": ({"content_weight": -1.0}, "--content-weight: -1.0"),
+    "zero rate": ({"learning_rate": 0.0}, "--learning-rate: 0.0 came, a number above 0"),
+    "fraction": ({"num_iterations": 1.5}, "--num-iterations: 1.5 came, a whole number"),
+    "truth": ({"image_size": True}, "--image-size: True"),
+    "text": ({"style_scale": "big"}, "--style-scale: 'big'"),
+    "layer": ({"style_layers": ["relu6_1"]}, "unknown layer 'relu6_1'; VGG-19 has conv1_1, relu1_1"),
+    "twice": ({"content_layers": ["relu4_2", "relu4_2"]}, "named twice"),
+    "text for layers": ({"content_layers": "relu4_2"}, "a list of layers was wanted"),
+    "layer weight": ({"content_layers": {"relu4_2": -2.0}}, "--content-layers relu4_2: -2.0"),
+    "choice": ({"pooling": "median"}, "--pooling: 'median' came; choose from max, avg"),
+    "colour": ({"preserve_color": "hue"}, "--preserve-color: 'hue' came; choose from luma, match, histogram"),
+    "blend": ({"style_blend_weights": (0.0, 0.0)}, "--style-blend-weights: all are 0"),
+    "nothing": ({"content_weight": 0.0, "style_weight": 0.0}, "weigh nothing"),
+    "no layers": ({"content_layers": [], "style_layers": {}}, "weigh nothing"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_used_is_refused_by_name(case: str) -> None:
+    values, message = REFUSED[case]
+    with pytest.raises(OptionError) as refused:
+        OptimizeOptions(**values)
+    assert message in str(refused.value)
+
+
+def test_names_alone_share_the_weight_one() -> None:
+    options = OptimizeOptions(style_layers=["relu1_1", "relu2_1", "relu3_1", "relu5_4"])
+    assert options.style_lambdas == dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu5_4"), 0.25)
+    assert OptimizeOptions(style_layers={"conv1_2": 3.0}).style_lambdas == {"conv1_2": 3.0}
+
+
+def test_the_style_weight_belongs_to_the_gram_normalisation() -> None:
+    for normalization, weight in DEFAULT_STYLE_WEIGHT.items():
+        assert OptimizeOptions(gram_normalization=normalization).effective_style_weight == weight
+    assert OptimizeOptions(gram_normalization="chw", style_weight=3.0).effective_style_weight == 3.0
+
+
+def test_blend_weights_are_shares() -> None:
+    assert OptimizeOptions(style_blend_weights=(3.0, 1.0)).blend_weights(2) == [0.75, 0.25]
+    assert OptimizeOptions().blend_weights(4) == [0.25] * 4
+    with pytest.raises(OptionError, match=r"2 came for 3 style"):
+        OptimizeOptions(style_blend_weights=(3.0, 1.0)).blend_weights(3)

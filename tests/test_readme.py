@@ -1,0 +1,57 @@
+"""The README says what the results say, and its examples work."""
+
+import os
+import re
+import runpy
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nst_engine.catalogue import bundled_contents
+from nst_engine.cli.main import build_parser
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_tables_are_those_of_the_committed_results() -> None:
+    report = runpy.run_path(str(ROOT / "benchmarks" / "report.py"))
+    assert report["with_tables"](README) == README, "type: python benchmarks/report.py"
+
+
+def test_the_two_commands_are_targets_of_the_makefile() -> None:
+    commands = re.findall(r"^(make \w+)", blocks("sh")[0], re.MULTILINE)
+    assert commands == ["make demo", "make test"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all(re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE) for command in commands)
+
+
+def test_every_command_line_parses() -> None:
+    lines = [line for line in blocks("sh")[1].splitlines() if line]
+    assert len(lines) == 3
+    for line in [*lines, *re.findall(r"`(nst [^`]+)`", README)]:
+        words = shlex.split(line)
+        if "--help" not in words:
+            assert callable(build_parser().parse_args(words[1:]).run)
+
+
+def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = blocks("python")
+    shutil.copy(bundled_contents()["coffee"].path, tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    small = example.replace("image_size=512", "image_size=64, num_iterations=3")
+    assert small != example
+    exec(compile(small, "README.md", "exec"), {})
+    assert (tmp_path / "painted.png").stat().st_size > 0
+
+
+def test_links_and_pictures_are_there() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("http"):
+            assert (ROOT / target.replace("/", os.sep)).exists(), target
