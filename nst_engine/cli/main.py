@@ -51,15 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"nst: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("nst: interrupted before there was a picture; nothing was written", file=sys.stderr)
+        print("nst: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (MemoryError, RuntimeError) as error:  # torch has no type of its own for a lack of main memory
         if not (isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", str(error))):
             raise
         print("nst: not enough memory; take a smaller --image-size, --style-size or --style-scale", file=sys.stderr)
         return BAD_INPUT
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            print(f"nst: {error}", file=sys.stderr)
+            return BAD_INPUT
         # whoever read our output has gone: no traceback at the interpreter's end either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        code = 0
     return int(code)

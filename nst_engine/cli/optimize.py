@@ -5,21 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.transfer_arguments import add_transfer_arguments, options_from, read_checked
+from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, options_from, read_checked
 from nst_engine.errors import OptionError, OutputError
+from nst_engine.layers import LAYERS
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "optimize",
-        help="paint a picture in the style of paintings by optimisation (minutes)",
+        help="paint a picture in the style of paintings by optimisation",
         description="Paint CONTENT in the style of one or more paintings, by optimising the picture itself.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Layers: " + ", ".join(LAYERS) + ". Ctrl-C writes the best picture so far.",
     )
     parser.add_argument("content", nargs="?", metavar="CONTENT", help="a picture, or a bundled photo's name")
     parser.add_argument("--style", action="append", default=[], metavar="FILE|NAME", help="a painting; repeatable")
@@ -60,18 +62,17 @@ def run(arguments: argparse.Namespace) -> int:
     )
     is_opaque = read.alpha is None
     output = _check_outputs(arguments, inputs.content, is_opaque, [file for _, file in inputs.files(init_file)])
-    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
+    from nst_engine.optimization import paint  # torch is loaded only for what can be done
 
-    recorder = Recorder(output, arguments.save_every, keeps_frames=arguments.animation is not None)
+    recorder = Recorder(
+        output,
+        arguments.save_every,
+        keeps_frames=arguments.animation is not None,
+        alpha=read.alpha,
+        quality=arguments.quality,
+    )
     with RunDisplay(output.name, recorder) as display:
-        result = optimize(
-            inputs.content,
-            list(inputs.styles),
-            content_masks=inputs.content_masks,
-            style_masks=inputs.style_masks,
-            on_progress=display,
-            options=options,
-        )
+        result = paint(read, options, on_progress=display)
     files = [file for _, file in inputs.files(init_file)]
     result.save(output, quality=arguments.quality, inputs=files, overwrite=arguments.overwrite)
     if arguments.animation is not None:
@@ -88,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"{result.seconds:.1f} s on {result.device} in {result.precision}, loss {losses.total:.4g} "
         f"(content {losses.content:.4g}, style {losses.style:.4g})"
     )
+    for note in result.notes:
+        say(f"[yellow]{note}[/yellow]")
     if replay is not None and not display.was_interrupted:
         _compare(replay, result, say)
     return INTERRUPTED if display.was_interrupted else 0
@@ -127,10 +130,8 @@ def _check_outputs(arguments: argparse.Namespace, content: str, is_opaque: bool,
 
     default = Path(f"{Path(content).stem}_{'_'.join(Path(style).stem for style in arguments.style) or 'replay'}.png")
     output: Path = check_output(arguments.output or default, inputs=inputs, overwrite=arguments.overwrite)
-    if not is_opaque and output.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
-        raise OptionError(
-            f"{output}: {output.suffix} holds no transparency, which {content} has; write .png, .webp or .tiff"
-        )
+    if not is_opaque:
+        check_holds_alpha(output, content)
     if not 1 <= arguments.quality <= 100:
         raise OptionError(f"--quality: {arguments.quality} came, 1 to 100 was wanted")
     if arguments.save_every is not None and arguments.save_every < 1:
@@ -170,7 +171,7 @@ def _sidecar_path(option: str | bool | None, output: Path) -> Path | None:
     return output.with_suffix(".json") if option is True else Path(str(option))
 
 
-def _write_animation(path: Path, frames: list[Any]) -> None:
+def _write_animation(path: Path, frames: Iterator[Any]) -> None:
     from nst_engine.image import save_animation
     from nst_engine.video import VIDEO_SUFFIXES, write_video
 
@@ -192,6 +193,8 @@ def _write_sidecar(path: Path | None, result: Any, inputs: Any, init_file: str |
 def _compare(replay: Any, result: Any, say: Any) -> None:
     if replay.was_stopped:
         say("the replayed run had been interrupted: this is the picture it would have become")
+    elif result.weights_sha256 != replay.weights_sha256:
+        say("[yellow]not the same picture: VGG-19's weights are others (--vgg-weights)[/yellow]")
     elif result.image_sha256 == replay.pixels_sha256:
         say("the same picture, pixel for pixel")
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.transfer_arguments import add_transfer_arguments, options_from, read_checked
+from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, options_from, read_checked
 
 _SET_HERE = ("content_layers", "style_layers", "init", "style_blend_weights", "preserve_color")
 
@@ -34,20 +34,22 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.catalogue import bundled_styles, content_path
     from nst_engine.cli.progress_bar import RunDisplay, result_line
     from nst_engine.image import check_output
-    from nst_engine.layers import check_layers
+    from nst_engine.optimization.inputs import with_own_style
+    from nst_engine.optimization.options import reconstruction_options
 
-    options = options_from(arguments)
-    check_layers([arguments.layer])
+    options = reconstruction_options(options_from(arguments), arguments.layer, style=arguments.style)
     painting = bundled_styles().get(arguments.image)
     path = content_path(arguments.image)
     image = painting.path if painting is not None and not path.exists() else path
     name = f"{image.stem}_{arguments.layer}{'_style' if arguments.style else ''}.png"
     output = check_output(arguments.output or Path(name), inputs=[image], overwrite=arguments.overwrite)
-    read_checked(str(image), [], options)
-    from nst_engine.optimization import reconstruct  # torch is loaded only for what can be done
+    inputs = read_checked(str(image), [], options)
+    if inputs.alpha is not None:
+        check_holds_alpha(output, image)
+    from nst_engine.optimization import paint  # torch is loaded only for what can be done
 
     with RunDisplay(output.name) as display:
-        result = reconstruct(image, arguments.layer, style=arguments.style, on_progress=display, options=options)
+        result = paint(with_own_style(inputs) if arguments.style else inputs, options, on_progress=display)
     result.save(output, inputs=[image], overwrite=arguments.overwrite)
     result_line(
         f"{output}: {result.image.shape[1]}×{result.image.shape[0]} px, {result.iterations} iterations in "

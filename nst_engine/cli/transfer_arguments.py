@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from nst_engine.color import COLOR_MODES
@@ -60,19 +61,31 @@ def number_list(text: str) -> tuple[float, ...]:
 _LOSS_OPTIONS: tuple[tuple[str, Callable[[str], Any] | tuple[str, ...], str | None, str], ...] = (
     ("style_blend_weights", number_list, "W,W...", "share of each style (default: equal)"),
     ("content_weight", float, "W", "of the content loss"),
-    ("style_weight", float, "W", f"of the style loss (default: {DEFAULT_STYLE_WEIGHT['target']:g}; by convention)"),
+    (
+        "style_weight",
+        float,
+        "W",
+        "of the style loss (default by --gram-normalization: "
+        + ", ".join(f"{name} {weight:g}" for name, weight in DEFAULT_STYLE_WEIGHT.items())
+        + ")",
+    ),
     ("tv_weight", float, "W", "of the total variation loss"),
     ("content_layers", layer_list, "LAYER[:W],...", "layers of the content loss, with weights"),
     ("style_layers", layer_list, "LAYER[:W],...", "layers of the style loss, with weights"),
-    ("gram_normalization", get_args(GramNormalization), None, "what Gram matrices are divided by"),
+    (
+        "gram_normalization",
+        get_args(GramNormalization),
+        None,
+        "what Gram matrices are divided by: the target's own size, nothing, HW or CHW",
+    ),
     ("style_loss", get_args(StyleLoss), None, "Gram matrices, or mean and covariance"),
     ("preserve_color", COLOR_MODES, None, "keep the content's colours"),
 )
 _RUN_OPTIONS: tuple[tuple[str, Callable[[str], Any] | tuple[str, ...], str | None, str], ...] = (
     ("pooling", get_args(Pooling), None, "of VGG-19"),
-    ("init", str, "content|random|style|FILE", "the first picture"),
-    ("optimizer", get_args(OptimizerName), None, "which one"),
-    ("num_iterations", int, "N", "in total, over all scales (default: what each scale takes)"),
+    ("init", str, "content|random|style|FILE", "the first picture; another shape is cropped"),
+    ("optimizer", get_args(OptimizerName), None, "of the picture; both keep it within the range of pixels"),
+    ("num_iterations", int, "N", "in total, over all scales (default: 165 to 215 at 512 px)"),
     (
         "learning_rate",
         float,
@@ -81,7 +94,7 @@ _RUN_OPTIONS: tuple[tuple[str, Callable[[str], Any] | tuple[str, ...], str | Non
     ),
     ("seed", int, "N", "of the random first picture"),
     ("image_size", int, "PX", "longer side of the result"),
-    ("style_size", int, "PX", "longer side of the style images (default: the result's)"),
+    ("style_size", int, "PX", "longer side of the style images, before --style-scale (default: the result's)"),
     ("style_scale", float, "F", "factor on the style images' size: larger strokes"),
     ("device", str, "auto|cpu|cuda[:N]", "where to compute"),
     ("precision", get_args(Precision), None, "of the features"),
@@ -148,3 +161,15 @@ def read_checked(content: str, styles: Sequence[str], options: OptimizeOptions, 
     except OptionError as unfit:
         raise OptionError(f"{content}: {unfit}") from unfit
     return inputs
+
+
+def check_holds_alpha(output: Path, source: object) -> None:
+    """Refuse an output whose format would lose the transparency of the source.
+
+    Raises:
+        OptionError: JPEG and BMP.
+    """
+    if output.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
+        raise OptionError(
+            f"{output}: {output.suffix} holds no transparency, which {source} has; write .png, .webp or .tiff"
+        )

@@ -80,20 +80,20 @@ def descend(
         OptimizationError: Not even the first loss is a number.
     """
     run = _Run(scales, options, on_progress, finish, time.perf_counter() if started is None else started)
-    descent: Descent | None = None
-    best: Evaluation | None = None
-    for index, scale in enumerate(scales):
-        objective = objective_at(scale)
-        if best is None or descent is None:
-            image = objective.bounds.clip(first_image(scale, objective))
-            descent = _descent(options, objective.bounds)
-        else:
-            image = objective.bounds.clip(_upsampled(best.image, scale))
-            descent.rescale(objective.bounds)
-        best, descent = run.at_scale(index, objective, image, descent)
+    objective = objective_at(scales[0])
+    descent = _descent(options, objective.bounds)
+    first = objective.evaluate(objective.bounds.clip(first_image(scales[0], objective)))
+    best = run.at_scale(0, objective, first, descent)
+    for index, scale in enumerate(scales[1:], 1):
         if run.was_stopped:
             break
-    assert best is not None
+        objective = objective_at(scale)
+        descent.rescale(objective.bounds)
+        first = objective.evaluate(objective.bounds.clip(_upsampled(best.image, scale)))
+        if not first.is_finite():
+            run.notes.append(f"the loss at {scale.width}x{scale.height} px is not a number: kept the scale before")
+            break
+        best = run.at_scale(index, objective, first, descent)
     return Descended(best, run.iteration, run.was_stopped, tuple(run.notes))
 
 
@@ -114,18 +114,19 @@ class _Run:
         # the time of an iteration is nearly proportional to its pixels
         self._pixels_done, self._loop_started = 0, time.perf_counter()
 
-    def at_scale(
-        self, index: int, objective: ScaleObjective, image: torch.Tensor, descent: Descent
-    ) -> tuple[Evaluation, Descent]:
-        """Spend the iterations of one scale; the best evaluation, and the optimiser to go on with."""
-        current = objective.evaluate(image)
+    def at_scale(self, index: int, objective: ScaleObjective, current: Evaluation, descent: Descent) -> Evaluation:
+        """Spend the iterations of one scale; the best evaluation.
+
+        Adam, if L-BFGS fails, helps out for this scale only. A coarse scale that stands still has done its work.
+        """
         if not current.is_finite():
             raise OptimizationError(
                 "the loss of the first picture is not a number: the weights of the network are damaged, or a loss "
-                "weight is too large; nothing was written"
+                "weight is too large"
             )
         best, best_losses = current, deque([current.losses.total], FLAT_WINDOW + 1)
-        for _ in range(self._scales[index].iterations):
+        is_last = index == len(self._scales) - 1
+        for count in range(1, self._scales[index].iterations + 1):
             trial = objective.evaluate(descent.propose(current))
             note, is_over = "", False
             if descent.accept(current, trial):
@@ -134,19 +135,20 @@ class _Run:
             elif not trial.is_finite():
                 note, current = "the loss is not a number: back to the best picture so far", best
             best_losses.append(best.losses.total)
-            if descent.is_stuck or _is_flat(best_losses):
-                if isinstance(descent, ProjectedAdam):
+            is_flat = len(best_losses) > FLAT_WINDOW and _is_flat(best_losses)
+            if descent.is_stuck or is_flat:
+                if isinstance(descent, ProjectedAdam) or (is_flat and not is_last):
                     is_over = True
                 else:
                     note = f"L-BFGS {'finds no step' if descent.is_stuck else 'stands still'}: on with Adam"
                     descent = ProjectedAdam(objective.bounds, learning_rate=DEFAULT_LEARNING_RATE["adam"])
                     current, best_losses = best, deque([best.losses.total], FLAT_WINDOW + 1)
-            self._report(index, trial if trial.is_finite() else best, note)
+            self._report(index, count, current, note)
             if self.was_stopped or is_over or float(best.gradient.abs().max()) == 0.0:
                 break
-        return best, descent
+        return best
 
-    def _report(self, index: int, shown: Evaluation, note: str) -> None:
+    def _report(self, index: int, count: int, shown: Evaluation, note: str) -> None:
         scale = self._scales[index]
         self.iteration += 1
         if note:
@@ -155,8 +157,7 @@ class _Run:
         self._pixels_done += scale.height * scale.width
         if self._on_progress is None:
             return
-        done_here = self.iteration - sum(earlier.iterations for earlier in self._scales[:index])
-        pixels_left = (scale.iterations - done_here) * scale.height * scale.width
+        pixels_left = (scale.iterations - count) * scale.height * scale.width
         pixels_left += sum(later.iterations * later.height * later.width for later in self._scales[index + 1 :])
         progress = Progress(
             iteration=self.iteration,
@@ -167,7 +168,7 @@ class _Run:
             width=scale.width,
             losses=shown.losses,
             seconds=now - self._started,
-            eta_seconds=max(0.0, pixels_left) * (now - self._loop_started) / self._pixels_done,
+            eta_seconds=pixels_left * (now - self._loop_started) / self._pixels_done,
             note=note,
             picture=lambda: self._finish(to_pixels(shown.image)),
         )
@@ -176,7 +177,7 @@ class _Run:
 
 def _is_flat(best_losses: deque[float]) -> bool:
     gain = best_losses[0] - best_losses[-1]
-    return len(best_losses) > FLAT_WINDOW and gain <= FLAT_CHANGE * abs(best_losses[0])
+    return gain <= FLAT_CHANGE * abs(best_losses[0])
 
 
 def _descent(options: OptimizeOptions, bounds: Bounds) -> Descent:

@@ -51,7 +51,8 @@ def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
         if name == "bfloat16" and not fast:
             raise ProviderUnavailableError(f"--precision bfloat16: {device} has no bfloat16; use --precision float32")
     else:
-        capabilities = torch.cpu.get_capabilities()
+        # not in every torch of the supported range; without it float32 is the safe answer
+        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         fast = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return torch.bfloat16 if name == "bfloat16" or (name == "auto" and fast) else torch.float32
 

@@ -77,6 +77,11 @@ def read_inputs(
     return _with_preserved_color(inputs, preserve_color)
 
 
+def with_own_style(inputs: Inputs) -> Inputs:
+    """The content as its own style image, for the reconstruction of its style."""
+    return replace(inputs, style_images=[inputs.content_image], style_weights=[1.0], style_guides=[None])
+
+
 def _read(source: ImageSource, role: str) -> Picture:
     picture = load_image(source)
     if min(picture.height, picture.width) < MIN_PICTURE_SIDE_PX:

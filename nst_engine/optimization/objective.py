@@ -166,7 +166,7 @@ class Objective:
     ) -> tuple[dict[str, FeatureStatistics], dict[str, float]]:
         """Of one style image: statistics of the style layers, and the mean square at the content layers."""
         options = self._options
-        longer = (options.style_size or options.image_size * options.style_scale) * self._scale.ratio
+        longer = (options.style_size or options.image_size) * options.style_scale * self._scale.ratio
         shrink = longer / max(image.shape[:2])
         height, width = (max(MIN_SIDE_PX, round(side * shrink)) for side in image.shape[:2])
         features = self._features(self.tensor_of(image, (height, width)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import OptionError
-from nst_engine.layers import check_layers
+from nst_engine.layers import LAYERS, check_layers
 
 GramNormalization = Literal["target", "none", "hw", "chw"]
 StyleLoss = Literal["gram", "moments"]
@@ -95,11 +96,16 @@ class OptimizeOptions:
         if self.preserve_color is not None:
             _check_choice("preserve_color", self.preserve_color, COLOR_MODES)
         for name, low, high, is_open in _RANGES:
-            _check_number(name, getattr(self, name), low, high, is_open=is_open)
+            if getattr(self, name) is not None or name in _NEVER_NONE:
+                _check_number(name, getattr(self, name), low, high, is_open=is_open)
         for name in ("num_iterations", "threads", "image_size", "style_size", "seed"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, numbers.Integral)):
                 raise OptionError(f"{_flag(name)}: {value!r} came, a whole number was wanted")
+        if self.style_loss == "moments" and self.gram_normalization != "target":
+            raise OptionError(
+                f"--gram-normalization {self.gram_normalization}: belongs to --style-loss gram; moments are relative"
+            )
         blend = self.style_blend_weights
         if blend is not None:
             for weight in blend:
@@ -120,7 +126,7 @@ class OptimizeOptions:
         """`style_weight`, or the default that belongs to the Gram normalisation."""
         if self.style_weight is not None:
             return self.style_weight
-        return DEFAULT_STYLE_WEIGHT["target" if self.style_loss == "moments" else self.gram_normalization]
+        return DEFAULT_STYLE_WEIGHT[self.gram_normalization]
 
     @property
     def effective_learning_rate(self) -> float:
@@ -151,6 +157,19 @@ class OptimizeOptions:
         return [weight / sum(weights) for weight in weights]
 
 
+def reconstruction_options(options: OptimizeOptions, layer: str, *, style: bool) -> OptimizeOptions:
+    """Options that rebuild a picture from noise by the features of a layer, or by the Gram matrices up to it.
+
+    Raises:
+        OptionError: An unknown layer.
+    """
+    check_layers([layer])
+    if not style:
+        return replace(options, content_layers=(layer,), style_layers=(), init="random")
+    below = [name for name in GATYS_STYLE_LAYERS if LAYERS.index(name) < LAYERS.index(layer)]
+    return replace(options, content_layers=(), style_layers=(*below, layer), init="random")
+
+
 _CHOICES: Mapping[str, Any] = {
     "gram_normalization": GramNormalization,
     "style_loss": StyleLoss,
@@ -171,6 +190,8 @@ _RANGES = (
     ("style_size", MIN_SIDE_PX, MAX_SIDE_PX, False),
     ("style_scale", 0.0, 16.0, True),
 )
+
+_NEVER_NONE = ("content_weight", "tv_weight", "seed", "image_size", "style_scale")
 
 
 def layer_weights(name: str, layers: LayerWeights) -> dict[str, float]:
@@ -200,11 +221,9 @@ def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
 
 
 def _check_number(name: str, value: object, low: float, high: float, *, is_open: bool = False) -> None:
-    if value is None:
-        return
     wanted = f"a number {'above' if is_open else 'of at least'} {low:g}"
     if math.isfinite(high):
         wanted += f" and at most {high:g}"
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     if not number or not low <= value <= high or (is_open and value == low):  # type: ignore[operator]
         raise OptionError(f"{_flag(name)}: {value!r} came, {wanted} was wanted")

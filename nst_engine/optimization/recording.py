@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ class Recorder:
     Attributes:
         snapshot_base: Where snapshots go: NAME.png gives NAME_00050.png, ...; None: none.
         save_every: Iterations between snapshots.
+        alpha: Of the content, for the snapshots.
+        quality: Of snapshots as JPEG or WebP.
         keeps_frames: Whether to collect frames of an animation.
         trace: Every progress record, for JSON.
         frames: Of the animation, uint8, sizes growing with the scales.
@@ -36,6 +38,8 @@ class Recorder:
     snapshot_base: Path | None = None
     save_every: int | None = None
     keeps_frames: bool = False
+    alpha: NDArray[np.uint8] | None = None
+    quality: int = 95
     trace: list[dict[str, Any]] = field(default_factory=list)
     frames: list[NDArray[np.uint8]] = field(default_factory=list)
     snapshots: list[Path] = field(default_factory=list)
@@ -48,12 +52,15 @@ class Recorder:
         if self.snapshot_base is not None and self.save_every and progress.iteration % self.save_every == 0:
             base = self.snapshot_base
             path = base.with_name(f"{base.stem}_{progress.iteration:05d}{base.suffix}")
-            self.snapshots.append(save_image(path, progress.picture()))
+            picture = progress.picture()
+            alpha = None if self.alpha is None else resize_image(self.alpha, *picture.shape[:2])
+            self.snapshots.append(save_image(path, picture, alpha=alpha, quality=self.quality))
 
-    def frames_at(self, last: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    def frames_at(self, last: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         """The frames at the size of the last picture, which ends them."""
         height, width = last.shape[:2]
-        return [*(resize_image(frame, height, width) for frame in self.frames), last]
+        yield from (resize_image(frame, height, width) for frame in self.frames)
+        yield last
 
     def write_trace(self, path: Path) -> None:
         """Each loss term of each iteration, and the seconds, as JSON."""

@@ -15,6 +15,7 @@ from nst_engine import kernels
 from nst_engine.errors import NSTError, OptionError
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.version import __version__
+from nst_engine.weights import NAMED_SOURCES
 
 if TYPE_CHECKING:
     from nst_engine.optimization.transfer import OptimizeResult
@@ -52,6 +53,12 @@ def describe_run(result: OptimizeResult, inputs: RunInputs, init_file: str | Non
     """The sidecar's content, for JSON."""
     options = asdict(result.options)
     options["precision"], options["threads"], options["device"] = result.precision, result.threads, result.device
+    options["style_weight"] = result.options.effective_style_weight
+    options["learning_rate"] = result.options.effective_learning_rate
+    named = result.options.vgg_weights in NAMED_SOURCES
+    options["vgg_weights"] = (
+        result.weights_source.partition(" ")[0] if named else str(Path(result.options.vgg_weights).absolute())
+    )
     return {
         "format": _FORMAT,
         "inputs": [
@@ -131,9 +138,16 @@ def read_sidecar(path: Path) -> Replay:
 
 
 def file_sha256(path: Path) -> str:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Of a file's bytes.
+
+    Raises:
+        OptionError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as unreadable:
+        raise OptionError(f"{path}: cannot be read ({unreadable.strerror})") from unreadable
 
 
 def _stored(path: Path) -> Mapping[str, Any]:

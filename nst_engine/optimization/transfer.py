@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from nst_engine.catalogue import style_path
 from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource, resize_image, save_image
-from nst_engine.layers import LAYERS, check_layers
+from nst_engine.layers import LAYERS
 from nst_engine.networks.vgg19 import VGG19
 from nst_engine.optimization.descend import ScaleObjective, descend, to_pixels
 from nst_engine.optimization.device import resolve_device, resolve_precision, torch_threads
-from nst_engine.optimization.inputs import Inputs, read_inputs
+from nst_engine.optimization.inputs import Inputs, read_inputs, with_own_style
 from nst_engine.optimization.objective import Objective
-from nst_engine.optimization.options import INITS, OptimizeOptions
+from nst_engine.optimization.options import INITS, OptimizeOptions, reconstruction_options
 from nst_engine.optimization.progress import LossTerms, ProgressCallback
 from nst_engine.optimization.pyramid import Scale, plan_scales
 from nst_engine.weights import load_vgg19_weights
@@ -108,18 +108,18 @@ def optimize(
     options = _options(options, option_values)
     started = time.perf_counter()
     styles = _as_list(style_images)
-    if not styles and any(options.style_lambdas.values()):
+    if not styles:
         raise OptionError("no style image came; give at least one (--style)")
     inputs = read_inputs(
         content_image,
         [_resolve_style(style) for style in styles],
-        options.blend_weights(len(styles)) if styles else [],
+        options.blend_weights(len(styles)),
         content_masks=content_masks,
         style_masks=style_masks,
         init=None if options.init in INITS else options.init,
         preserve_color=options.preserve_color,
     )
-    return _run(inputs, options, on_progress, started)
+    return paint(inputs, options, on_progress=on_progress, started=started)
 
 
 def reconstruct(
@@ -145,14 +145,10 @@ def reconstruct(
     Raises:
         OptionError: An unknown layer; and all that `optimize` raises.
     """
-    check_layers([layer])
-    options = _options(options, option_values)
-    if style:
-        below = [name for name in options.style_lambdas if LAYERS.index(name) < LAYERS.index(layer)]
-        options = replace(options, content_layers=(), style_layers=(*below, layer), init="random")
-        return optimize(image, [image], on_progress=on_progress, options=options)
-    options = replace(options, content_layers=(layer,), style_layers=(), init="random")
-    return optimize(image, [], on_progress=on_progress, options=options)
+    started = time.perf_counter()
+    options = reconstruction_options(_options(options, option_values), layer, style=style)
+    inputs = read_inputs(image, [], [])
+    return paint(with_own_style(inputs) if style else inputs, options, on_progress=on_progress, started=started)
 
 
 def _options(options: OptimizeOptions | None, values: Mapping[str, Any]) -> OptimizeOptions:
@@ -173,10 +169,17 @@ def _resolve_style(style: ImageSource) -> ImageSource:
     return style_path(style) if isinstance(style, str) else style
 
 
-def _run(
-    inputs: Inputs, options: OptimizeOptions, on_progress: ProgressCallback | None, started: float
+def paint(
+    inputs: Inputs,
+    options: OptimizeOptions,
+    *,
+    on_progress: ProgressCallback | None = None,
+    started: float | None = None,
 ) -> OptimizeResult:
-    layers = [name for name in LAYERS if {**options.content_lambdas, **options.style_lambdas}.get(name, 0) > 0]
+    """`optimize` for pictures that have been read already; `started` is the `time.perf_counter()` of the call."""
+    started = time.perf_counter() if started is None else started
+    lambdas = [*options.content_lambdas.items(), *options.style_lambdas.items()]
+    wanted = {name for name, weight in lambdas if weight > 0}
     height, width = inputs.content_image.shape[:2]
     scales = plan_scales(
         height,
@@ -189,7 +192,7 @@ def _run(
     dtype = resolve_precision(options.precision, device)
     weights = load_vgg19_weights(options.vgg_weights)
     with torch_threads(options.threads) as threads:
-        network = VGG19(weights, layers, pooling=options.pooling, dtype=dtype)
+        network = VGG19(weights, [name for name in LAYERS if name in wanted], pooling=options.pooling, dtype=dtype)
         # the module's `to` has no overload for both in its stubs
         network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         descended = descend(
@@ -201,7 +204,11 @@ def _run(
             finish=inputs.finish,
             started=started,
         )
-    image = inputs.finish(to_pixels(descended.best.image))
+    image = to_pixels(descended.best.image)
+    notes, (height, width) = descended.notes, image.shape[:2]
+    if (height, width) != (scales[-1].height, scales[-1].width):
+        notes += (f"ended at {width}x{height} px and was enlarged",)
+    image = inputs.finish(resize_image(image, scales[-1].height, scales[-1].width))
     return OptimizeResult(
         image=image,
         alpha=None if inputs.alpha is None else resize_image(inputs.alpha, *image.shape[:2]),
@@ -209,7 +216,7 @@ def _run(
         iterations=descended.iterations,
         seconds=time.perf_counter() - started,
         was_stopped=descended.was_stopped,
-        notes=descended.notes,
+        notes=notes,
         device=str(device),
         precision=str(dtype).removeprefix("torch."),
         threads=threads,
@@ -224,11 +231,19 @@ def _first_image(inputs: Inputs, options: OptimizeOptions, scale: Scale, objecti
     if not isinstance(objective, Objective):
         raise TypeError("the first picture is made for an Objective")
     if inputs.init_image is not None:
-        return objective.tensor_of(inputs.init_image)
+        return objective.tensor_of(_cropped(inputs.init_image, scale.height / scale.width))
     if options.init == "style":
-        return objective.tensor_of(inputs.style_images[0])
+        return objective.tensor_of(_cropped(inputs.style_images[0], scale.height / scale.width))
     if options.init == "random":
         # drawn on the CPU: the same noise on every device
         noise = np.random.default_rng(options.seed).random((scale.height, scale.width, 3), dtype=np.float32)
         return objective.tensor_of(np.rint(noise * 255).astype(np.uint8))
     return objective.content_image
+
+
+def _cropped(pixels: NDArray[np.uint8], aspect: float) -> NDArray[np.uint8]:
+    """The largest middle part with this ratio of height to width: strokes are not stretched."""
+    height, width = pixels.shape[:2]
+    kept_height, kept_width = min(height, max(1, round(width * aspect))), min(width, max(1, round(height / aspect)))
+    top, left = (height - kept_height) // 2, (width - kept_width) // 2
+    return np.ascontiguousarray(pixels[top : top + kept_height, left : left + kept_width])

@@ -66,7 +66,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int, ho
                     container.mux(stream.encode(held))
                 container.mux(stream.encode(None))
         temporary.replace(path)
-    except OSError as failed:
+    except (OSError, av.error.FFmpegError) as failed:
         raise OutputError(f"{path}: the video cannot be written ({failed})") from failed
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """The loop with objectives that go wrong in known ways, and one that does not."""
 
 import itertools
+import math
 from collections.abc import Callable
 
 import pytest
@@ -27,7 +28,7 @@ class Valley:
 
     def evaluate(self, image: torch.Tensor) -> Evaluation:
         loss = self._spoil(next(self._count), float((image - self.goal).square().mean()))
-        gradient = 2 * (image - self.goal) / image.numel() * (loss if loss != loss else 1.0)
+        gradient = 2 * (image - self.goal) / image.numel() * (1.0 if math.isfinite(loss) else loss)
         return Evaluation(image, gradient, LossTerms(loss, loss, 0.0, 0.0, {}))
 
 
@@ -51,7 +52,7 @@ def test_the_goal_is_reached_and_every_iteration_told(optimizer: str) -> None:
     told: list[Progress] = []
     scales = (Scale(6, 9, 0.5, 7), Scale(12, 17, 1.0, 40))
     options = OptimizeOptions(optimizer=optimizer)  # type: ignore[arg-type]
-    done = run(Valley, scales, lambda progress: told.append(progress), options)
+    done = run(Valley, scales, told.append, options)
     assert done.best.losses.total < 1e-3
     assert [progress.iteration for progress in told] == list(range(1, done.iterations + 1))
     assert {(progress.scale, progress.height, progress.width) for progress in told} == {(1, 6, 9), (2, 12, 17)}
@@ -66,15 +67,15 @@ def test_nan_in_the_middle_is_noticed_said_and_mended(optimizer: str) -> None:
     told: list[Progress] = []
     options = OptimizeOptions(optimizer=optimizer)  # type: ignore[arg-type]
     done = run(
-        lambda scale: Valley(scale, lambda count, loss: float("nan") if count in (4, 5, 9) else loss),
-        on_progress=lambda progress: told.append(progress),
+        lambda scale: Valley(scale, lambda count, loss: float("nan") if count in (2, 3, 5) else loss),
+        on_progress=told.append,
         options=options,
     )
     assert done.best.image.isfinite().all()
-    assert done.best.losses.total < 0.01
+    assert done.best.losses.total < 0.8 * Valley(FULL).evaluate(torch.full((1, 3, 12, 17), 0.5)).losses.total
     assert sum("not a number" in note for note in done.notes) == 3
-    assert all(progress.losses.total == progress.losses.total for progress in told)
-    assert [progress.iteration for progress in told if progress.note] == [3, 4, 8]
+    assert all(math.isfinite(progress.losses.total) for progress in told)
+    assert [progress.iteration for progress in told if progress.note] == [1, 2, 4]
 
 
 def test_nan_for_ever_ends_with_the_best_picture() -> None:
@@ -85,7 +86,7 @@ def test_nan_for_ever_ends_with_the_best_picture() -> None:
 
 
 def test_nan_from_the_start_is_an_error_that_names_the_causes() -> None:
-    with pytest.raises(OptimizationError, match="not a number.*weights"):
+    with pytest.raises(OptimizationError, match=r"not a number.*weights"):
         run(lambda scale: Valley(scale, lambda *_: float("nan")))
 
 
@@ -96,6 +97,29 @@ def test_a_stalled_lbfgs_is_replaced_by_adam_and_flatness_under_adam_ends_the_ru
     assert done.iterations < scale.iterations
 
 
+def test_after_a_flat_coarse_scale_lbfgs_goes_on_at_the_next() -> None:
+    scales = (Scale(6, 9, 0.5, 3 * FLAT_WINDOW), Scale(12, 17, 1.0, 30))
+    done = run(lambda scale: Valley(scale, lambda _, loss: 1.0 if scale.ratio < 1 else loss), scales)
+    assert not done.notes
+    assert done.iterations < 2 * FLAT_WINDOW
+    assert done.best.losses.total < 1e-3
+
+
+def test_nan_at_a_later_scale_keeps_the_scale_before() -> None:
+    scales = (Scale(6, 9, 0.5, 10), FULL)
+    done = run(lambda scale: Valley(scale, lambda _, loss: loss if scale.ratio < 1 else float("nan")), scales)
+    assert done.best.image.shape[-2:] == (6, 9)
+    assert any("17x12 px is not a number" in note for note in done.notes)
+
+
+def test_the_eta_is_of_the_pixels_to_come() -> None:
+    told: list[Progress] = []
+    run(Valley, (Scale(6, 9, 0.5, 10), Scale(12, 17, 1.0, 10)), told.append)
+    assert all(progress.eta_seconds >= 0 for progress in told)
+    assert told[-1].eta_seconds == 0 or told[-1].iteration < 20
+    assert told[0].eta_seconds > told[-1].eta_seconds
+
+
 def test_a_loss_that_only_rises_keeps_the_first_picture() -> None:
     done = run(lambda scale: Valley(scale, lambda count, _: float(count)))
     assert torch.equal(done.best.image, torch.full((1, 3, 12, 17), 0.5))
@@ -103,9 +127,9 @@ def test_a_loss_that_only_rises_keeps_the_first_picture() -> None:
 
 
 def test_false_from_the_callback_stops_with_the_best_so_far() -> None:
-    done = run(Valley, on_progress=lambda progress: progress.iteration < 5)
+    done = run(Valley, on_progress=lambda progress: progress.iteration < 2)
     assert done.was_stopped
-    assert done.iterations == 5
+    assert done.iterations == 2
     assert done.best.losses.total < Valley(FULL).evaluate(torch.full((1, 3, 12, 17), 0.5)).losses.total
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import scipy.optimize
+import scipy.optimize  # type: ignore[import-untyped]
 import torch
 
 from nst_engine.optimization.descent import Bounds, Descent, Evaluation, ProjectedAdam, ProjectedLBFGS
@@ -30,7 +30,7 @@ def evaluate(function: Function, image: torch.Tensor) -> Evaluation:
     leaf = image.detach().clone().requires_grad_()
     loss = function(leaf)
     (gradient,) = torch.autograd.grad(loss, leaf)
-    return Evaluation(leaf.detach(), gradient, LossTerms(float(loss), float(loss), 0.0, 0.0, {}))
+    return Evaluation(leaf.detach(), gradient, LossTerms(float(loss.detach()), float(loss.detach()), 0.0, 0.0, {}))
 
 
 def unit_bounds(size: tuple[int, ...] = SIZE) -> Bounds:
@@ -133,9 +133,7 @@ def test_the_state_is_carried_to_another_size(kind: type[ProjectedLBFGS] | type[
     minimise(carried, mean_square, torch.full(small, 0.2), 3)
     carried.rescale(unit_bounds(large))
     current = evaluate(mean_square, torch.full(large, 0.2))
-    left = [
-        float(mean_square(descent.propose(current))) / current.losses.total for descent in (carried, fresh)
-    ]
+    left = [float(mean_square(descent.propose(current))) / current.losses.total for descent in (carried, fresh)]
     if kind is ProjectedLBFGS:
         assert left[0] < 1e-3 < left[1]
     else:

@@ -22,6 +22,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "colour": ({"preserve_color": "hue"}, "--preserve-color: 'hue' came; choose from luma, match, histogram"),
     "blend": ({"style_blend_weights": (0.0, 0.0)}, "--style-blend-weights: all are 0"),
     "nothing": ({"content_weight": 0.0, "style_weight": 0.0}, "weigh nothing"),
+    "moments": ({"style_loss": "moments", "gram_normalization": "hw"}, "belongs to --style-loss gram"),
+    "none": ({"content_weight": None}, "--content-weight: None"),
     "no layers": ({"content_layers": [], "style_layers": {}}, "weigh nothing"),
 }
 

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from nst_engine.errors import OptionError
@@ -14,7 +16,7 @@ def test_the_last_scale_is_the_full_size_and_each_is_root_two_of_the_one_before(
     assert (scales[-1].height, scales[-1].width) == fit_longer_side(height, width, image_size)
     assert max(scales[-1].height, scales[-1].width) == image_size
     assert scales[-1].ratio == 1
-    for coarse, fine in zip(scales, scales[1:], strict=False):
+    for coarse, fine in itertools.pairwise(scales):
         assert fine.ratio / coarse.ratio == pytest.approx(2**0.5)
         assert coarse.iterations >= fine.iterations
     full_side = min(scales[-1].height, scales[-1].width)
