@@ -39,6 +39,7 @@ format: $(VENV)/.installed-dev ## format everything
 bench: $(VENV)/.installed-dev ## measure everything the README claims (an hour; let the machine be quiet)
 	$(BIN)/python benchmarks/bench_optimize.py
 	$(BIN)/python benchmarks/bench_ablation.py
+	$(BIN)/python benchmarks/bench_pyramid.py
 	$(BIN)/python benchmarks/report.py
 
 clean: ## remove the environment and everything built

@@ -18,12 +18,11 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from machine import describe_machine
 from PIL import Image
 from quality import LONGER_SIDE_PX, Judge
-from report import RESULTS, optimize_table, pairs_of
+from report import RESULTS, optimize_table
 
 from nst_engine.catalogue import content_path, style_path
 
@@ -86,7 +85,6 @@ def main() -> None:
             }
             (arguments.results / "optimize.json").write_text(json.dumps(report, indent=1) + "\n")
     print(optimize_table(report))
-    plot(report, arguments.results / "optimize.png")
 
 
 def bring_to_size(content: str, style: str, folder: Path) -> tuple[Path, Path]:
@@ -166,27 +164,6 @@ def pixels_of(path: Path) -> str:
     """How many, for pastiche's options."""
     with Image.open(path) as image:
         return str(image.width * image.height)
-
-
-def plot(report: dict[str, Any], path: Path) -> None:
-    """Both distances against seconds, a column per pair."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    pairs = pairs_of(report)
-    figure = Figure(figsize=(3.2 * len(pairs), 5.2), dpi=110, layout="constrained")
-    axes = figure.subplots(2, len(pairs), squeeze=False, sharex="col")
-    for column, (peer, ours) in enumerate(pairs):
-        for run, colour in ((peer, "tab:gray"), (ours, "tab:red")):
-            seconds, style, content = zip(*run["curve"], strict=True)
-            for row, values in enumerate((style, content)):
-                axes[row, column].plot(seconds, values, "o-", color=colour, markersize=3, label=run["engine"])
-        axes[0, column].set(title=f"{ours['content']} × {ours['style']}", yscale="log")
-        axes[1, column].set(xlabel="seconds", ylim=(0, None))
-    axes[0, 0].set(ylabel="style distance")
-    axes[1, 0].set(ylabel="content distance")
-    axes[0, 0].legend()
-    FigureCanvasAgg(figure).print_figure(str(path))
 
 
 if __name__ == "__main__":

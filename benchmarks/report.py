@@ -1,4 +1,4 @@
-"""Writes the tables of `results/*.json` into the README, between its markers."""
+"""From `results/*.json`: the tables in the README, between its markers, and the plot."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def with_tables(text: str) -> str:
     """The README's text with both tables as the committed results give them."""
     optimize = json.loads((RESULTS / "optimize.json").read_text())
     ablation = json.loads((RESULTS / "ablation.json").read_text())
-    return _between(
-        _between(text, "optimize-table", optimize_table(optimize)), "ablation-table", ablation_table(ablation)
-    )
+    pyramid = json.loads((RESULTS / "pyramid.json").read_text())
+    text = _between(text, "optimize-table", optimize_table(optimize))
+    return _between(text, "ablation-table", f"{ablation_table(ablation)}\n\n{pyramid_text(pyramid)}")
 
 
 def pairs_of(report: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -62,6 +62,40 @@ def ablation_table(report: dict[str, Any]) -> str:
     return "\n".join(lines) + f"\n\nPeak memory: {memory} (pictures of 3:2). {_machine(report)}"
 
 
+def plot(report: dict[str, Any], path: Path) -> None:
+    """Both distances against seconds, a column per pair."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    pairs = pairs_of(report)
+    figure = Figure(figsize=(3.2 * len(pairs), 5.2), dpi=110, layout="constrained")
+    axes = figure.subplots(2, len(pairs), squeeze=False, sharex="col")
+    for column, (peer, ours) in enumerate(pairs):
+        for run, colour in ((peer, "tab:gray"), (ours, "tab:red")):
+            seconds, style, content = zip(*run["curve"], strict=True)
+            for row, values in enumerate((style, content)):
+                axes[row, column].plot(seconds, values, "o-", color=colour, markersize=3, label=run["engine"])
+        axes[0, column].set(title=f"{ours['content']} × {ours['style']}", yscale="log")
+        axes[1, column].set(xlabel="seconds", ylim=(0, None))
+    axes[0, 0].set(ylabel="style distance")
+    axes[1, 0].set(ylabel="content distance")
+    axes[0, 0].legend()
+    FigureCanvasAgg(figure).print_figure(str(path))
+
+
+def pyramid_text(report: dict[str, Any]) -> str:
+    """Seconds to the same loss with and without the pyramid."""
+    times = "; ".join(
+        f"from {'the photo' if run['init'] == 'content' else 'noise'} {run['pyramid_seconds']:.0f} s with the pyramid, "
+        f"{run['flat_seconds']:.0f} s at full size alone"
+        for run in report["runs"]
+    )
+    return (
+        f"To the same loss: {times}. The pyramid is on from the photo too, because only coarse scales "
+        f"paint strokes as large as the painting's."
+    )
+
+
 def _machine(report: dict[str, Any]) -> str:
     machine = report["machine"]
     return (
@@ -79,4 +113,5 @@ def _between(text: str, marker: str, table: str) -> str:
 
 
 if __name__ == "__main__":
+    plot(json.loads((RESULTS / "optimize.json").read_text()), RESULTS / "optimize.png")
     README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")

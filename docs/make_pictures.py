@@ -1,4 +1,4 @@
-"""Makes the README's pictures (about fifteen minutes on two cores)."""
+"""Makes the README's pictures (about seven minutes on two cores)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from nst_engine.catalogue import content_path, style_path
 from nst_engine.image import contact_sheet, load_image, save_image
 
 DOCS = Path(__file__).parent
-CONTENTS = ("astronaut", "chelsea", "coffee")
-STYLES = ("starry-night", "great-wave", "composition-vii", "seaport")
+CONTENTS = ("chelsea", "coffee")
+STYLES = ("great-wave", "composition-vii", "starry-night")
 VARIANTS: dict[str, dict[str, Any]] = {
     "from the photo": {},
     "from noise": {"init": "random"},
@@ -19,7 +19,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "colours: match": {"preserve_color": "match"},
     "colours: histogram": {"preserve_color": "histogram"},
 }
-VARIANT_PAIRS = (("rocket", "woman-with-a-hat"), ("chelsea", "scream"))
+VARIANT_PAIRS = (("rocket", "woman-with-a-hat"),)
 
 
 def paint(content: str, style: str, **options: Any) -> Any:
@@ -32,7 +32,7 @@ def paint(content: str, style: str, **options: Any) -> Any:
 def main() -> None:
     """Paint all, and write the sheets."""
     cells = [[paint(content, style) for style in STYLES] for content in CONTENTS]
-    save_image(DOCS / "chelsea_great-wave.jpg", cells[1][1], quality=90)
+    save_image(DOCS / "chelsea_great-wave.jpg", cells[0][0], quality=90)
     styles = [load_image(style_path(style)).pixels for style in STYLES]
     contents = [load_image(content_path(content)).pixels for content in CONTENTS]
     sheet = contact_sheet(cells, column_labels=STYLES, row_labels=CONTENTS, column_images=styles, row_images=contents)
