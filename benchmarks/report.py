@@ -90,10 +90,7 @@ def pyramid_text(report: dict[str, Any]) -> str:
         f"{run['flat_seconds']:.0f} s at full size alone"
         for run in report["runs"]
     )
-    return (
-        f"To the same loss: {times}. The pyramid is on from the photo too, because only coarse scales "
-        f"paint strokes as large as the painting's."
-    )
+    return f"To the same loss: {times}. It is on from the photo too, for the larger strokes that coarse scales paint."
 
 
 def _machine(report: dict[str, Any]) -> str:
