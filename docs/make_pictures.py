@@ -41,7 +41,7 @@ def main() -> None:
     sheet = contact_sheet(
         variants,
         column_labels=list(VARIANTS),
-        row_labels=[f"{content} × {style}" for content, style in VARIANT_PAIRS],
+        row_labels=[f"{content}, {style}" for content, style in VARIANT_PAIRS],
         row_images=[load_image(content_path(content)).pixels for content, _ in VARIANT_PAIRS],
     )
     save_image(DOCS / "variants.jpg", sheet, quality=88)
