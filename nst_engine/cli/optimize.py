@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"{result.seconds:.1f} s on {result.device} in {result.precision}, loss {losses.total:.4g} "
         f"(content {losses.content:.4g}, style {losses.style:.4g})"
     )
-    for note in result.notes:
+    for note in result.notes[len(display.notes) :]:
         say(f"[yellow]{note}[/yellow]")
     if replay is not None and not display.was_interrupted:
         _compare(replay, result, say)

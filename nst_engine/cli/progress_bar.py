@@ -30,7 +30,7 @@ class RunDisplay:
     """
 
     def __init__(self, label: str, on_progress: Callable[[Progress], None] | None = None) -> None:
-        self.was_interrupted = False
+        self.was_interrupted, self.notes = False, list[str]()
         self._label, self._on_progress, self._has_picture = label, on_progress, False
         self._bar = RichProgress(
             TextColumn("{task.description}", markup=False),
@@ -65,7 +65,8 @@ class RunDisplay:
         if self._on_progress is not None:
             self._on_progress(progress)
         if progress.note:
-            console.print(f"[yellow]iteration {progress.iteration}: {progress.note}[/yellow]")
+            self.notes.append(f"iteration {progress.iteration}: {progress.note}")
+            console.print(self.notes[-1], style="yellow", markup=False)
         losses = progress.losses
         self._bar.start_task(self._task)
         self._bar.update(

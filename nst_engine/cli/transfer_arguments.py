@@ -148,7 +148,8 @@ def read_checked(content: str, styles: Sequence[str], options: OptimizeOptions, 
     from nst_engine.optimization.inputs import read_inputs
     from nst_engine.optimization.pyramid import plan_scales
 
-    inputs = read_inputs(content, styles, options.blend_weights(len(styles)) if styles else [], **files)
+    weights = options.blend_weights(len(styles)) if styles else []
+    inputs = read_inputs(content, styles, weights, preserve_color=options.preserve_color, **files)
     height, width = inputs.content_image.shape[:2]
     try:
         plan_scales(

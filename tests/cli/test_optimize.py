@@ -23,6 +23,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import nst_engine
 from nst_engine.cli.main import main
 
 from .running import ENVIRONMENT, nst, painting, pixels_of, write
@@ -367,3 +368,35 @@ def test_interrupting_before_there_is_a_picture_writes_nothing(tmp_path: Path, c
     assert done.stdout == ""
     assert done.stderr == "nst: interrupted\n"
     assert sorted(os.listdir(tmp_path)) == [content.name, style.name]  # noqa: PTH208
+
+
+EFFECTIVE: dict[str, tuple[tuple[object, ...], dict[str, Any]]] = {
+    "luma": (("--preserve-color", "luma"), {"preserve_color": "luma"}),
+    "match": (("--preserve-color", "match"), {"preserve_color": "match"}),
+    "histogram": (("--preserve-color", "histogram"), {"preserve_color": "histogram"}),
+    "tv": (("--tv-weight", 500), {"tv_weight": 500.0}),
+    "content": (("--content-weight", 9), {"content_weight": 9.0}),
+    "style": (("--style-weight", 0.5), {"style_weight": 0.5}),
+    "layers": (("--style-layers", "relu1_1:2,relu3_1:0.5"), {"style_layers": {"relu1_1": 2.0, "relu3_1": 0.5}}),
+    "scale": (("--style-scale", 1.6), {"style_scale": 1.6}),
+    "pooling": (("--pooling", "avg"), {"pooling": "avg"}),
+    "adam": (("--optimizer", "adam", "--learning-rate", 0.07), {"optimizer": "adam", "learning_rate": 0.07}),
+    "rate": (("--learning-rate", 0.3), {"learning_rate": 0.3}),
+    "gram": (("--gram-normalization", "chw"), {"gram_normalization": "chw"}),
+    "moments": (("--style-loss", "moments"), {"style_loss": "moments"}),
+    "noise": (("--init", "random", "--seed", 5), {"init": "random", "seed": 5}),
+    "from style": (("--init", "style"), {"init": "style"}),
+    "precision": (("--precision", "float32"), {"precision": "float32"}),
+}
+
+
+@pytest.mark.parametrize("case", EFFECTIVE)
+def test_every_option_has_its_effect_and_the_librarys_result(
+    tmp_path: Path, content: Path, style: Path, case: str
+) -> None:
+    arguments, options = EFFECTIVE[case]
+    common: dict[str, Any] = {"precision": "bfloat16", "image_size": 48, "num_iterations": 2, **options}
+    given = arguments if "--precision" in arguments else (*arguments, "--precision", "bfloat16")
+    painted = paint(content, style, tmp_path / "a.png", *given)
+    assert np.array_equal(painted, nst_engine.optimize(content, style, **common).image)
+    assert change(painted, paint(content, style, tmp_path / "b.png", "--precision", "bfloat16")) > 0
