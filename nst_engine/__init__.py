@@ -7,9 +7,11 @@ from nst_engine.errors import (
     ImageEncodeError,
     ImageNotFoundError,
     ImageTooLargeError,
+    InferenceError,
     MissingDependencyError,
     ModelChecksumError,
     ModelNotFoundError,
+    ModelSpecError,
     NSTError,
     OptimizationError,
     OptionError,
@@ -22,15 +24,19 @@ from nst_engine.version import __version__
 if TYPE_CHECKING:
     from nst_engine.image import load_image, save_image
     from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
+    from nst_engine.stylize_result import StylizeResult
+    from nst_engine.stylizer import Stylizer
 
 __all__ = [
     "ImageDecodeError",
     "ImageEncodeError",
     "ImageNotFoundError",
     "ImageTooLargeError",
+    "InferenceError",
     "MissingDependencyError",
     "ModelChecksumError",
     "ModelNotFoundError",
+    "ModelSpecError",
     "NSTError",
     "OptimizationError",
     "OptimizeOptions",
@@ -40,6 +46,8 @@ __all__ = [
     "Progress",
     "ProviderUnavailableError",
     "StyleNotFoundError",
+    "StylizeResult",
+    "Stylizer",
     "__version__",
     "load_image",
     "optimize",
@@ -55,6 +63,8 @@ _AT_FIRST_USE = {
     "Progress": "nst_engine.optimization",
     "optimize": "nst_engine.optimization",
     "reconstruct": "nst_engine.optimization",
+    "StylizeResult": "nst_engine.stylize_result",
+    "Stylizer": "nst_engine.stylizer",
 }
 
 

@@ -41,6 +41,10 @@ class ModelChecksumError(NSTError, ValueError):
     """Network weights or a model file are damaged or not what they claim to be."""
 
 
+class ModelSpecError(NSTError, ValueError):
+    """A model file does not say, or says wrongly, what goes in and what comes out."""
+
+
 class ProviderUnavailableError(NSTError, RuntimeError):
     """The device asked for cannot be used here; nothing falls back in silence."""
 
@@ -51,3 +55,11 @@ class MissingDependencyError(NSTError, ImportError):
 
 class OptimizationError(NSTError, RuntimeError):
     """The optimisation could not be kept on its feet."""
+
+
+class InferenceError(NSTError, RuntimeError):
+    """A model failed while it ran, or returned what is no picture."""
+
+
+class ModelParityError(NSTError, ArithmeticError):
+    """An exported model computes something else than the network it was exported from; it was not written."""

@@ -20,6 +20,7 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "misc", "core"}
 LINE_OF_UNIT = {
     "version": 0,
     "errors": 0,
+    "cpu_quota": 1,
     "kernels": 1,
     "geometry": 1,
     "layers": 1,
@@ -27,9 +28,22 @@ LINE_OF_UNIT = {
     "weights": 2,
     "color": 2,
     "catalogue": 2,
+    "models": 2,
+    "style_mix": 2,
     "networks": 3,
+    "preprocess": 3,
+    "providers": 3,
+    "signature": 3,
+    "stylize_result": 3,
+    "graphs": 3,
     "optimization": 4,
+    "postprocess": 4,
+    "session": 4,  # above the graphs: models of one size are rewritten when they are opened
+    "stylizer": 5,
+    "training": 5,
     "video": 5,
+    "batch": 6,
+    "exporting": 6,  # of what was trained
     "cli": 7,
     "__main__": 8,
     "__init__": 8,  # the package root: it imports, nobody imports it
@@ -39,14 +53,23 @@ OWNERS = {
     "PIL": ("image",),
     "argparse": ("cli",),
     "av": ("video",),
-    "matplotlib": ("optimization.recording",),
+    "matplotlib": ("optimization.recording", "training.record"),
+    "onnx": ("graphs", "exporting"),
+    "onnxruntime": ("session",),
+    "onnxscript": ("exporting",),
     "rich": ("cli",),
-    "safetensors": ("weights",),
-    "torch": ("weights", "networks", "optimization"),
+    "safetensors": ("weights", "training"),
+    "torch": ("weights", "networks", "optimization", "training", "exporting"),
     "torchvision": ("weights",),
 }
 # Owners that import so only inside functions, or for type checkers.
-LAZY = {("torch", "weights"), ("av", "video"), ("matplotlib", "optimization.recording")}
+LAZY = {
+    ("torch", "weights"),
+    ("av", "video"),
+    ("matplotlib", "optimization.recording"),
+    ("matplotlib", "training.record"),
+    ("onnxruntime", "session"),
+}
 
 
 @dataclass(frozen=True)

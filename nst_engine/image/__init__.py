@@ -2,7 +2,8 @@
 
 from nst_engine.image.animation import ANIMATION_SUFFIXES, save_animation
 from nst_engine.image.decode import ACCEPTED_FORMATS, ImageSource, load_image, load_mask
-from nst_engine.image.encode import FORMATS, IMAGE_SUFFIXES, encode_image, flatten
+from nst_engine.image.encode import FORMATS, IMAGE_SUFFIXES, encode_image, flatten, to_pillow, with_alpha
+from nst_engine.image.labelled import labelled_sheet
 from nst_engine.image.output import check_output, save_image, write_atomically
 from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
 from nst_engine.image.resize import resize_image
@@ -21,10 +22,13 @@ __all__ = [
     "contact_sheet",
     "encode_image",
     "flatten",
+    "labelled_sheet",
     "load_image",
     "load_mask",
     "resize_image",
     "save_animation",
     "save_image",
+    "to_pillow",
+    "with_alpha",
     "write_atomically",
 ]

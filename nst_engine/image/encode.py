@@ -75,6 +75,27 @@ def _options(kind: str, quality: int) -> dict[str, Any]:
     return options.get(kind, {})
 
 
+def with_alpha(pixels: Pixels, alpha: Pixels | None) -> Pixels:
+    """Add the alpha channel: uint8 H×W×4 of H×W×3 and H×W, or opaque throughout for None.
+
+    Raises:
+        ImageEncodeError: arrays of another dtype or shape.
+    """
+    pixels = require_pixels(pixels)
+    if alpha is None:
+        return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+    return np.dstack([pixels, require_alpha(alpha, pixels)])
+
+
+def to_pillow(pixels: Pixels, alpha: Pixels | None = None) -> Image.Image:
+    """Copy uint8 H×W×3, and H×W if there is transparency, into a Pillow image of mode RGB or RGBA.
+
+    Raises:
+        ImageEncodeError: arrays of another dtype or shape.
+    """
+    return Image.fromarray(require_pixels(pixels) if alpha is None else with_alpha(pixels, alpha)).copy()
+
+
 def flatten(pixels: Pixels, alpha: Pixels | None, background: tuple[int, int, int] = (255, 255, 255)) -> Pixels:
     """Lay a picture with transparency on a plain background.
 

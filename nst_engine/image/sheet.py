@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from nst_engine.errors import OptionError
 from nst_engine.image.picture import Pixels, require_pixels
 
-_WHITE, _INK, _RULE, _EMPTY = (255, 255, 255), (32, 32, 36), (205, 205, 210), (244, 244, 246)
+WHITE, INK, _RULE, _EMPTY = (255, 255, 255), (32, 32, 36), (205, 205, 210), (244, 244, 246)
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ def contact_sheet(
     _check_lengths(cells, column_labels, row_labels, column_images, row_images)
     if cell_px < 32:
         raise OptionError(f"cell_px: came {cell_px}, wanted at least 32.")
-    font = ImageFont.load_default(max(11, cell_px // 14))
+    font = sheet_font(cell_px)
     layout = _layout(cell_px, font, column_labels, row_labels, (column_images is not None, row_images is not None))
     columns, rows = len(column_labels), len(row_labels)
     sheet = Image.new(
         "RGB",
         (layout.x(columns) - layout.gap + layout.margin, layout.y(rows) - layout.gap + layout.margin),
-        _WHITE,
+        WHITE,
     )
     draw = ImageDraw.Draw(sheet)
     for row, pictures in enumerate(cells):
@@ -78,16 +78,16 @@ def contact_sheet(
         if column_images is not None:
             _paste(sheet, column_images[column], (layout.x(column), layout.margin), cell_px, align=1.0)
         middle = (layout.x(column) + cell_px / 2, layout.label_y)
-        draw.text(middle, _shortened(text, font, cell_px), _INK, font, anchor="mm")
+        draw.text(middle, shortened(text, font, cell_px), INK, font, anchor="mm")
     for row, text in enumerate(row_labels):
         if row_images is None:
             place = (float(layout.margin + layout.left - layout.gap), layout.y(row) + cell_px / 2)
-            draw.text(place, _shortened(text, font, cell_px), _INK, font, anchor="rm")
+            draw.text(place, shortened(text, font, cell_px), INK, font, anchor="rm")
             continue
         size = cell_px - layout.label
         bottom = _paste(sheet, row_images[row], (layout.margin + layout.label // 2, layout.y(row)), size)
         place = (layout.margin + cell_px / 2, bottom + layout.label / 2)
-        draw.text(place, _shortened(text, font, cell_px), _INK, font, anchor="mm")
+        draw.text(place, shortened(text, font, cell_px), INK, font, anchor="mm")
     _rules(draw, layout, sheet.size, column_images is not None, row_images is not None)
     return np.array(sheet, dtype=np.uint8)
 
@@ -145,7 +145,13 @@ def _paste(sheet: Image.Image, pixels: Pixels | None, corner: tuple[int, int], s
     return top + height
 
 
-def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
+def sheet_font(cell_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The labels' font, for cells of this size."""
+    return ImageFont.load_default(max(11, cell_px // 14))
+
+
+def shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
+    """The text, or as much of it as fits, with an ellipsis."""
     text = " ".join(text.split())
     if font.getlength(text) <= width_px:
         return text

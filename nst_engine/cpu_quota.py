@@ -1,0 +1,68 @@
+"""How many CPUs this process may really use."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
+
+
+def usable_cpus(*, cgroup_root: Path = _CGROUP_ROOT, own_cgroups: Path = _OWN_CGROUPS) -> int:
+    """CPUs that this process may run on, and no more than its container may use, rounded up; at least 1.
+
+    `os.cpu_count()` counts the machine's: a container with a quota of two CPUs of 64 would start 64 threads that take
+    turns on two.
+
+    Args:
+        cgroup_root: Where the control groups (version 2 or 1) are mounted.
+        own_cgroups: Which of them this process is in, as the kernel lists it.
+    """
+    cpus = _affinity()
+    quota = cpu_quota(cgroup_root=cgroup_root, own_cgroups=own_cgroups)
+    return cpus if quota is None else max(1, min(cpus, math.ceil(quota)))
+
+
+def cpu_quota(*, cgroup_root: Path = _CGROUP_ROOT, own_cgroups: Path = _OWN_CGROUPS) -> float | None:
+    """The smallest CPU quota, in CPUs, of this process's control groups and those around them; None: no limit."""
+    quotas = [quota for folder in _folders(cgroup_root, own_cgroups) if (quota := _quota_in(folder)) is not None]
+    return min(quotas, default=None)
+
+
+def _affinity() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def _folders(root: Path, own_cgroups: Path) -> list[Path]:
+    """Folders that may hold a quota for this process: its own groups and all their parents."""
+    try:
+        lines = own_cgroups.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    folders = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)  # "0::/kubepods/pod1" or "4:cpu,cpuacct:/docker/1"
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mounts = [root / controllers, root / "cpu"] if controllers else [root]
+        # inside a container the group may be named as seen from outside; its mount is then the own group
+        parents = [part for part in (Path(group), *Path(group).parents) if part != Path("/")]
+        folders += [mount / str(part).lstrip("/") for mount in mounts for part in (*parents, Path())]
+    return folders
+
+
+def _quota_in(folder: Path) -> float | None:
+    try:
+        if (version2 := folder / "cpu.max").is_file():
+            quota, period = version2.read_text(encoding="utf-8").split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text(encoding="utf-8").strip()
+            period = (folder / "cpu.cfs_period_us").read_text(encoding="utf-8").strip()
+        return None if quota in ("max", "-1") else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None  # not there, or in a form of the future: no limit that we know of

@@ -1,0 +1,195 @@
+"""The graph of `networks.stylizer_net.StylizerNet`, written node by node.
+
+Written by hand because the paddings depend on the picture's size, which torch's exporter refuses, and because the
+file shall keep what the weights mean: initialisers carry the network's own names, so that a model can be learnt on
+from, and each normalisation stays one `InstanceNormalization` node, which ONNX Runtime computes fastest and which
+tiling replaces.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+Weights = Mapping[str, NDArray[np.float32]]
+
+OPSET = 18
+IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE = "image", "style_weights", "stylized_image"
+METADATA_KEY = "nst_engine"
+
+_STRIDE = 8
+_EPSILON = 1e-5
+_UPSAMPLED = ("up1", "up2", "up3")
+_REFLECT, _REPEAT = "reflect", "edge"
+
+
+def stylizer_graph(weights: Weights, metadata: Mapping[str, Any]) -> onnx.ModelProto:
+    """The model of a network's weights.
+
+    Args:
+        weights: float32, by their names in `StylizerNet.state_dict()`.
+        metadata: The model's spec, for JSON; stored in the file under `METADATA_KEY`.
+
+    Returns:
+        A checked model: `image` float32 N x 3 x H x W, 0-1, and `style_weights` float32 N x styles to `stylized_image`
+        float32 N x 3 x H x W, 0-1; H and W from 16.
+    """
+    graph = _Graph(weights)
+    graph.paint()
+    picture = ("batch", 3, "height", "width")
+    styles = len(weights["norm_down2.scale"])
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "stylizer",
+            [
+                helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, picture),
+                helper.make_tensor_value_info(STYLE_WEIGHTS, TensorProto.FLOAT, ("batch", styles)),
+            ],
+            [helper.make_tensor_value_info(STYLIZED_IMAGE, TensorProto.FLOAT, picture)],
+            graph.initializers,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=9,
+        producer_name="nst-engine",
+    )
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def stylizer_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
+    """The weights that `stylizer_graph` was given; empty if the model is not one of its."""
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    if not all(f"{name}.phases.weight" in weights for name in _UPSAMPLED):
+        return {}
+    for name in _UPSAMPLED:
+        phases = weights.pop(f"{name}.phases.weight")
+        weights[f"{name}.conv.weight"] = _kernel_of_phases(phases)
+        weights[f"{name}.conv.bias"] = weights.pop(f"{name}.phases.bias")[::4]
+    kinds = (".weight", ".bias", ".scale", ".shift")
+    return {name: np.array(value, np.float32, order="C") for name, value in weights.items() if name.endswith(kinds)}
+
+
+class _Graph:
+    """Nodes and initialisers in the making; values are named after what makes them."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self._weights = weights
+
+    def paint(self) -> None:
+        """Image and style weights to stylised image; follows `StylizerNet.forward` line by line."""
+        sides = self._constant("sides", [2, 3])
+        shape = self._node("Shape", "image_size", IMAGE, start=2)
+        x = self._conv("down1", self._bordered(IMAGE, shape), stride=2)
+        x = self._relu(self._norm("norm_down1", x))
+        shortcut = self._relu(self._norm("norm_down2", self._conv("down2", x, stride=2)))
+        x = self._relu(self._norm("norm_down3", self._conv("down3", self._padded(shortcut, _REFLECT), stride=2)))
+        x = self._blocks("body", x)
+        x = self._relu(self._norm("norm_up1", self._upsampled("up1", x)))
+        x = self._blocks("refine", self._node("Add", "shortcut_added", x, shortcut))
+        x = self._relu(self._norm("norm_up2", self._upsampled("up2", x)))
+        x = self._node("Sigmoid", "painted", self._upsampled("up3", x))
+        self._node("Slice", STYLIZED_IMAGE, x, self._constant("origin", [0, 0]), shape, sides)
+
+    def _bordered(self, image: str, shape: str) -> str:
+        border = self._weights["down1.weight"].shape[-1] // 2 + 2
+        negative = self._node("Neg", "negative_size", shape)
+        missing = self._node("Mod", "missing_to_stride", negative, self._constant("stride", [_STRIDE]))
+        after = self._node("Add", "border_after", missing, self._constant("border", [border, border]))
+        before = self._constant("border_before", [0, 0, border, border])
+        pads = self._node("Concat", "border_sizes", before, self._constant("no_border", [0, 0]), after, axis=0)
+        return self._node("Pad", "bordered", image, pads, mode=_REFLECT)
+
+    def _blocks(self, part: str, x: str) -> str:
+        count = len({name.split(".")[1] for name in self._weights if name.startswith(f"{part}.")})
+        for number in range(count):
+            block = f"{part}.{number}"
+            inner = self._conv(f"{block}.conv1", self._padded(x, _REFLECT))
+            inner = self._relu(self._norm(f"{block}.norm1", inner))
+            inner = self._norm(f"{block}.norm2", self._conv(f"{block}.conv2", self._padded(inner, _REFLECT)))
+            x = self._node("Add", f"{block}.sum", x, inner)
+        return x
+
+    def _conv(self, name: str, x: str, stride: int = 1) -> str:
+        weight, bias = f"{name}.weight", f"{name}.bias"
+        for each in (weight, bias):
+            self._initializer(each, self._weights[each])
+        return self._node("Conv", f"{name}.output", x, weight, bias, strides=[stride, stride])
+
+    def _norm(self, name: str, x: str) -> str:
+        if f"{name}.scale" not in self._weights:
+            return x
+        channels = self._weights[f"{name}.scale"].shape[1]
+        self._initializer(f"{name}.scale", self._weights[f"{name}.scale"])
+        self._initializer(f"{name}.shift", self._weights[f"{name}.shift"])
+        scale, shift = (self._of_styles(f"{name}.{kind}") for kind in ("scale", "shift"))
+        # each picture of the batch has its own scale: to the operator they are one picture with more channels
+        as_one = self._node("Reshape", f"{name}.as_one", x, self._constant("as_one_picture", [1, -1, 0, 0]))
+        normed = self._node("InstanceNormalization", f"{name}.normed", as_one, scale, shift, epsilon=_EPSILON)
+        batch = self._constant(f"batch_of_{channels}", [-1, channels, 0, 0])
+        return self._node("Reshape", f"{name}.output", normed, batch)
+
+    def _of_styles(self, name: str) -> str:
+        blend = self._node("MatMul", f"{name}.blend", STYLE_WEIGHTS, name)
+        return self._node("Reshape", f"{name}.flat", blend, self._constant("flat", [-1]))
+
+    def _upsampled(self, name: str, x: str) -> str:
+        kernel, bias = self._weights[f"{name}.conv.weight"], self._weights[f"{name}.conv.bias"]
+        self._initializer(f"{name}.phases.weight", _phases_of_kernel(kernel))
+        self._initializer(f"{name}.phases.bias", bias.repeat(4))
+        phases = f"{name}.phases"
+        inputs = (self._padded(x, _REPEAT), f"{phases}.weight", f"{phases}.bias")
+        x = self._node("Conv", f"{phases}.output", *inputs, strides=[1, 1])
+        return self._node("DepthToSpace", f"{name}.output", x, blocksize=2, mode="CRD")
+
+    def _padded(self, x: str, mode: str) -> str:
+        pads = self._constant("one_pixel", [0, 0, 1, 1, 0, 0, 1, 1])
+        return self._node("Pad", f"{x}.{mode}", x, pads, mode=mode)
+
+    def _relu(self, x: str) -> str:
+        return self._node("Relu", f"{x}.relu", x)
+
+    def _node(self, operator: str, output: str, *inputs: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def _constant(self, name: str, values: Sequence[int]) -> str:
+        if name not in {tensor.name for tensor in self.initializers}:
+            self.initializers.append(numpy_helper.from_array(np.array(values, np.int64), name))
+        return name
+
+    def _initializer(self, name: str, value: NDArray[np.float32]) -> None:
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
+
+
+def _phases_of_kernel(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Outputs x inputs x 3 x 3 to 4 outputs x inputs x 3 x 3; see `networks.stylizer_net.UpsampledConv`."""
+    phases = [column for row in _phases(kernel, 2) for column in _phases(row, 3)]
+    return np.stack(phases, 1).reshape(-1, *kernel.shape[1:])
+
+
+def _phases(kernel: NDArray[np.float32], axis: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    before, middle, after = np.moveaxis(kernel, axis, 0)
+    nothing = np.zeros_like(middle)
+    return np.stack([before, middle + after, nothing], axis), np.stack([nothing, before + middle, after], axis)
+
+
+def _kernel_of_phases(phases: NDArray[np.float32]) -> NDArray[np.float32]:
+    kernel = phases.reshape(-1, 4, *phases.shape[1:])
+    top, bottom = (_joined(kernel[:, row], kernel[:, row + 1], 3) for row in (0, 2))
+    return _joined(top, bottom, 2)
+
+
+def _joined(first: NDArray[np.float32], second: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    before, both, _ = np.moveaxis(first, axis, 0)
+    after = np.moveaxis(second, axis, 0)[2]
+    return np.stack([before, both - after, after], axis)

@@ -1,0 +1,81 @@
+"""Pictures become what a model takes: grown to a size it can work with, scaled, in its layout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine import kernels
+from nst_engine.models import ModelSpec
+
+
+@dataclass(frozen=True, eq=False)
+class ModelInput:
+    """A batch for a model, and how to undo what was done to the size.
+
+    Attributes:
+        tensor: N pictures as the specification says.
+        height: Of the pictures themselves; what follows below is padding.
+        width: Of the pictures themselves; what follows at the right is padding.
+    """
+
+    tensor: NDArray[Any] = field(repr=False)
+    height: int
+    width: int
+
+
+def model_input(
+    pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec, *, bucket_px: int = 1, threads: int = 1
+) -> ModelInput:
+    """Turn pictures of one size into a batch.
+
+    Args:
+        pictures: uint8 H×W×3 each, RGB, of one size.
+        spec: Of the model. Sides grow at the bottom and right to `min_side_px` and to a multiple of `pad_multiple`,
+            by reflection, to and fro where the picture is small.
+        bucket_px: Sides grow to a multiple of this, too.
+        threads: Of the CPU.
+    """
+    height, width = pictures[0].shape[:2]
+    multiple = math.lcm(spec.pad_multiple, bucket_px)
+    padded = [-(-max(side, spec.min_side_px) // multiple) * multiple for side in (height, width)]
+    batch = _bytes(pictures, spec, padded) if spec.dtype == "uint8" else _floats(pictures, spec, padded, threads)
+    return ModelInput(batch, height, width)
+
+
+def _bytes(pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec, padded: Sequence[int]) -> NDArray[np.uint8]:
+    batch = np.stack([_reflected(pixels, *padded) for pixels in pictures])
+    if spec.channel_order == "bgr":
+        batch = batch[..., ::-1]
+    return np.ascontiguousarray(batch if spec.layout == "nhwc" else np.moveaxis(batch, 3, 1))
+
+
+def _floats(
+    pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec, padded: Sequence[int], threads: int
+) -> NDArray[np.float32]:
+    low, high = spec.value_range
+    batch = np.empty((len(pictures), 3, *padded), np.float32)
+    for place, pixels in enumerate(pictures):
+        kernels.normalize(
+            _reflected(pixels, *padded),
+            scale=(high - low) / 255,
+            mean=[mean - low for mean in spec.mean],  # the kernel scales from 0
+            std=spec.std,
+            swap_rb=spec.channel_order == "bgr",
+            out=batch[place : place + 1],
+            threads=threads,
+        )
+    return batch if spec.layout == "nchw" else np.ascontiguousarray(np.moveaxis(batch, 1, 3))
+
+
+def _reflected(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Grown at the bottom and right; a side of one pixel is repeated."""
+    missing = (height - pixels.shape[0], width - pixels.shape[1])
+    if not any(missing):
+        return np.ascontiguousarray(pixels)
+    return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="reflect")

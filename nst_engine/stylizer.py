@@ -1,0 +1,252 @@
+"""`Stylizer`: load a model once, paint many pictures in one pass each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.geometry import fit_longer_side
+from nst_engine.image import ImageSource, Picture, load_image, resize_image
+from nst_engine.models import ModelSpec
+from nst_engine.postprocess import check_finish, finished, pictures_of
+from nst_engine.preprocess import model_input
+from nst_engine.providers import CPU, Precision
+from nst_engine.session import open_session
+from nst_engine.style_mix import StyleMix, resolve_style_mix, style_vector
+from nst_engine.stylize_result import Kind, Stopwatch, StylizeResult
+
+#: Off the CPU every new size of picture costs a choice of algorithms, or a build: seconds. So sides are padded to
+#: multiples of this. Not to larger ones: instance normalisation sees the padding as if it were picture.
+BUCKET_PX = 64
+
+DEFAULT_MODEL = "bundled:quality"
+_WARMUP_SIZE = (256, 256)
+
+
+class Stylizer:
+    """A model on a device. May be used by several threads at once.
+
+    Args:
+        model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models` for what it must say of itself.
+        device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
+        threads: Of the CPU, for each picture; None: as many as this process may use.
+        precision: `auto`, `float32` or `float16`; see `nst_engine.session.open_session`.
+
+    Raises:
+        NSTError: What `nst_engine.session.open_session` raises.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = DEFAULT_MODEL,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: Precision = "auto",
+    ) -> None:
+        self._session = open_session(model, device=device, threads=threads, precision=precision)
+        self._bucket_px = 1 if self._session.provider == CPU else BUCKET_PX
+
+    @property
+    def model(self) -> str:
+        """Name of the model: `bundled:NAME`, or the path as given."""
+        return self._session.model
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model takes and returns."""
+        return self._session.spec
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Names of the model's styles."""
+        return self._session.spec.styles
+
+    @property
+    def provider(self) -> str:
+        """ONNX Runtime's name of what computes, such as `CPUExecutionProvider`."""
+        return self._session.provider
+
+    @property
+    def threads(self) -> int:
+        """Of the CPU, for each picture."""
+        return self._session.threads
+
+    @property
+    def device_report(self) -> str:
+        """What computes, and with `auto` why nothing better does."""
+        chosen = f"{self._session.device} ({self.provider}, {self.threads} CPU threads)"
+        return "; ".join([chosen, *(f"passed over: {reason}" for reason in self._session.passed_over)])
+
+    def warmup(self, *sizes: tuple[int, int]) -> None:
+        """Paint an empty picture of each (height, width), so that no later one pays for the first; by default 256×256.
+
+        Raises:
+            OptionError: A size below 1×1.
+        """
+        weights = style_vector({self.styles[0]: 1.0}, self.styles)
+        for height, width in sizes or (_WARMUP_SIZE,):
+            if height < 1 or width < 1:
+                raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
+            self._paint(np.zeros((height, width, 3), np.uint8), weights, Stopwatch())
+
+    def stylize(
+        self,
+        content_image: ImageSource,
+        style: StyleMix = None,
+        *,
+        strength: float = 1.0,
+        preserve_color: str | None = None,
+        max_side: int | None = None,
+    ) -> StylizeResult:
+        """Paint one picture.
+
+        Args:
+            content_image: As `nst_engine.load_image` takes it: a path, encoded bytes, an open file, a Pillow image, or
+                an array (uint8 H×W×3 and others).
+            style: A name of `styles`; or names with their weights, of any sum; None for a model of one style.
+            strength: 0: the photo; 1: the painting.
+            preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
+            max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
+
+        Raises:
+            StyleNotFoundError: The model has no such style.
+            OptionError: An option that cannot be used.
+            ImageDecodeError: A picture that cannot be read; also its siblings `ImageNotFoundError` and
+                `ImageTooLargeError`.
+            InferenceError: The model failed.
+        """
+        mix = resolve_style_mix(style, self.styles)
+        _check_options(strength, preserve_color, max_side)
+        picture, stopwatch = _timed_read(content_image, max_side)
+        painted = self._paint(picture.pixels, style_vector(mix, self.styles), stopwatch)
+        painted = finished(painted, picture.pixels, strength=strength, preserve_color=preserve_color)
+        stopwatch.lap("postprocess")
+        return self._result(painted, picture, mix, stopwatch.timings_ms(), content_image)
+
+    def stylize_batch(
+        self,
+        content_images: Sequence[ImageSource],
+        style: StyleMix = None,
+        *,
+        strength: float = 1.0,
+        preserve_color: str | None = None,
+        max_side: int | None = None,
+        batch_size: int = 8,
+    ) -> list[StylizeResult]:
+        """Paint several pictures; those of one size together, which a GPU does in less time.
+
+        Args:
+            content_images: Each as for `stylize`.
+            style: Of all of them; this and the other options are those of `stylize`.
+            strength: See there.
+            preserve_color: See there.
+            max_side: See there.
+            batch_size: Pictures at most in one run: memory grows with it.
+
+        Returns:
+            In the order of `content_images`, each as `stylize` returns it, to rounding.
+
+        Raises:
+            NSTError: What `stylize` raises; then none is returned.
+        """
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise OptionError(f"batch_size: {batch_size!r} came; wanted a whole number of at least 1")
+        mix = resolve_style_mix(style, self.styles)
+        _check_options(strength, preserve_color, max_side)
+        reads = [_timed_read(source, max_side) for source in content_images]
+        results: dict[int, StylizeResult] = {}
+        for group in _groups([picture for picture, _ in reads], batch_size):
+            stopwatch = Stopwatch()
+            photos = [reads[i][0].pixels for i in group]
+            painted = self._paint_batch(photos, style_vector(mix, self.styles), stopwatch)
+            painted = [
+                finished(pixels, photo, strength=strength, preserve_color=preserve_color)
+                for pixels, photo in zip(painted, photos, strict=True)
+            ]
+            stopwatch.lap("postprocess")
+            for i, pixels in zip(group, painted, strict=True):
+                picture, own_time = reads[i]
+                timings = own_time.timings_ms(shared=stopwatch, among=len(group))
+                results[i] = self._result(pixels, picture, mix, timings, content_images[i])
+        return [results[i] for i in range(len(reads))]
+
+    def _paint(
+        self, pixels: NDArray[np.uint8], weights: NDArray[np.float32], stopwatch: Stopwatch
+    ) -> NDArray[np.uint8]:
+        """One picture through the model: uint8 H×W×3 in and out, weights float32 1×styles."""
+        return self._paint_batch([pixels], weights, stopwatch)[0]
+
+    def _paint_batch(
+        self, pictures: Sequence[NDArray[np.uint8]], weights: NDArray[np.float32], stopwatch: Stopwatch
+    ) -> list[NDArray[np.uint8]]:
+        """Pictures of one size through the model in one run."""
+        session = self._session
+        given = model_input(pictures, session.spec, bucket_px=self._bucket_px, threads=session.threads)
+        stopwatch.lap("preprocess")
+        painted = session.run(given.tensor, np.repeat(weights, len(pictures), axis=0))
+        stopwatch.lap("inference")
+        pixels = pictures_of(painted, given, session.spec, model=session.model, threads=session.threads)
+        stopwatch.lap("postprocess")
+        return pixels
+
+    def _result(
+        self,
+        pixels: NDArray[np.uint8],
+        picture: Picture,
+        mix: Mapping[str, float],
+        timings_ms: Mapping[str, float],
+        source: ImageSource,
+    ) -> StylizeResult:
+        return StylizeResult(
+            pixels=pixels,
+            alpha=picture.alpha,
+            timings_ms=timings_ms,
+            provider=self.provider,
+            model=self.model,
+            styles=mix,
+            kind=_kind(source),
+            source_path=Path(source) if isinstance(source, str | os.PathLike) else None,
+        )
+
+
+def _check_options(strength: float, preserve_color: str | None, max_side: int | None) -> None:
+    check_finish(strength, preserve_color)
+    if max_side is not None and (not isinstance(max_side, int) or max_side < 1):
+        raise OptionError(f"--max-side: {max_side!r} came; wanted a whole number of pixels of at least 1")
+
+
+def _timed_read(source: ImageSource, max_side: int | None) -> tuple[Picture, Stopwatch]:
+    """The picture, shrunk if its longer side is longer than `max_side`, and the time of that."""
+    stopwatch = Stopwatch()
+    picture = _fitted(load_image(source), max_side)
+    stopwatch.lap("decode")
+    return picture, stopwatch
+
+
+def _fitted(picture: Picture, max_side: int | None) -> Picture:
+    if max_side is None or max(picture.height, picture.width) <= max_side:
+        return picture
+    size = fit_longer_side(picture.height, picture.width, max_side)
+    alpha = None if picture.alpha is None else resize_image(picture.alpha, *size)
+    return replace(picture, pixels=resize_image(picture.pixels, *size), alpha=alpha)
+
+
+def _kind(source: ImageSource) -> Kind:
+    if not isinstance(source, np.ndarray):
+        return "pillow"
+    return "rgba" if source.ndim == 3 and source.shape[2] in (2, 4) else "rgb"
+
+
+def _groups(pictures: Sequence[Picture], largest: int) -> list[list[int]]:
+    """Places of pictures of one size, at most so many together."""
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for place, picture in enumerate(pictures):
+        by_size.setdefault((picture.height, picture.width), []).append(place)
+    return [places[i : i + largest] for places in by_size.values() for i in range(0, len(places), largest)]

@@ -1,0 +1,166 @@
+"""Rewritten models compute what the original does, in ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from nst_engine.errors import ModelChecksumError, ModelSpecError
+from nst_engine.graphs.half_precision import with_float16
+from nst_engine.graphs.rewrite import self_contained, with_dynamic_size
+
+from .test_stylizer_graph import network_and_model
+
+SPEC: dict[str, Any] = {"name": "tiny", "styles": ["a", "b", "c"], "min_side_px": 16}
+
+
+def session(model: bytes) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def zoo_like(*, sizes: bool = False, reshape: bool = False) -> tuple[bytes, Any]:
+    """A fast-neural-style network as the ONNX zoo holds them: IR 3, opset 9, RGB 0-255, fixed 56 x 48; and in torch."""
+    rng = np.random.default_rng(5)
+    weights = {
+        "w1": rng.normal(0, 0.2, (4, 3, 3, 3)).astype(np.float32),
+        "scale": rng.uniform(0.5, 1.5, 4).astype(np.float32),
+        "shift": rng.normal(0, 1, 4).astype(np.float32),
+        "w2": rng.normal(0, 20, (3, 4, 3, 3)).astype(np.float32),
+    }
+    opset = 13 if sizes else 9
+    pads = [0, 0, 1, 1, 0, 0, 1, 1]
+    nodes, extra = [], {}
+    if sizes:
+        extra["pads"] = np.array(pads, np.int64)
+        extra["sizes"] = np.array([1, 4, 56, 48], np.int64)
+        pad = lambda x, y: helper.make_node("Pad", [x, "pads"], [y], mode="reflect")  # noqa: E731
+        up = helper.make_node("Resize", ["d", "", "", "sizes"], ["e"], mode="nearest")
+        up.attribute.extend([helper.make_attribute("coordinate_transformation_mode", "asymmetric")])
+        up.attribute.extend([helper.make_attribute("nearest_mode", "floor")])
+    else:
+        extra["scales"] = np.array([1, 1, 2, 2], np.float32)
+        pad = lambda x, y: helper.make_node("Pad", [x], [y], mode="reflect", pads=pads)  # noqa: E731
+        up = helper.make_node("Upsample", ["d", "scales"], ["e"], mode="nearest")
+    nodes += [
+        pad("input1", "a"),
+        helper.make_node("Conv", ["a", "w1"], ["b"], strides=[2, 2]),
+        helper.make_node("InstanceNormalization", ["b", "scale", "shift"], ["c"]),
+        helper.make_node("Relu", ["c"], ["d"]),
+        up,
+    ]
+    last = "e"
+    if reshape:
+        extra["shape"] = np.array([1, 4, 56, 48], np.int64)
+        nodes.append(helper.make_node("Reshape", ["e", "shape"], ["f"], name="baked"))
+        last = "f"
+    nodes += [pad(last, "g"), helper.make_node("Conv", ["g", "w2"], ["output1"])]
+    initializers = [numpy_helper.from_array(value, name) for name, value in {**weights, **extra}.items()]
+    inputs = [helper.make_tensor_value_info("input1", TensorProto.FLOAT, [1, 3, 56, 48])]
+    inputs += [helper.make_tensor_value_info(each.name, each.data_type, each.dims) for each in initializers]
+    outputs = [helper.make_tensor_value_info("output1", TensorProto.FLOAT, [1, 3, 56, 48])]
+    graph = helper.make_graph(nodes, "zoo", inputs, outputs, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=7 if sizes else 3)
+
+    def in_torch(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        tensors = {name: torch.from_numpy(value) for name, value in weights.items()}
+        y = F.conv2d(F.pad(torch.from_numpy(x), (1, 1, 1, 1), mode="reflect"), tensors["w1"], stride=2)
+        y = F.relu(F.instance_norm(y, weight=tensors["scale"], bias=tensors["shift"]))
+        y = F.pad(F.interpolate(y, scale_factor=2, mode="nearest"), (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(y, tensors["w2"]).numpy()
+
+    return model.SerializeToString(), in_torch
+
+
+@pytest.mark.parametrize("sizes", [False, True])
+@pytest.mark.parametrize("size", [(56, 48), (64, 30), (122, 90)])
+def test_a_model_of_one_size_takes_any(sizes: bool, size: tuple[int, int]) -> None:
+    model, in_torch = zoo_like(sizes=sizes)
+    x = np.random.default_rng(0).uniform(0, 255, (1, 3, *size)).astype(np.float32)
+    (found,) = session(with_dynamic_size(model)).run(None, {"input1": x})
+    np.testing.assert_allclose(found, in_torch(x), rtol=1e-3, atol=1e-2)
+
+
+def test_a_size_that_is_built_in_is_named() -> None:
+    model, _ = zoo_like(reshape=True)
+    with pytest.raises(ModelSpecError, match=r"dynamic axes"):
+        with_dynamic_size(model)
+
+
+@pytest.mark.parametrize("rewrite", [with_dynamic_size, with_float16, lambda model: self_contained(model, SPEC)])
+def test_what_is_no_model_is_refused(rewrite: Any) -> None:
+    for broken in (b"", b"no model", zoo_like()[0][:200]):
+        with pytest.raises(ModelChecksumError):
+            rewrite(broken)
+
+
+@pytest.mark.parametrize("size", [(1, 1, 1), (2, 5, 9), (1, 16, 16), (3, 37, 61)])
+@pytest.mark.parametrize("changes", [{}, {"pad_multiple": 8, "min_side_px": 32}, {"channel_order": "bgr"}])
+def test_a_self_contained_model_paints_the_same_bytes(size: tuple[int, int, int], changes: dict[str, Any]) -> None:
+    _, model = network_and_model(norm_at_half=True)
+    spec = {**SPEC, **changes}
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (size[0], *size[1:], 3)).astype(np.uint8)
+    mix = rng.dirichlet(np.ones(3), size[0]).astype(np.float32)
+    wrapped = self_contained(model.SerializeToString(), spec)
+    (found,) = session(wrapped).run(None, {"image": image, "style_weights": mix})
+
+    least, multiple = spec["min_side_px"], spec.get("pad_multiple", 1)
+    missing = [-(-max(side, least) // multiple) * multiple - side for side in size[1:]]
+    padded = np.pad(image, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)), mode="reflect")
+    order = slice(None, None, -1) if "channel_order" in changes else slice(None)
+    planes = np.ascontiguousarray(np.moveaxis(padded[..., order], 3, 1).astype(np.float32) / np.float32(255))
+    (painted,) = session(model.SerializeToString()).run(None, {"image": planes, "style_weights": mix})
+    levels = np.clip(np.rint(np.moveaxis(painted, 1, 3).astype(np.float64) * 255), 0, 255)[..., order]
+    wanted = levels[:, : size[1], : size[2]].astype(int)
+    assert found.dtype == np.uint8
+    assert found.shape == image.shape
+    assert int(np.abs(found.astype(int) - wanted).max()) <= 1
+    assert float(np.mean(found.astype(int) == wanted)) > 0.99
+    told = json.loads(onnx.load_model_from_string(wrapped).metadata_props[0].value)
+    assert (told["dtype"], told["layout"], told["channel_order"]) == ("uint8", "nhwc", "rgb")
+
+
+def test_range_mean_and_deviation_are_inside_a_self_contained_model() -> None:
+    """A network that passes its input on, taught that levels are -1 to 1 about a mean: the output tells the input."""
+    shape = ["n", 3, "h", "w"]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        "nothing",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
+    spec = {"value_range": [-1, 1], "mean": [0.1, 0.2, 0.3], "std": [0.5, 0.6, 0.8], "min_side_px": 1}
+    image = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(1, 4, 5, 3) * 4
+    (found,) = session(self_contained(model, spec)).run(None, {"image": image})
+    given = (image / 255 * 2 - 1 - np.array(spec["mean"])) / np.array(spec["std"])
+    wanted = np.clip(np.rint((given + 1) / 2 * 255), 0, 255)
+    assert int(np.abs(found.astype(int) - wanted).max()) <= 1
+
+
+def test_float16_is_near_float32_and_smaller() -> None:
+    _, model = network_and_model(norm_at_half=False)
+    whole = model.SerializeToString()
+    half = with_float16(whole)
+    # in float16 the weights weigh half; the rest of so small a file is its graph
+    assert sum(t.ByteSize() for t in onnx.load_model_from_string(half).graph.initializer) < 0.8 * sum(
+        t.ByteSize() for t in model.graph.initializer
+    )
+    feed = {
+        "image": np.random.default_rng(0).random((1, 3, 40, 56), dtype=np.float32),
+        "style_weights": np.array([[0.0, 1.0, 0.0]], np.float32),
+    }
+    (wanted,), (found,) = session(whole).run(None, feed), session(half).run(None, feed)
+    assert found.dtype == np.float32
+    assert float(np.abs(found - wanted).max()) < 0.05

@@ -1,0 +1,58 @@
+"""Our model's graph in ONNX Runtime against the network in torch."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from nst_engine.graphs.stylizer_graph import stylizer_graph, stylizer_weights
+from nst_engine.networks.stylizer_net import Architecture, StylizerNet
+
+STYLES = 3
+
+
+def network_and_model(*, norm_at_half: bool) -> tuple[StylizerNet, onnx.ModelProto]:
+    torch.manual_seed(3)
+    network = StylizerNet(Architecture((4, 6, 8), (2, 1), 5, norm_at_half), STYLES).eval()
+    for parameter in network.parameters():
+        parameter.data += 0.2 * torch.randn_like(parameter)
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    return network, stylizer_graph(weights, {"name": "tiny"})
+
+
+@pytest.mark.parametrize("norm_at_half", [False, True])
+@pytest.mark.parametrize("size", [(1, 16, 16), (2, 17, 31), (3, 40, 23), (1, 65, 129)])
+def test_onnx_runtime_paints_what_torch_paints(norm_at_half: bool, size: tuple[int, int, int]) -> None:
+    network, model = network_and_model(norm_at_half=norm_at_half)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    image = rng.random((size[0], 3, *size[1:]), dtype=np.float32)
+    mix = rng.dirichlet(np.ones(STYLES), size[0]).astype(np.float32)
+    (painted,) = session.run(["stylized_image"], {"image": image, "style_weights": mix})
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(image), torch.from_numpy(mix)).numpy()
+    np.testing.assert_allclose(painted, wanted, atol=1e-4)
+
+
+def test_weights_come_back_from_the_file() -> None:
+    network, model = network_and_model(norm_at_half=True)
+    back = stylizer_weights(onnx.load_from_string(model.SerializeToString()))
+    assert back.keys() == network.state_dict().keys()
+    for name, value in network.state_dict().items():
+        np.testing.assert_allclose(back[name], value.numpy(), atol=1e-6, err_msg=name)
+
+
+def test_somebody_elses_model_has_no_weights_of_ours() -> None:
+    _, model = network_and_model(norm_at_half=False)
+    del model.graph.initializer[:]
+    assert stylizer_weights(model) == {}
+
+
+def test_the_file_says_what_it_is() -> None:
+    _, model = network_and_model(norm_at_half=False)
+    assert {entry.key: json.loads(entry.value) for entry in model.metadata_props} == {"nst_engine": {"name": "tiny"}}

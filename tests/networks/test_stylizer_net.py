@@ -1,0 +1,91 @@
+"""The one-pass network against float64 formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from nst_engine.errors import OptionError
+from nst_engine.networks.stylizer_net import (
+    ARCHITECTURES,
+    Architecture,
+    ConditionalInstanceNorm,
+    StylizerNet,
+    UpsampledConv,
+    architecture,
+)
+
+TINY = Architecture((4, 6, 8), (1, 1), 3, norm_at_half=True)
+
+
+def scrambled(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    for parameter in network.parameters():
+        parameter.data += 0.3 * torch.randn_like(parameter)
+    return network.eval()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7), (8, 3)])
+def test_upsampled_convolution_is_nearest_upsampling_reflection_and_convolution(height: int, width: int) -> None:
+    layer = scrambled(UpsampledConv(3, 5)).double()
+    x = torch.randn(2, 3, height, width, dtype=torch.float64)
+    large = F.pad(F.interpolate(x, scale_factor=2, mode="nearest"), (1, 1, 1, 1), mode="reflect")
+    wanted = F.conv2d(large, layer.conv.weight, layer.conv.bias)  # type: ignore[union-attr, arg-type]
+    torch.testing.assert_close(layer(x), wanted)
+
+
+def test_upsampling_a_flat_picture_paints_no_grid() -> None:
+    layer = scrambled(UpsampledConv(4, 2))
+    painted = layer(torch.full((1, 4, 6, 6), 0.7))
+    assert float((painted.amax((2, 3)) - painted.amin((2, 3))).detach().abs().max()) < 1e-5
+
+
+def test_conditional_instance_norm_follows_the_formula_for_each_picture() -> None:
+    norm = scrambled(ConditionalInstanceNorm(3, 5))
+    x = torch.randn(2, 5, 7, 9)
+    mix = torch.tensor([[0.0, 1.0, 0.0], [0.5, 0.2, 0.3]])
+    scale, shift = (value.detach().double().numpy() for value in (norm.scale, norm.shift))  # type: ignore[union-attr]
+    features = x.double().numpy()
+    mean, deviation = features.mean((2, 3), keepdims=True), np.sqrt(features.var((2, 3), keepdims=True) + 1e-5)
+    weights = mix.double().numpy()
+    wanted = (features - mean) / deviation * (weights @ scale)[:, :, None, None] + (weights @ shift)[:, :, None, None]
+    np.testing.assert_allclose(norm(x, mix).detach().numpy(), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 31), (40, 23), (65, 64)])
+def test_any_size_comes_back_at_its_size_and_in_range(height: int, width: int) -> None:
+    network = scrambled(StylizerNet(TINY, 3))
+    painted = network(torch.rand(2, 3, height, width), torch.eye(3)[:2])
+    assert painted.shape == (2, 3, height, width)
+    assert 0 <= float(painted.detach().min()) <= float(painted.detach().max()) <= 1
+
+
+def test_pictures_of_a_batch_do_not_touch_each_other() -> None:
+    network = scrambled(StylizerNet(TINY, 3))
+    images, mix = torch.rand(3, 3, 33, 20), torch.eye(3)
+    together = network(images, mix)
+    for number in range(3):
+        alone = network(images[number : number + 1], mix[number : number + 1])
+        torch.testing.assert_close(together[number : number + 1], alone)
+
+
+def test_style_weights_blend_scales_and_shifts() -> None:
+    network = scrambled(StylizerNet(TINY, 2))
+    image = torch.rand(1, 3, 32, 32)
+    first, half, second = (network(image, torch.tensor([[1 - w, w]])) for w in (0.0, 0.5, 1.0))
+    assert not torch.allclose(first, second, atol=1e-2)
+    assert not torch.allclose(half, first, atol=1e-3)
+    assert not torch.allclose(half, second, atol=1e-3)
+
+
+def test_bundled_architectures_fit_the_package() -> None:
+    sizes = {name: sum(p.numel() for p in StylizerNet(size, 16).parameters()) for name, size in ARCHITECTURES.items()}
+    assert sizes["live"] < sizes["quality"]
+    assert 4 * sum(sizes.values()) < 12e6
+
+
+def test_an_unknown_architecture_is_refused() -> None:
+    with pytest.raises(OptionError, match="quality, live"):
+        architecture("fast")
