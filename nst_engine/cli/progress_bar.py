@@ -75,7 +75,7 @@ class RunDisplay:
             total=progress.num_iterations,
             completed=progress.iteration,
             status=(
-                f"{_clock(progress.eta_seconds)} left · "
+                f"{clock(progress.eta_seconds)} left · "
                 f"loss {losses.total:.3g} (content {losses.content:.3g}, style {losses.style:.3g}, tv {losses.tv:.2g})"
             ),
         )
@@ -98,6 +98,7 @@ def result_line(text: str) -> None:
     print(text, file=sys.stdout, flush=True)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"

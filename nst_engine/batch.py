@@ -1,0 +1,82 @@
+"""Many pictures: which files are painted, and where each result goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nst_engine.errors import ImageNotFoundError, OptionError
+from nst_engine.image import IMAGE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to paint.
+
+    Attributes:
+        source: The photo.
+        output: Where its result goes.
+    """
+
+    source: Path
+    output: Path
+
+
+def plan(photos: Sequence[Path], output_folder: Path, label: str) -> list[Job]:
+    """Jobs for photos and, recursively, for the pictures in folders.
+
+    Args:
+        photos: Files and folders. What lies in a folder keeps its place below `output_folder`.
+        output_folder: Where results go; pictures in it are not taken for photos.
+        label: Appended to each name; the suffix stays where its format can be written, else it becomes .png.
+
+    Raises:
+        ImageNotFoundError: A folder without pictures, or nothing of that name.
+        OptionError: Two results would have one name.
+    """
+    jobs: list[Job] = []
+    for photo in photos:
+        if photo.is_dir():
+            jobs += [
+                Job(file, output_folder / file.relative_to(photo).parent / result_name(file, label))
+                for file in _pictures_below(photo, output_folder)
+            ]
+        elif photo.exists():
+            jobs.append(Job(photo, output_folder / result_name(photo, label)))
+        else:
+            raise ImageNotFoundError(f"{photo}: no such file or folder")
+    sources: dict[Path, Path] = {}
+    for job in jobs:
+        other = sources.setdefault(job.output, job.source)
+        if other != job.source:
+            raise OptionError(f"{other} and {job.source} would both be painted to {job.output}; rename one of them")
+    return list({job.output: job for job in jobs}.values())
+
+
+def result_name(photo: Path, label: str) -> str:
+    """Such as `cat_great-wave.jpg` for `cat.jpg`."""
+    suffix = photo.suffix if photo.suffix.lower() in IMAGE_SUFFIXES else ".png"
+    return f"{photo.stem}_{label}{suffix}"
+
+
+def style_label(styles: Iterable[str]) -> str:
+    """Of a blend, for file names."""
+    return "+".join(styles)
+
+
+def _pictures_below(folder: Path, output_folder: Path) -> Iterator[Path]:
+    skipped = output_folder.resolve()
+    is_inside = skipped != folder.resolve()
+    found = False
+    for root, folders, files in os.walk(folder):
+        if is_inside:
+            folders[:] = [name for name in folders if (Path(root) / name).resolve() != skipped]
+        folders.sort()
+        for name in sorted(files):
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+                found = True
+                yield Path(root) / name
+    if not found:
+        raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(IMAGE_SUFFIXES)})")

@@ -1,0 +1,74 @@
+"""`nst add-style`: one more style for a network that is there."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from nst_engine.cli.exit_codes import INTERRUPTED
+from nst_engine.cli.training_arguments import add_training_arguments, training_options
+
+_MINUTES = 6.0
+# scales and shifts alone take larger steps than kernels, and only one style's work is to be done
+_DEFAULTS = {"minutes": _MINUTES, "learning_rate": 2e-2, "styles_per_photo": 1}
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "add-style",
+        help="teach a network another painting, in minutes",
+        description="Fit only the scales and shifts of a network to PAINTING, and write the model with one style more.",
+    )
+    parser.add_argument("painting", metavar="PAINTING", help="a file")
+    parser.add_argument("--model", default="bundled:live", metavar="FILE|NAME", help="default: bundled:live")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the new model, .onnx")
+    parser.add_argument("--name", metavar="NAME", help="of the style (default: the file's)")
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="photos to fit on (default: the bundled pictures)")
+    add_training_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check what can be checked, fit, export."""
+    from nst_engine.catalogue import bundled_contents, bundled_styles, style_path
+    from nst_engine.cli.progress_bar import say
+    from nst_engine.cli.training_run import (
+        TrainingDisplay,
+        check_model_output,
+        training_folder,
+        write_model,
+    )
+    from nst_engine.models import find_model
+
+    output, folder = check_model_output(arguments), training_folder(arguments)
+    painting = style_path(arguments.painting)
+    model = find_model(arguments.model)
+    from nst_engine.exporting.stylizer import checkpoint_of  # torch is loaded only for what can be done
+    from nst_engine.training import add_style, find_photos
+
+    base = checkpoint_of(model.path)
+    options = training_options(arguments, arch=base.arch, **_DEFAULTS)
+    if arguments.photos is not None:
+        photos = find_photos(arguments.photos)
+    else:
+        # a handful of scales and shifts cannot learn pictures by heart
+        photos = [picture.path for picture in (*bundled_contents().values(), *bundled_styles().values())]
+    with TrainingDisplay(output.name) as display:
+        grown = add_style(
+            arguments.name or painting.stem,
+            painting,
+            base,
+            photos,
+            options,
+            folder=folder,
+            vgg_weights=arguments.vgg_weights,
+            on_step=display,
+        )
+    if display.was_interrupted:
+        say("stopped: the model is written as far as it got")
+    write_model(
+        grown, output, licence=arguments.licence or str(base.training.get("licence", "")), shown=grown.styles[-1:]
+    )
+    return INTERRUPTED if display.was_interrupted else 0

@@ -1,0 +1,178 @@
+"""`nst doctor`: what is wrong with this installation, each with the line to type."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from nst_engine.errors import NSTError
+
+_PROBLEMS_FOUND = 1
+_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
+_MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        kind: `ok`; `note`: works, but could work better or holds less; `problem`: does not work as one would expect.
+        what: Was found.
+        cure: What to type or do.
+    """
+
+    kind: Literal["ok", "note", "problem"]
+    what: str
+    cure: str = ""
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "doctor",
+        help="find out what is wrong, and what to type",
+        description="Look for packages in conflict, missing libraries, an inactive extension, damaged models.",
+        epilog="Exit code 1 if there is a problem.",
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Examine and report."""
+    findings = list(examine())
+    if arguments.json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+    else:
+        for finding in findings:
+            print(f"{_MARKS[finding.kind]}  {finding.what}")
+            if finding.cure:
+                print(f"{'':9}{finding.cure}")
+    return _PROBLEMS_FOUND if any(finding.kind == "problem" for finding in findings) else 0
+
+
+def examine() -> Iterator[Finding]:
+    """Everything, from the ground up."""
+    yield _kernels()
+    yield from _runtime()
+    yield from _models()
+    yield from _gpu()
+    yield _training()
+
+
+def _kernels() -> Finding:
+    from nst_engine import kernels
+
+    active = kernels.active()
+    if active.implementation == "native":
+        return Finding("ok", f"native kernels: {active.isa} of {', '.join(active.available)}")
+    if active.reason.startswith("NST_ENGINE_NO_EXT"):
+        return Finding("note", f"NumPy kernels: {active.reason}", "type: unset NST_ENGINE_NO_EXT")
+    return Finding(
+        "problem",
+        f"the native kernels are not active: {active.reason}",
+        "type: pip install --force-reinstall --no-deps nst-engine (with a C++ compiler)",
+    )
+
+
+def _runtime() -> Iterator[Finding]:
+    installed = {name: version for name in _RUNTIMES if (version := _version(name)) is not None}
+    told = ", ".join(f"{name} {version}" for name, version in installed.items())
+    if len(installed) > 1:
+        wanted = "onnxruntime-gpu" if "onnxruntime-gpu" in installed else next(iter(installed))
+        yield Finding(
+            "problem",
+            f"{told} are installed over each other: they share their files, and one of them is broken",
+            f"type: pip uninstall -y {' '.join(installed)} && pip install {wanted}",
+        )
+    elif not installed:
+        yield Finding(
+            "problem",
+            "no ONNX Runtime: stylising in one pass does not work",
+            "type: pip install 'nst-engine[cpu]' (or [gpu] for NVIDIA)",
+        )
+    else:
+        yield Finding("ok", told)
+    if _version("onnx") is None:
+        yield Finding(
+            "note",
+            "onnx is not installed: pictures larger than a tile, and models with a fixed size, do not work",
+            "type: pip install onnx",
+        )
+
+
+def _models() -> Iterator[Finding]:
+    from nst_engine.models import bundled_models
+
+    if not any(_version(name) for name in _RUNTIMES):
+        return
+    from nst_engine.stylizer import Stylizer
+
+    for name in bundled_models():
+        started = time.perf_counter()
+        try:
+            stylizer = Stylizer(f"bundled:{name}", device="cpu")
+            stylizer.warmup((64, 64))
+        except NSTError as error:
+            yield Finding("problem", f"bundled:{name} does not run: {error}")
+        else:
+            ms = 1e3 * (time.perf_counter() - started)
+            told = f"{len(stylizer.styles)} styles, loaded and run in {ms:.0f} ms on {stylizer.threads} threads"
+            yield Finding("ok", f"bundled:{name}: {told}")
+
+
+def _gpu() -> Iterator[Finding]:
+    """An NVIDIA GPU that is there shall be used, or said why not."""
+    has_gpu_runtime = _version("onnxruntime-gpu") is not None
+    if not _nvidia_gpus() and not has_gpu_runtime:
+        return
+    if not has_gpu_runtime:
+        yield Finding(
+            "note",
+            "there is an NVIDIA GPU, and this ONNX Runtime does not use it",
+            "type: pip uninstall -y onnxruntime && pip install 'nst-engine[gpu]'",
+        )
+        return
+    from nst_engine.stylizer import Stylizer
+
+    try:
+        stylizer = Stylizer("bundled:live", device="cuda")
+        stylizer.warmup((64, 64))
+    except NSTError as error:
+        yield Finding("problem", f"CUDA does not work: {error}")
+    else:
+        yield Finding("ok", f"CUDA works: {stylizer.provider}")
+
+
+def _training() -> Finding:
+    if _version("torch") is None:
+        return Finding("note", "torch is not installed: nst optimize, train and add-style do not work",
+                       "type: pip install 'nst-engine[train]'")  # fmt: skip
+    from nst_engine.weights import load_vgg19_weights
+
+    try:
+        weights = load_vgg19_weights()
+    except (NSTError, OSError) as error:
+        return Finding("problem", f"torch is installed, but VGG-19's weights cannot be read: {error}")
+    return Finding("ok", f"torch {_version('torch')}, VGG-19 of {weights.source}")
+
+
+def _nvidia_gpus() -> list[Path]:
+    if sys.platform == "win32":
+        return [path for path in [Path(r"C:\Windows\System32\nvcuda.dll")] if path.exists()]
+    return sorted(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

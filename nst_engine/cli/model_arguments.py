@@ -1,0 +1,40 @@
+"""The arguments of commands that run a model: which, and on what."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nst_engine.stylizer import Stylizer
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model, on which device."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--model", default="bundled:quality", metavar="NAME|FILE", help="bundled:quality, bundled:live, or a file"
+    )
+    group.add_argument(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help="auto, cpu, cuda, cuda:N, tensorrt, openvino, coreml or directml; this one or an error (default: auto)",
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: as many as may be used)")
+    group.add_argument(
+        "--precision", default="auto", choices=("auto", "float32", "float16"), help="default: the device's"
+    )
+
+
+def open_stylizer(arguments: argparse.Namespace) -> Stylizer:
+    """The model loaded; a better device that was passed over by `auto` is told, on stderr."""
+    from nst_engine.stylizer import Stylizer
+
+    stylizer = Stylizer(
+        arguments.model, device=arguments.device, threads=arguments.threads, precision=arguments.precision
+    )
+    if "passed over" in stylizer.device_report:
+        print(f"nst: device {stylizer.device_report}", file=sys.stderr)
+    return stylizer

@@ -1,0 +1,185 @@
+"""`nst stylize`: paint photos in one pass."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nst_engine.cli.exit_codes import BAD_INPUT
+from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
+from nst_engine.color import COLOR_MODES
+from nst_engine.errors import NSTError, OptionError, OutputError
+
+if TYPE_CHECKING:
+    from nst_engine.batch import Job
+    from nst_engine.stylizer import Stylizer, StylizeResult
+
+_PIPE = "-"
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "stylize",
+        help="paint photos in one pass",
+        description="Paint each PHOTO in a style, or a blend of styles, that the model holds; `nst styles` lists them.",
+        epilog="In pipes: nst stylize - --style great-wave < photo.jpg > painted.png",
+    )
+    parser.add_argument(
+        "photos", nargs="+", metavar="PHOTO", help="pictures, folders, bundled photos' names, or - for stdin"
+    )
+    parser.add_argument("--style", metavar="NAME[:W,...]", help="such as great-wave, or great-wave:0.7,scream:0.3")
+    parser.add_argument("-o", "--output", metavar="FILE|DIR", help="default: PHOTO_STYLE, here; - for stdout")
+    parser.add_argument("--strength", type=float, default=1.0, metavar="0-1", help="0 is the photo (default: 1)")
+    parser.add_argument("--preserve-color", choices=COLOR_MODES, help="keep the photo's colours")
+    parser.add_argument("--max-side", type=int, metavar="PX", help="shrink larger pictures to this longer side first")
+    parser.add_argument("--quality", type=int, default=95, metavar="1-100", help="of JPEG and WebP (default: 95)")
+    parser.add_argument("--resume", action="store_true", help="skip photos whose result is there already")
+    parser.add_argument("--overwrite", action="store_true", help="a result may replace a photo")
+    parser.add_argument("--json", action="store_true", help="a line of JSON per picture on stdout")
+    add_model_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check what can be checked, paint, report."""
+    if not 1 <= arguments.quality <= 100:
+        raise OptionError(f"--quality: {arguments.quality} came, 1 to 100 was wanted")
+    if _PIPE in (*arguments.photos, arguments.output):
+        return _run_in_pipe(arguments)
+    from nst_engine.style_mix import parse_style_mix, resolve_style_mix
+
+    stylizer = open_stylizer(arguments)
+    mix = resolve_style_mix(None if arguments.style is None else parse_style_mix(arguments.style), stylizer.styles)
+    jobs = _jobs(arguments, mix)
+    skipped = sum(job.output.exists() for job in jobs) if arguments.resume else 0
+    if arguments.resume:
+        jobs = [job for job in jobs if not job.output.exists()]
+    failures: list[str] = []
+    for job in _shown(jobs, is_quiet=arguments.json):
+        try:
+            _report(arguments, job, _paint(stylizer, arguments, job))
+        except NSTError as error:
+            failures.append(str(error))
+            if arguments.json:
+                print(json.dumps({"input": str(job.source), "error": str(error)}, ensure_ascii=False), flush=True)
+    return _summary(len(jobs), skipped, failures)
+
+
+def _run_in_pipe(arguments: argparse.Namespace) -> int:
+    """One picture, from stdin or to stdout or both."""
+    from nst_engine.catalogue import content_path
+    from nst_engine.image import encode_image
+
+    if len(arguments.photos) > 1:
+        raise OptionError("- stands for one picture: give no other photos beside it")
+    if arguments.json and arguments.output in (None, _PIPE):
+        raise OptionError("--json and the picture cannot both go to stdout; give -o FILE")
+    if arguments.output in (None, _PIPE) and sys.stdout.isatty():
+        raise OptionError("a picture would be written to the terminal; type: nst stylize ... > painted.png, or -o FILE")
+    (photo,) = arguments.photos
+    source = sys.stdin.buffer.read() if photo == _PIPE else content_path(photo)
+    result = _stylized(open_stylizer(arguments), arguments, source)
+    if arguments.output in (None, _PIPE):
+        sys.stdout.buffer.write(encode_image(result.pixels, "PNG", alpha=result.alpha))
+        sys.stdout.buffer.flush()
+        return 0
+    output = result.save(arguments.output, quality=arguments.quality, overwrite=arguments.overwrite)
+    _print_result(arguments, photo, output, result)
+    return 0
+
+
+def _jobs(arguments: argparse.Namespace, mix: dict[str, float]) -> list[Job]:
+    """Every result can be written: folders are made, inputs are safe."""
+    from nst_engine.batch import Job, plan, style_label
+    from nst_engine.catalogue import content_path
+    from nst_engine.image import check_output
+
+    photos = [content_path(photo) for photo in arguments.photos]
+    output = Path(arguments.output) if arguments.output is not None else None
+    is_one_file = len(photos) == 1 and not photos[0].is_dir()
+    if output is not None and is_one_file and not output.is_dir() and not arguments.output.endswith(("/", "\\")):
+        jobs = [Job(photos[0], output)]
+    elif output is None and any(photo.is_dir() for photo in photos):
+        raise OptionError("for a folder, say where the results go: -o DIR")
+    else:
+        folder = output or Path()
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder}: is a file, and a folder is needed for the results of several photos")
+        jobs = plan(photos, folder, style_label(mix))
+        for job in jobs:
+            job.output.parent.mkdir(parents=True, exist_ok=True)
+    for job in jobs:
+        check_output(job.output, inputs=[each.source for each in jobs], overwrite=arguments.overwrite)
+    return jobs
+
+
+def _paint(stylizer: Stylizer, arguments: argparse.Namespace, job: Job) -> StylizeResult:
+    result = _stylized(stylizer, arguments, job.source)
+    result.save(job.output, quality=arguments.quality, overwrite=arguments.overwrite)
+    return result
+
+
+def _stylized(stylizer: Stylizer, arguments: argparse.Namespace, source: Any) -> StylizeResult:
+    from nst_engine.style_mix import parse_style_mix
+
+    return stylizer.stylize(
+        source,
+        None if arguments.style is None else parse_style_mix(arguments.style),
+        strength=arguments.strength,
+        preserve_color=arguments.preserve_color,
+        max_side=arguments.max_side,
+    )
+
+
+def _shown(jobs: list[Job], *, is_quiet: bool) -> Iterator[Job]:
+    """The jobs in turn, with a progress bar where there are several."""
+    if len(jobs) < 2 or is_quiet:
+        yield from jobs
+        return
+    from rich.progress import track
+
+    from nst_engine.cli.progress_bar import console
+
+    yield from track(jobs, description="painting", console=console)
+
+
+def _report(arguments: argparse.Namespace, job: Job, result: StylizeResult) -> None:
+    _print_result(arguments, str(job.source), job.output, result)
+
+
+def _print_result(arguments: argparse.Namespace, photo: str, output: Path, result: StylizeResult) -> None:
+    if arguments.json:
+        record = {
+            "input": photo,
+            "output": str(output),
+            "width": result.width,
+            "height": result.height,
+            "styles": dict(result.styles),
+            "model": result.model,
+            "provider": result.provider,
+            "timings_ms": {stage: round(ms, 2) for stage, ms in result.timings_ms.items()},
+        }
+        print(json.dumps(record, ensure_ascii=False), flush=True)
+        return
+    print(
+        f"{output}: {result.width}×{result.height} px in {result.timings_ms['total']:.0f} ms by {result.model} on "
+        f"{result.provider}",
+        flush=True,
+    )
+
+
+def _summary(count: int, skipped: int, failures: list[str]) -> int:
+    if skipped:
+        print(f"nst: {skipped} done before, skipped", file=sys.stderr)
+    if not failures:
+        return 0
+    for failure in failures:
+        print(f"nst: {failure}", file=sys.stderr)
+    if count > 1:
+        print(f"nst: {len(failures)} of {count} pictures could not be painted", file=sys.stderr)
+    return BAD_INPUT

@@ -1,0 +1,89 @@
+"""`nst train`: a network of one's own."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from nst_engine.cli.exit_codes import INTERRUPTED
+from nst_engine.cli.training_arguments import add_training_arguments, training_options
+from nst_engine.errors import OptionError
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "train",
+        help="train a network that paints in the styles of paintings",
+        description="Train a network that paints in the style of each PAINTING in one pass, and write it as ONNX.",
+        epilog="Ctrl-C keeps a checkpoint; go on with --resume.",
+    )
+    parser.add_argument(
+        "paintings", nargs="+", metavar="PAINTING", help="files, or bundled names; FILE:NAME to name it"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the model, .onnx")
+    parser.add_argument(
+        "--photos", type=Path, required=True, metavar="DIR", help="a folder with photos, the more the better"
+    )
+    parser.add_argument(
+        "--arch", choices=("live", "quality"), default="live", help="size of the network (default: live)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the training's folder")
+    add_training_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check what can be checked, train, export."""
+    from nst_engine.cli.progress_bar import say
+    from nst_engine.cli.training_run import (
+        TrainingDisplay,
+        check_model_output,
+        training_folder,
+        write_model,
+    )
+
+    if arguments.steps is None and arguments.minutes is None:
+        raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
+    options = training_options(arguments, arch=arguments.arch)
+    output, folder = check_model_output(arguments), training_folder(arguments)
+    paintings = named_paintings(arguments.paintings)
+    from nst_engine.training import find_photos, train  # torch is loaded only for what can be done
+
+    photos = find_photos(arguments.photos)
+    with TrainingDisplay(output.name) as display:
+        checkpoint = train(
+            paintings,
+            photos,
+            options,
+            folder=folder,
+            resume=arguments.resume,
+            vgg_weights=arguments.vgg_weights,
+            on_step=display,
+        )
+    if display.was_interrupted:
+        say(f"stopped at step {checkpoint.step}; go on with the same command and --resume")
+        return INTERRUPTED
+    write_model(checkpoint, output, licence=arguments.licence, shown=checkpoint.styles)
+    return 0
+
+
+def named_paintings(paintings: list[str]) -> dict[str, Path]:
+    """Style name to file: a bundled name, FILE (named after itself) or FILE:NAME.
+
+    Raises:
+        OptionError: Two styles of one name.
+        StyleNotFoundError: No such file or bundled painting.
+    """
+    from nst_engine.catalogue import style_path
+
+    named: dict[str, Path] = {}
+    for painting in paintings:
+        file, _, given = painting.rpartition(":") if not Path(painting).exists() else (painting, "", "")
+        path = style_path(file or painting)
+        name = given if file and given else path.stem
+        if name in named:
+            raise OptionError(f"two styles would be called {name!r}; name one with FILE:NAME")
+        named[name] = path
+    return named

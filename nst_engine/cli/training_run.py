@@ -1,0 +1,121 @@
+"""What `train` and `add-style` share: the progress shown, and the model written at the end."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+from nst_engine.cli.progress_bar import clock, console, result_line, say
+from nst_engine.errors import OutputError
+
+if TYPE_CHECKING:
+    from nst_engine.training import Checkpoint, TrainProgress
+
+_PREVIEW_CELL_PX = 256
+
+
+def check_model_output(arguments: argparse.Namespace) -> Path:
+    """The model's path, if it can be written; refused before hours of work rather than after.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    output: Path = arguments.output
+    if output.suffix.lower() != ".onnx":
+        raise OutputError(f"{output}: a model's name ends in .onnx; type: -o {output.with_suffix('.onnx')}")
+    if not output.parent.is_dir():
+        raise OutputError(f"{output}: no such folder; type: mkdir -p {output.parent}")
+    if output.exists() and not arguments.overwrite:
+        raise OutputError(f"{output} is there already; take another name, or --overwrite")
+    return output
+
+
+def training_folder(arguments: argparse.Namespace) -> Path:
+    """Where the training keeps its files."""
+    folder: Path | None = arguments.folder
+    return folder if folder is not None else arguments.output.with_suffix(".training")
+
+
+def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Sequence[str]) -> None:
+    """Export, check parity, and paint the preview with the file that was written."""
+    from nst_engine.catalogue import bundled_contents
+    from nst_engine.exporting.stylizer import export_stylizer
+    from nst_engine.image import contact_sheet, load_image, save_image
+    from nst_engine.stylizer import Stylizer
+
+    difference = export_stylizer(checkpoint, output, name=output.stem, licence=licence)
+    stylizer = Stylizer(output, device="cpu")
+    photos = [load_image(photo.path).pixels for photo in bundled_contents().values()]
+    cells = [[stylizer.stylize(photo, style, max_side=512).image for style in shown] for photo in photos]
+    sheet = contact_sheet(
+        cells, column_labels=shown, row_labels=list(bundled_contents()), cell_px=_PREVIEW_CELL_PX, row_images=photos
+    )
+    preview = output.with_suffix(".jpg")
+    save_image(preview, sheet, overwrite=True)
+    result_line(
+        f"{output}: {len(checkpoint.styles)} styles, {output.stat().st_size / 1e6:.1f} MB, differs from torch by at "
+        f"most {difference:.1g}; preview {preview}"
+    )
+
+
+class TrainingDisplay:
+    """Progress bar with distances and time left; use as a context manager and as the callback of a training.
+
+    The first Ctrl-C ends the training after a checkpoint; a second one ends the program.
+    """
+
+    def __init__(self, label: str) -> None:
+        self.was_interrupted = False
+        self._label, self._skipped = label, 0
+        self._bar = RichProgress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=16),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[status]}"),
+            console=console,
+        )
+        self._task = self._bar.add_task(f"{label}: reading", total=None, status="")
+        self._handler: Any = None
+        self._has_begun = False
+
+    def __enter__(self) -> TrainingDisplay:
+        """Show the bar; take over Ctrl-C."""
+        self._handler = signal.signal(signal.SIGINT, self._interrupt)
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal and Ctrl-C as they were."""
+        self._bar.stop()
+        signal.signal(signal.SIGINT, self._handler)
+
+    def __call__(self, progress: TrainProgress) -> bool:
+        """Show one step; False when a stop is wished."""
+        self._has_begun = True
+        if progress.skipped > self._skipped:
+            self._skipped = progress.skipped
+            console.print(f"step {progress.step}: the loss was not finite; the step was left out", style="yellow")
+        left = progress.seconds * (1 - progress.fraction) / max(progress.fraction, 1e-9)
+        self._bar.update(
+            self._task,
+            description=f"{self._label} step {progress.step}",
+            total=1.0,
+            completed=progress.fraction,
+            status=f"{clock(left)} left · content {progress.content:.3f}, style {progress.style:.3f}",
+        )
+        return not self.was_interrupted
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.was_interrupted or not self._has_begun:
+            raise KeyboardInterrupt
+        self.was_interrupted = True
+        say("stopping after a checkpoint (Ctrl-C again: at once)")

@@ -1,0 +1,1 @@
+"""From torch to ONNX, with a parity check; needs torch, onnx and onnxruntime."""

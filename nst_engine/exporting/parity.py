@@ -1,0 +1,43 @@
+"""Whether a model file computes what the torch network computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import ModelParityError
+
+#: Largest difference accepted between float32 networks, in units of the output (0-1 for pictures).
+TOLERANCE = 1e-3
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+def largest_difference(
+    reference: Callable[[Arrays], Sequence[NDArray[np.float32]]],
+    candidate: Callable[[Arrays], Sequence[NDArray[np.float32]]],
+    inputs: Sequence[Arrays],
+) -> float:
+    """The largest absolute difference of any output over all inputs; infinite where shapes differ or NaN comes."""
+    largest = 0.0
+    for each in inputs:
+        for wanted, found in zip(reference(each), candidate(each), strict=True):
+            if wanted.shape != found.shape or not np.isfinite(found).all():
+                return float("inf")
+            largest = max(largest, float(np.abs(wanted - found).max()))
+    return largest
+
+
+def require_parity(what: str, difference: float, tolerance: float = TOLERANCE) -> None:
+    """Refuse a model that computes something else.
+
+    Raises:
+        ModelParityError: The difference is above the tolerance.
+    """
+    if not difference <= tolerance:
+        raise ModelParityError(
+            f"{what}: outputs differ from torch's by up to {difference:.3g}, wanted at most {tolerance:g}; "
+            f"please report this with the versions that `nst info` shows"
+        )

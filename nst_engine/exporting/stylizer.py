@@ -1,0 +1,127 @@
+"""A trained stylizer as a model file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+from nst_engine.errors import ModelChecksumError, OptionError
+from nst_engine.exporting.parity import Arrays, largest_difference, require_parity
+from nst_engine.graphs.rewrite import self_contained
+from nst_engine.graphs.stylizer_graph import (
+    IMAGE,
+    METADATA_KEY,
+    STYLE_WEIGHTS,
+    stylizer_graph,
+    stylizer_weights,
+)
+from nst_engine.image import write_atomically
+from nst_engine.networks.stylizer_net import ARCHITECTURES, MIN_IMAGE_SIDE_PX, StylizerNet, architecture
+from nst_engine.session import run_once
+from nst_engine.training.checkpoint import Checkpoint
+
+#: Height and width at which parity is checked: the smallest, odd ones, and no multiples of the stride.
+PARITY_SIZES = ((16, 16), (64, 64), (97, 131), (120, 83), (256, 192))
+
+
+def network_of(checkpoint: Checkpoint) -> StylizerNet:
+    """The network with a checkpoint's averaged weights, ready to paint."""
+    network = StylizerNet(architecture(checkpoint.arch), len(checkpoint.styles))
+    network.load_state_dict(checkpoint.averaged)
+    return network.eval()
+
+
+def export_stylizer(
+    checkpoint: Checkpoint, path: Path, *, name: str, licence: str, is_self_contained: bool = False
+) -> float:
+    """Write the model file of a checkpoint.
+
+    Args:
+        checkpoint: Of a training.
+        path: Of the `.onnx` file to write; nothing is written unless the model passes the parity check.
+        name: Of the model.
+        licence: Of the weights.
+        is_self_contained: uint8 N x H x W x 3 in and out instead of float32 N x 3 x H x W, 0-1.
+
+    Returns:
+        The largest difference between torch and ONNX Runtime over `PARITY_SIZES`, in units of 0-1.
+
+    Raises:
+        ModelParityError: The difference is above `parity.TOLERANCE`.
+        OutputError: The file cannot be written.
+    """
+    spec = model_spec(checkpoint, name, licence)
+    weights = {key: value.numpy() for key, value in checkpoint.averaged.items()}
+    model = stylizer_graph(weights, spec).SerializeToString()
+    difference = parity_of(checkpoint, model)
+    require_parity(str(path), difference)
+    write_atomically(path, self_contained(model, spec) if is_self_contained else model)
+    return difference
+
+
+def model_spec(checkpoint: Checkpoint, name: str, licence: str) -> dict[str, Any]:
+    """What is said about the model inside its file; see `nst_engine.models.ModelSpec`."""
+    return {
+        "format": 1,
+        "name": name,
+        "arch": checkpoint.arch,
+        "styles": checkpoint.styles,
+        "layout": "nchw",
+        "dtype": "float32",
+        "channel_order": "rgb",
+        "value_range": [0, 1],
+        "mean": [0, 0, 0],
+        "std": [1, 1, 1],
+        "pad_multiple": 1,
+        "min_side_px": MIN_IMAGE_SIDE_PX,
+        "licence": licence,
+        "training": checkpoint.training,
+    }
+
+
+def parity_of(checkpoint: Checkpoint, model: bytes) -> float:
+    """Largest difference between the checkpoint in torch and the model in ONNX Runtime."""
+    network = network_of(checkpoint)
+
+    @torch.no_grad()
+    def in_torch(arrays: Arrays) -> list[Any]:
+        return [network(torch.from_numpy(arrays[IMAGE]), torch.from_numpy(arrays[STYLE_WEIGHTS])).numpy()]
+
+    rng = np.random.default_rng(0)
+    inputs = []
+    for batch, (height, width) in enumerate(PARITY_SIZES, 1):
+        mix = rng.dirichlet(np.ones(len(checkpoint.styles)), size=batch)
+        image = rng.random((batch, 3, height, width), dtype=np.float32)
+        inputs.append({IMAGE: image, STYLE_WEIGHTS: mix.astype(np.float32)})
+    return largest_difference(in_torch, lambda arrays: run_once(model, arrays), inputs)
+
+
+def checkpoint_of(path: Path) -> Checkpoint:
+    """What a model file of ours was exported from, to go on learning from it.
+
+    Raises:
+        ModelChecksumError: The file is damaged, or not a model that this project has exported.
+    """
+    try:
+        model = onnx.load(path)
+    # onnx raises whatever protobuf does
+    except Exception as damaged:
+        raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    weights = stylizer_weights(model)
+    spec: Mapping[str, Any] = json.loads(metadata.get(METADATA_KEY, "{}"))
+    if not weights or spec.get("arch") not in ARCHITECTURES:
+        raise ModelChecksumError(
+            f"{path}: not a network of this project, so no style can be added to it; take bundled:live, "
+            f"bundled:quality or one made by `nst train`"
+        )
+    if "styles" not in spec:
+        raise OptionError(f"{path}: its metadata names no styles")
+    tensors = {key: torch.from_numpy(value) for key, value in weights.items()}
+    return Checkpoint(str(spec["arch"]), list(spec["styles"]), tensors, tensors, training=dict(spec["training"]))

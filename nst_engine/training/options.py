@@ -1,0 +1,73 @@
+"""What can be chosen for a training; defaults stand here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from nst_engine.errors import OptionError
+
+ArchitectureName = Literal["quality", "live"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """Of a training.
+
+    Attributes:
+        arch: Network to train.
+        steps: Steps to make; None where `minutes` is the limit.
+        minutes: Time to train for, as measured, over all resumed parts; None where `steps` is the limit.
+        batch_size: Pictures painted in a step.
+        styles_per_photo: Styles in which each photo of a step is painted; its features are computed only once.
+        crop_px: Side of the square cut-outs.
+        content_distance: What the mean content distance is brought to by adapting the style's weight: 0 would be the
+            photo itself, 1 a picture in which VGG-19 no longer finds it.
+        style_weight: Of the style distance, to begin with.
+        tv_weight: Of the total variation.
+        learning_rate: Of Adam, at its peak.
+        style_size_px: Longer side at which the paintings are looked at.
+        photo_size_px: Longer side to which photos are brought.
+        seed: Of the network's first weights, the cut-outs and the styles.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        precision: Of convolutions; norms and Gram matrices are float32 in any case.
+    """
+
+    arch: ArchitectureName = "live"
+    steps: int | None = None
+    minutes: float | None = None
+    batch_size: int = 4
+    styles_per_photo: int = 2
+    crop_px: int = 224
+    content_distance: float = 0.78
+    style_weight: float = 10.0
+    tv_weight: float = 4.0
+    learning_rate: float = 3e-3
+    style_size_px: int = 512
+    photo_size_px: int = 512
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.arch not in get_args(ArchitectureName):
+            raise OptionError(f"--arch: {self.arch!r} came; choose from {', '.join(get_args(ArchitectureName))}")
+        if (self.steps is None) == (self.minutes is None):
+            raise OptionError("give either --steps or --minutes, to say when the training ends")
+        for name in ("steps", "minutes", "batch_size", "styles_per_photo", "style_weight", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise OptionError(f"--{name.replace('_', '-')}: {value} came; it must be above 0")
+        for name, smallest in (("crop_px", 64), ("style_size_px", 64), ("photo_size_px", 64)):
+            if getattr(self, name) < smallest:
+                raise OptionError(f"--{name.replace('_', '-')}: {getattr(self, name)} came; at least {smallest}")
+        if self.batch_size % self.styles_per_photo:
+            raise OptionError(
+                f"--batch-size {self.batch_size} is no multiple of --styles-per-photo {self.styles_per_photo}"
+            )
+        if self.tv_weight < 0 or not 0 < self.content_distance < 2:
+            raise OptionError("--tv-weight must be at least 0, --content-distance between 0 and 2")
+
+    def record(self) -> dict[str, Any]:
+        """For JSON."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}

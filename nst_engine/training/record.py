@@ -1,0 +1,115 @@
+"""What a training leaves behind while it runs: a trace, a plot of it, and preview pictures."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nst_engine.image import contact_sheet, save_image, write_atomically
+from nst_engine.networks.stylizer_net import StylizerNet
+from nst_engine.training.loop import TrainProgress
+from nst_engine.training.perceptual import image_tensor
+
+_TRACE_EVERY_STEPS = 10
+
+
+class TrainRecorder:
+    """Keeps the trace of a training in its folder.
+
+    Args:
+        folder: Of the training.
+        goes_on: Whether an earlier trace is continued; else it is begun anew.
+    """
+
+    def __init__(self, folder: Path, *, goes_on: bool) -> None:
+        self._folder = folder
+        self._path = folder / "trace.json"
+        stored = json.loads(self._path.read_text(encoding="utf-8")) if goes_on and self._path.is_file() else []
+        self.trace: list[dict[str, Any]] = stored
+
+    def __call__(self, progress: TrainProgress) -> None:
+        """Note a step."""
+        if progress.step % _TRACE_EVERY_STEPS == 0 or progress.fraction >= 1:
+            self.trace.append(asdict(progress))
+
+    def forget_after(self, step: int) -> None:
+        """Drop what was noted after the checkpoint that is gone on from."""
+        self.trace = [record for record in self.trace if record["step"] <= step]
+
+    def write(self) -> None:
+        """The trace as JSON, and the plot where matplotlib is installed."""
+        write_atomically(self._path, (json.dumps(self.trace, indent=1) + "\n").encode())
+        if self.trace and _can_plot():
+            write_atomically(self._folder / "losses.png", _plot(self.trace))
+
+
+@torch.no_grad()
+def paint_preview(network: StylizerNet, photos: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> NDArray[np.uint8]:
+    """Photos (rows, uint8 H x W x 3) in the network's first styles (columns) on a labelled sheet."""
+    device = next(network.parameters()).device
+    cells = []
+    for photo in photos:
+        painted = []
+        for number in range(len(names)):
+            weights = torch.zeros(1, network.styles, device=device)
+            weights[0, number] = 1
+            levels = network(image_tensor(photo, device), weights)[0].permute(1, 2, 0) * 255
+            painted.append(levels.round().byte().cpu().numpy())
+        cells.append(painted)
+    return contact_sheet(cells, column_labels=names, row_labels=[""] * len(photos), row_images=photos)
+
+
+def write_preview(folder: Path, step: int, sheet: NDArray[np.uint8]) -> None:
+    """One sheet per time, so that progress can be seen."""
+    save_image(folder / f"preview-{step:06d}.jpg", sheet, overwrite=True)
+
+
+class Every:
+    """True once per so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._last = seconds, time.monotonic()
+
+    def __call__(self) -> bool:
+        """Whether it is time again."""
+        if time.monotonic() - self._last < self._seconds:
+            return False
+        self._last = time.monotonic()
+        return True
+
+
+def _can_plot() -> bool:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _plot(trace: Sequence[dict[str, Any]]) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    steps = [record["step"] for record in trace]
+    for name, line in (("content", "--"), ("style", "-")):
+        axes.plot(steps, [record[name] for record in trace], line, label=f"{name} distance")
+    axes.set(xlabel="step", ylabel="distance under VGG-19 (smoothed)", yscale="log")
+    weight = axes.twinx()
+    weight.plot(steps, [record["style_weight"] for record in trace], ":", color="0.6")
+    weight.set_ylabel("style weight", color="0.5")
+    axes.legend(loc="upper right")
+    buffer = io.BytesIO()
+    canvas.print_figure(buffer, format="png")
+    return buffer.getvalue()

@@ -1,0 +1,201 @@
+"""Train a network for some paintings, or teach an existing one another painting."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nst_engine.errors import OptionError
+from nst_engine.image import load_image
+from nst_engine.networks.stylizer_net import StylizerNet, architecture
+from nst_engine.optimization.device import resolve_device, resolve_precision
+from nst_engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nst_engine.training.loop import Training, TrainProgress
+from nst_engine.training.options import TrainOptions
+from nst_engine.training.perceptual import PerceptualLoss
+from nst_engine.training.photos import Photos, read_photos, sized
+from nst_engine.training.record import Every, TrainRecorder, paint_preview, write_preview
+from nst_engine.version import __version__
+from nst_engine.weights import VGGWeights, load_vgg19_weights
+
+CHECKPOINT = "checkpoint.safetensors"
+
+_CHECKPOINT_EVERY_S = 120.0
+_PREVIEW_EVERY_S = 300.0
+_PREVIEW_SIZE_PX = 320
+_PREVIEW_STYLES = 8
+
+StepCallback = Callable[[TrainProgress], bool]
+
+
+def train(
+    paintings: Mapping[str, Path],
+    photos: Sequence[Path],
+    options: TrainOptions,
+    *,
+    folder: Path,
+    resume: bool = False,
+    vgg_weights: str | Path = "auto",
+    on_step: StepCallback = lambda progress: True,
+) -> Checkpoint:
+    """Train a network that paints in these paintings' styles.
+
+    Args:
+        paintings: Style name to file.
+        photos: Files to learn on; flat and unreadable ones are left out.
+        options: How long and how.
+        folder: For checkpoint, trace, plot and previews; made if missing.
+        resume: Go on from the folder's checkpoint, which must be of the same network and styles.
+        vgg_weights: See `nst_engine.weights.load_vgg19_weights`.
+        on_step: Called after each step; False ends the training after a checkpoint.
+
+    Returns:
+        The last checkpoint, which is also in the folder.
+
+    Raises:
+        OptionError: Options that do not fit together or to the checkpoint.
+        OptimizationError: The loss stays NaN.
+        NSTError: A file or device cannot be used.
+    """
+    path = folder / CHECKPOINT
+    if path.exists() and not resume:
+        raise OptionError(f"{path} is there already: go on from it with --resume, or remove {folder} to begin anew")
+    earlier = load_checkpoint(path) if resume else None
+    names = list(paintings)
+    if earlier is not None and (earlier.arch != options.arch or earlier.styles != names):
+        raise OptionError(
+            f"{path} is of a {earlier.arch} network for {', '.join(earlier.styles)}; what came is {options.arch} for "
+            f"{', '.join(names)}; give the same paintings in the same order, or train into another folder"
+        )
+    read = read_photos(photos, options.photo_size_px)
+    torch.manual_seed(options.seed)
+    network = StylizerNet(architecture(options.arch), len(names))
+    loss = _loss(paintings.values(), options, load_vgg19_weights(vgg_weights))
+    training = _training(network, loss, read, options, [name for name, _ in network.named_parameters()])
+    if earlier is not None:
+        training.restore(earlier)
+    return _run(training, names, read, folder, on_step, is_resumed=resume)
+
+
+def add_style(
+    name: str,
+    painting: Path,
+    base: Checkpoint,
+    photos: Sequence[Path],
+    options: TrainOptions,
+    *,
+    folder: Path,
+    vgg_weights: str | Path = "auto",
+    on_step: StepCallback = lambda progress: True,
+) -> Checkpoint:
+    """Teach a network one more style by fitting scales and shifts only (Dumoulin et al. 2017, section 3.2).
+
+    Every other weight stays, so the styles that it has stay as they are, to the bit.
+
+    Args:
+        name: Of the new style.
+        painting: Its file.
+        base: The network, as trained or read from a model.
+        photos: Files to fit on.
+        options: How long and how.
+        folder: As for `train`.
+        vgg_weights: As for `train`.
+        on_step: As for `train`.
+
+    Returns:
+        A checkpoint with the new style last.
+
+    Raises:
+        OptionError: The network has a style of that name already.
+        NSTError: As for `train`.
+    """
+    if name in base.styles:
+        raise OptionError(f"the model has a style {name!r} already; give the new one another name with --name")
+    read = read_photos(photos, options.photo_size_px)
+    network = StylizerNet(architecture(base.arch), 1)
+    is_norm = {key for key in base.averaged if key.endswith((".scale", ".shift"))}
+    # the mean of all styles paints a picture already, if a dull one
+    network.load_state_dict(
+        {key: value.mean(0, keepdim=True) if key in is_norm else value for key, value in base.averaged.items()}
+    )
+    loss = _loss([painting], options, load_vgg19_weights(vgg_weights))
+    training = _training(network, loss, read, options, is_norm)
+    learnt = _run(training, [name], read, folder, on_step, is_resumed=False)
+    averaged = {
+        key: torch.cat([value, learnt.averaged[key].cpu()]) if key in is_norm else value
+        for key, value in base.averaged.items()
+    }
+    grown = Checkpoint(base.arch, [*base.styles, name], averaged, averaged, training=dict(base.training))
+    grown.training["added"] = [*base.training.get("added", []), {"style": name, **learnt.training}]
+    return grown
+
+
+def _loss(paintings: Iterable[Path], options: TrainOptions, weights: VGGWeights) -> PerceptualLoss:
+    device = resolve_device(options.device)
+    pictures = [sized(load_image(path).pixels, options.style_size_px) for path in paintings]
+    return PerceptualLoss(weights, pictures, device=device, dtype=resolve_precision(options.precision, device))
+
+
+def _training(
+    network: StylizerNet, loss: PerceptualLoss, photos: Photos, options: TrainOptions, parameters: Collection[str]
+) -> Training:
+    device = resolve_device(options.device)
+    # the mypy stubs of torch know no memory_format here
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    dtype = resolve_precision(options.precision, device)
+    return Training(network, loss, photos, options, parameters=parameters, dtype=dtype)
+
+
+def _run(
+    training: Training,
+    names: Sequence[str],
+    photos: Photos,
+    folder: Path,
+    on_step: StepCallback,
+    *,
+    is_resumed: bool,
+) -> Checkpoint:
+    folder.mkdir(parents=True, exist_ok=True)
+    recorder = TrainRecorder(folder, goes_on=is_resumed)
+    recorder.forget_after(training.step)
+    shown = [sized(image, _PREVIEW_SIZE_PX) for image in photos.images[:3]]
+    checkpoint_due, preview_due = Every(_CHECKPOINT_EVERY_S), Every(_PREVIEW_EVERY_S)
+
+    def save() -> Checkpoint:
+        checkpoint = training.checkpoint(names)
+        checkpoint.training = {**training.options.record(), **_circumstances(training, photos)}
+        save_checkpoint(folder / CHECKPOINT, checkpoint)
+        recorder.write()
+        return checkpoint
+
+    def preview() -> None:
+        with training.averaged_network() as network:
+            sheet = paint_preview(network, shown, names[:_PREVIEW_STYLES])
+        write_preview(folder, training.step, sheet)
+
+    def after_step(progress: TrainProgress) -> bool:
+        recorder(progress)
+        if checkpoint_due():
+            save()
+        if preview_due():
+            preview()
+        return on_step(progress)
+
+    training.run(after_step)
+    preview()
+    return save()
+
+
+def _circumstances(training: Training, photos: Photos) -> dict[str, Any]:
+    return {
+        "steps_made": training.step,
+        "seconds": round(training.seconds),
+        "photos": len(photos.images),
+        "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+        "nst_engine": __version__,
+    }

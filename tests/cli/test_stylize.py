@@ -1,0 +1,214 @@
+"""`nst stylize` as it is typed: files, folders, pipes, bad files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst_engine import Stylizer
+from nst_engine.catalogue import bundled_contents, bundled_styles
+
+from .running import ENVIRONMENT, nst, painting, pixels_of, write
+
+LIVE = ("--model", "bundled:live", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def stylizer() -> Stylizer:
+    return Stylizer("bundled:live", device="cpu")
+
+
+def test_a_photo_is_painted_as_the_library_does_it(tmp_path: Path, stylizer: Stylizer) -> None:
+    photo = write(tmp_path / "photo.png", painting(61, 83))
+    done = nst("stylize", photo, "--style", "great-wave", "-o", "painted.png", *LIVE, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("painted.png: 83×61 px in ")
+    assert "CPUExecutionProvider" in done.stdout
+    wanted = stylizer.stylize(photo, "great-wave").pixels
+    np.testing.assert_array_equal(pixels_of(tmp_path / "painted.png"), wanted)
+
+
+def test_every_option_reaches_the_library(tmp_path: Path, stylizer: Stylizer) -> None:
+    photo = write(tmp_path / "photo.png", painting(90, 120))
+    options = ("--strength", "0.6", "--preserve-color", "luma", "--max-side", "64")
+    blend = "great-wave:0.7,scream:0.3"
+    done = nst("stylize", photo, "--style", blend, *options, "-o", "p.png", "--json", *LIVE, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["width"], record["height"], record["output"]) == (64, 48, "p.png")
+    assert record["styles"] == {"great-wave": pytest.approx(0.7), "scream": pytest.approx(0.3)}
+    assert record["provider"] == "CPUExecutionProvider"
+    assert record["timings_ms"]["total"] > 0
+    mix = {"great-wave": 0.7, "scream": 0.3}
+    wanted = stylizer.stylize(photo, mix, strength=0.6, preserve_color="luma", max_side=64).pixels
+    np.testing.assert_array_equal(pixels_of(tmp_path / "p.png"), wanted)
+
+
+def test_without_an_output_the_name_tells_the_style(tmp_path: Path) -> None:
+    write(tmp_path / "ä photo.jpg", painting(40, 50))
+    assert nst("stylize", "ä photo.jpg", "--style", "scream", *LIVE, cwd=tmp_path).returncode == 0
+    assert pixels_of(tmp_path / "ä photo_scream.jpg").shape == (40, 50, 3)
+
+
+def test_a_folder_is_painted_past_bad_files_and_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    write(tmp_path / "in" / "a.png", painting(40, 50))
+    write(tmp_path / "in" / "sub" / "b.jpg", painting(30, 30))
+    (tmp_path / "in" / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
+    command = ("stylize", "in", "--style", "scream", "-o", "out", *LIVE)
+    first = nst(*command, cwd=tmp_path)
+    assert first.returncode == 2
+    assert "in/broken.jpg" in first.stderr
+    assert "1 of 3 pictures could not be painted" in first.stderr
+    assert "Traceback" not in first.stderr
+    results = sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "out").rglob("*.*"))
+    assert results == ["out/a_scream.png", "out/sub/b_scream.jpg"]
+    (tmp_path / "in" / "broken.jpg").unlink()
+    write(tmp_path / "in" / "c.png", painting(20, 25))
+    again = nst(*command, "--resume", "--json", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "2 done before, skipped" in again.stderr
+    assert [json.loads(line)["input"] for line in again.stdout.splitlines()] == ["in/c.png"]
+
+
+def test_results_inside_the_folder_are_not_painted_again(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", painting(20, 20))
+    for _ in range(2):
+        done = nst("stylize", ".", "--style", "scream", "-o", "out", "--json", *LIVE, cwd=tmp_path)
+        assert [json.loads(line)["input"] for line in done.stdout.splitlines()] == ["a.png"]
+
+
+def test_pipes_carry_pictures(tmp_path: Path, stylizer: Stylizer) -> None:
+    photo = write(tmp_path / "photo.png", painting(33, 47))
+    command = [sys.executable, "-m", "nst_engine", "stylize", "-", "--style", "scream", *LIVE]
+    done = subprocess.run(
+        command, input=photo.read_bytes(), capture_output=True, check=False, env=ENVIRONMENT, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    with Image.open(BytesIO(done.stdout)) as image:
+        assert image.format == "PNG"
+        np.testing.assert_array_equal(np.asarray(image), stylizer.stylize(photo, "scream").pixels)
+    nothing = subprocess.run(command, input=b"", capture_output=True, check=False, env=ENVIRONMENT, timeout=60)
+    assert nothing.returncode == 2
+    assert nothing.stdout == b""
+    assert nothing.stderr.count(b"\n") == 1
+
+
+def test_alpha_is_kept(tmp_path: Path) -> None:
+    pixels = np.dstack([painting(30, 30), np.tile(np.linspace(0, 255, 30).astype(np.uint8), (30, 1))])
+    write(tmp_path / "cut.png", pixels)
+    assert nst("stylize", "cut.png", "--style", "scream", "-o", "out.png", *LIVE, cwd=tmp_path).returncode == 0
+    np.testing.assert_array_equal(pixels_of(tmp_path / "out.png")[..., 3], pixels[..., 3])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nothing.png", "--style", "scream"), "nothing.png: no such file"),
+        (("photo.png", "--style", "screm"), "did you mean scream"),
+        (("photo.png",), "none came"),
+        (("photo.png", "--style", "scream:x"), "wanted a number"),
+        (("photo.png", "--style", "scream", "--strength", "2"), "strength"),
+        (("photo.png", "--style", "scream", "--max-side", "0"), "--max-side"),
+        (("photo.png", "--style", "scream", "-o", "photo.png"), "photo.png"),
+        (("photo.png", "--style", "scream", "-o", "no/where.png"), "no/"),
+        (("photo.png", "--style", "scream", "-o", "out.xyz"), "out.xyz"),
+        (("photo.png", "--style", "scream", "--model", "bundled:fast"), "bundled:live"),
+        (("photo.png", "--style", "scream", "--device", "gpu"), "choose from auto, cpu, cuda"),
+        ((".", "--style", "scream"), "-o DIR"),
+        (("-", "photo.png", "--style", "scream"), "one picture"),
+        (("-", "--style", "scream", "--json"), "stdout"),
+        (("photo.png", "--style", "scream", "--quality", "0"), "--quality"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    photo = write(tmp_path / "photo.png", painting(20, 20))
+    before = photo.read_bytes()
+    done = nst("stylize", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert photo.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+
+
+def test_asking_for_cuda_where_there_is_none_is_an_error(tmp_path: Path) -> None:
+    done = nst("stylize", "chelsea", "--style", "scream", "--device", "cuda", "-o", "x.png", cwd=tmp_path)
+    if done.returncode == 0:
+        assert "CUDAExecutionProvider" in done.stdout
+    else:
+        assert done.returncode == 2
+        assert "pip install" in done.stderr or "driver" in done.stderr
+        assert not (tmp_path / "x.png").exists()
+
+
+def test_styles_are_listed_with_their_works(tmp_path: Path) -> None:
+    done = nst("styles", *LIVE, cwd=tmp_path)
+    assert done.returncode == 0
+    for name, work in bundled_styles().items():
+        assert any(line.startswith(name) and work.title in line for line in done.stdout.splitlines())
+    listed = json.loads(nst("styles", "--json", *LIVE, cwd=tmp_path).stdout)
+    assert [style["name"] for style in listed["styles"]] == list(bundled_styles())
+
+
+def test_a_sheet_shows_the_photo_in_every_style(tmp_path: Path) -> None:
+    done = nst("styles", "--sheet", "sheet.png", "--photo", "coffee", "--columns", "6", *LIVE, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "coffee in 16 styles" in done.stdout
+    height, width, _ = pixels_of(tmp_path / "sheet.png").shape
+    with Image.open(bundled_contents()["coffee"].path) as photo:
+        ratio = photo.width / photo.height
+    assert width / height == pytest.approx(6 * ratio / 3, rel=0.2)
+
+
+def test_the_doctor_finds_a_working_installation(tmp_path: Path) -> None:
+    done = nst("doctor", "--json", cwd=tmp_path)
+    findings = json.loads(done.stdout)
+    assert done.returncode == (1 if any(each["kind"] == "problem" for each in findings) else 0)
+    told = " ".join(each["what"] for each in findings if each["kind"] == "ok")
+    assert "bundled:quality: 16 styles" in told
+    assert "bundled:live: 16 styles" in told
+
+
+def test_the_doctor_says_when_the_extension_is_off(tmp_path: Path) -> None:
+    done = nst("doctor", cwd=tmp_path, NST_ENGINE_NO_EXT="1")
+    assert "NumPy kernels" in done.stdout
+    assert "unset NST_ENGINE_NO_EXT" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("installed", "message"),
+    [
+        (("onnxruntime", "onnxruntime-gpu"), "pip uninstall -y onnxruntime onnxruntime-gpu"),
+        ((), "pip install 'nst-engine[cpu]'"),
+    ],
+)
+def test_the_doctor_finds_packages_in_conflict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], installed: tuple[str, ...], message: str
+) -> None:
+    import importlib.metadata
+
+    from nst_engine.cli.main import main
+
+    real = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name.startswith("onnxruntime"):
+            if name not in installed:
+                raise importlib.metadata.PackageNotFoundError(name)
+            return "1.31.1"
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "PROBLEM" in said
+    assert message in said

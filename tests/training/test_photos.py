@@ -1,0 +1,72 @@
+"""Photos to learn on: what is taken, what is left out, how it is cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nst_engine.catalogue import bundled_contents
+from nst_engine.errors import ImageNotFoundError, OptionError
+from nst_engine.image import save_image
+from nst_engine.training.photos import Photos, find_photos, read_photos, sized
+
+
+def test_pictures_are_found_below_a_folder_in_order(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    for name in ("b.PNG", "a.jpg", "sub/c.webp"):
+        save_image(tmp_path / name, pixels)
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert [path.name for path in find_photos(tmp_path)] == ["a.jpg", "b.PNG", "c.webp"]
+
+
+def test_no_folder_and_no_pictures_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ImageNotFoundError, match="no such folder"):
+        find_photos(tmp_path / "nothing")
+    with pytest.raises(ImageNotFoundError, match="no pictures"):
+        find_photos(tmp_path)
+
+
+def test_flat_and_broken_pictures_are_left_out_and_named(tmp_path: Path) -> None:
+    save_image(tmp_path / "flat.png", np.full((64, 64, 3), 120, np.uint8))
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    good = bundled_contents()["coffee"].path
+    photos = read_photos([*find_photos(tmp_path), good], 128)
+    assert photos.names == [good.name]
+    assert max(photos.images[0].shape) == 128
+    assert [name for name, _ in photos.left_out] == ["broken.jpg", "flat.png"]
+    assert "flat" in dict(photos.left_out)["flat.png"]
+
+
+def test_nothing_left_is_an_error_with_a_reason(tmp_path: Path) -> None:
+    save_image(tmp_path / "flat.png", np.full((64, 64, 3), 120, np.uint8))
+    with pytest.raises(OptionError, match="nearly flat"):
+        read_photos([tmp_path / "flat.png"], 64)
+
+
+def test_crops_are_parts_of_the_photo_and_repeat_with_the_seed() -> None:
+    # every pixel tells its column: a crop is a stretch of the ramp, mirrored or not
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 200, 0).repeat(3, 2)
+    photos = Photos([ramp], ["ramp"], [])
+    crops = [photos.crop(96, np.random.default_rng(seed)) for seed in range(80)]
+    again = [photos.crop(96, np.random.default_rng(seed)) for seed in range(80)]
+    rises = []
+    for crop, same in zip(crops, again, strict=True):
+        assert crop.shape == (96, 96, 3)
+        np.testing.assert_array_equal(crop, same)
+        assert int(np.ptp(crop.astype(int), axis=0).max()) <= 1
+        rises.append((int(crop[0, -3, 0]) - int(crop[0, 2, 0])) / 91)
+    assert min(rises) < -1.1
+    assert max(rises) > 1.1  # both ways around, and zoomed
+    assert min(map(abs, rises)) < 0.9
+
+
+def test_a_photo_smaller_than_the_crop_is_enlarged() -> None:
+    photos = Photos([np.random.default_rng(0).integers(0, 256, (20, 31, 3)).astype(np.uint8)], ["small"], [])
+    assert photos.crop(64, np.random.default_rng(1)).shape == (64, 64, 3)
+
+
+def test_sized_keeps_the_proportions() -> None:
+    assert sized(np.zeros((100, 50, 3), np.uint8), 30).shape == (30, 15, 3)

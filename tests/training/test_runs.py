@@ -1,0 +1,151 @@
+"""Training as its users meet it: it learns, it goes on, it guards, it adds styles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nst_engine.catalogue import bundled_contents, bundled_styles
+from nst_engine.errors import ModelChecksumError, ModelNotFoundError, OptimizationError, OptionError
+from nst_engine.training import Checkpoint, TrainOptions, TrainProgress, add_style, load_checkpoint, train
+
+PHOTOS = [photo.path for photo in bundled_contents().values()]
+PAINTINGS = {name: bundled_styles()[name].path for name in ("great-wave", "scream")}
+SMALL: dict[str, Any] = {
+    "batch_size": 2,
+    "crop_px": 64,
+    "style_size_px": 96,
+    "photo_size_px": 128,
+    "device": "cpu",
+    "precision": "float32",
+}
+
+
+def run(folder: Path, steps: int, **options: Any) -> Checkpoint:
+    return train(PAINTINGS, PHOTOS, TrainOptions(steps=steps, **SMALL, **options), folder=folder)
+
+
+def test_training_lowers_the_distances_and_leaves_its_records(tmp_path: Path) -> None:
+    seen: list[TrainProgress] = []
+    options = TrainOptions(steps=40, **SMALL)
+    checkpoint = train(
+        PAINTINGS, PHOTOS, options, folder=tmp_path / "t", on_step=lambda each: seen.append(each) is None
+    )
+    assert [each.step for each in seen] == list(range(1, 41))
+    first, last = seen[0], seen[-1]
+    assert last.style < 0.85 * first.style
+    assert last.fraction == 1
+    assert checkpoint.styles == list(PAINTINGS)
+    trace = json.loads((tmp_path / "t" / "trace.json").read_text())
+    assert [record["step"] for record in trace] == [10, 20, 30, 40]
+    assert (tmp_path / "t" / "losses.png").stat().st_size > 5000
+    assert (tmp_path / "t" / "preview-000040.jpg").stat().st_size > 5000
+    stored = load_checkpoint(tmp_path / "t" / "checkpoint.safetensors")
+    assert stored.step == 40
+    assert stored.training["photos"] == 4
+    for name, value in checkpoint.averaged.items():
+        torch.testing.assert_close(stored.averaged[name], value, rtol=0, atol=0)
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another(tmp_path: Path) -> None:
+    first, again, other = (
+        run(tmp_path / str(number), 3, seed=seed).averaged["body.0.conv1.weight"]
+        for number, seed in enumerate((5, 5, 6))
+    )
+    torch.testing.assert_close(first, again, rtol=0, atol=0)
+    assert not torch.allclose(first, other)
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", 8)
+    options = TrainOptions(steps=8, **SMALL)
+    stopped = train(PAINTINGS, PHOTOS, options, folder=tmp_path / "parts", on_step=lambda each: each.step < 3)
+    assert stopped.step == 3
+    resumed = train(PAINTINGS, PHOTOS, options, folder=tmp_path / "parts", resume=True)
+    assert resumed.step == 8
+    for name, value in whole.averaged.items():
+        torch.testing.assert_close(resumed.averaged[name], value, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_an_earlier_training_is_not_overwritten_and_not_mixed_up(tmp_path: Path) -> None:
+    run(tmp_path, 1)
+    with pytest.raises(OptionError, match="--resume"):
+        run(tmp_path, 1)
+    others = {"starry-night": bundled_styles()["starry-night"].path}
+    with pytest.raises(OptionError, match="great-wave, scream"):
+        train(others, PHOTOS, TrainOptions(steps=2, **SMALL), folder=tmp_path, resume=True)
+    with pytest.raises(OptionError, match="of a live network"):
+        train(PAINTINGS, PHOTOS, TrainOptions(steps=2, arch="quality", **SMALL), folder=tmp_path, resume=True)
+
+
+def test_a_loss_that_stays_not_finite_ends_the_training_with_advice(tmp_path: Path) -> None:
+    skipped: list[int] = []
+    with pytest.raises(OptimizationError, match="learning-rate"):
+        train(
+            PAINTINGS,
+            PHOTOS,
+            TrainOptions(steps=60, tv_weight=1e38, style_weight=1e38, **SMALL),
+            folder=tmp_path,
+            on_step=lambda each: skipped.append(each.skipped) is None,
+        )
+    assert skipped == list(range(1, len(skipped) + 1))
+
+
+def test_a_style_is_added_without_touching_the_others(tmp_path: Path) -> None:
+    base = run(tmp_path / "base", 4)
+    grown = add_style(
+        "starry-night",
+        bundled_styles()["starry-night"].path,
+        base,
+        PHOTOS,
+        TrainOptions(steps=4, styles_per_photo=1, **SMALL),
+        folder=tmp_path / "added",
+    )
+    assert grown.styles == ["great-wave", "scream", "starry-night"]
+    learnt = 0.0
+    for name, value in base.averaged.items():
+        is_norm = name.endswith((".scale", ".shift"))
+        kept = grown.averaged[name][:2] if is_norm else grown.averaged[name]
+        torch.testing.assert_close(kept, value, rtol=0, atol=0)
+        if is_norm:
+            assert grown.averaged[name].shape[0] == 3
+            learnt += float((grown.averaged[name][2] - value.mean(0)).abs().max())
+    assert learnt > 0.01
+    with pytest.raises(OptionError, match="--name"):
+        add_style("scream", PAINTINGS["scream"], base, PHOTOS, TrainOptions(steps=1), folder=tmp_path / "twice")
+
+
+def test_no_checkpoint_and_broken_checkpoints_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="no such checkpoint"):
+        load_checkpoint(tmp_path / "checkpoint.safetensors")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"\x10\0\0\0\0\0\0\0{}")
+    with pytest.raises(ModelChecksumError, match="truncated or damaged"):
+        load_checkpoint(broken)
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, broken)
+    with pytest.raises(ModelChecksumError, match="no checkpoint of a training"):
+        load_checkpoint(broken)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "--steps or --minutes"),
+        ({"steps": 1, "minutes": 1}, "--steps or --minutes"),
+        ({"steps": 0}, "--steps: 0"),
+        ({"steps": 1, "arch": "huge"}, "quality, live"),
+        ({"steps": 1, "crop_px": 8}, "--crop-px: 8"),
+        ({"steps": 1, "batch_size": 3}, "no multiple"),
+        ({"steps": 1, "content_distance": 3.0}, "--content-distance"),
+        ({"minutes": float("nan")}, "--minutes"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        TrainOptions(**options)
