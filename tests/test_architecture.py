@@ -39,10 +39,11 @@ LINE_OF_UNIT = {
     "optimization": 4,
     "postprocess": 4,
     "session": 4,  # above the graphs: models of one size are rewritten when they are opened
-    "stylizer": 5,
+    "tiling": 5,
     "training": 5,
     "video": 5,
     "batch": 6,
+    "stylizer": 6,
     "exporting": 6,  # of what was trained
     "cli": 7,
     "__main__": 8,
@@ -55,7 +56,7 @@ OWNERS = {
     "av": ("video",),
     "matplotlib": ("optimization.recording", "training.record"),
     "onnx": ("graphs", "exporting"),
-    "onnxruntime": ("session",),
+    "onnxruntime": ("session", "exporting.int8"),
     "onnxscript": ("exporting",),
     "rich": ("cli",),
     "safetensors": ("weights", "training"),
@@ -69,6 +70,7 @@ LAZY = {
     ("matplotlib", "optimization.recording"),
     ("matplotlib", "training.record"),
     ("onnxruntime", "session"),
+    ("onnxruntime", "exporting.int8"),
 }
 
 

@@ -16,7 +16,8 @@ from nst_engine.errors import NSTError, OptionError, OutputError
 
 if TYPE_CHECKING:
     from nst_engine.batch import Job
-    from nst_engine.stylizer import Stylizer, StylizeResult
+    from nst_engine.stylize_result import StylizeResult
+    from nst_engine.stylizer import Stylizer
 
 _PIPE = "-"
 

@@ -95,7 +95,11 @@ class TrainingDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the terminal and Ctrl-C as they were."""
-        self._bar.stop()
+        if self._has_begun:
+            self._bar.stop()
+        else:  # an error shall stand alone
+            self._bar.live.transient = True
+            self._bar.live.stop()
         signal.signal(signal.SIGINT, self._handler)
 
     def __call__(self, progress: TrainProgress) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +12,14 @@ from nst_engine.errors import ModelParityError
 #: Largest difference accepted between float32 networks, in units of the output (0-1 for pictures).
 TOLERANCE = 1e-3
 
-Arrays = Mapping[str, NDArray[np.float32]]
 
-
-def largest_difference(
-    reference: Callable[[Arrays], Sequence[NDArray[np.float32]]],
-    candidate: Callable[[Arrays], Sequence[NDArray[np.float32]]],
-    inputs: Sequence[Arrays],
-) -> float:
-    """The largest absolute difference of any output over all inputs; infinite where shapes differ or NaN comes."""
+def largest_difference(wanted: Sequence[NDArray[np.floating]], found: Sequence[NDArray[np.floating]]) -> float:
+    """The largest absolute difference of any output; infinite where shapes differ or NaN comes."""
     largest = 0.0
-    for each in inputs:
-        for wanted, found in zip(reference(each), candidate(each), strict=True):
-            if wanted.shape != found.shape or not np.isfinite(found).all():
-                return float("inf")
-            largest = max(largest, float(np.abs(wanted - found).max()))
+    for reference, candidate in zip(wanted, found, strict=True):
+        if reference.shape != candidate.shape or not np.isfinite(candidate).all():
+            return float("inf")
+        largest = max(largest, float(np.abs(reference - candidate).max()))
     return largest
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from nst_engine.errors import MissingDependencyError
-from nst_engine.exporting.parity import Arrays, largest_difference, require_parity
+from nst_engine.exporting.parity import largest_difference, require_parity
 from nst_engine.graphs.stylizer_graph import METADATA_KEY, OPSET
 from nst_engine.image import write_atomically
 from nst_engine.networks.vgg19 import VGG19, Pooling
@@ -95,21 +95,13 @@ def _exported(network: _InOrder, layers: list[str]) -> Any:
 
 
 def _parity_of(network: _InOrder, content: bytes) -> float:
-    @torch.no_grad()
-    def in_torch(arrays: Arrays) -> list[Any]:
-        return [features.numpy() for features in network(torch.from_numpy(arrays["image"]))]
-
     rng = np.random.default_rng(0)
     largest = 0.0
     for height, width in _PARITY_SIZES:
         image = {"image": rng.random((1, 3, height, width), dtype=np.float32)}
-        scales = [max(float(np.abs(features).max()), 1e-6) for features in in_torch(image)]
-        largest = max(
-            largest,
-            largest_difference(
-                lambda arrays, scales=scales: [f / s for f, s in zip(in_torch(arrays), scales, strict=True)],
-                lambda arrays, scales=scales: [f / s for f, s in zip(run_once(content, arrays), scales, strict=True)],
-                [image],
-            ),
-        )
+        with torch.no_grad():
+            wanted = [features.numpy() for features in network(torch.from_numpy(image["image"]))]
+        scales = [max(float(np.abs(features).max()), 1e-6) for features in wanted]
+        for features, found, scale in zip(wanted, run_once(content, image), scales, strict=True):
+            largest = max(largest, largest_difference([features / scale], [found / scale]))
     return largest

@@ -57,7 +57,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     from safetensors.torch import save
 
     tensors = {
-        f"{group}.{name}": tensor.detach().cpu().contiguous()
+        # clones: two names of one tensor would be refused
+        f"{group}.{name}": tensor.detach().cpu().contiguous().clone()
         for group in _GROUPS
         for name, tensor in getattr(checkpoint, group).items()
     }

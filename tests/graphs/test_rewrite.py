@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]
 import pytest
 import torch
 import torch.nn.functional as F
@@ -40,17 +40,22 @@ def zoo_like(*, sizes: bool = False, reshape: bool = False) -> tuple[bytes, Any]
     }
     opset = 13 if sizes else 9
     pads = [0, 0, 1, 1, 0, 0, 1, 1]
-    nodes, extra = [], {}
+    nodes = []
+    extra: dict[str, NDArray[Any]] = {}
+
+    def pad(x: str, y: str) -> onnx.NodeProto:
+        if sizes:
+            return helper.make_node("Pad", [x, "pads"], [y], mode="reflect")
+        return helper.make_node("Pad", [x], [y], mode="reflect", pads=pads)
+
     if sizes:
         extra["pads"] = np.array(pads, np.int64)
         extra["sizes"] = np.array([1, 4, 56, 48], np.int64)
-        pad = lambda x, y: helper.make_node("Pad", [x, "pads"], [y], mode="reflect")  # noqa: E731
         up = helper.make_node("Resize", ["d", "", "", "sizes"], ["e"], mode="nearest")
         up.attribute.extend([helper.make_attribute("coordinate_transformation_mode", "asymmetric")])
         up.attribute.extend([helper.make_attribute("nearest_mode", "floor")])
     else:
         extra["scales"] = np.array([1, 1, 2, 2], np.float32)
-        pad = lambda x, y: helper.make_node("Pad", [x], [y], mode="reflect", pads=pads)  # noqa: E731
         up = helper.make_node("Upsample", ["d", "scales"], ["e"], mode="nearest")
     nodes += [
         pad("input1", "a"),
@@ -133,7 +138,7 @@ def test_a_self_contained_model_paints_the_same_bytes(size: tuple[int, int, int]
 
 def test_range_mean_and_deviation_are_inside_a_self_contained_model() -> None:
     """A network that passes its input on, taught that levels are -1 to 1 about a mean: the output tells the input."""
-    shape = ["n", 3, "h", "w"]
+    shape: list[int | str | None] = ["n", 3, "h", "w"]
     graph = helper.make_graph(
         [helper.make_node("Identity", ["x"], ["y"])],
         "nothing",

@@ -32,9 +32,12 @@ def run(folder: Path, steps: int, **options: Any) -> Checkpoint:
 def test_training_lowers_the_distances_and_leaves_its_records(tmp_path: Path) -> None:
     seen: list[TrainProgress] = []
     options = TrainOptions(steps=40, **SMALL)
-    checkpoint = train(
-        PAINTINGS, PHOTOS, options, folder=tmp_path / "t", on_step=lambda each: seen.append(each) is None
-    )
+
+    def on_step(progress: TrainProgress) -> bool:
+        seen.append(progress)
+        return True
+
+    checkpoint = train(PAINTINGS, PHOTOS, options, folder=tmp_path / "t", on_step=on_step)
     assert [each.step for each in seen] == list(range(1, 41))
     first, last = seen[0], seen[-1]
     assert last.style < 0.85 * first.style
@@ -84,13 +87,18 @@ def test_an_earlier_training_is_not_overwritten_and_not_mixed_up(tmp_path: Path)
 
 def test_a_loss_that_stays_not_finite_ends_the_training_with_advice(tmp_path: Path) -> None:
     skipped: list[int] = []
+
+    def on_step(progress: TrainProgress) -> bool:
+        skipped.append(progress.skipped)
+        return True
+
     with pytest.raises(OptimizationError, match="learning-rate"):
         train(
             PAINTINGS,
             PHOTOS,
             TrainOptions(steps=60, tv_weight=1e38, style_weight=1e38, **SMALL),
             folder=tmp_path,
-            on_step=lambda each: skipped.append(each.skipped) is None,
+            on_step=on_step,
         )
     assert skipped == list(range(1, len(skipped) + 1))
 

@@ -1,0 +1,165 @@
+"""The bundled networks' pictures, judged: distances over photos and styles, and how far L-BFGS would have to go.
+
+python benchmarks/bench_quality.py --photos DIR   # with photos that training has not seen, beside the bundled ones
+
+For every style of every network: mean style and content distance (see `quality.Judge`) over all photos, of pictures
+painted by the shipped model in ONNX Runtime. And, as Johnson et al. 2016 compare (section 4.1): the number of L-BFGS
+iterations from the photo after which the same loss is as low as that of the network's picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from machine import describe_machine
+from numpy.typing import NDArray
+from quality import LONGER_SIDE_PX, Judge
+from report import RESULTS
+
+from nst_engine import Stylizer
+from nst_engine.catalogue import bundled_contents, bundled_styles
+from nst_engine.image import contact_sheet, load_image, save_image
+from nst_engine.optimization.device import resolve_precision
+from nst_engine.training.perceptual import PerceptualLoss, image_tensor
+from nst_engine.training.photos import sized
+from nst_engine.weights import load_vgg19_weights
+
+MODELS = ("quality", "live")
+#: At this size and up to so many iterations the networks are compared with L-BFGS.
+DESCENT_SIDE_PX, DESCENT_ITERATIONS = 256, 300
+#: Weight of the style distance against the content distance in that loss.
+DESCENT_STYLE_WEIGHT = 5.0
+DESCENT_CONTENTS = ("chelsea", "coffee")
+
+
+def main() -> None:
+    """Judge, compare, write the JSON and a contact sheet per network."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="photos that training has not seen")
+    parser.add_argument("--models", nargs="+", default=MODELS, metavar="NAME")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    parser.add_argument("--no-descent", action="store_true", help="leave the comparison with L-BFGS out")
+    arguments = parser.parse_args()
+    unseen = sorted(arguments.photos.iterdir()) if arguments.photos is not None else []
+    photos = [*(photo.path for photo in bundled_contents().values()), *unseen]
+    descents = {} if arguments.no_descent else {style: _descents(style) for style in bundled_styles()}
+    networks = []
+    for name in arguments.models:
+        networks.append(_judged(name, photos, descents))
+        print(networks[-1]["name"], networks[-1]["mean"], flush=True)
+        save_image(arguments.results / f"{name}.jpg", _sheet(name), overwrite=True)
+    report = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": describe_machine(("torch", "onnxruntime", "numpy", "pillow")),
+        "longer_side_px": LONGER_SIDE_PX,
+        "photos": [photo.name for photo in photos],
+        "descent": {
+            "longer_side_px": DESCENT_SIDE_PX,
+            "style_weight": DESCENT_STYLE_WEIGHT,
+            "contents": DESCENT_CONTENTS,
+            "most_iterations": DESCENT_ITERATIONS,
+        },
+        "networks": networks,
+    }
+    (arguments.results / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _judged(name: str, photos: Sequence[Path], descents: dict[str, Any]) -> dict[str, Any]:
+    stylizer = Stylizer(f"bundled:{name}", device="cpu")
+    styles = []
+    for style, painting in bundled_styles().items():
+        found = [
+            Judge(photo, painting.path).distances(stylizer.stylize(_sized(photo, LONGER_SIDE_PX), style).image)
+            for photo in photos
+        ]
+        style_mean, content_mean = np.mean(found, axis=0)
+        row = {"style": style, "style_distance": style_mean, "content_distance": content_mean}
+        if descents:
+            row["equals_lbfgs_iterations"] = _iterations(stylizer, style, descents[style])
+        styles.append(row)
+        print(name, row, flush=True)
+    means = {key: float(np.mean([row[key] for row in styles])) for key in ("style_distance", "content_distance")}
+    return {"name": name, "mean": means, "styles": styles}
+
+
+def _descents(style: str) -> list[tuple[PerceptualLoss, NDArray[np.uint8], list[float]]]:
+    """For each content: the loss, the photo, and the lowest loss reached after each iteration of L-BFGS."""
+    device = torch.device("cpu")
+    loss = PerceptualLoss(
+        load_vgg19_weights(),
+        [_sized(bundled_styles()[style].path, DESCENT_SIDE_PX)],
+        device=device,
+        dtype=resolve_precision("auto", device),
+    )
+    photos = [_sized(bundled_contents()[content].path, DESCENT_SIDE_PX) for content in DESCENT_CONTENTS]
+    return [(loss, photo, _descent(loss, photo)) for photo in photos]
+
+
+def _descent(loss: PerceptualLoss, photo: NDArray[np.uint8]) -> list[float]:
+    target = loss.content_features(image_tensor(photo, torch.device("cpu")))
+    picture = image_tensor(photo, torch.device("cpu")).requires_grad_()
+    optimizer = torch.optim.LBFGS([picture], max_iter=1, history_size=20, line_search_fn="strong_wolfe")
+    reached = [_total(loss, picture, target)]
+    for _ in range(DESCENT_ITERATIONS):
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            distances = loss(picture, target, [0])
+            total = (distances.content + DESCENT_STYLE_WEIGHT * distances.style).sum()
+            total.backward()  # type: ignore[no-untyped-call]
+            return total
+
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            picture.clamp_(0, 1)
+        reached.append(min(reached[-1], _total(loss, picture, target)))
+    return reached
+
+
+@torch.no_grad()
+def _total(loss: PerceptualLoss, picture: torch.Tensor, target: torch.Tensor) -> float:
+    distances = loss(picture, target, [0])
+    return float((distances.content + DESCENT_STYLE_WEIGHT * distances.style).sum())
+
+
+def _iterations(
+    stylizer: Stylizer, style: str, descents: Sequence[tuple[PerceptualLoss, NDArray[np.uint8], list[float]]]
+) -> int | None:
+    """Geometric mean over the contents; None where L-BFGS has not come as far within its iterations."""
+    counts = []
+    for loss, photo, reached in descents:
+        painted = image_tensor(stylizer.stylize(photo, style).image, torch.device("cpu"))
+        total = _total(loss, painted, loss.content_features(image_tensor(photo, torch.device("cpu"))))
+        counts.append(next((number for number, each in enumerate(reached) if each <= total), None))
+    if any(count is None for count in counts):
+        return None
+    return round(math.exp(np.mean([math.log(max(count, 1)) for count in counts if count is not None])))
+
+
+def _sheet(name: str) -> NDArray[np.uint8]:
+    stylizer = Stylizer(f"bundled:{name}", device="cpu")
+    photos = [load_image(photo.path).pixels for photo in bundled_contents().values()]
+    cells = [[stylizer.stylize(photo, style, max_side=512).image for photo in photos] for style in bundled_styles()]
+    return contact_sheet(
+        cells,
+        column_labels=list(bundled_contents()),
+        row_labels=list(bundled_styles()),
+        column_images=photos,
+        row_images=[load_image(style.path).pixels for style in bundled_styles().values()],
+    )
+
+
+def _sized(path: Path, longer_side_px: int) -> NDArray[np.uint8]:
+    return sized(load_image(path).pixels, longer_side_px)
+
+
+if __name__ == "__main__":
+    main()

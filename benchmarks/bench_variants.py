@@ -1,0 +1,114 @@
+"""Variants of the bundled networks: is any of them as good, and faster?
+
+float32 with our kernels around it (what `Stylizer` runs) against the self-contained graph, float16, and int8 (QDQ,
+calibrated on the bundled paintings): times in turn, and PSNR of the pictures against float32 over the bundled photos in
+all styles. A variant is worth shipping where it is faster at a PSNR of at least 35 dB (float16) or 28 dB (int8).
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import describe_machine
+from numpy.typing import NDArray
+from report import RESULTS
+
+from nst_engine import Stylizer
+from nst_engine.catalogue import bundled_contents, bundled_styles
+from nst_engine.exporting.int8 import with_int8
+from nst_engine.graphs.half_precision import with_float16
+from nst_engine.graphs.rewrite import self_contained
+from nst_engine.image import load_image
+from nst_engine.models import bundled_models
+from nst_engine.training.photos import sized
+
+SIZES = {"512²": (512, 512), "640×480": (480, 640), "1080p": (1080, 1920)}
+ROUNDS, RUNS = 3, 5
+
+
+def main() -> None:
+    """Build, time in turn, compare, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        networks = {name: _compared(name, Path(folder)) for name in bundled_models() if not name.endswith("uint8")}
+    report = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": describe_machine(("onnxruntime", "onnx", "numpy")),
+        "networks": networks,
+    }
+    (arguments.results / "variants.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _compared(name: str, folder: Path) -> dict[str, Any]:
+    model = bundled_models()[name].path.read_bytes()
+    spec = json.loads(_metadata(model))
+    calibration = [sized(load_image(style.path).pixels, 384) for style in bundled_styles().values()]
+    variants = {
+        "float32": model,
+        "self-contained": self_contained(model, spec),
+        "float16": with_float16(model),
+        "int8": with_int8(model, calibration, len(spec["styles"])),
+    }
+    stylizers = {}
+    for variant, content in variants.items():
+        path = folder / f"{name}-{variant}.onnx"
+        path.write_bytes(content)
+        stylizers[variant] = Stylizer(path, device="cpu")
+    times = _times(stylizers)
+    rows = {}
+    for variant, stylizer in stylizers.items():
+        rows[variant] = {
+            "bytes": len(variants[variant]),
+            "median_ms": times[variant],
+            "psnr_db": None if variant == "float32" else _psnr(stylizers["float32"], stylizer),
+        }
+        print(name, variant, rows[variant], flush=True)
+    return rows
+
+
+def _times(stylizers: dict[str, Stylizer]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, list[float]]] = {variant: {size: [] for size in SIZES} for variant in stylizers}
+    for _ in range(ROUNDS):
+        for variant, stylizer in stylizers.items():
+            for size, (height, width) in SIZES.items():
+                photo = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+                stylizer.stylize(photo, "great-wave")
+                for _ in range(RUNS):
+                    started = time.perf_counter()
+                    stylizer.stylize(photo, "great-wave")
+                    found[variant][size].append((time.perf_counter() - started) * 1e3)
+    return {
+        variant: {size: round(float(np.median(runs)), 2) for size, runs in sizes.items()}
+        for variant, sizes in found.items()
+    }
+
+
+def _psnr(reference: Stylizer, candidate: Stylizer) -> float:
+    errors = []
+    for photo in bundled_contents().values():
+        picture: NDArray[np.uint8] = load_image(photo.path).pixels
+        for style in reference.styles:
+            wanted = reference.stylize(picture, style).pixels.astype(float)
+            errors.append(float(np.mean((candidate.stylize(picture, style).pixels - wanted) ** 2)))
+    mean_error = max(float(np.mean(errors)), 1e-12)
+    return round(10 * float(np.log10(255**2 / mean_error)), 1)
+
+
+def _metadata(model: bytes) -> str:
+    import onnx
+
+    metadata = {each.key: each.value for each in onnx.load_model_from_string(model).metadata_props}
+    return str(metadata["nst_engine"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""A model with convolutions in int8, calibrated on pictures (QDQ, by ONNX Runtime's own tool)."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from nst_engine.graphs.model_bytes import parsed_model
+from nst_engine.graphs.stylizer_graph import IMAGE, METADATA_KEY, STYLE_WEIGHTS
+
+
+def with_int8(model: bytes, photos: Sequence[NDArray[np.uint8]], styles: int) -> bytes:
+    """Quantise the convolutions; everything else stays in float32.
+
+    Args:
+        model: One of ours, float32.
+        photos: uint8 H x W x 3 each, whose features set the ranges; each is seen in one style after the other.
+        styles: How many the model holds.
+
+    Raises:
+        ModelChecksumError: No ONNX model.
+    """
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static  # type: ignore[import-untyped]
+    from onnxruntime.quantization.shape_inference import quant_pre_process  # type: ignore[import-untyped]
+
+    metadata = {entry.key: entry.value for entry in parsed_model(model).metadata_props}
+    level = logging.root.level
+    logging.root.setLevel(logging.ERROR)  # the tool advises on the root logger
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            whole, prepared, quantised = (Path(folder) / f"{name}.onnx" for name in ("whole", "prepared", "quantised"))
+            whole.write_bytes(model)
+            quant_pre_process(whole, prepared, skip_symbolic_shape=True)
+            quantize_static(
+                prepared,
+                quantised,
+                _Calibration(photos, styles),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv"],
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+            )
+            proto = onnx.load(quantised)
+    finally:
+        logging.root.setLevel(level)
+    del proto.metadata_props[:]
+    onnx.helper.set_model_props(proto, {METADATA_KEY: metadata[METADATA_KEY]} if METADATA_KEY in metadata else {})
+    content: bytes = proto.SerializeToString()
+    return content
+
+
+class _Calibration:
+    """Feeds photo after photo, each in the next style: the interface that the tool asks for."""
+
+    def __init__(self, photos: Sequence[NDArray[np.uint8]], styles: int) -> None:
+        self._feeds: Iterator[Mapping[str, Any]] = (
+            {
+                IMAGE: np.ascontiguousarray(np.moveaxis(photo, 2, 0)[None].astype(np.float32) / np.float32(255)),
+                STYLE_WEIGHTS: np.eye(styles, dtype=np.float32)[number % styles][None],
+            }
+            for number, photo in enumerate(photos)
+        )
+
+    def get_next(self) -> Mapping[str, Any] | None:
+        """The next input, or None."""
+        return next(self._feeds, None)

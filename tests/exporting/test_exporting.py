@@ -1,0 +1,155 @@
+"""From checkpoint to model file: parity, what the file says, going back, and the scripts as they are typed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime  # type: ignore[import-untyped]
+import pytest
+import torch
+
+from nst_engine import Stylizer
+from nst_engine.errors import ModelChecksumError, ModelParityError, OptionError
+from nst_engine.exporting.parity import largest_difference, require_parity
+from nst_engine.exporting.stylizer import checkpoint_of, export_stylizer, parity_of
+from nst_engine.exporting.vgg19 import export_vgg19
+from nst_engine.models import bundled_models
+from nst_engine.networks.stylizer_net import StylizerNet, architecture
+from nst_engine.networks.vgg19 import VGG19
+from nst_engine.training.checkpoint import Checkpoint, save_checkpoint
+from nst_engine.weights import load_vgg19_weights
+
+EXPORT = Path(__file__).parents[2] / "export"
+STYLES = ["first", "second"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    torch.manual_seed(0)
+    network = StylizerNet(architecture("live"), len(STYLES))
+    for parameter in network.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    weights = dict(network.state_dict())
+    return Checkpoint("live", list(STYLES), weights, weights, training={"steps_made": 7})
+
+
+def script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(EXPORT / name), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_an_exported_model_paints_what_torch_paints(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    difference = export_stylizer(checkpoint, tmp_path / "m.onnx", name="m", licence="CC0-1.0")
+    assert 0 < difference < 1e-4
+    stylizer = Stylizer(tmp_path / "m.onnx", device="cpu")
+    assert stylizer.styles == tuple(STYLES)
+    assert stylizer.spec.licence == "CC0-1.0"
+    assert stylizer.spec.training["steps_made"] == 7
+    photo = np.random.default_rng(0).integers(0, 256, (45, 58, 3)).astype(np.uint8)
+    network = StylizerNet(architecture("live"), 2).eval()
+    network.load_state_dict(checkpoint.averaged)
+    with torch.no_grad():
+        planes = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255
+        wanted = (network(planes, torch.tensor([[0.25, 0.75]]))[0].permute(1, 2, 0) * 255).round().numpy()
+    found = stylizer.stylize(photo, {"first": 1, "second": 3}).pixels
+    assert int(np.abs(found - wanted).max()) <= 1
+
+
+def test_a_self_contained_export_paints_the_same(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    export_stylizer(checkpoint, tmp_path / "m.onnx", name="m", licence="")
+    export_stylizer(checkpoint, tmp_path / "u.onnx", name="m", licence="", is_self_contained=True)
+    photo = np.random.default_rng(0).integers(0, 256, (33, 71, 3)).astype(np.uint8)
+    plain, contained = (Stylizer(tmp_path / f"{name}.onnx", device="cpu") for name in "mu")
+    assert contained.spec.dtype == "uint8"
+    difference = contained.stylize(photo, "first").pixels.astype(int) - plain.stylize(photo, "first").pixels
+    assert int(np.abs(difference).max()) <= 1
+
+
+def test_a_model_becomes_a_checkpoint_again(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    export_stylizer(checkpoint, tmp_path / "m.onnx", name="m", licence="")
+    back = checkpoint_of(tmp_path / "m.onnx")
+    assert (back.arch, back.styles) == ("live", STYLES)
+    for name, value in checkpoint.averaged.items():
+        torch.testing.assert_close(back.averaged[name], value, rtol=0, atol=1e-6)
+    assert parity_of(back, (tmp_path / "m.onnx").read_bytes()) < 1e-4
+
+
+def test_models_of_others_and_broken_ones_are_no_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"\x08\x01 broken")
+    with pytest.raises(ModelChecksumError, match="damaged"):
+        checkpoint_of(tmp_path / "broken.onnx")
+    value = onnx.helper.make_tensor_value_info("x", 1, [1])
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", [value], [onnx.helper.make_tensor_value_info("y", 1, [1])])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "other.onnx")
+    with pytest.raises(ModelChecksumError, match="nst train"):
+        checkpoint_of(tmp_path / "other.onnx")
+
+
+def test_a_difference_is_found_and_refused() -> None:
+    one = np.ones((2, 3), np.float32)
+    assert largest_difference([one, one], [one, one + np.float32(0.25)]) == 0.25
+    assert largest_difference([one], [one[:1]]) == float("inf")
+    assert largest_difference([one], [one * np.float32("nan")]) == float("inf")
+    require_parity("m", 1e-3)
+    for difference in (1.1e-3, float("inf"), float("nan")):
+        with pytest.raises(ModelParityError, match=r"wanted at most 0\.001"):
+            require_parity("m", difference)
+
+
+@pytest.mark.parametrize("name", ["live", "quality"])
+def test_bundled_models_are_what_their_weights_say(name: str) -> None:
+    path = bundled_models()[name].path
+    assert parity_of(checkpoint_of(path), path.read_bytes()) < 1e-3
+
+
+@pytest.mark.parametrize("pooling", ["max", "avg"])
+def test_vgg19_gives_the_features_that_torch_gives(tmp_path: Path, pooling: Any) -> None:
+    layers, weights = ["relu2_1", "conv1_2"], load_vgg19_weights()
+    assert export_vgg19(weights, layers, tmp_path / "v.onnx", pooling=pooling) < 1e-3
+    session = onnxruntime.InferenceSession(tmp_path / "v.onnx", providers=["CPUExecutionProvider"])
+    image = np.random.default_rng(0).random((3, 3, 37, 51), dtype=np.float32)
+    found = session.run(layers, {"image": image})
+    wanted = VGG19(weights, layers, pooling=pooling)(torch.from_numpy(image))
+    for layer, features in zip(layers, found, strict=True):
+        np.testing.assert_allclose(features, wanted[layer].numpy(), rtol=1e-3, atol=1e-2)
+
+
+def test_an_unknown_layer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="relu9_9"):
+        export_vgg19(load_vgg19_weights(), ["relu9_9"], tmp_path / "v.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_scripts_export_and_check(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "c.safetensors", checkpoint)
+    done = script("export_stylizer.py", tmp_path / "c.safetensors", "-o", tmp_path / "m.onnx", "--licence", "MIT")
+    assert done.returncode == 0, done.stderr
+    assert "differs from torch by" in done.stdout
+    told = onnx.load(tmp_path / "m.onnx").metadata_props[0].value
+    assert json.loads(told)["licence"] == "MIT"
+    done = script("check_parity.py", tmp_path / "m.onnx", tmp_path / "c.safetensors")
+    assert done.returncode == 0, done.stderr
+    checkpoint.averaged["down1.bias"] = checkpoint.averaged["down1.bias"] + 0.5
+    save_checkpoint(tmp_path / "other.safetensors", checkpoint)
+    assert script("check_parity.py", tmp_path / "m.onnx", tmp_path / "other.safetensors").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export_stylizer.py", "nothing.safetensors", "-o", "m.onnx"),
+        ("export_vgg19.py", "-o", "v.onnx", "--layers", "relu9_9"),
+        ("check_parity.py", "nothing.onnx"),
+    ],
+)
+def test_the_scripts_refuse_in_one_line(command: tuple[str, ...]) -> None:
+    done = script(*command)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
