@@ -62,10 +62,12 @@ class Session:
         device: Device,
         threads: int,
         passed_over: tuple[str, ...] = (),
+        loader: _Loader,
     ) -> None:
         self.model, self.spec, self.threads, self.passed_over = model, spec, threads, passed_over
         self.device, self.provider = str(device), device.provider
         self._session, self._signature = session, signature
+        self._loader, self._device = loader, device
         # DirectML alone does not allow two runs at a time
         self._turn = threading.Lock() if device.kind == "directml" else contextlib.nullcontext()
 
@@ -100,6 +102,14 @@ class Session:
             )
             raise InferenceError(f"{self.model}: failed on {shape} ({_first_line(error)}); {cure}") from error
         return cast(NDArray[Any], painted)
+
+    def content(self) -> bytes:
+        """The model as it was loaded: the file, with its size made free if it was fixed."""
+        return self._loader.content()
+
+    def open_part(self, model: bytes) -> Any:
+        """ONNX Runtime's own session of a part of the model, on the same device; it keeps no memory between runs."""
+        return self._loader.load(model, self._device, keeps_memory=False)
 
 
 def open_session(
@@ -174,6 +184,7 @@ class _Loader:
     def __init__(self, ort: Any, file: ModelFile, threads: int, precision: Precision) -> None:
         self._ort, self._file, self._threads, self._precision = ort, file, threads, precision
         self.available: Sequence[str] = ort.get_available_providers()
+        self._is_rewritten = False
 
     def open(self, device: Device, passed_over: tuple[str, ...] = ()) -> Session:
         """The session on this device, or `ProviderUnavailableError`."""
@@ -185,9 +196,8 @@ class _Loader:
         spec = self._file.spec(session.get_modelmeta().custom_metadata_map)
         signature = self._signature(session, spec)
         if signature.has_fixed_size:
-            from nst_engine.graphs.rewrite import with_dynamic_size
-
-            session = self.load(with_dynamic_size(self._file.path.read_bytes()), device)
+            self._is_rewritten = True
+            session = self.load(self.content(), device)
             signature = self._signature(session, spec)
         if signature.has_fixed_size:
             raise ModelSpecError(f"{self._file.name}: takes one size of picture only; export it with dynamic axes")
@@ -199,7 +209,17 @@ class _Loader:
             device=device,
             threads=self._threads,
             passed_over=passed_over,
+            loader=self,
         )
+
+    def content(self) -> bytes:
+        """Of the file, with its size made free if it was fixed."""
+        content = self._file.path.read_bytes()
+        if not self._is_rewritten:
+            return content
+        from nst_engine.graphs.rewrite import with_dynamic_size
+
+        return with_dynamic_size(content)
 
     def _preload_cuda(self) -> None:
         """Load CUDA's libraries from pip packages, where the system's loader does not look."""
@@ -215,10 +235,10 @@ class _Loader:
         )
         return read_signature(inputs, outputs, spec, self._file.name)
 
-    def load(self, source: str | bytes, device: Device) -> Any:
+    def load(self, source: str | bytes, device: Device, *, keeps_memory: bool = True) -> Any:
         """ONNX Runtime's own session of a path or of a model's bytes."""
         try:
-            session = self._create(source, device)
+            session = self._create(source, device, keeps_memory=keeps_memory)
         except MemoryError:
             raise
         except Exception as error:  # ONNX Runtime's exceptions have no common base
@@ -245,8 +265,9 @@ class _Loader:
             return False
         return True
 
-    def _create(self, source: str | bytes, device: Device) -> Any:
+    def _create(self, source: str | bytes, device: Device, *, keeps_memory: bool = True) -> Any:
         options = self._ort.SessionOptions()
+        options.enable_cpu_mem_arena = keeps_memory
         options.log_severity_level = _SILENT
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.intra_op_num_threads = self._threads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +21,14 @@ from nst_engine.providers import CPU, Precision
 from nst_engine.session import open_session
 from nst_engine.style_mix import StyleMix, resolve_style_mix, style_vector
 from nst_engine.stylize_result import Kind, Stopwatch, StylizeResult
+from nst_engine.tiling import TiledModel
 
 #: Off the CPU every new size of picture costs a choice of algorithms, or a build: seconds. So sides are padded to
 #: multiples of this. Not to larger ones: instance normalisation sees the padding as if it were picture.
 BUCKET_PX = 64
+
+#: Larger pictures are painted by tiles: here that begins to take less memory, and costs a little time.
+TILE_ABOVE_PX = 3_000_000
 
 DEFAULT_MODEL = "bundled:quality"
 _WARMUP_SIZE = (256, 256)
@@ -37,6 +42,7 @@ class Stylizer:
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
         threads: Of the CPU, for each picture; None: as many as this process may use.
         precision: `auto`, `float32` or `float16`; see `nst_engine.session.open_session`.
+        tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory.
 
     Raises:
         NSTError: What `nst_engine.session.open_session` raises.
@@ -49,9 +55,13 @@ class Stylizer:
         device: str = "auto",
         threads: int | None = None,
         precision: Precision = "auto",
+        tile_above_px: int = TILE_ABOVE_PX,
     ) -> None:
         self._session = open_session(model, device=device, threads=threads, precision=precision)
         self._bucket_px = 1 if self._session.provider == CPU else BUCKET_PX
+        self._tile_above_px = tile_above_px
+        self._tiled_model: TiledModel | None = None
+        self._tiled_model_lock = threading.Lock()
 
     @property
     def model(self) -> str:
@@ -186,8 +196,13 @@ class Stylizer:
     def _paint_batch(
         self, pictures: Sequence[NDArray[np.uint8]], weights: NDArray[np.float32], stopwatch: Stopwatch
     ) -> list[NDArray[np.uint8]]:
-        """Pictures of one size through the model in one run."""
+        """Pictures of one size through the model in one run, or each by tiles."""
         session = self._session
+        height, width = pictures[0].shape[:2]
+        if height * width > self._tile_above_px:
+            painted_by_tiles = [self._tiled().paint(pixels, weights) for pixels in pictures]
+            stopwatch.lap("inference")
+            return painted_by_tiles
         given = model_input(pictures, session.spec, bucket_px=self._bucket_px, threads=session.threads)
         stopwatch.lap("preprocess")
         painted = session.run(given.tensor, np.repeat(weights, len(pictures), axis=0))
@@ -195,6 +210,21 @@ class Stylizer:
         pixels = pictures_of(painted, given, session.spec, model=session.model, threads=session.threads)
         stopwatch.lap("postprocess")
         return pixels
+
+    def _tiled(self) -> TiledModel:
+        """Cut and loaded when the first large picture comes."""
+        with self._tiled_model_lock:
+            if self._tiled_model is None:
+                session = self._session
+                self._tiled_model = TiledModel(
+                    session.content(),
+                    session.spec,
+                    session.open_part,
+                    name=session.model,
+                    bucket_px=self._bucket_px,
+                    threads=session.threads,
+                )
+            return self._tiled_model
 
     def _result(
         self,

@@ -13,7 +13,7 @@ import torch
 
 from nst_engine.errors import ModelChecksumError, OptionError
 from nst_engine.exporting.parity import largest_difference, require_parity
-from nst_engine.graphs.rewrite import self_contained
+from nst_engine.graphs.self_contained import self_contained
 from nst_engine.graphs.stylizer_graph import (
     IMAGE,
     METADATA_KEY,

@@ -18,7 +18,7 @@ MIN_DEVIATION = 20.0
 
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 # how much larger or smaller things may look than at the size at which photos are kept
-_ZOOM = (0.6, 1.3)
+_ZOOM = (0.75, 1.3)
 
 
 @dataclass(frozen=True, eq=False)

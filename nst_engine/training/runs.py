@@ -162,7 +162,7 @@ def _run(
     folder.mkdir(parents=True, exist_ok=True)
     recorder = TrainRecorder(folder, goes_on=is_resumed)
     recorder.forget_after(training.step)
-    shown = [sized(image, _PREVIEW_SIZE_PX) for image in photos.images[:3]]
+    shown = [sized(image, _PREVIEW_SIZE_PX) for image in photos.images[:: max(1, len(photos.images) // 3)][:3]]
     checkpoint_due, preview_due = Every(_CHECKPOINT_EVERY_S), Every(_PREVIEW_EVERY_S)
 
     def save() -> Checkpoint:

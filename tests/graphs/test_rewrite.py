@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.errors import ModelChecksumError, ModelSpecError
-from nst_engine.graphs.half_precision import with_float16
-from nst_engine.graphs.rewrite import self_contained, with_dynamic_size
+from nst_engine.graphs.float16 import with_float16
+from nst_engine.graphs.rewrite import with_dynamic_size
+from nst_engine.graphs.self_contained import self_contained
 
 from .test_stylizer_graph import network_and_model
 
@@ -98,8 +99,86 @@ def test_a_model_of_one_size_takes_any(sizes: bool, size: tuple[int, int]) -> No
 
 def test_a_size_that_is_built_in_is_named() -> None:
     model, _ = zoo_like(reshape=True)
-    with pytest.raises(ModelSpecError, match=r"dynamic axes"):
+    with pytest.raises(ModelSpecError, match=r"Reshape 'baked' holds it as 1×4×56×48.*dynamic_axes"):
         with_dynamic_size(model)
+
+
+def of_nodes(nodes: list[onnx.NodeProto], constants: dict[str, NDArray[Any]], shape: tuple[int, ...]) -> bytes:
+    """A model from `x` to `y` of one shape."""
+    graph = helper.make_graph(
+        nodes,
+        "one_size",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    serialized: bytes = model.SerializeToString()
+    return serialized
+
+
+def test_a_size_that_is_computed_from_constants_is_undone_too() -> None:
+    """As torch exports interpolate(size=...): the sizes are put together in the graph."""
+    nodes = [
+        helper.make_node("MaxPool", ["x"], ["small"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Shape", ["small"], ["shape"]),
+        helper.make_node("Slice", ["shape", "zero", "two"], ["batch_and_channels"]),
+        helper.make_node("Concat", ["batch_and_channels", "wanted"], ["sizes"], axis=0),
+        helper.make_node("Resize", ["small", "", "", "sizes"], ["y"], coordinate_transformation_mode="asymmetric"),
+    ]
+    constants = {"zero": np.array([0]), "two": np.array([2]), "wanted": np.array([12, 20])}
+    free = session(with_dynamic_size(of_nodes(nodes, constants, (1, 3, 12, 20))))
+    x = np.random.default_rng(0).random((2, 3, 30, 14), dtype=np.float32)
+    (found,) = free.run(None, {"x": x})
+    wanted = x.reshape(2, 3, 15, 2, 7, 2).max((3, 5)).repeat(2, 2).repeat(2, 3)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_what_does_not_fit_another_size_is_named() -> None:
+    mask = np.ones((1, 1, 12, 20), np.float32)
+    model = of_nodes([helper.make_node("Mul", ["x", "mask"], ["y"], name="vignette")], {"mask": mask}, (1, 3, 12, 20))
+    with pytest.raises(ModelSpecError, match=r"fixed to one size.*vignette"):
+        with_dynamic_size(model)
+
+
+def test_one_side_that_is_built_in_is_named() -> None:
+    nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
+    model = of_nodes(nodes, {"shape": np.array([1, 3, 12, -1])}, (1, 3, 12, 20))
+    with pytest.raises(ModelSpecError, match="its output y keeps the side 12"):
+        with_dynamic_size(model)
+
+
+def test_a_batch_stays_as_it_is_where_the_graph_holds_it() -> None:
+    (given,) = session(with_dynamic_size(zoo_like()[0])).get_inputs()
+    assert given.shape == ["batch", 3, "height", "width"]
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Slice", ["shape", "two", "four"], ["sides"]),
+        helper.make_node("Concat", ["one_and_three", "sides"], ["whole"], axis=0),
+        helper.make_node("Reshape", ["x", "whole"], ["y"]),
+    ]
+    constants = {"two": np.array([2]), "four": np.array([4]), "one_and_three": np.array([1, 3])}
+    (given,) = session(with_dynamic_size(of_nodes(nodes, constants, (1, 3, 12, 20)))).get_inputs()
+    assert given.shape == [1, 3, "height", "width"]
+
+
+def test_a_model_without_a_picture_is_refused() -> None:
+    model = of_nodes([helper.make_node("Relu", ["x"], ["y"])], {}, (1, 5, 12, 20))
+    with pytest.raises(ModelSpecError, match="no input of 4 axes with 3 channels"):
+        with_dynamic_size(model)
+
+
+def test_the_axes_of_pixels_are_found_where_channels_come_last() -> None:
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Relu", ["planes"], ["painted"]),
+        helper.make_node("Transpose", ["painted"], ["y"], perm=[0, 2, 3, 1]),
+    ]
+    free = session(with_dynamic_size(of_nodes(nodes, {}, (1, 12, 20, 3))))
+    assert free.get_inputs()[0].shape == ["batch", "height", "width", 3]
+    assert free.get_outputs()[0].shape == ["batch", "painted_height", "painted_width", 3]
+    x = np.random.default_rng(0).normal(size=(2, 5, 7, 3)).astype(np.float32)
+    np.testing.assert_array_equal(free.run(None, {"x": x})[0], np.maximum(x, 0))
 
 
 @pytest.mark.parametrize("rewrite", [with_dynamic_size, with_float16, lambda model: self_contained(model, SPEC)])
@@ -169,3 +248,75 @@ def test_float16_is_near_float32_and_smaller() -> None:
     (wanted,), (found,) = session(whole).run(None, feed), session(half).run(None, feed)
     assert found.dtype == np.float32
     assert float(np.abs(found - wanted).max()) < 0.05
+
+
+@pytest.mark.parametrize(
+    "changes", [{"layout": "nhwc"}, {"layout": "nhwc", "channel_order": "bgr"}, {"dtype": "uint8"}]
+)
+def test_all_kinds_of_models_are_wrapped(changes: dict[str, Any]) -> None:
+    """Networks that halve what they see; the wrapped one must do so at every size, whatever the layout and type."""
+    kind = TensorProto.UINT8 if changes.get("dtype") == "uint8" else TensorProto.FLOAT
+    shape: list[int | str | None] = ["n", "h", "w", 3] if changes.get("layout") == "nhwc" else ["n", 3, "h", "w"]
+    factor = np.array(0.5, np.float32) if kind == TensorProto.FLOAT else np.array(2, np.uint8)
+    half = numpy_helper.from_array(factor, "half")
+    graph = helper.make_graph(
+        [helper.make_node("Mul" if kind == TensorProto.FLOAT else "Div", ["image", "half"], ["stylized_image"])],
+        "halving",
+        [helper.make_tensor_value_info("image", kind, shape)],
+        [helper.make_tensor_value_info("stylized_image", kind, shape)],
+        [half],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=7).SerializeToString()
+    image = np.random.default_rng(0).integers(0, 256, (2, 5, 9, 3), np.uint8)
+    wrapped = self_contained(model, {"min_side_px": 8, "pad_multiple": 4, "channel_order": "rgb", **changes})
+    (found,) = session(wrapped).run(None, {"image": image})
+    assert found.shape == image.shape
+    assert int(np.abs(found.astype(int) * 2 - image).max()) <= 1
+
+
+def test_a_self_contained_model_turns_nan_to_black_and_clamps() -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Log", ["x"], ["log"]), helper.make_node("Mul", ["log", "large"], ["y"])],
+        "beyond",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [numpy_helper.from_array(np.array(1e6, np.float32), "large")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)], ir_version=4).SerializeToString()
+    image = np.array([[[[0, 127, 255]], [[1, 200, 128]]]], np.uint8)
+    # the bytes become -1 to 1: the logarithm is not a number up to the middle, and far below 0 beyond
+    (found,) = session(self_contained(model, {"value_range": [-1, 1], "min_side_px": 1})).run(None, {"image": image})
+    assert found.tolist() == [[[[0, 0, 128]], [[0, 0, 0]]]]
+
+
+def test_a_zoo_model_of_an_old_opset_becomes_self_contained() -> None:
+    model, in_torch = zoo_like()
+    spec = {"value_range": [0, 255], "pad_multiple": 2}
+    image = np.random.default_rng(0).integers(0, 256, (1, 33, 41, 3), np.uint8)
+    (found,) = session(self_contained(with_dynamic_size(model), spec)).run(None, {"image": image})
+    padded = np.pad(image, ((0, 0), (0, 1), (0, 1), (0, 0)), mode="reflect").transpose(0, 3, 1, 2)
+    painted = in_torch(np.ascontiguousarray(padded, np.float32))[:, :, :33, :41]
+    wanted = np.clip(np.rint(painted), 0, 255).transpose(0, 2, 3, 1)
+    assert int(np.abs(found - wanted).max()) <= 1
+
+
+def test_normalisation_and_what_surrounds_the_network_stay_in_float32() -> None:
+    _, model = network_and_model(norm_at_half=True)
+    proto = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(with_float16(model.SerializeToString())))
+    types = {each.name: each.type.tensor_type.elem_type for each in proto.graph.value_info}
+    weights = {each.name: each.data_type for each in proto.graph.initializer}
+    for node in proto.graph.node:
+        if node.op_type == "InstanceNormalization":
+            assert {types[name] for name in (*node.input, *node.output)} == {TensorProto.FLOAT}
+        if node.op_type == "Conv":
+            assert {types[node.input[0]], types[node.output[0]], weights[node.input[1]]} == {TensorProto.FLOAT16}
+    for value in (*proto.graph.input, *proto.graph.output):
+        assert value.type.tensor_type.elem_type == TensorProto.FLOAT
+
+
+def test_a_zoo_model_in_float16_paints_the_same() -> None:
+    model, in_torch = zoo_like()
+    x = np.random.default_rng(0).uniform(0, 255, (1, 3, 30, 34)).astype(np.float32)
+    (found,) = session(with_float16(with_dynamic_size(model))).run(None, {"input1": x})
+    wanted = in_torch(x)
+    assert float(np.abs(found - wanted).max()) < 0.01 * float(np.ptp(wanted))

@@ -1,0 +1,286 @@
+"""Pictures of any size in bounded memory: tile by tile, with the statistics of the whole.
+
+All tiles go through one stage of the model, their statistics are merged, then all go through the next. What they hold
+between stages is kept as long as it fits into a budget; tiles beyond it count for the statistics up to there, and are
+painted from the start once all statistics are known. So the result is that of the untiled run as long as the budget
+lasts, and beyond that one whose later statistics come from tiles spread evenly over the picture.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.geometry import Span, tile_spans
+from nst_engine.models import ModelSpec
+from nst_engine.postprocess import pictures_of
+from nst_engine.preprocess import ModelInput, model_input
+
+if TYPE_CHECKING:
+    from nst_engine.graphs.stages import CutModel
+
+TILE_PX = 1024
+HALO_PX = 64
+STORE_BYTES = 512 * 1024**2
+
+#: Tiles begin at multiples of this, as the strides of the networks do, so that all see the same phase.
+_STRIDE_PX = 8
+#: Of the R2 sequence (Roberts 2018), any first part of which is spread evenly.
+_SPREAD = (0.7548776662466927, 0.5698402909980532)
+
+_Values = Mapping[str, NDArray[Any]]
+
+
+class Graph(Protocol):
+    """A loaded graph; `onnxruntime.InferenceSession` is one."""
+
+    def run(self, output_names: Sequence[str], input_feed: _Values, /) -> Sequence[NDArray[Any]]:
+        """The outputs asked for."""
+
+
+class TiledModel:
+    """A model that paints by tiles. May be used by several threads at once if its graphs may.
+
+    Args:
+        model: ONNX.
+        spec: What it takes and returns.
+        open_graph: Loads a graph from bytes; called once per stage. The graphs run one after the other: what each
+            keeps allocated for its next run adds up, so they should keep nothing.
+        name: What messages call the model.
+        bucket_px: Sides grow to multiples of this, see `nst_engine.preprocess.model_input`.
+        threads: Of the CPU, for what is not in the graphs.
+
+    Raises:
+        ModelChecksumError: No ONNX model.
+        ModelSpecError: The model cannot be painted by tiles.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        spec: ModelSpec,
+        open_graph: Callable[[bytes], Graph],
+        *,
+        name: str,
+        bucket_px: int = 1,
+        threads: int = 1,
+    ) -> None:
+        # only who paints by tiles loads onnx
+        from nst_engine.graphs.stages import cut_at_norms
+
+        self._cut = cut_at_norms(model)
+        self._graphs = [open_graph(stage.model) for stage in self._cut.stages]
+        self._spec, self._name, self._bucket_px, self._threads = spec, name, bucket_px, threads
+
+    def paint(
+        self,
+        picture: NDArray[np.uint8],
+        style_weights: NDArray[np.float32],
+        *,
+        tile_px: int = TILE_PX,
+        halo_px: int = HALO_PX,
+        store_bytes: int = STORE_BYTES,
+    ) -> NDArray[np.uint8]:
+        """Paint one picture.
+
+        Args:
+            picture: uint8 H×W×3, RGB.
+            style_weights: float32 1×styles; models without such an input do without.
+            tile_px: Side of a tile with its halo.
+            halo_px: How far a tile sees beyond what is kept of it.
+            store_bytes: What tiles may hold between stages, all together.
+
+        Returns:
+            uint8 H×W×3, RGB.
+
+        Raises:
+            OptionError: A tile that is all halo, or a negative number.
+            InferenceError: The model returned what is no picture.
+        """
+        multiple = math.lcm(_STRIDE_PX, self._spec.pad_multiple, self._bucket_px)
+        smallest = 2 * halo_px + max(multiple, self._spec.min_side_px)
+        if halo_px < 0 or store_bytes < 0 or tile_px < smallest:
+            raise OptionError(
+                f"tile_px {tile_px}, halo_px {halo_px} and store_bytes {store_bytes} came; wanted none negative, and "
+                f"tile_px of at least {smallest} for this halo"
+            )
+        rows, columns = (tile_spans(side, tile=tile_px, halo=halo_px, multiple=multiple) for side in picture.shape[:2])
+        tiles = _spread(rows, columns)
+        painting = _Painting(self._cut, self._graphs, style_weights, tiles, store_bytes)
+
+        def given(tile: _Tile) -> ModelInput:
+            pixels = np.ascontiguousarray(picture[tile.area])
+            return model_input([pixels], self._spec, bucket_px=self._bucket_px, threads=self._threads)
+
+        painting.measure(lambda tile: given(tile).tensor)
+        painted = np.empty_like(picture)
+        for tile in tiles:
+            taken = given(tile)
+            output = painting.finish(tile, taken.tensor)
+            pixels = pictures_of(output, taken, self._spec, model=self._name, threads=self._threads)[0]
+            painted[tile.core] = pixels[tile.core_inside]
+        return painted
+
+
+@dataclass(frozen=True)
+class _Tile:
+    rows: Span
+    columns: Span
+
+    @property
+    def area(self) -> tuple[slice, slice]:
+        """What the model sees, in the picture."""
+        return slice(self.rows.start, self.rows.stop), slice(self.columns.start, self.columns.stop)
+
+    @property
+    def core(self) -> tuple[slice, slice]:
+        """What is kept, in the picture."""
+        return self.rows.core, self.columns.core
+
+    @property
+    def core_inside(self) -> tuple[slice, slice]:
+        """What is kept, in the tile."""
+        return self.rows.core_inside, self.columns.core_inside
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """Mean and variance per channel, float32, of so many pixels."""
+
+    pixels: int
+    mean: NDArray[np.float32]
+    variance: NDArray[np.float32]
+
+
+class _Painting:
+    """One picture in the making: the statistics known so far, and what tiles hold between the stages."""
+
+    def __init__(
+        self,
+        cut: CutModel,
+        graphs: Sequence[Graph],
+        style_weights: NDArray[np.float32],
+        tiles: Sequence[_Tile],
+        store_bytes: int,
+    ) -> None:
+        self._cut, self._graphs, self._tiles, self._store_bytes = cut, graphs, tiles, store_bytes
+        #: What is the same for all tiles: style weights and statistics.
+        self._shared: dict[str, NDArray[Any]] = {} if cut.style_weights is None else {cut.style_weights: style_weights}
+        self._held: dict[_Tile, _Values] = {}
+        self._needed_after = [
+            {cut.painted}.union(*(later.inputs for later in cut.stages[number + 1 :])) for number in range(len(graphs))
+        ]
+
+    def measure(self, tensor_of: Callable[[_Tile], NDArray[Any]]) -> None:
+        """All statistics: of the first stage from all tiles, of later ones from those that can be held."""
+        for number, stage in enumerate(self._cut.stages[:-1]):
+            measured = []
+            for tile in self._tiles if number == 0 else list(self._held):
+                if number > 0 and tile not in self._held:
+                    continue
+                values = self._held[tile] if number > 0 else {self._cut.picture: tensor_of(tile)}
+                values = self._passed(number, values)
+                measured.append([_moments(values[norm.features], tile) for norm in stage.norms])
+                self._hold(tile, values)
+            for norm, moments in zip(stage.norms, zip(*measured, strict=True), strict=True):
+                self._shared[norm.mean], self._shared[norm.variance] = _merged(moments)
+
+    def finish(self, tile: _Tile, tensor: NDArray[Any]) -> NDArray[Any]:
+        """The painted tile; what it held is let go."""
+        last = len(self._graphs) - 1
+        held = self._held.pop(tile, None)
+        values: _Values = {self._cut.picture: tensor} if held is None else held
+        for number in range(0 if held is None else last, last):
+            values = self._passed(number, values)
+        return self._passed(last, values)[self._cut.painted]
+
+    def _passed(self, number: int, values: _Values) -> _Values:
+        """What a tile holds after a stage."""
+        stage = self._cut.stages[number]
+        known = {**self._shared, **values}
+        feed = {name: _unpacked(known[name]) for name in stage.inputs}
+        outputs = self._graphs[number].run(stage.outputs, feed)
+        known = {**values, **dict(zip(stage.outputs, outputs, strict=True))}
+        return {name: value for name, value in known.items() if name in self._needed_after[number]}
+
+    def _hold(self, tile: _Tile, values: _Values) -> None:
+        """Keep what a tile holds, at the expense of the last tiles if the budget is used up; one tile stays."""
+        if _size(values) * len(self._tiles) > self._store_bytes:
+            values = {name: _packed(value) for name, value in values.items()}
+        self._held[tile] = values
+        while len(self._held) > 1 and sum(map(_size, self._held.values())) > self._store_bytes:
+            self._held.popitem()
+
+
+def _size(values: _Values) -> int:
+    return sum(value.nbytes for value in values.values())
+
+
+def _packed(value: NDArray[Any]) -> NDArray[Any]:
+    """Features in half precision: twice as many tiles fit, and the picture differs by less than rounding its bytes."""
+    if value.ndim < 3 or value.dtype != np.float32:
+        return value
+    # in pages of their own: on the heap they would lie between what was freed and keep that from the system
+    packed = np.frombuffer(mmap.mmap(-1, value.size * 2), np.float16).reshape(value.shape)
+    with np.errstate(over="ignore"):
+        packed[...] = value
+    return packed if np.isfinite(packed).all() else value
+
+
+def _unpacked(value: NDArray[Any]) -> NDArray[Any]:
+    return value.astype(np.float32) if value.dtype == np.float16 else value
+
+
+def _spread(rows: Sequence[Span], columns: Sequence[Span]) -> list[_Tile]:
+    """All tiles, in an order of which any first part is spread evenly over the picture."""
+    places = [(i, j) for i in range(len(rows)) for j in range(len(columns))]
+    places.sort(key=lambda place: (place[0] * _SPREAD[0] + place[1] * _SPREAD[1]) % 1)
+    return [_Tile(rows[i], columns[j]) for i, j in places]
+
+
+def _moments(features: NDArray[np.float32], tile: _Tile) -> _Moments:
+    """Statistics of a tile's features, without its halo: N×C×H×W, or anything with channels second."""
+    planes = features.reshape(features.shape[0] * features.shape[1], *features.shape[2:])
+    if planes.ndim == 3:
+        height, width = planes.shape[1:]
+        planes = planes[:, _core_of_features(tile.rows, height), _core_of_features(tile.columns, width)]
+    planes = planes.reshape(len(planes), -1)
+    # features that are no numbers become a picture that is none, which is refused
+    with np.errstate(all="ignore"):
+        mean = planes.mean(1)
+        centred = planes - mean[:, None]
+        variance = np.square(centred, out=centred).mean(1)
+    return _Moments(planes.shape[1], mean, variance)
+
+
+def _core_of_features(span: Span, length: int) -> slice:
+    """Where a tile's core lies along an axis of its features.
+
+    They are the picture's at a stride, and may reach some beyond it at both ends; at the picture's own ends that counts
+    as in the untiled run.
+    """
+    side = -(-(span.stop - span.start) // _STRIDE_PX) * _STRIDE_PX
+    stride = max(1, round(side / length))
+    beyond = max(0, (length - side // stride) // 2)
+    inside = span.core_inside
+    first = 0 if span.is_first else beyond + inside.start // stride
+    last = length if span.is_last else beyond + inside.stop // stride
+    return slice(first, last)
+
+
+def _merged(parts: Sequence[_Moments]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and variance of all pixels together."""
+    shares = np.array([part.pixels for part in parts], np.float64)
+    shares /= shares.sum()
+    means, variances = (np.array([getattr(part, what) for part in parts], np.float64) for what in ("mean", "variance"))
+    with np.errstate(all="ignore"):
+        mean = shares @ means
+        variance = shares @ (variances + (means - mean) ** 2)
+    return mean.astype(np.float32), variance.astype(np.float32)
