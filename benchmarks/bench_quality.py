@@ -34,7 +34,7 @@ from nst_engine.weights import load_vgg19_weights
 
 MODELS = ("quality", "live")
 #: At this size and up to so many iterations the networks are compared with L-BFGS.
-DESCENT_SIDE_PX, DESCENT_ITERATIONS = 256, 300
+DESCENT_SIDE_PX, DESCENT_ITERATIONS = 192, 150
 #: Weight of the style distance against the content distance in that loss.
 DESCENT_STYLE_WEIGHT = 5.0
 DESCENT_CONTENTS = ("chelsea", "coffee")

@@ -23,8 +23,8 @@ from report import RESULTS
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.exporting.int8 import with_int8
-from nst_engine.graphs.half_precision import with_float16
-from nst_engine.graphs.rewrite import self_contained
+from nst_engine.graphs.float16 import with_float16
+from nst_engine.graphs.self_contained import self_contained
 from nst_engine.image import load_image
 from nst_engine.models import bundled_models
 from nst_engine.training.photos import sized

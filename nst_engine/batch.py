@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +63,8 @@ def result_name(photo: Path, label: str) -> str:
 
 
 def style_label(styles: Iterable[str]) -> str:
-    """Of a blend, for file names."""
-    return "+".join(styles)
+    """Of a blend, for file names: other people's models may call styles what no file can be called."""
+    return re.sub(r"[^\w .,()+-]", "_", "+".join(styles))
 
 
 def _pictures_below(folder: Path, output_folder: Path) -> Iterator[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
@@ -22,6 +21,7 @@ METADATA_KEY = "nst_engine"
 _FORMAT = 1
 _FOLDER = Path(__file__).parent / "bundled" / "models"
 _LARGEST_SIDE_PX = 4096
+_LARGEST_NUMBER = 1e38  # of float32, nearly
 
 Layout = Literal["nchw", "nhwc"]
 TensorType = Literal["float32", "uint8"]
@@ -162,7 +162,7 @@ def parse_spec(text: str, *, source: str, name: str, allow_unknown: bool = False
     """
     try:
         stored = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelSpecError(f"{source}: is no JSON ({error}); mend it or export the model again") from error
     if not isinstance(stored, dict):
         raise ModelSpecError(
@@ -255,7 +255,8 @@ def _is_numbers(value: object, count: int) -> bool:
     return (
         isinstance(value, list)
         and len(value) == count
-        and all(isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each) for each in value)
+        and all(isinstance(each, int | float) and not isinstance(each, bool) for each in value)
+        and all(abs(each) < _LARGEST_NUMBER for each in value)
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from nst_engine.cpu_quota import cpu_quota
 from nst_engine.errors import OptionError
 
 Precision = Literal["auto", "float32", "float16"]
@@ -136,6 +137,12 @@ def _cache_folder() -> Path:
     """Where engines that took minutes to build are kept: `NST_ENGINE_CACHE`, or the user's cache folder."""
     own = os.environ.get("NST_ENGINE_CACHE")
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nst-engine"
+
+
+def session_config() -> Mapping[str, str]:
+    """What is set for every session, whatever its device."""
+    # threads that wait by spinning answer sooner, but a container's quota is charged for it and then runs out
+    return {"session.intra_op.allow_spinning": "1" if cpu_quota() is None else "0"}
 
 
 def why_not_built_in(device: Device, available: Sequence[str]) -> str | None:

@@ -6,14 +6,14 @@ import contextlib
 import io
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.cpu_quota import cpu_quota, usable_cpus
+from nst_engine.cpu_quota import usable_cpus
 from nst_engine.errors import (
     InferenceError,
     MissingDependencyError,
@@ -31,6 +31,7 @@ from nst_engine.providers import (
     check_precision,
     parse_device,
     provider_options,
+    session_config,
     why_it_failed,
     why_not_built_in,
 )
@@ -156,17 +157,6 @@ def open_session(
     raise ProviderUnavailableError(f"--device auto: none works here: {'; '.join(passed_over) or loader.available}")
 
 
-def run_once(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-    """All outputs of any ONNX model, computed on the CPU; for checks of models that are being made.
-
-    Raises:
-        ModelChecksumError: It cannot be loaded.
-        MissingDependencyError: onnxruntime is not installed.
-    """
-    loader = _Loader(_onnxruntime(), ModelFile("model", Path(), "export it again"), usable_cpus(), "auto")
-    return cast(list[NDArray[Any]], loader.load(model, Device("cpu")).run(None, dict(inputs)))
-
-
 def _onnxruntime() -> Any:
     try:
         import onnxruntime  # type: ignore[import-untyped]
@@ -192,6 +182,7 @@ class _Loader:
             raise ProviderUnavailableError(f"--device {device}: {reason}; or use --device cpu")
         if device.kind in ("cuda", "tensorrt"):
             self._preload_cuda()
+        self._opened = self._state()
         session = self.load(str(self._file.path), device)
         spec = self._file.spec(session.get_modelmeta().custom_metadata_map)
         signature = self._signature(session, spec)
@@ -213,13 +204,22 @@ class _Loader:
         )
 
     def content(self) -> bytes:
-        """Of the file, with its size made free if it was fixed."""
-        content = self._file.path.read_bytes()
+        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+        try:
+            is_same, content = self._state() == self._opened, self._file.path.read_bytes()
+        except OSError:
+            is_same = False
+        if not is_same:
+            raise ModelChecksumError(f"{self._file.name}: changed or gone since it was loaded; make a new Stylizer")
         if not self._is_rewritten:
             return content
         from nst_engine.graphs.rewrite import with_dynamic_size
 
         return with_dynamic_size(content)
+
+    def _state(self) -> tuple[int, int]:
+        found = self._file.path.stat()
+        return found.st_mtime_ns, found.st_size
 
     def _preload_cuda(self) -> None:
         """Load CUDA's libraries from pip packages, where the system's loader does not look."""
@@ -271,7 +271,7 @@ class _Loader:
         options.log_severity_level = _SILENT
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.intra_op_num_threads = self._threads
-        for key, value in _session_config().items():
+        for key, value in session_config().items():
             options.add_session_config_entry(key, value)
         if device.kind == "directml":  # its documentation asks for both
             options.enable_mem_pattern = False
@@ -286,11 +286,6 @@ class _Loader:
         finally:
             if device.kind != "cpu":
                 self._ort.set_default_logger_severity(_WARNINGS)
-
-
-def _session_config() -> Mapping[str, str]:
-    # threads that wait by spinning answer sooner, but a container's quota is charged for it and then runs out
-    return {"session.intra_op.allow_spinning": "1" if cpu_quota() is None else "0"}
 
 
 def _first_line(error: Exception) -> str:

@@ -37,6 +37,21 @@ def parse_style_mix(text: str) -> dict[str, float]:
     return mix
 
 
+def check_style_name(name: str, option: str) -> str:
+    """The name, if `parse_style_mix` reads it as one and files can be called after it.
+
+    Args:
+        name: Of a style to be.
+        option: What gives it another name.
+
+    Raises:
+        OptionError: It is empty, has spaces around it, or holds a comma, a colon or a slash.
+    """
+    if not name or name != name.strip() or any(each in name for each in ",:/\\"):
+        raise OptionError(f"{name!r} came as a style's name; wanted one without , : / \\ : give one with {option}")
+    return name
+
+
 def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float]:
     """The shares of the styles asked for, of sum 1, without those of share 0.
 
@@ -58,7 +73,7 @@ def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float
     for name, weight in weights.items():
         if name not in styles:
             raise _not_found(name, styles)
-        if not isinstance(weight, int | float | np.number) or not math.isfinite(weight) or weight < 0:
+        if not isinstance(weight, int | float | np.number) or not 0 <= weight < math.inf:
             raise OptionError(f"style: the weight of {name} is {weight!r}, wanted a finite number of at least 0")
     total = sum(weights.values())
     if not 0 < total < math.inf:

@@ -133,7 +133,7 @@ class Stylizer:
             InferenceError: The model failed.
         """
         mix = resolve_style_mix(style, self.styles)
-        _check_options(strength, preserve_color, max_side)
+        check_options(strength, preserve_color, max_side)
         picture, stopwatch = _timed_read(content_image, max_side)
         painted = self._paint(picture.pixels, style_vector(mix, self.styles), stopwatch)
         painted = finished(painted, picture.pixels, strength=strength, preserve_color=preserve_color)
@@ -169,7 +169,7 @@ class Stylizer:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise OptionError(f"batch_size: {batch_size!r} came; wanted a whole number of at least 1")
         mix = resolve_style_mix(style, self.styles)
-        _check_options(strength, preserve_color, max_side)
+        check_options(strength, preserve_color, max_side)
         reads = [_timed_read(source, max_side) for source in content_images]
         results: dict[int, StylizeResult] = {}
         for group in _groups([picture for picture, _ in reads], batch_size):
@@ -246,7 +246,12 @@ class Stylizer:
         )
 
 
-def _check_options(strength: float, preserve_color: str | None, max_side: int | None) -> None:
+def check_options(strength: float, preserve_color: str | None, max_side: int | None) -> None:
+    """Refuse what `Stylizer.stylize` cannot do, before long work.
+
+    Raises:
+        OptionError: As there.
+    """
     check_finish(strength, preserve_color)
     if max_side is not None and (not isinstance(max_side, int) or max_side < 1):
         raise OptionError(f"--max-side: {max_side!r} came; wanted a whole number of pixels of at least 1")

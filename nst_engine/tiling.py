@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import OptionError
+from nst_engine.errors import InferenceError, OptionError
 from nst_engine.geometry import Span, tile_spans
 from nst_engine.models import ModelSpec
 from nst_engine.postprocess import pictures_of
@@ -102,7 +102,7 @@ class TiledModel:
 
         Raises:
             OptionError: A tile that is all halo, or a negative number.
-            InferenceError: The model returned what is no picture.
+            InferenceError: The model failed, or returned what is no picture.
         """
         multiple = math.lcm(_STRIDE_PX, self._spec.pad_multiple, self._bucket_px)
         smallest = 2 * halo_px + max(multiple, self._spec.min_side_px)
@@ -113,7 +113,7 @@ class TiledModel:
             )
         rows, columns = (tile_spans(side, tile=tile_px, halo=halo_px, multiple=multiple) for side in picture.shape[:2])
         tiles = _spread(rows, columns)
-        painting = _Painting(self._cut, self._graphs, style_weights, tiles, store_bytes)
+        painting = _Painting(self._cut, self._graphs, style_weights, tiles, store_bytes, model=self._name)
 
         def given(tile: _Tile) -> ModelInput:
             pixels = np.ascontiguousarray(picture[tile.area])
@@ -169,8 +169,11 @@ class _Painting:
         style_weights: NDArray[np.float32],
         tiles: Sequence[_Tile],
         store_bytes: int,
+        *,
+        model: str,
     ) -> None:
         self._cut, self._graphs, self._tiles, self._store_bytes = cut, graphs, tiles, store_bytes
+        self._model = model
         #: What is the same for all tiles: style weights and statistics.
         self._shared: dict[str, NDArray[Any]] = {} if cut.style_weights is None else {cut.style_weights: style_weights}
         self._held: dict[_Tile, _Values] = {}
@@ -206,7 +209,11 @@ class _Painting:
         stage = self._cut.stages[number]
         known = {**self._shared, **values}
         feed = {name: _unpacked(known[name]) for name in stage.inputs}
-        outputs = self._graphs[number].run(stage.outputs, feed)
+        try:
+            outputs = self._graphs[number].run(stage.outputs, feed)
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
+            said = f"{error}"[:200]
+            raise InferenceError(f"{self._model}: failed on a tile ({said}); shrink it (--max-side)") from error
         known = {**values, **dict(zip(stage.outputs, outputs, strict=True))}
         return {name: value for name, value in known.items() if name in self._needed_after[number]}
 

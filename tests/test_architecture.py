@@ -56,7 +56,7 @@ OWNERS = {
     "av": ("video",),
     "matplotlib": ("optimization.recording", "training.record"),
     "onnx": ("graphs", "exporting"),
-    "onnxruntime": ("session", "exporting.int8"),
+    "onnxruntime": ("session", "exporting.int8", "exporting.parity"),
     "onnxscript": ("exporting",),
     "rich": ("cli",),
     "safetensors": ("weights", "training"),
@@ -71,6 +71,7 @@ LAZY = {
     ("matplotlib", "training.record"),
     ("onnxruntime", "session"),
     ("onnxruntime", "exporting.int8"),
+    ("onnxruntime", "exporting.parity"),
 }
 
 

@@ -23,7 +23,7 @@ from nst_engine.errors import (
     ProviderUnavailableError,
 )
 from nst_engine.providers import Device, provider_options, why_it_failed
-from nst_engine.session import open_session, run_once
+from nst_engine.session import open_session
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 IS_CPU_BUILD = CUDA not in onnxruntime.get_available_providers()
@@ -325,7 +325,7 @@ def test_threads_are_set_and_do_not_spin_on_a_quota(
         return real(source, options, **rest)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", create)
-    monkeypatch.setattr(session, "cpu_quota", lambda: quota)
+    monkeypatch.setattr(providers, "cpu_quota", lambda: quota)
     open_session(own, threads=3)
     (options,) = seen
     assert options.intra_op_num_threads == 3
@@ -336,12 +336,3 @@ def test_without_onnxruntime_the_error_says_what_to_install(own: Path, monkeypat
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingDependencyError, match=r"needs onnxruntime, .* pip install 'nst-engine\[cpu\]'"):
         open_session(own)
-
-
-def test_any_model_runs_once() -> None:
-    picture = np.random.default_rng(0).random((1, 3, 4, 5), dtype=np.float32)
-    weights = np.eye(3, dtype=np.float32)[:1]
-    (returned,) = run_once(painter(spec=None), {"image": picture, "style_weights": weights})
-    assert returned.shape == picture.shape
-    with pytest.raises(ModelChecksumError, match="model: cannot be loaded"):
-        run_once(b"", {})

@@ -11,7 +11,7 @@ from nst_engine.cli.training_arguments import add_training_arguments, training_o
 
 _MINUTES = 6.0
 # scales and shifts alone take larger steps than kernels, and only one style's work is to be done
-_DEFAULTS = {"minutes": _MINUTES, "learning_rate": 2e-2, "styles_per_photo": 1}
+_DEFAULTS = {"minutes": _MINUTES, "learning_rate": 2e-2}
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -26,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the new model, .onnx")
     parser.add_argument("--name", metavar="NAME", help="of the style (default: the file's)")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photos to fit on (default: the bundled pictures)")
-    add_training_arguments(parser)
+    add_training_arguments(parser, **_DEFAULTS)
     parser.set_defaults(run=run)
 
 
@@ -41,23 +41,26 @@ def run(arguments: argparse.Namespace) -> int:
         write_model,
     )
     from nst_engine.models import find_model
+    from nst_engine.style_mix import check_style_name
 
     output, folder = check_model_output(arguments), training_folder(arguments)
     painting = style_path(arguments.painting)
+    name = check_style_name(arguments.name or painting.stem, "--name")
     model = find_model(arguments.model)
-    from nst_engine.exporting.stylizer import checkpoint_of  # torch is loaded only for what can be done
-    from nst_engine.training import add_style, find_photos
+    from nst_engine.training import add_style, find_photos  # torch is loaded only for what can be done
 
-    base = checkpoint_of(model.path)
-    options = training_options(arguments, arch=base.arch, **_DEFAULTS)
     if arguments.photos is not None:
         photos = find_photos(arguments.photos)
     else:
         # a handful of scales and shifts cannot learn pictures by heart
         photos = [picture.path for picture in (*bundled_contents().values(), *bundled_styles().values())]
+    from nst_engine.exporting.stylizer import checkpoint_of  # after what tells that torch is missing
+
+    base = checkpoint_of(model.path)
+    options = training_options(arguments, arch=base.arch, **_DEFAULTS)
     with TrainingDisplay(output.name) as display:
         grown = add_style(
-            arguments.name or painting.stem,
+            name,
             painting,
             base,
             photos,

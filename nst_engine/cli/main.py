@@ -56,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:  # torch has no type of its own for a lack of main memory
         if not (isinstance(error, MemoryError) or re.search(r"out of memory|allocate memory", str(error))):
             raise
-        print("nst: not enough memory; take a smaller --image-size, --style-size or --style-scale", file=sys.stderr)
+        print(
+            "nst: not enough memory; take a smaller picture (nst stylize: --max-side; nst optimize: --image-size)",
+            file=sys.stderr,
+        )
         return BAD_INPUT
     except OSError as error:
         if not isinstance(error, BrokenPipeError):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nst_engine.cli.exit_codes import BAD_INPUT
+from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import NSTError, OptionError, OutputError
@@ -50,6 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, paint, report."""
     if not 1 <= arguments.quality <= 100:
         raise OptionError(f"--quality: {arguments.quality} came, 1 to 100 was wanted")
+    from nst_engine.stylizer import check_options
+
+    check_options(arguments.strength, arguments.preserve_color, arguments.max_side)
     if _PIPE in (*arguments.photos, arguments.output):
         return _run_in_pipe(arguments)
     from nst_engine.style_mix import parse_style_mix, resolve_style_mix
@@ -61,20 +64,25 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         jobs = [job for job in jobs if not job.output.exists()]
     failures: list[str] = []
-    for job in _shown(jobs, is_quiet=arguments.json):
-        try:
-            _report(arguments, job, _paint(stylizer, arguments, job))
-        except NSTError as error:
-            failures.append(str(error))
-            if arguments.json:
-                print(json.dumps({"input": str(job.source), "error": str(error)}, ensure_ascii=False), flush=True)
+    try:
+        for job in _shown(jobs, is_quiet=arguments.json):
+            try:
+                _print_result(arguments, str(job.source), job.output, _paint(stylizer, arguments, job))
+            except NSTError as error:
+                failures.append(str(error))
+                if arguments.json:
+                    print(json.dumps({"input": str(job.source), "error": str(error)}, ensure_ascii=False), flush=True)
+    except KeyboardInterrupt:
+        _summary(len(jobs), skipped, failures)
+        print("nst: interrupted; go on with the same command and --resume", file=sys.stderr)
+        return INTERRUPTED
     return _summary(len(jobs), skipped, failures)
 
 
 def _run_in_pipe(arguments: argparse.Namespace) -> int:
     """One picture, from stdin or to stdout or both."""
     from nst_engine.catalogue import content_path
-    from nst_engine.image import encode_image
+    from nst_engine.image import check_output, encode_image
 
     if len(arguments.photos) > 1:
         raise OptionError("- stands for one picture: give no other photos beside it")
@@ -82,6 +90,8 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
         raise OptionError("--json and the picture cannot both go to stdout; give -o FILE")
     if arguments.output in (None, _PIPE) and sys.stdout.isatty():
         raise OptionError("a picture would be written to the terminal; type: nst stylize ... > painted.png, or -o FILE")
+    if arguments.output not in (None, _PIPE):
+        check_output(arguments.output)
     (photo,) = arguments.photos
     source = sys.stdin.buffer.read() if photo == _PIPE else content_path(photo)
     result = _stylized(open_stylizer(arguments), arguments, source)
@@ -98,25 +108,46 @@ def _jobs(arguments: argparse.Namespace, mix: dict[str, float]) -> list[Job]:
     """Every result can be written: folders are made, inputs are safe."""
     from nst_engine.batch import Job, plan, style_label
     from nst_engine.catalogue import content_path
-    from nst_engine.image import check_output
+    from nst_engine.image import IMAGE_SUFFIXES, check_output
 
     photos = [content_path(photo) for photo in arguments.photos]
     output = Path(arguments.output) if arguments.output is not None else None
     is_one_file = len(photos) == 1 and not photos[0].is_dir()
-    if output is not None and is_one_file and not output.is_dir() and not arguments.output.endswith(("/", "\\")):
+    is_file_name = output is not None and not output.is_dir() and not arguments.output.endswith(("/", "\\"))
+    if output is not None and is_one_file and is_file_name:
         jobs = [Job(photos[0], output)]
     elif output is None and any(photo.is_dir() for photo in photos):
         raise OptionError("for a folder, say where the results go: -o DIR")
     else:
         folder = output or Path()
-        if folder.exists() and not folder.is_dir():
-            raise OutputError(f"{folder}: is a file, and a folder is needed for the results of several photos")
+        if (folder.exists() and not folder.is_dir()) or (is_file_name and folder.suffix.lower() in IMAGE_SUFFIXES):
+            raise OutputError(
+                f"{folder}: is a file's name, and a folder is needed for the results of several photos; type: -o DIR"
+            )
         jobs = plan(photos, folder, style_label(mix))
-        for job in jobs:
-            job.output.parent.mkdir(parents=True, exist_ok=True)
+        for parent in dict.fromkeys(job.output.parent for job in jobs):
+            _make_folder(parent)
+    sources = {_file_id(job.source): job.source for job in jobs}
     for job in jobs:
-        check_output(job.output, inputs=[each.source for each in jobs], overwrite=arguments.overwrite)
+        there = sources.get(_file_id(job.output)) if job.output.exists() else None
+        check_output(job.output, inputs=[there], overwrite=arguments.overwrite)
     return jobs
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another folder with -o DIR") from error
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    """The same for all names of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _paint(stylizer: Stylizer, arguments: argparse.Namespace, job: Job) -> StylizeResult:
@@ -147,10 +178,6 @@ def _shown(jobs: list[Job], *, is_quiet: bool) -> Iterator[Job]:
     from nst_engine.cli.progress_bar import console
 
     yield from track(jobs, description="painting", console=console)
-
-
-def _report(arguments: argparse.Namespace, job: Job, result: StylizeResult) -> None:
-    _print_result(arguments, str(job.source), job.output, result)
 
 
 def _print_result(arguments: argparse.Namespace, photo: str, output: Path, result: StylizeResult) -> None:

@@ -73,16 +73,17 @@ def named_paintings(paintings: list[str]) -> dict[str, Path]:
     """Style name to file: a bundled name, FILE (named after itself) or FILE:NAME.
 
     Raises:
-        OptionError: Two styles of one name.
+        OptionError: Two styles of one name, or a name that cannot be asked for.
         StyleNotFoundError: No such file or bundled painting.
     """
     from nst_engine.catalogue import style_path
+    from nst_engine.style_mix import check_style_name
 
     named: dict[str, Path] = {}
     for painting in paintings:
         file, _, given = painting.rpartition(":") if not Path(painting).exists() else (painting, "", "")
         path = style_path(file or painting)
-        name = given if file and given else path.stem
+        name = check_style_name(given if file and given else path.stem, "FILE:NAME")
         if name in named:
             raise OptionError(f"two styles would be called {name!r}; name one with FILE:NAME")
         named[name] = path

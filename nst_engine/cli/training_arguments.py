@@ -9,12 +9,13 @@ from typing import Any
 from nst_engine.training.options import TrainOptions
 
 
-def add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    """How long, on what, with which data; defaults are those of `TrainOptions`."""
+def add_training_arguments(parser: argparse.ArgumentParser, **own: Any) -> None:
+    """How long, on what, with which data; defaults are the command's own, then those of `TrainOptions`."""
     defaults = TrainOptions(steps=1)
+    until = f" (default: {own['minutes']:g})" if "minutes" in own else ""
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="train for N steps")
-    length.add_argument("--minutes", type=float, metavar="M", help="train for M minutes")
+    length.add_argument("--minutes", type=float, metavar="M", help=f"train for M minutes{until}")
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="for checkpoint, previews and losses (OUTPUT.training)"
     )
@@ -24,6 +25,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="OUTPUT may replace a model that is there")
     numbers = (
         ("--batch-size", int, "N", "pictures painted in a step"),
+        ("--styles-per-photo", int, "N", "styles in which each photo of a step is painted"),
         ("--crop-px", int, "PX", "side of the cut-outs of photos"),
         ("--style-size-px", int, "PX", "longer side of the paintings: larger means larger strokes"),
         ("--content-distance", float, "D", "how far from the photo, 0-1: more lets the style do more"),
@@ -32,14 +34,24 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         ("--seed", int, "N", "of everything random"),
     )
     for flag, kind, metavar, text in numbers:
-        value = getattr(defaults, flag[2:].replace("-", "_"))
+        name = flag[2:].replace("-", "_")
+        value = own.get(name, getattr(defaults, name))
         parser.add_argument(flag, type=kind, metavar=metavar, default=None, help=f"{text} (default: {value})")
     parser.add_argument("--licence", default="", metavar="TEXT", help="of the model's weights, written into it")
 
 
 def training_options(arguments: argparse.Namespace, **defaults: Any) -> TrainOptions:
     """The options given, over the command's own defaults."""
-    names = ("batch_size", "crop_px", "style_size_px", "content_distance", "tv_weight", "learning_rate", "seed")
+    names = (
+        "batch_size",
+        "styles_per_photo",
+        "crop_px",
+        "style_size_px",
+        "content_distance",
+        "tv_weight",
+        "learning_rate",
+        "seed",
+    )
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.steps is not None or arguments.minutes is not None:
         defaults = {**defaults, "steps": arguments.steps, "minutes": arguments.minutes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from nst_engine.cli.progress_bar import clock, console, result_line, say
-from nst_engine.errors import OutputError
+from nst_engine.errors import MissingDependencyError, OutputError
 
 if TYPE_CHECKING:
     from nst_engine.training import Checkpoint, TrainProgress
@@ -26,14 +27,22 @@ def check_model_output(arguments: argparse.Namespace) -> Path:
 
     Raises:
         OutputError: It cannot.
+        MissingDependencyError: What writes models is not installed.
     """
     output: Path = arguments.output
     if output.suffix.lower() != ".onnx":
         raise OutputError(f"{output}: a model's name ends in .onnx; type: -o {output.with_suffix('.onnx')}")
     if not output.parent.is_dir():
         raise OutputError(f"{output}: no such folder; type: mkdir -p {output.parent}")
+    if output.is_dir():
+        raise OutputError(f"{output}: is a folder; take another name")
     if output.exists() and not arguments.overwrite:
         raise OutputError(f"{output} is there already; take another name, or --overwrite")
+    for name in ("onnx", "onnxruntime"):
+        if importlib.util.find_spec(name) is None:
+            raise MissingDependencyError(
+                f"the model could not be written without {name}; type: pip install 'nst-engine[train]'"
+            )
     return output
 
 
@@ -57,8 +66,9 @@ def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Se
     sheet = contact_sheet(
         cells, column_labels=shown, row_labels=list(bundled_contents()), cell_px=_PREVIEW_CELL_PX, row_images=photos
     )
-    preview = output.with_suffix(".jpg")
-    save_image(preview, sheet, overwrite=True)
+    # not .jpg alone: a model is often called like its painting
+    preview = output.with_suffix(".preview.jpg")
+    save_image(preview, sheet)
     result_line(
         f"{output}: {len(checkpoint.styles)} styles, {output.stat().st_size / 1e6:.1f} MB, differs from torch by at "
         f"most {difference:.1g}; preview {preview}"

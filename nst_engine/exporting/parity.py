@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import ModelParityError
+from nst_engine.errors import MissingDependencyError, ModelParityError
 
 #: Largest difference accepted between float32 networks, in units of the output (0-1 for pictures).
 TOLERANCE = 1e-3
@@ -34,3 +35,28 @@ def require_parity(what: str, difference: float, tolerance: float = TOLERANCE) -
             f"{what}: outputs differ from torch's by up to {difference:.3g}, wanted at most {tolerance:g}; "
             f"please report this with the versions that `nst info` shows"
         )
+
+
+def run_once(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """All outputs of an ONNX model, computed by ONNX Runtime on the CPU.
+
+    Raises:
+        ModelParityError: It cannot be loaded, or does not take these inputs.
+        MissingDependencyError: onnxruntime is not installed.
+    """
+    try:
+        import onnxruntime  # type: ignore[import-untyped]
+    except ImportError as missing:
+        raise MissingDependencyError(
+            "models are checked with onnxruntime, which is not installed; type: pip install 'nst-engine[cpu]'"
+        ) from missing
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        outputs: list[NDArray[Any]] = session.run(None, dict(inputs))
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
+        raise ModelParityError(
+            f"the model does not run on what the network takes: {str(error).splitlines()[0][:200]}"
+        ) from error
+    return outputs

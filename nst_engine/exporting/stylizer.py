@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import torch
 
-from nst_engine.errors import ModelChecksumError, OptionError
-from nst_engine.exporting.parity import largest_difference, require_parity
+from nst_engine.errors import ModelChecksumError
+from nst_engine.exporting.parity import largest_difference, require_parity, run_once
 from nst_engine.graphs.self_contained import self_contained
 from nst_engine.graphs.stylizer_graph import (
     IMAGE,
@@ -22,8 +22,7 @@ from nst_engine.graphs.stylizer_graph import (
     stylizer_weights,
 )
 from nst_engine.image import write_atomically
-from nst_engine.networks.stylizer_net import ARCHITECTURES, MIN_IMAGE_SIDE_PX, StylizerNet, architecture
-from nst_engine.session import run_once
+from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
 from nst_engine.training.checkpoint import Checkpoint
 
 #: Height and width at which parity is checked: the smallest, odd ones, and no multiples of the stride.
@@ -112,14 +111,17 @@ def checkpoint_of(path: Path) -> Checkpoint:
     except Exception as damaged:
         raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    weights = stylizer_weights(model)
-    spec: Mapping[str, Any] = json.loads(metadata.get(METADATA_KEY, "{}"))
-    if not weights or spec.get("arch") not in ARCHITECTURES:
+    tensors = {key: torch.from_numpy(value) for key, value in stylizer_weights(model).items()}
+    try:
+        spec: Mapping[str, Any] = json.loads(metadata.get(METADATA_KEY, "{}"))
+        # for who adds a style: the licence stays, unless another is given
+        training = {**(spec.get("training") or {}), "licence": str(spec.get("licence", ""))}
+        checkpoint = Checkpoint(str(spec["arch"]), list(spec["styles"]), tensors, tensors, training=training)
+        network_of(checkpoint)
+    # what is missing, of another type, or of another shape than the network's
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as other:
         raise ModelChecksumError(
             f"{path}: not a network of this project, so no style can be added to it; take bundled:live, "
             f"bundled:quality or one made by `nst train`"
-        )
-    if "styles" not in spec:
-        raise OptionError(f"{path}: its metadata names no styles")
-    tensors = {key: torch.from_numpy(value) for key, value in weights.items()}
-    return Checkpoint(str(spec["arch"]), list(spec["styles"]), tensors, tensors, training=dict(spec["training"]))
+        ) from other
+    return checkpoint

@@ -14,11 +14,10 @@ import torch
 from torch import nn
 
 from nst_engine.errors import MissingDependencyError
-from nst_engine.exporting.parity import largest_difference, require_parity
+from nst_engine.exporting.parity import largest_difference, require_parity, run_once
 from nst_engine.graphs.stylizer_graph import METADATA_KEY, OPSET
 from nst_engine.image import write_atomically
 from nst_engine.networks.vgg19 import VGG19, Pooling
-from nst_engine.session import run_once
 from nst_engine.weights import VGGWeights
 
 #: Of features relative to their layer's largest value: they reach thousands, where 1e-3 is beyond float32.

@@ -95,5 +95,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         group: {name.partition(".")[2]: tensor for name, tensor in tensors.items() if name.startswith(f"{group}.")}
         for group in _GROUPS
     }
-    told: dict[str, Any] = json.loads(metadata["nst_engine"])
-    return Checkpoint(**told, **groups)
+    try:
+        return Checkpoint(**json.loads(metadata["nst_engine"]), **groups)
+    except (KeyError, TypeError, ValueError) as damaged:
+        raise ModelChecksumError(f"{path}: its description is damaged or of another version ({damaged})") from damaged

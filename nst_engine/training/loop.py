@@ -30,7 +30,7 @@ _SMOOTHING = 0.98  # of the distances shown and steered by
 _STEERING = 0.004  # how fast the style's weight answers to the content's distance
 _STYLE_WEIGHT_RANGE = (0.5, 100.0)
 _MAX_BAD_STEPS = 20
-_GRID_PX = 4  # the finest scale on which the networks compute before they upsample
+_GRID_PX = 8  # the coarsest scale on which the networks compute before they upsample
 _GRID_WEIGHT = 400.0
 
 
@@ -107,6 +107,8 @@ class Training:
         self._averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
         # one tensor per parameter and moment, so that a checkpoint is plain names and tensors
         self._optimizer = torch.optim.Adam(self._parameters.values(), lr=options.learning_rate)
+        # a photo painted twice in one style would be the same picture
+        self._styles_per_photo = min(options.styles_per_photo, network.styles)
         self._distances: list[float] = []  # of content and style, smoothed
         self._bad_steps = 0
 
@@ -182,18 +184,18 @@ class Training:
         """The same for the same step and seed."""
         options = self.options
         rng = np.random.default_rng((options.seed, step))
-        count = options.batch_size // options.styles_per_photo
-        crops = np.stack([self._photos.crop(options.crop_px + STRIDE, rng) for _ in range(count)])
         styles = self.network.styles
+        count = options.batch_size // self._styles_per_photo
+        crops = np.stack([self._photos.crop(options.crop_px + STRIDE, rng) for _ in range(count)])
         order = np.concatenate([rng.permutation(styles) for _ in range(-(-options.batch_size // styles))])
         top, left = (int(offset) for offset in rng.integers(STRIDE, size=2))
-        return _Batch(crops, [int(style) for style in order[: options.batch_size]], (top, left))
+        return _Batch(crops, [int(style) for style in order[: count * self._styles_per_photo]], (top, left))
 
     def _make_step(self, batch: _Batch, rate: float) -> None:
         photos = torch.from_numpy(batch.crops).to(self._device).permute(0, 3, 1, 2).float() / 255
         targets = self._loss.content_features(self._seen(photos, batch))
-        targets = targets.repeat_interleave(self.options.styles_per_photo, 0)
-        repeated = photos.repeat_interleave(self.options.styles_per_photo, 0)
+        targets = targets.repeat_interleave(self._styles_per_photo, 0)
+        repeated = photos.repeat_interleave(self._styles_per_photo, 0)
         weights = nn.functional.one_hot(torch.tensor(batch.styles, device=self._device), self.network.styles).float()
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
             painted = self.network(repeated, weights)

@@ -45,6 +45,10 @@ class TrainRecorder:
         """Drop what was noted after the checkpoint that is gone on from."""
         self.trace = [record for record in self.trace if record["step"] <= step]
 
+    def write_left_out(self, left_out: Sequence[tuple[str, str]]) -> None:
+        """Which photos are not learnt from, and why."""
+        write_atomically(self._folder / "left_out.json", (json.dumps(dict(left_out), indent=1) + "\n").encode())
+
     def write(self) -> None:
         """The trace as JSON, and the plot where matplotlib is installed."""
         write_atomically(self._path, (json.dumps(self.trace, indent=1) + "\n").encode())

@@ -110,11 +110,16 @@ def add_style(
         A checkpoint with the new style last.
 
     Raises:
-        OptionError: The network has a style of that name already.
+        OptionError: The network has a style of that name already, or the folder is another training's.
         NSTError: As for `train`.
     """
     if name in base.styles:
         raise OptionError(f"the model has a style {name!r} already; give the new one another name with --name")
+    path = folder / CHECKPOINT
+    if path.exists() and (others := load_checkpoint(path).styles) != [name]:
+        raise OptionError(
+            f"{path} is of a training for {', '.join(others)}, which would be lost; choose another --folder"
+        )
     read = read_photos(photos, options.photo_size_px)
     network = StylizerNet(architecture(base.arch), 1)
     is_norm = {key for key in base.averaged if key.endswith((".scale", ".shift"))}
@@ -162,6 +167,7 @@ def _run(
     folder.mkdir(parents=True, exist_ok=True)
     recorder = TrainRecorder(folder, goes_on=is_resumed)
     recorder.forget_after(training.step)
+    recorder.write_left_out(photos.left_out)
     shown = [sized(image, _PREVIEW_SIZE_PX) for image in photos.images[:: max(1, len(photos.images) // 3)][:3]]
     checkpoint_due, preview_due = Every(_CHECKPOINT_EVERY_S), Every(_PREVIEW_EVERY_S)
 
@@ -195,6 +201,7 @@ def _circumstances(training: Training, photos: Photos) -> dict[str, Any]:
         "steps_made": training.step,
         "seconds": round(training.seconds),
         "photos": len(photos.images),
+        "photos_left_out": len(photos.left_out),
         "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
         "nst_engine": __version__,

@@ -41,7 +41,7 @@ def test_a_network_is_trained_written_and_painted_with(tmp_path: Path, photos: P
     assert stylizer.spec.training["steps_made"] == 4
     painted = stylizer.stylize(painting(50, 40), "scream")
     assert painted.pixels.shape == (50, 40, 3)
-    assert pixels_of(tmp_path / "my.jpg").ndim == 3
+    assert pixels_of(tmp_path / "my.preview.jpg").ndim == 3
     assert (tmp_path / "my.training" / "checkpoint.safetensors").exists()
     again = nst(*command, cwd=tmp_path)
     assert again.returncode == 2

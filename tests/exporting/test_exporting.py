@@ -16,7 +16,7 @@ import torch
 
 from nst_engine import Stylizer
 from nst_engine.errors import ModelChecksumError, ModelParityError, OptionError
-from nst_engine.exporting.parity import largest_difference, require_parity
+from nst_engine.exporting.parity import largest_difference, require_parity, run_once
 from nst_engine.exporting.stylizer import checkpoint_of, export_stylizer, parity_of
 from nst_engine.exporting.vgg19 import export_vgg19
 from nst_engine.models import bundled_models
@@ -101,6 +101,14 @@ def test_a_difference_is_found_and_refused() -> None:
     for difference in (1.1e-3, float("inf"), float("nan")):
         with pytest.raises(ModelParityError, match=r"wanted at most 0\.001"):
             require_parity("m", difference)
+
+
+def test_what_does_not_run_has_no_parity(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    export_stylizer(checkpoint, tmp_path / "m.onnx", name="m", licence="")
+    with pytest.raises(ModelParityError, match="does not run"):
+        run_once((tmp_path / "m.onnx").read_bytes(), {"image": np.zeros((1, 3, 16, 16), np.float32)})
+    with pytest.raises(ModelParityError, match="does not run"):
+        run_once(b"", {})
 
 
 @pytest.mark.parametrize("name", ["live", "quality"])
