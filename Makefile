@@ -17,10 +17,10 @@ $(VENV)/.installed-%: $(BIN)/python pyproject.toml setup.py constraints.txt $(wi
 	$(INSTALL) --editable '.[$*]'
 	@touch $@
 
-demo: $(VENV)/.installed-optimize ## install, and paint a bundled photo in a bundled style
+demo: $(VENV)/.installed-cpu ## install, and paint a bundled photo in a bundled style
 	@mkdir -p demo
-	$(BIN)/nst optimize chelsea --style starry-night --image-size 384 --output demo/chelsea_starry-night.png
-	@echo "The picture is $(CURDIR)/demo/chelsea_starry-night.png"
+	$(BIN)/nst stylize chelsea --style great-wave --output demo/chelsea_great-wave.png
+	@echo "The picture is $(CURDIR)/demo/chelsea_great-wave.png"
 
 test: $(VENV)/.installed-dev ## install what the tests need, and run them all
 	$(BIN)/python -m pytest
@@ -36,7 +36,11 @@ format: $(VENV)/.installed-dev ## format everything
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(wildcard csrc/*.cpp csrc/*.h csrc/kernels/*.cpp csrc/kernels/*.h)
 
-bench: $(VENV)/.installed-dev ## measure everything the README claims (an hour; let the machine be quiet)
+bench: $(VENV)/.installed-dev ## measure everything the README claims (two hours on a quiet machine; PHOTOS=DIR of unseen photos)
+	$(BIN)/python benchmarks/bench_stylize.py
+	$(BIN)/python benchmarks/bench_big.py
+	$(BIN)/python benchmarks/bench_variants.py
+	$(BIN)/python benchmarks/bench_quality.py $(if $(PHOTOS),--photos $(PHOTOS))
 	$(BIN)/python benchmarks/bench_optimize.py
 	$(BIN)/python benchmarks/bench_ablation.py
 	$(BIN)/python benchmarks/bench_pyramid.py

@@ -29,15 +29,15 @@ from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.image import contact_sheet, load_image, save_image
 from nst_engine.optimization.device import resolve_precision
 from nst_engine.training.perceptual import PerceptualLoss, image_tensor
-from nst_engine.training.photos import sized
+from nst_engine.training.photos import find_photos, sized
 from nst_engine.weights import load_vgg19_weights
 
 MODELS = ("quality", "live")
 #: At this size and up to so many iterations the networks are compared with L-BFGS.
-DESCENT_SIDE_PX, DESCENT_ITERATIONS = 192, 150
+DESCENT_SIDE_PX, DESCENT_ITERATIONS = 192, 120
 #: Weight of the style distance against the content distance in that loss.
 DESCENT_STYLE_WEIGHT = 5.0
-DESCENT_CONTENTS = ("chelsea", "coffee")
+DESCENT_CONTENTS = ("coffee",)
 
 
 def main() -> None:
@@ -48,14 +48,14 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     parser.add_argument("--no-descent", action="store_true", help="leave the comparison with L-BFGS out")
     arguments = parser.parse_args()
-    unseen = sorted(arguments.photos.iterdir()) if arguments.photos is not None else []
+    unseen = find_photos(arguments.photos) if arguments.photos is not None else []
     photos = [*(photo.path for photo in bundled_contents().values()), *unseen]
     descents = {} if arguments.no_descent else {style: _descents(style) for style in bundled_styles()}
     networks = []
     for name in arguments.models:
         networks.append(_judged(name, photos, descents))
         print(networks[-1]["name"], networks[-1]["mean"], flush=True)
-        save_image(arguments.results / f"{name}.jpg", _sheet(name), overwrite=True)
+        save_image(arguments.results / f"{name}.jpg", _sheet(name), quality=85)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": describe_machine(("torch", "onnxruntime", "numpy", "pillow")),
@@ -105,22 +105,20 @@ def _descents(style: str) -> list[tuple[PerceptualLoss, NDArray[np.uint8], list[
 
 def _descent(loss: PerceptualLoss, photo: NDArray[np.uint8]) -> list[float]:
     target = loss.content_features(image_tensor(photo, torch.device("cpu")))
-    picture = image_tensor(photo, torch.device("cpu")).requires_grad_()
+    picture = image_tensor(photo, torch.device("cpu")).contiguous().requires_grad_()
     optimizer = torch.optim.LBFGS([picture], max_iter=1, history_size=20, line_search_fn="strong_wolfe")
-    reached = [_total(loss, picture, target)]
+    reached = [_total(loss, picture.detach(), target)]
     for _ in range(DESCENT_ITERATIONS):
 
         def closure() -> torch.Tensor:
             optimizer.zero_grad()
-            distances = loss(picture, target, [0])
+            distances = loss(picture.clamp(0, 1), target, [0])
             total = (distances.content + DESCENT_STYLE_WEIGHT * distances.style).sum()
             total.backward()  # type: ignore[no-untyped-call]
             return total
 
         optimizer.step(closure)  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            picture.clamp_(0, 1)
-        reached.append(min(reached[-1], _total(loss, picture, target)))
+        reached.append(min(reached[-1], _total(loss, picture.detach().clamp(0, 1), target)))
     return reached
 
 
@@ -150,6 +148,7 @@ def _sheet(name: str) -> NDArray[np.uint8]:
     cells = [[stylizer.stylize(photo, style, max_side=512).image for photo in photos] for style in bundled_styles()]
     return contact_sheet(
         cells,
+        cell_px=200,
         column_labels=list(bundled_contents()),
         row_labels=list(bundled_styles()),
         column_images=photos,

@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        networks = {name: _compared(name, Path(folder)) for name in bundled_models() if not name.endswith("uint8")}
+        networks = {name: _compared(name, Path(folder)) for name in bundled_models() if not name.endswith("-uint8")}
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": describe_machine(("onnxruntime", "onnx", "numpy")),

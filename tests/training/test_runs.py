@@ -127,6 +127,18 @@ def test_a_style_is_added_without_touching_the_others(tmp_path: Path) -> None:
         add_style("scream", PAINTINGS["scream"], base, PHOTOS, TrainOptions(steps=1), folder=tmp_path / "twice")
 
 
+def test_a_training_starts_from_a_network(tmp_path: Path) -> None:
+    base = run(tmp_path / "base", 2)
+    options = TrainOptions(steps=1, learning_rate=1e-9, **SMALL)
+    begun = train(PAINTINGS, PHOTOS, options, folder=tmp_path / "on", start=base)
+    assert begun.step == 1
+    for name, value in base.averaged.items():
+        torch.testing.assert_close(begun.averaged[name], value, rtol=1e-4, atol=1e-6, msg=name)
+    other = Checkpoint("live", ["scream", "great-wave"], base.averaged, base.averaged)
+    with pytest.raises(OptionError, match="the network to start from"):
+        train(PAINTINGS, PHOTOS, options, folder=tmp_path / "other", start=other)
+
+
 def test_no_checkpoint_and_broken_checkpoints_are_told(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "checkpoint.safetensors")
