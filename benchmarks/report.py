@@ -100,8 +100,9 @@ def quality_table(report: dict[str, Any]) -> str:
     photos = len(report["photos"])
     descent = report["descent"]
     return "\n".join(lines) + (
-        f"\n\nMeans over {photos} photos at {report['longer_side_px']} px; L-BFGS with a line search from the photo, on "
-        f"{' and '.join(descent['contents'])} at {descent['longer_side_px']} px, where the networks' strokes are large. "
+        f"\n\nMeans over {photos} photos at {report['longer_side_px']} px; L-BFGS with a line search from the photo, "
+        f"on {' and '.join(descent['contents'])} at {descent['longer_side_px']} px, where the networks' strokes are "
+        "large. "
         f"{_machine(report)}"
     )
 
