@@ -30,7 +30,7 @@ from nst_engine.models import bundled_models
 from nst_engine.training.photos import sized
 
 SIZES = {"512²": (512, 512), "640×480": (480, 640), "1080p": (1080, 1920)}
-ROUNDS, RUNS = 3, 5
+ROUNDS, RUNS = 1, 4
 
 
 def main() -> None:
