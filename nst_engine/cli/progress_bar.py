@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -18,7 +18,44 @@ from nst_engine.optimization.progress import Progress
 console = Console(stderr=True, highlight=False)
 
 
-class RunDisplay:
+class InterruptibleBar:
+    """A progress bar that takes the first Ctrl-C as a wish to stop; a second one, or an early one, ends the program.
+
+    Args:
+        bar: What is shown.
+        stopping: Said at the first Ctrl-C.
+    """
+
+    def __init__(self, bar: RichProgress, stopping: str) -> None:
+        self.was_interrupted, self._has_begun = False, False
+        self._bar, self._stopping = bar, stopping
+        self._handler: Any = None
+
+    def __enter__(self) -> Self:
+        """Show the bar; take over Ctrl-C."""
+        self._handler = signal.signal(signal.SIGINT, self._interrupt)
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal and Ctrl-C as they were."""
+        if self._has_begun:
+            self._bar.stop()
+        else:  # an error shall stand alone
+            self._bar.live.transient = True
+            self._bar.live.stop()
+        signal.signal(signal.SIGINT, self._handler)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.was_interrupted or not self._has_begun:
+            raise KeyboardInterrupt
+        self.was_interrupted = True
+        console.print(self._stopping, style="yellow")
+
+
+class RunDisplay(InterruptibleBar):
     """Progress bar with losses and an ETA; use as a context manager and as the callback of a run.
 
     The first Ctrl-C ends the run with the best picture so far; a second one, or one before the first picture, ends
@@ -30,38 +67,21 @@ class RunDisplay:
     """
 
     def __init__(self, label: str, on_progress: Callable[[Progress], None] | None = None) -> None:
-        self.was_interrupted, self.notes = False, list[str]()
-        self._label, self._on_progress, self._has_picture = label, on_progress, False
-        self._bar = RichProgress(
+        bar = RichProgress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
             MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=9)),
             TextColumn("{task.fields[status]}"),
             console=console,
         )
-        self._task = self._bar.add_task(f"{label}: loading", total=None, start=False, status="")
-        self._handler: Any = None
-
-    def __enter__(self) -> RunDisplay:
-        """Show the bar; take over Ctrl-C."""
-        self._handler = signal.signal(signal.SIGINT, self._interrupt)
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the terminal and Ctrl-C as they were."""
-        if self._has_picture:
-            self._bar.stop()
-        else:  # an error shall stand alone
-            self._bar.live.transient = True
-            self._bar.live.stop()
-        signal.signal(signal.SIGINT, self._handler)
+        super().__init__(bar, "stopping: the best picture so far will be written (Ctrl-C again: nothing)")
+        self.notes = list[str]()
+        self._label, self._on_progress = label, on_progress
+        self._task = bar.add_task(f"{label}: loading", total=None, start=False, status="")
 
     def __call__(self, progress: Progress) -> bool:
         """Show one record; False when a stop is wished."""
-        self._has_picture = True
+        self._has_begun = True
         if self._on_progress is not None:
             self._on_progress(progress)
         if progress.note:
@@ -80,12 +100,6 @@ class RunDisplay:
             ),
         )
         return not self.was_interrupted
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.was_interrupted or not self._has_picture:
-            raise KeyboardInterrupt
-        self.was_interrupted = True
-        console.print("[yellow]stopping: the best picture so far will be written (Ctrl-C again: nothing)[/yellow]")
 
 
 def say(text: str) -> None:

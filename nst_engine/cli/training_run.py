@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from nst_engine.cli.progress_bar import clock, console, result_line, say
+from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line
 from nst_engine.errors import MissingDependencyError, OutputError
 
 if TYPE_CHECKING:
@@ -75,42 +73,23 @@ def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Se
     )
 
 
-class TrainingDisplay:
+class TrainingDisplay(InterruptibleBar):
     """Progress bar with distances and time left; use as a context manager and as the callback of a training.
 
     The first Ctrl-C ends the training after a checkpoint; a second one ends the program.
     """
 
     def __init__(self, label: str) -> None:
-        self.was_interrupted = False
-        self._label, self._skipped = label, 0
-        self._bar = RichProgress(
+        bar = RichProgress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
             TaskProgressColumn(),
             TextColumn("{task.fields[status]}"),
             console=console,
         )
-        self._task = self._bar.add_task(f"{label}: reading", total=None, status="")
-        self._handler: Any = None
-        self._has_begun = False
-
-    def __enter__(self) -> TrainingDisplay:
-        """Show the bar; take over Ctrl-C."""
-        self._handler = signal.signal(signal.SIGINT, self._interrupt)
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the terminal and Ctrl-C as they were."""
-        if self._has_begun:
-            self._bar.stop()
-        else:  # an error shall stand alone
-            self._bar.live.transient = True
-            self._bar.live.stop()
-        signal.signal(signal.SIGINT, self._handler)
+        super().__init__(bar, "stopping after a checkpoint (Ctrl-C again: at once)")
+        self._label, self._skipped = label, 0
+        self._task = bar.add_task(f"{label}: reading", total=None, status="")
 
     def __call__(self, progress: TrainProgress) -> bool:
         """Show one step; False when a stop is wished."""
@@ -127,9 +106,3 @@ class TrainingDisplay:
             status=f"{clock(left)} left · content {progress.content:.3f}, style {progress.style:.3f}",
         )
         return not self.was_interrupted
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.was_interrupted or not self._has_begun:
-            raise KeyboardInterrupt
-        self.was_interrupted = True
-        say("stopping after a checkpoint (Ctrl-C again: at once)")
