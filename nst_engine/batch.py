@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nst_engine.errors import ImageNotFoundError, OptionError
-from nst_engine.image import IMAGE_SUFFIXES
+from nst_engine.image import IMAGE_SUFFIXES, READABLE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ def plan(photos: Sequence[Path], output_folder: Path, label: str) -> list[Job]:
 
     Args:
         photos: Files and folders. What lies in a folder keeps its place below `output_folder`.
-        output_folder: Where results go; pictures in it are not taken for photos.
+        output_folder: Where results go; what is in it is not taken for photos, or only what is no other's result where
+            the photos lie in the same folder.
         label: Appended to each name; the suffix stays where its format can be written, else it becomes .png.
 
     Raises:
@@ -40,10 +41,12 @@ def plan(photos: Sequence[Path], output_folder: Path, label: str) -> list[Job]:
     jobs: list[Job] = []
     for photo in photos:
         if photo.is_dir():
-            jobs += [
+            found = [
                 Job(file, output_folder / file.relative_to(photo).parent / result_name(file, label))
                 for file in _pictures_below(photo, output_folder)
             ]
+            results = {job.output.absolute() for job in found}  # of an earlier run, in the photos' own folder
+            jobs += [job for job in found if job.source.absolute() not in results]
         elif photo.exists():
             jobs.append(Job(photo, output_folder / result_name(photo, label)))
         else:
@@ -76,8 +79,8 @@ def _pictures_below(folder: Path, output_folder: Path) -> Iterator[Path]:
             folders[:] = [name for name in folders if (Path(root) / name).resolve() != skipped]
         folders.sort()
         for name in sorted(files):
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+            if Path(name).suffix.lower() in READABLE_SUFFIXES and not name.startswith("."):
                 found = True
                 yield Path(root) / name
     if not found:
-        raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(IMAGE_SUFFIXES)})")
+        raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nst_engine import kernels
 from nst_engine.color import COLOR_MODES, keep_luma, match_color
 from nst_engine.errors import InferenceError, OptionError
-from nst_engine.models import ModelSpec
+from nst_engine.model_spec import ModelSpec
 from nst_engine.preprocess import ModelInput
 
 _BLOCK_ROWS = 64  # of a blend: no float copy of a whole photo

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine import kernels
-from nst_engine.models import ModelSpec
+from nst_engine.model_spec import ModelSpec
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from nst_engine.cpu_quota import cpu_quota
 from nst_engine.errors import OptionError
 
-Precision = Literal["auto", "float32", "float16"]
+Precision = Literal["auto", "float32", "float16", "int8"]
 
 CPU = "CPUExecutionProvider"
 PROVIDERS: Mapping[str, str] = {

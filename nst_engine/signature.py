@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nst_engine.errors import ModelSpecError
-from nst_engine.models import ModelSpec
+from nst_engine.model_spec import ModelSpec
 
 _TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
 

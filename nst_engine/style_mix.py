@@ -89,4 +89,6 @@ def style_vector(mix: Mapping[str, float], styles: Sequence[str]) -> NDArray[np.
 def _not_found(name: object, styles: Sequence[str]) -> StyleNotFoundError:
     close = difflib.get_close_matches(str(name), styles, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
+    if any(each in str(name) for each in ",:"):
+        hint = "a blend is a mapping: {'great-wave': 0.7, 'scream': 0.3} (`parse_style_mix` reads text); "
     return StyleNotFoundError(f"{name}: the model has no such style; {hint}it has {', '.join(styles)}")

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
 from nst_engine.image import ImageSource, Picture, load_image, resize_image
-from nst_engine.models import ModelSpec
+from nst_engine.model_spec import ModelSpec
 from nst_engine.postprocess import check_finish, finished, pictures_of
 from nst_engine.preprocess import model_input
 from nst_engine.providers import CPU, Precision
@@ -41,10 +42,11 @@ class Stylizer:
         model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models` for what it must say of itself.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
         threads: Of the CPU, for each picture; None: as many as this process may use.
-        precision: `auto`, `float32` or `float16`; see `nst_engine.session.open_session`.
+        precision: `auto`, `float32`, `float16` or `int8`; see `nst_engine.session.open_session`.
         tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory.
 
     Raises:
+        OptionError: `tile_above_px` is no number of pixels.
         NSTError: What `nst_engine.session.open_session` raises.
     """
 
@@ -57,6 +59,7 @@ class Stylizer:
         precision: Precision = "auto",
         tile_above_px: int = TILE_ABOVE_PX,
     ) -> None:
+        require_count("tile_above_px", tile_above_px)
         self._session = open_session(model, device=device, threads=threads, precision=precision)
         self._bucket_px = 1 if self._session.provider == CPU else BUCKET_PX
         self._tile_above_px = tile_above_px
@@ -166,8 +169,7 @@ class Stylizer:
         Raises:
             NSTError: What `stylize` raises; then none is returned.
         """
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise OptionError(f"batch_size: {batch_size!r} came; wanted a whole number of at least 1")
+        require_count("batch_size", batch_size)
         mix = resolve_style_mix(style, self.styles)
         check_options(strength, preserve_color, max_side)
         reads = [_timed_read(source, max_side) for source in content_images]
@@ -253,8 +255,8 @@ def check_options(strength: float, preserve_color: str | None, max_side: int | N
         OptionError: As there.
     """
     check_finish(strength, preserve_color)
-    if max_side is not None and (not isinstance(max_side, int) or max_side < 1):
-        raise OptionError(f"--max-side: {max_side!r} came; wanted a whole number of pixels of at least 1")
+    if max_side is not None:
+        require_count("--max-side", max_side)
 
 
 def _timed_read(source: ImageSource, max_side: int | None) -> tuple[Picture, Stopwatch]:

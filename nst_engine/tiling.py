@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import InferenceError, OptionError
 from nst_engine.geometry import Span, tile_spans
-from nst_engine.models import ModelSpec
+from nst_engine.model_spec import ModelSpec
 from nst_engine.postprocess import pictures_of
 from nst_engine.preprocess import ModelInput, model_input
 
@@ -41,7 +41,7 @@ _Values = Mapping[str, NDArray[Any]]
 class Graph(Protocol):
     """A loaded graph; `onnxruntime.InferenceSession` is one."""
 
-    def run(self, output_names: Sequence[str], input_feed: _Values, /) -> Sequence[NDArray[Any]]:
+    def run(self, outputs: Sequence[str], feed: _Values, /) -> Sequence[NDArray[Any]]:
         """The outputs asked for."""
 
 
@@ -84,7 +84,7 @@ class TiledModel:
         picture: NDArray[np.uint8],
         style_weights: NDArray[np.float32],
         *,
-        tile_px: int = TILE_PX,
+        tile_px: int | None = None,
         halo_px: int = HALO_PX,
         store_bytes: int = STORE_BYTES,
     ) -> NDArray[np.uint8]:
@@ -93,7 +93,7 @@ class TiledModel:
         Args:
             picture: uint8 H×W×3, RGB.
             style_weights: float32 1×styles; models without such an input do without.
-            tile_px: Side of a tile with its halo.
+            tile_px: Side of a tile with its halo; None: `TILE_PX`, or more if the model's multiple asks for it.
             halo_px: How far a tile sees beyond what is kept of it.
             store_bytes: What tiles may hold between stages, all together.
 
@@ -106,6 +106,7 @@ class TiledModel:
         """
         multiple = math.lcm(_STRIDE_PX, self._spec.pad_multiple, self._bucket_px)
         smallest = 2 * halo_px + max(multiple, self._spec.min_side_px)
+        tile_px = max(TILE_PX, 2 * halo_px + 3 * multiple) if tile_px is None else tile_px
         if halo_px < 0 or store_bytes < 0 or tile_px < smallest:
             raise OptionError(
                 f"tile_px {tile_px}, halo_px {halo_px} and store_bytes {store_bytes} came; wanted none negative, and "
@@ -113,7 +114,9 @@ class TiledModel:
             )
         rows, columns = (tile_spans(side, tile=tile_px, halo=halo_px, multiple=multiple) for side in picture.shape[:2])
         tiles = _spread(rows, columns)
-        painting = _Painting(self._cut, self._graphs, style_weights, tiles, store_bytes, model=self._name)
+        painting = _Painting(
+            self._cut, self._graphs, style_weights, tiles, store_bytes, multiple=multiple, model=self._name
+        )
 
         def given(tile: _Tile) -> ModelInput:
             pixels = np.ascontiguousarray(picture[tile.area])
@@ -170,10 +173,11 @@ class _Painting:
         tiles: Sequence[_Tile],
         store_bytes: int,
         *,
+        multiple: int,
         model: str,
     ) -> None:
         self._cut, self._graphs, self._tiles, self._store_bytes = cut, graphs, tiles, store_bytes
-        self._model = model
+        self._multiple, self._model = multiple, model
         #: What is the same for all tiles: style weights and statistics.
         self._shared: dict[str, NDArray[Any]] = {} if cut.style_weights is None else {cut.style_weights: style_weights}
         self._held: dict[_Tile, _Values] = {}
@@ -190,7 +194,7 @@ class _Painting:
                     continue
                 values = self._held[tile] if number > 0 else {self._cut.picture: tensor_of(tile)}
                 values = self._passed(number, values)
-                measured.append([_moments(values[norm.features], tile) for norm in stage.norms])
+                measured.append([_moments(values[norm.features], tile, self._multiple) for norm in stage.norms])
                 self._hold(tile, values)
             for norm, moments in zip(stage.norms, zip(*measured, strict=True), strict=True):
                 self._shared[norm.mean], self._shared[norm.variance] = _merged(moments)
@@ -252,12 +256,14 @@ def _spread(rows: Sequence[Span], columns: Sequence[Span]) -> list[_Tile]:
     return [_Tile(rows[i], columns[j]) for i, j in places]
 
 
-def _moments(features: NDArray[np.float32], tile: _Tile) -> _Moments:
+def _moments(features: NDArray[np.float32], tile: _Tile, multiple: int) -> _Moments:
     """Statistics of a tile's features, without its halo: N×C×H×W, or anything with channels second."""
     planes = features.reshape(features.shape[0] * features.shape[1], *features.shape[2:])
     if planes.ndim == 3:
         height, width = planes.shape[1:]
-        planes = planes[:, _core_of_features(tile.rows, height), _core_of_features(tile.columns, width)]
+        planes = planes[
+            :, _core_of_features(tile.rows, height, multiple), _core_of_features(tile.columns, width, multiple)
+        ]
     planes = planes.reshape(len(planes), -1)
     # features that are no numbers become a picture that is none, which is refused
     with np.errstate(all="ignore"):
@@ -267,13 +273,13 @@ def _moments(features: NDArray[np.float32], tile: _Tile) -> _Moments:
     return _Moments(planes.shape[1], mean, variance)
 
 
-def _core_of_features(span: Span, length: int) -> slice:
+def _core_of_features(span: Span, length: int, multiple: int) -> slice:
     """Where a tile's core lies along an axis of its features.
 
-    They are the picture's at a stride, and may reach some beyond it at both ends; at the picture's own ends that counts
-    as in the untiled run.
+    They are the picture's at a stride, which has grown to a multiple, and may reach some beyond it at both ends; at the
+    picture's own ends that counts as in the untiled run.
     """
-    side = -(-(span.stop - span.start) // _STRIDE_PX) * _STRIDE_PX
+    side = -(-(span.stop - span.start) // multiple) * multiple
     stride = max(1, round(side / length))
     beyond = max(0, (length - side // stride) // 2)
     inside = span.core_inside

@@ -32,8 +32,18 @@ def test_files_of_folders_keep_their_places(tmp_path: Path) -> None:
 def test_results_of_earlier_runs_are_no_photos(tmp_path: Path) -> None:
     photo, _ = touch(tmp_path / "a.png"), touch(tmp_path / "out" / "a_scream.png")
     assert [job.source for job in plan([tmp_path], tmp_path / "out", "scream")] == [photo]
-    # unless they are asked for: the folder itself is where results go
-    assert len(plan([tmp_path], tmp_path, "scream")) == 2
+    # beside the photos they are known by the name that they would get again
+    touch(tmp_path / "a_scream.png"), touch(tmp_path / "a_wave.png")
+    assert [job.source.name for job in plan([tmp_path], tmp_path, "scream")] == ["a.png", "a_wave.png", "a_scream.png"]
+
+
+def test_every_kind_of_picture_that_can_be_read_is_found(tmp_path: Path) -> None:
+    names = ["a.gif", "b.jpg", "c.TIF", "d.webp", "e.bmp"]
+    for name in names:
+        touch(tmp_path / "in" / name)
+    jobs = plan([tmp_path / "in"], tmp_path / "out", "scream")
+    assert [job.source.name for job in jobs] == names
+    assert jobs[0].output.name == "a_scream.png"
 
 
 def test_two_results_of_one_name_are_refused_and_one_photo_given_twice_is_painted_once(tmp_path: Path) -> None:

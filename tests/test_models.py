@@ -9,7 +9,8 @@ import pytest
 
 from nst_engine import models
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
-from nst_engine.models import ModelFile, ModelSpec, bundled_models, find_model, parse_spec
+from nst_engine.model_spec import ModelSpec, parse_spec
+from nst_engine.models import ModelFile, bundled_models, find_model
 
 CONTENT = b"a model, as far as its checksum goes"
 

@@ -9,7 +9,7 @@ from tiny_models import assert_rounded, photo
 
 from nst_engine.color import keep_luma, match_color
 from nst_engine.errors import InferenceError, OptionError
-from nst_engine.models import ModelSpec
+from nst_engine.model_spec import ModelSpec
 from nst_engine.postprocess import check_finish, finished, pictures_of
 from nst_engine.preprocess import ModelInput, model_input
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from tiny_models import photo
 
-from nst_engine.models import ModelSpec
+from nst_engine.model_spec import ModelSpec
 from nst_engine.preprocess import model_input
 
 SIZES = [(1, 1), (1, 40), (40, 1), (5, 3), (16, 16), (17, 33), (64, 20)]

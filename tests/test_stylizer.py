@@ -267,6 +267,8 @@ def test_warmup_takes_sizes(stylizer: Stylizer) -> None:
         ({"style": "wave", "preserve_color": "hue"}, OptionError, "--preserve-color: 'hue' came"),
         ({"style": "wave", "max_side": 0}, OptionError, "--max-side: 0 came"),
         ({"style": "wave", "max_side": 1.5}, OptionError, r"--max-side: 1\.5 came"),
+        ({"style": "wave", "max_side": True}, OptionError, "--max-side: True came"),
+        ({"style": "wave:0.5,scream:0.5"}, StyleNotFoundError, "a blend is a mapping"),
     ],
 )
 def test_options_are_checked_before_the_picture_is_read(
@@ -276,6 +278,18 @@ def test_options_are_checked_before_the_picture_is_read(
         stylizer.stylize("nowhere.png", **options)
     with pytest.raises(error, match=message):
         stylizer.stylize_batch(["nowhere.png"], **options)
+
+
+def test_any_whole_number_will_do(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"threads": np.int64(1), "tile_above_px": np.int32(10_000)}
+    side: Any = np.uint16(25)
+    stylizer = Stylizer(write_own(tmp_path), device="cpu", **options)
+    (result,) = stylizer.stylize_batch([photo(40, 50)], "wave", max_side=side, batch_size=side)
+    assert result.pixels.shape == (20, 25, 3)
+    wrong: Any
+    for wrong in (0, 1.0, True, "many"):
+        with pytest.raises(OptionError, match=f"tile_above_px: {wrong!r} came; wanted a whole number of at least 1"):
+            Stylizer(write_own(tmp_path), tile_above_px=wrong)
 
 
 def test_unreadable_pictures_are_told(stylizer: Stylizer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,7 @@ from nst_engine.errors import InferenceError, OptionError
 from nst_engine.geometry import tile_spans
 from nst_engine.graphs.rewrite import with_dynamic_size
 from nst_engine.graphs.self_contained import self_contained
-from nst_engine.models import ModelSpec
+from nst_engine.model_spec import ModelSpec
 from nst_engine.postprocess import pictures_of
 from nst_engine.preprocess import model_input
 from nst_engine.tiling import TiledModel
@@ -191,10 +192,18 @@ def test_a_model_that_returns_no_numbers_is_an_error() -> None:
         tiled(our_model()).paint(photo(221, 391), weights, tile_px=208)
 
 
-@pytest.mark.parametrize("options", [{"tile_px": 128}, {"halo_px": -8}, {"store_bytes": -1}, {"halo_px": 600}])
+@pytest.mark.parametrize(
+    "options", [{"tile_px": 128}, {"halo_px": -8}, {"store_bytes": -1}, {"halo_px": 600, "tile_px": 768}]
+)
 def test_tiles_that_are_all_halo_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(OptionError, match="tile_px of at least"):
         tiled(our_model(norm_at_half=False)).paint(photo(40, 40), MIX, **options)
+
+
+def test_a_model_whose_sides_come_in_large_steps_gets_tiles_that_hold_them() -> None:
+    model = TiledModel(our_model(), replace(OURS, pad_multiple=1024), Counted().open, name="tiny")
+    picture = photo(40, 5000)
+    assert model.paint(picture, MIX).shape == picture.shape
 
 
 @pytest.mark.parametrize("length", [1, 207, 208, 209, 391, 1000, 1001, 6007])

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         # a handful of scales and shifts cannot learn pictures by heart
         photos = [picture.path for picture in (*bundled_contents().values(), *bundled_styles().values())]
-    from nst_engine.exporting.stylizer import checkpoint_of  # after what tells that torch is missing
+    from nst_engine.exporting.stylizer import checkpoint_of
 
     base = checkpoint_of(model.path)
     options = training_options(arguments, arch=base.arch, **_DEFAULTS)

@@ -50,12 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
         ("stylize device", found["stylize_device"]),
         ("optimize device", found["device"]),
         ("  precision", found["precision"]),
-        ("models", ", ".join(found["models"])),
+        *((name, told) for name, told in found["models"].items()),
         ("VGG-19 weights", found["vgg_weights"]),
         ("styles", ", ".join(found["styles"])),
         ("photos", ", ".join(found["photos"])),
     ]
-    print("\n".join(f"{name:15s} {value}" for name, value in lines))
+    width = max(len(name) for name, _ in lines)
+    print("\n".join(f"{name:{width}s} {value}" for name, value in lines))
     return 0
 
 
@@ -83,7 +84,7 @@ def collect() -> dict[str, Any]:
         "device": device,
         "precision": precision,
         "stylize_device": _stylize_device(),
-        "models": [f"bundled:{name}" for name in bundled_models()],
+        "models": {f"bundled:{name}": model.description for name, model in bundled_models().items()},
         "vgg_weights": _weights(),
         "styles": list(bundled_styles()),
         "photos": list(bundled_contents()),
@@ -102,7 +103,7 @@ def _torch_defaults() -> tuple[str, str]:
         from nst_engine.optimization.device import resolve_device, resolve_precision
     except (ImportError, OSError):  # OSError: a library of torch's own is missing
         broken = "needs torch" if _version("torch") is None else "torch is installed but does not load"
-        return (f"{broken}; type: pip install 'nst-engine[optimize]'",) * 2
+        return (f"{broken}; type: pip install 'nst-engine[train]'",) * 2
 
     device = resolve_device("auto")
     return str(device), str(resolve_precision("auto", device)).removeprefix("torch.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,9 +91,10 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
         raise OptionError("--json and the picture cannot both go to stdout; give -o FILE")
     if arguments.output in (None, _PIPE) and sys.stdout.isatty():
         raise OptionError("a picture would be written to the terminal; type: nst stylize ... > painted.png, or -o FILE")
-    if arguments.output not in (None, _PIPE):
-        check_output(arguments.output)
     (photo,) = arguments.photos
+    if arguments.output not in (None, _PIPE):
+        _check_not_piped_in(Path(arguments.output), arguments)
+        check_output(arguments.output, inputs=[] if photo == _PIPE else [content_path(photo)])
     source = sys.stdin.buffer.read() if photo == _PIPE else content_path(photo)
     result = _stylized(open_stylizer(arguments), arguments, source)
     if arguments.output in (None, _PIPE):
@@ -102,6 +104,18 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
     output = result.save(arguments.output, quality=arguments.quality, overwrite=arguments.overwrite)
     _print_result(arguments, photo, output, result)
     return 0
+
+
+def _check_not_piped_in(output: Path, arguments: argparse.Namespace) -> None:
+    """Refuse to replace the file that the shell feeds into stdin."""
+    if arguments.photos != [_PIPE] or arguments.overwrite:
+        return
+    try:
+        fed = os.fstat(sys.stdin.fileno())
+    except (OSError, ValueError):  # closed, or no file at all
+        return
+    if (fed.st_dev, fed.st_ino) == _file_id(output):
+        raise OutputError(f"{output}: is what comes through stdin; take another name, or --overwrite")
 
 
 def _jobs(arguments: argparse.Namespace, mix: dict[str, float]) -> list[Job]:

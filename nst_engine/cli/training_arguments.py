@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from nst_engine.training.options import TrainOptions
+from nst_engine.training.options import CONTENT_DISTANCE, TrainOptions
 
 
 def add_training_arguments(parser: argparse.ArgumentParser, **own: Any) -> None:
@@ -37,6 +37,8 @@ def add_training_arguments(parser: argparse.ArgumentParser, **own: Any) -> None:
     for flag, kind, metavar, text in numbers:
         name = flag[2:].replace("-", "_")
         value = own.get(name, getattr(defaults, name))
+        if name == "content_distance":
+            value = f"{CONTENT_DISTANCE}, or for a style that is added as far as the model's others"
         parser.add_argument(flag, type=kind, metavar=metavar, default=None, help=f"{text} (default: {value})")
     parser.add_argument("--licence", default="", metavar="TEXT", help="of the model's weights, written into it")
 

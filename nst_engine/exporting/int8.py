@@ -13,7 +13,8 @@ import onnx
 from numpy.typing import NDArray
 
 from nst_engine.graphs.model_bytes import parsed_model
-from nst_engine.graphs.stylizer_graph import IMAGE, METADATA_KEY, STYLE_WEIGHTS
+from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
+from nst_engine.model_spec import METADATA_KEY
 
 
 def with_int8(model: bytes, photos: Sequence[NDArray[np.uint8]], styles: int) -> bytes:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 
-from nst_engine.errors import ModelChecksumError
+from nst_engine.errors import ModelChecksumError, OptionError
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
+from nst_engine.exporting.reduced import ModelPrecision, psnr_db, require_psnr, with_precision
 from nst_engine.graphs.self_contained import self_contained
 from nst_engine.graphs.stylizer_graph import (
     IMAGE,
-    METADATA_KEY,
     STYLE_WEIGHTS,
     stylizer_graph,
     stylizer_weights,
 )
 from nst_engine.image import write_atomically
+from nst_engine.model_spec import FORMAT, METADATA_KEY, spec_defaults
 from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
 from nst_engine.training.checkpoint import Checkpoint
 
@@ -37,7 +39,14 @@ def network_of(checkpoint: Checkpoint) -> StylizerNet:
 
 
 def export_stylizer(
-    checkpoint: Checkpoint, path: Path, *, name: str, licence: str, is_self_contained: bool = False
+    checkpoint: Checkpoint,
+    path: Path,
+    *,
+    name: str,
+    licence: str,
+    is_self_contained: bool = False,
+    precision: ModelPrecision = "float32",
+    pictures: Sequence[NDArray[np.uint8]] = (),
 ) -> float:
     """Write the model file of a checkpoint.
 
@@ -47,12 +56,17 @@ def export_stylizer(
         name: Of the model.
         licence: Of the weights.
         is_self_contained: uint8 N x H x W x 3 in and out instead of float32 N x 3 x H x W, 0-1.
+        precision: Of the convolutions.
+        pictures: uint8 H x W x 3 each, one for each style at best: to calibrate int8 on, and to check its pictures
+            and those of float16 on.
 
     Returns:
-        The largest difference between torch and ONNX Runtime over `PARITY_SIZES`, in units of 0-1.
+        The largest difference between torch and ONNX Runtime in float32 over `PARITY_SIZES`, in units of 0-1.
 
     Raises:
-        ModelParityError: The difference is above `parity.TOLERANCE`.
+        ModelParityError: The difference is above `parity.TOLERANCE`, or the pictures in another precision are further
+            from those in float32 than `reduced.LEAST_PSNR_DB`.
+        OptionError: Another precision than float32, and no pictures.
         OutputError: The file cannot be written.
     """
     spec = model_spec(checkpoint, name, licence)
@@ -60,24 +74,45 @@ def export_stylizer(
     model = stylizer_graph(weights, spec).SerializeToString()
     difference = parity_of(checkpoint, model)
     require_parity(str(path), difference)
-    write_atomically(path, self_contained(model, spec) if is_self_contained else model)
+    if precision != "float32":
+        if not pictures:
+            raise OptionError(f"--precision {precision}: give pictures to try it on")
+        reduced = with_precision(model, precision, pictures, len(checkpoint.styles))
+        require_psnr(str(path), precision, psnr_db(model, reduced, pictures, len(checkpoint.styles)))
+        model = reduced
+    if is_self_contained:
+        model = _wrapped(model, spec, str(path))
+    write_atomically(path, model)
     return difference
 
 
+def _wrapped(model: bytes, spec: Mapping[str, Any], what: str) -> bytes:
+    """The self-contained model, once it has painted what the model in it paints."""
+    wrapped = self_contained(model, spec)
+    rng = np.random.default_rng(0)
+    # smaller than the network's smallest picture, odd, and of several photos
+    for batch, (height, width) in enumerate(((1, 7), (97, 131)), 1):
+        mix = rng.dirichlet(np.ones(len(spec["styles"])), size=batch).astype(np.float32)
+        pixels = rng.integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
+        found = run_once(wrapped, {IMAGE: pixels, STYLE_WEIGHTS: mix})
+        short = [max(0, MIN_IMAGE_SIDE_PX - side) for side in (height, width)]
+        grown = np.pad(pixels, ((0, 0), (0, short[0]), (0, short[1]), (0, 0)), mode="reflect")
+        planes = np.ascontiguousarray(grown.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+        (painted,) = run_once(model, {IMAGE: planes, STYLE_WEIGHTS: mix})
+        wanted = painted[..., :height, :width].transpose(0, 2, 3, 1)
+        # half a level is what rounding to bytes may cost
+        require_parity(what, largest_difference([wanted], [found[0] / np.float32(255)]) - 0.5 / 255)
+    return wrapped
+
+
 def model_spec(checkpoint: Checkpoint, name: str, licence: str) -> dict[str, Any]:
-    """What is said about the model inside its file; see `nst_engine.models.ModelSpec`."""
+    """What is said about the model inside its file; see `nst_engine.model_spec.ModelSpec`."""
     return {
-        "format": 1,
+        "format": FORMAT,
         "name": name,
         "arch": checkpoint.arch,
         "styles": checkpoint.styles,
-        "layout": "nchw",
-        "dtype": "float32",
-        "channel_order": "rgb",
-        "value_range": [0, 1],
-        "mean": [0, 0, 0],
-        "std": [1, 1, 1],
-        "pad_multiple": 1,
+        **spec_defaults(),
         "min_side_px": MIN_IMAGE_SIDE_PX,
         "licence": licence,
         "training": checkpoint.training,

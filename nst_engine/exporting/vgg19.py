@@ -15,8 +15,9 @@ from torch import nn
 
 from nst_engine.errors import MissingDependencyError
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
-from nst_engine.graphs.stylizer_graph import METADATA_KEY, OPSET
+from nst_engine.graphs.stylizer_graph import OPSET
 from nst_engine.image import write_atomically
+from nst_engine.model_spec import METADATA_KEY
 from nst_engine.networks.vgg19 import VGG19, Pooling
 from nst_engine.weights import VGGWeights
 

@@ -13,20 +13,17 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.errors import ModelSpecError
 from nst_engine.graphs.model_bytes import default_opset, parsed_model, serialized_model
-from nst_engine.models import METADATA_KEY, ModelSpec, parse_spec
+from nst_engine.model_spec import FORMAT, METADATA_KEY, ModelSpec, parse_spec, spec_defaults
 
 IMAGE, STYLIZED_IMAGE = "image", "stylized_image"
 
 _OPSET = 13  # Range, and Min and Max of integers, with the axes of Slice and Squeeze where they are today
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 _OF_BYTES = {
+    **spec_defaults(),
     "layout": "nhwc",
     "dtype": "uint8",
-    "channel_order": "rgb",
     "value_range": [0, 255],
-    "mean": [0, 0, 0],
-    "std": [1, 1, 1],
-    "pad_multiple": 1,
     "min_side_px": 1,
 }
 
@@ -36,7 +33,7 @@ def self_contained(model: bytes, spec: Mapping[str, Any]) -> bytes:
 
     Args:
         model: ONNX with dynamic sides (see `nst_engine.graphs.rewrite.with_dynamic_size`).
-        spec: What it takes and returns, with the keys of `nst_engine.models.ModelSpec`.
+        spec: What it takes and returns, with the keys of `nst_engine.model_spec.ModelSpec`.
 
     Returns:
         ONNX: `image` uint8 N×H×W×3, RGB, to `stylized_image` of the same shape and type, rounded half to even; NaN
@@ -71,7 +68,7 @@ def self_contained(model: bytes, spec: Mapping[str, Any]) -> bytes:
     del graph.output[:]
     graph.input.extend([_bytes(IMAGE), *others])
     graph.output.append(_bytes(STYLIZED_IMAGE))
-    stored = {"format": 1, "name": parsed.name, "styles": list(parsed.styles), **spec, **_OF_BYTES}
+    stored = {"format": FORMAT, "name": parsed.name, "styles": list(parsed.styles), **spec, **_OF_BYTES}
     metadata = {each.key: each.value for each in proto.metadata_props}
     helper.set_model_props(proto, {**metadata, METADATA_KEY: json.dumps(stored)})
     return serialized_model(proto)

@@ -17,16 +17,19 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from nst_engine.model_spec import METADATA_KEY
+
 Weights = Mapping[str, NDArray[np.float32]]
 
 OPSET = 18
 IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE = "image", "style_weights", "stylized_image"
-METADATA_KEY = "nst_engine"
 
 _STRIDE = 8
 _EPSILON = 1e-5
-_UPSAMPLED = ("up1", "up2", "up3")
+_PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
+# along one axis, what the kernel's entries before, in the middle and after add to those of the first and second phase
+_PHASES_OF_LINE = np.array([[[1, 0, 0], [0, 1, 0]], [[0, 1, 0], [0, 1, 0]], [[0, 1, 0], [0, 0, 1]]], np.float32)
 
 
 def stylizer_graph(weights: Weights, metadata: Mapping[str, Any]) -> onnx.ModelProto:
@@ -67,12 +70,8 @@ def stylizer_graph(weights: Weights, metadata: Mapping[str, Any]) -> onnx.ModelP
 def stylizer_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
     """The weights that `stylizer_graph` was given; empty if the model is not one of its."""
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    if not all(f"{name}.phases.weight" in weights for name in _UPSAMPLED):
+    if _PHASES not in weights:
         return {}
-    for name in _UPSAMPLED:
-        phases = weights.pop(f"{name}.phases.weight")
-        weights[f"{name}.conv.weight"] = _kernel_of_phases(phases)
-        weights[f"{name}.conv.bias"] = weights.pop(f"{name}.phases.bias")[::4]
     kinds = (".weight", ".bias", ".scale", ".shift")
     return {name: np.array(value, np.float32, order="C") for name, value in weights.items() if name.endswith(kinds)}
 
@@ -143,13 +142,31 @@ class _Graph:
         return self._node("Reshape", f"{name}.flat", blend, self._constant("flat", [-1]))
 
     def _upsampled(self, name: str, x: str) -> str:
-        kernel, bias = self._weights[f"{name}.conv.weight"], self._weights[f"{name}.conv.bias"]
-        self._initializer(f"{name}.phases.weight", _phases_of_kernel(kernel))
-        self._initializer(f"{name}.phases.bias", bias.repeat(4))
-        phases = f"{name}.phases"
-        inputs = (self._padded(x, _REPEAT), f"{phases}.weight", f"{phases}.bias")
-        x = self._node("Conv", f"{phases}.output", *inputs, strides=[1, 1])
+        """See `networks.stylizer_net.UpsampledConv`. The file keeps the 3 x 3 kernel, and runtimes fold it at load."""
+        outputs, inputs = self._weights[f"{name}.conv.weight"].shape[:2]
+        weight, bias = f"{name}.conv.weight", f"{name}.conv.bias"
+        for each in (weight, bias):
+            self._initializer(each, self._weights[each])
+        self._matrix_of_phases()
+        rows = self._reshaped(weight, f"{name}.rows", [outputs, inputs, 9])
+        phases = self._node("MatMul", f"{name}.phases", rows, _PHASES)
+        phases = self._reshaped(phases, f"{name}.split", [outputs, inputs, 4, 9])
+        phases = self._node("Transpose", f"{name}.turned", phases, perm=[0, 2, 1, 3])
+        kernels = self._reshaped(phases, f"{name}.kernels", [4 * outputs, inputs, 3, 3])
+        column = self._reshaped(bias, f"{name}.column", [outputs, 1])
+        biases = self._node("Expand", f"{name}.expanded", column, self._constant("of_4_phases", [1, 4]))
+        biases = self._reshaped(biases, f"{name}.biases", [4 * outputs])
+        x = self._node("Conv", f"{name}.small", self._padded(x, _REPEAT), kernels, biases, strides=[1, 1])
         return self._node("DepthToSpace", f"{name}.output", x, blocksize=2, mode="CRD")
+
+    def _matrix_of_phases(self) -> None:
+        if _PHASES not in {tensor.name for tensor in self.initializers}:
+            # entries of the 3 x 3 kernel to those of four phases, row by row and phase after phase
+            matrix = np.einsum("ypu,xqv->yxpquv", _PHASES_OF_LINE, _PHASES_OF_LINE)
+            self._initializer(_PHASES, matrix.reshape(9, 36))
+
+    def _reshaped(self, x: str, name: str, shape: Sequence[int]) -> str:
+        return self._node("Reshape", name, x, self._constant(f"shape_{'x'.join(map(str, shape))}", shape))
 
     def _padded(self, x: str, mode: str) -> str:
         pads = self._constant("one_pixel", [0, 0, 1, 1, 0, 0, 1, 1])
@@ -169,27 +186,3 @@ class _Graph:
 
     def _initializer(self, name: str, value: NDArray[np.float32]) -> None:
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
-
-
-def _phases_of_kernel(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Outputs x inputs x 3 x 3 to 4 outputs x inputs x 3 x 3; see `networks.stylizer_net.UpsampledConv`."""
-    phases = [column for row in _phases(kernel, 2) for column in _phases(row, 3)]
-    return np.stack(phases, 1).reshape(-1, *kernel.shape[1:])
-
-
-def _phases(kernel: NDArray[np.float32], axis: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    before, middle, after = np.moveaxis(kernel, axis, 0)
-    nothing = np.zeros_like(middle)
-    return np.stack([before, middle + after, nothing], axis), np.stack([nothing, before + middle, after], axis)
-
-
-def _kernel_of_phases(phases: NDArray[np.float32]) -> NDArray[np.float32]:
-    kernel = phases.reshape(-1, 4, *phases.shape[1:])
-    top, bottom = (_joined(kernel[:, row], kernel[:, row + 1], 3) for row in (0, 2))
-    return _joined(top, bottom, 2)
-
-
-def _joined(first: NDArray[np.float32], second: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    before, both, _ = np.moveaxis(first, axis, 0)
-    after = np.moveaxis(second, axis, 0)[2]
-    return np.stack([before, both - after, after], axis)

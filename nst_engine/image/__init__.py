@@ -1,7 +1,7 @@
 """Pictures in and out: the only package that imports Pillow."""
 
 from nst_engine.image.animation import ANIMATION_SUFFIXES, save_animation
-from nst_engine.image.decode import ACCEPTED_FORMATS, ImageSource, load_image, load_mask
+from nst_engine.image.decode import ACCEPTED_FORMATS, READABLE_SUFFIXES, ImageSource, load_image, load_mask
 from nst_engine.image.encode import FORMATS, IMAGE_SUFFIXES, encode_image, flatten, to_pillow, with_alpha
 from nst_engine.image.labelled import labelled_sheet
 from nst_engine.image.output import check_output, save_image, write_atomically
@@ -15,6 +15,7 @@ __all__ = [
     "DEFAULT_LIMITS",
     "FORMATS",
     "IMAGE_SUFFIXES",
+    "READABLE_SUFFIXES",
     "ImageLimits",
     "ImageSource",
     "Picture",

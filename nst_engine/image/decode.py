@@ -23,6 +23,7 @@ from PIL import (
 
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
 from nst_engine.image.arrays import picture_of_array
+from nst_engine.image.encode import IMAGE_SUFFIXES
 from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
 from nst_engine.image.profile import srgb_of
 from nst_engine.image.quiet import pillow_quiet
@@ -31,6 +32,8 @@ from nst_engine.image.read import label_of_path, read_file, read_path
 ImageSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image
 
 ACCEPTED_FORMATS = "PNG, JPEG, WebP, TIFF or BMP"
+#: By which pictures are looked for in folders.
+READABLE_SUFFIXES = (*IMAGE_SUFFIXES, ".gif")
 
 # The plugins are called directly, past Image.open: it would warn and raise by the process-wide
 # Image.MAX_IMAGE_PIXELS, which belongs to the host application, and would try every format it knows.

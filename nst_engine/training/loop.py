@@ -18,7 +18,7 @@ from nst_engine.errors import OptimizationError
 from nst_engine.networks.stylizer_net import STRIDE, StylizerNet
 from nst_engine.optimization.losses import total_variation_loss
 from nst_engine.training.checkpoint import Checkpoint
-from nst_engine.training.options import TrainOptions
+from nst_engine.training.options import CONTENT_DISTANCE, TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss
 from nst_engine.training.photos import Photos
 
@@ -80,6 +80,7 @@ class Training:
     Args:
         network: On the device to train on.
         loss: Against the paintings, one for each of the network's styles in their order.
+        content_distance: To steer to.
         photos: To paint.
         parameters: Names of what is learnt; everything else stays as it is.
         options: How.
@@ -130,6 +131,11 @@ class Training:
                 self.seconds += time.perf_counter() - begun
                 if not on_step(self._progress(rate)):
                     return
+        if not self._distances:
+            raise OptimizationError(
+                f"the loss was not finite in any of the {self.step} steps; nothing was learnt; train again with a "
+                f"smaller --learning-rate or --precision float32"
+            )
 
     @property
     def fraction(self) -> float:
@@ -247,7 +253,8 @@ class Training:
             seen + (1 - _SMOOTHING) * (new - seen) for seen, new in zip(before, (content, style), strict=True)
         ]
         if self.fraction > _WARMUP:
-            change = _STEERING * max(-1.0, min(1.0, self.options.content_distance - self._distances[0]))
+            wanted = self.options.content_distance or CONTENT_DISTANCE
+            change = _STEERING * max(-1.0, min(1.0, wanted - self._distances[0]))
             lowest, highest = _STYLE_WEIGHT_RANGE
             self.style_weight = min(highest, max(lowest, self.style_weight * math.exp(change)))
 

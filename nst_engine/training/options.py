@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 
 from nst_engine.errors import OptionError
 
+CONTENT_DISTANCE = 0.78
+
 ArchitectureName = Literal["quality", "live"]
 
 
@@ -24,7 +26,8 @@ class TrainOptions:
         crop_px: Side of the square cut-outs that VGG-19 is shown. Small ones cannot show a painting: 224 px of one are
             at a distance of 0.2 to 0.5 from its 512 px at relu5_1.
         content_distance: What the mean content distance is brought to by adapting the style's weight: 0 would be the
-            photo itself, 1 a picture in which VGG-19 no longer finds it.
+            photo itself, 1 a picture in which VGG-19 no longer finds it. None: `CONTENT_DISTANCE` for a new network;
+            for a style that is added, what the model's other styles are at on the same photos.
         style_weight: Of the style distance, to begin with.
         tv_weight: Of the total variation.
         learning_rate: Of Adam, at its peak.
@@ -41,7 +44,7 @@ class TrainOptions:
     batch_size: int = 2
     styles_per_photo: int = 2
     crop_px: int = 320
-    content_distance: float = 0.78
+    content_distance: float | None = None
     style_weight: float = 10.0
     tv_weight: float = 4.0
     learning_rate: float = 3e-3
@@ -69,7 +72,7 @@ class TrainOptions:
             )
         if not 0 <= self.tv_weight < math.inf:
             raise OptionError(f"--tv-weight: {self.tv_weight} came; it must be at least 0")
-        if not 0 < self.content_distance < 2:
+        if self.content_distance is not None and not 0 < self.content_distance < 2:
             raise OptionError(f"--content-distance: {self.content_distance} came; it must be between 0 and 2")
         if not 0 <= self.seed < 2**63:
             raise OptionError(f"--seed: {self.seed} came; wanted a whole number from 0 to 2**63 - 1")

@@ -68,8 +68,7 @@ class PerceptualLoss:
     def __call__(self, painted: torch.Tensor, content_features: torch.Tensor, styles: Sequence[int]) -> Distances:
         """Distances of painted pictures, float N x 3 x H x W, from the photos' features and the styles by number."""
         features = self._network(painted)
-        energy = content_features.float().square().sum((1, 2, 3))
-        content = (features[CONTENT_LAYER] - content_features).float().square().sum((1, 2, 3)) / energy.clamp_min(1e-6)
+        content = content_distances(features[CONTENT_LAYER], content_features)
         # one split a layer: slices would each be padded back to the whole batch by autograd
         parts = {layer: features[layer].split(1) for layer in STYLE_LAYERS}
         style = torch.stack(
@@ -81,6 +80,12 @@ class PerceptualLoss:
             ]
         )
         return Distances(content, style)
+
+
+def content_distances(features: torch.Tensor, of_photos: torch.Tensor) -> torch.Tensor:
+    """|F - P|^2 / |P|^2 per picture of N x C x H x W: float32 N."""
+    energy = of_photos.float().square().sum((1, 2, 3))
+    return (features - of_photos).float().square().sum((1, 2, 3)) / energy.clamp_min(1e-6)
 
 
 def image_tensor(image: NDArray[np.uint8], device: torch.device) -> torch.Tensor:

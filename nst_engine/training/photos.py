@@ -1,9 +1,9 @@
-"""The photos to learn on: read once, kept small, cut out at random."""
+"""The photos to learn on: read when needed, kept small, cut out at random."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,33 +11,61 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import ImageNotFoundError, NSTError, OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import load_image, resize_image
+from nst_engine.image import READABLE_SUFFIXES, load_image, resize_image
 
 #: Of the grey levels, 0-255. Flatter pictures have next to nothing to normalise by.
 MIN_DEVIATION = 20.0
 
-_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+_KEEP_BYTES = 1024**3
 # how much larger or smaller things may look than at the size at which photos are kept
 _ZOOM = (0.75, 1.3)
 
 
-@dataclass(frozen=True, eq=False)
 class Photos:
-    """Photos in memory.
+    """Photos of which cut-outs are drawn: read when one is first drawn, and kept as long as there is room.
+
+    Args:
+        paths: Of the files.
+        longer_side_px: To which they are brought.
+        keep_bytes: Room for those that were read; beyond it a photo is read again whenever it is drawn.
 
     Attributes:
-        images: uint8 H x W x 3 each.
-        names: Of their files.
-        left_out: File and reason of those that cannot be learnt from.
+        left_out: File to reason, of those drawn so far that cannot be learnt from.
+
+    Raises:
+        OptionError: None can be learnt from.
     """
 
-    images: Sequence[NDArray[np.uint8]]
-    names: Sequence[str]
-    left_out: Sequence[tuple[str, str]]
+    def __init__(self, paths: Sequence[Path], longer_side_px: int, *, keep_bytes: int = _KEEP_BYTES) -> None:
+        self.left_out: dict[str, str] = {}
+        self._paths, self._longer_side_px, self._room = list(paths), longer_side_px, keep_bytes
+        self._kept: dict[Path, NDArray[np.uint8]] = {}
+        self.first(1)
+
+    def __len__(self) -> int:
+        """How many are left."""
+        return len(self._paths) - len(self.left_out)
+
+    def first(self, count: int) -> list[NDArray[np.uint8]]:
+        """At most so many photos, spread over all: uint8 H x W x 3 each.
+
+        Raises:
+            OptionError: None can be learnt from.
+        """
+        step = max(1, len(self._paths) // count)
+        chosen = [*self._paths[::step], *self._paths]
+        found = (image for image in map(self._image, dict.fromkeys(chosen)) if image is not None)
+        images = list(itertools.islice(found, count))
+        if not images:
+            reason = next(iter(self.left_out.values()), "none came")
+            raise OptionError(f"no photo to train on is left; the first was left out because: {reason}")
+        return images
 
     def crop(self, side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """A random square of a random photo, zoomed and mirrored at random: uint8 side x side x 3."""
-        image = self.images[int(rng.integers(len(self.images)))]
+        image = None
+        while image is None:
+            image = self._image(self._paths[int(rng.integers(len(self._paths)))])
         zoom = np.exp(rng.uniform(*np.log(_ZOOM)))
         side = min(round(side_px * zoom), *image.shape[:2])
         top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
@@ -45,6 +73,24 @@ class Photos:
         if rng.random() < 0.5:
             square = square[:, ::-1]
         return resize_image(np.ascontiguousarray(square), side_px, side_px)
+
+    def _image(self, path: Path) -> NDArray[np.uint8] | None:
+        """The photo at its size; None if it cannot be learnt from."""
+        if path in self._kept or str(path) in self.left_out:
+            return self._kept.get(path)
+        try:
+            image = sized(load_image(path).pixels, self._longer_side_px)
+        except NSTError as unreadable:
+            self.left_out[str(path)] = str(unreadable)
+            return None
+        deviation = float(image.mean(axis=2).std())
+        if deviation < MIN_DEVIATION:
+            self.left_out[str(path)] = f"nearly flat: its levels deviate by {deviation:.0f} of 255"
+            return None
+        if image.nbytes <= self._room:
+            self._room -= image.nbytes
+            self._kept[path] = image
+        return image
 
 
 def find_photos(folder: Path) -> list[Path]:
@@ -55,35 +101,10 @@ def find_photos(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise ImageNotFoundError(f"{folder}: no such folder; --photos takes a folder with photos to train on")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file())
     if not found:
-        raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(sorted(_SUFFIXES))})")
+        raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")
     return found
-
-
-def read_photos(paths: Iterable[Path], longer_side_px: int) -> Photos:
-    """Read photos and bring them to one size; flat and unreadable ones are left out and named.
-
-    Raises:
-        OptionError: None is left.
-    """
-    images, names, left_out = [], [], []
-    for path in paths:
-        try:
-            image = load_image(path).pixels
-        except NSTError as unreadable:
-            left_out.append((path.name, str(unreadable)))
-            continue
-        image = sized(image, longer_side_px)
-        deviation = float(image.mean(axis=2).std())
-        if deviation < MIN_DEVIATION:
-            left_out.append((path.name, f"nearly flat: its levels deviate by {deviation:.0f} of 255"))
-            continue
-        images.append(image)
-        names.append(path.name)
-    if not images:
-        raise OptionError(f"no photo to train on is left; the first was left out because: {left_out[0][1]}")
-    return Photos(images, names, left_out)
 
 
 def sized(image: NDArray[np.uint8], longer_side_px: int) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,10 @@ class TrainRecorder:
         """Drop what was noted after the checkpoint that is gone on from."""
         self.trace = [record for record in self.trace if record["step"] <= step]
 
-    def write_left_out(self, left_out: Sequence[tuple[str, str]]) -> None:
+    def write_left_out(self, left_out: Mapping[str, str]) -> None:
         """Which photos are not learnt from, and why."""
-        write_atomically(self._folder / "left_out.json", (json.dumps(dict(left_out), indent=1) + "\n").encode())
+        text = json.dumps(dict(left_out), indent=1, ensure_ascii=False)
+        write_atomically(self._folder / "left_out.json", f"{text}\n".encode())
 
     def write(self) -> None:
         """The trace as JSON, and the plot where matplotlib is installed."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import nn
 
 from nst_engine.errors import OptionError
 from nst_engine.image import load_image
@@ -16,8 +19,8 @@ from nst_engine.optimization.device import resolve_device, resolve_precision
 from nst_engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nst_engine.training.loop import Training, TrainProgress
 from nst_engine.training.options import TrainOptions
-from nst_engine.training.perceptual import PerceptualLoss
-from nst_engine.training.photos import Photos, read_photos, sized
+from nst_engine.training.perceptual import PerceptualLoss, content_distances, image_tensor
+from nst_engine.training.photos import Photos, sized
 from nst_engine.training.record import Every, TrainRecorder, paint_preview, write_preview
 from nst_engine.version import __version__
 from nst_engine.weights import VGGWeights, load_vgg19_weights
@@ -26,8 +29,12 @@ CHECKPOINT = "checkpoint.safetensors"
 
 _CHECKPOINT_EVERY_S = 120.0
 _PREVIEW_EVERY_S = 300.0
+_CROPS_TO_MEASURE = 32
+# what nobody trains beyond: an untrained network would be at anything
+_USUAL_RANGE = (0.3, 1.2)
 _PREVIEW_SIZE_PX = 320
 _PREVIEW_STYLES = 8
+_PREVIEW_PHOTOS = 3
 
 StepCallback = Callable[[TrainProgress], bool]
 
@@ -66,6 +73,8 @@ def train(
     path = folder / CHECKPOINT
     if path.exists() and not resume:
         raise OptionError(f"{path} is there already: go on from it with --resume, or remove {folder} to begin anew")
+    if resume and not path.exists():
+        raise OptionError(f"{path}: no checkpoint to go on from; leave --resume out to begin, or name --folder")
     earlier = load_checkpoint(path) if resume else None
     names = list(paintings)
     for given, what in ((earlier, str(path)), (start, "the network to start from")):
@@ -74,7 +83,7 @@ def train(
                 f"{what} is of a {given.arch} network for {', '.join(given.styles)}; what came is {options.arch} for "
                 f"{', '.join(names)}; give the same paintings in the same order, or begin anew"
             )
-    read = read_photos(photos, options.photo_size_px)
+    read = Photos(photos, options.photo_size_px)
     torch.manual_seed(options.seed)
     network = StylizerNet(architecture(options.arch), len(names))
     if start is not None:
@@ -125,7 +134,7 @@ def add_style(
         raise OptionError(
             f"{path} is of a training for {', '.join(others)}, which would be lost; choose another --folder"
         )
-    read = read_photos(photos, options.photo_size_px)
+    read = Photos(photos, options.photo_size_px)
     network = StylizerNet(architecture(base.arch), 1)
     is_norm = {key for key in base.averaged if key.endswith((".scale", ".shift"))}
     # the mean of all styles paints a picture already, if a dull one
@@ -133,6 +142,8 @@ def add_style(
         {key: value.mean(0, keepdim=True) if key in is_norm else value for key, value in base.averaged.items()}
     )
     loss = _loss([painting], options, load_vgg19_weights(vgg_weights))
+    if options.content_distance is None:
+        options = replace(options, content_distance=_usual_distance(base, loss, read, options))
     training = _training(network, loss, read, options, is_norm)
     learnt = _run(training, [name], read, folder, on_step, is_resumed=False)
     averaged = {
@@ -142,6 +153,23 @@ def add_style(
     grown = Checkpoint(base.arch, [*base.styles, name], averaged, averaged, training=dict(base.training))
     grown.training["added"] = [*base.training.get("added", []), {"style": name, **learnt.training}]
     return grown
+
+
+@torch.no_grad()
+def _usual_distance(base: Checkpoint, loss: PerceptualLoss, photos: Photos, options: TrainOptions) -> float:
+    """Mean content distance of cut-outs painted in the styles that a network has."""
+    device = resolve_device(options.device)
+    network = StylizerNet(architecture(base.arch), len(base.styles))
+    network.load_state_dict(base.averaged)
+    network.to(device)
+    rng = np.random.default_rng(options.seed)
+    distances = []
+    for style in np.linspace(0, len(base.styles) - 1, _CROPS_TO_MEASURE).round().astype(int):
+        photo = image_tensor(photos.crop(options.crop_px, rng), device)
+        weights = nn.functional.one_hot(torch.tensor([style], device=device), len(base.styles)).float()
+        features = [loss.content_features(image) for image in (network(photo, weights), photo)]
+        distances.append(float(content_distances(*features)))
+    return float(np.clip(np.mean(distances), *_USUAL_RANGE))
 
 
 def _loss(paintings: Iterable[Path], options: TrainOptions, weights: VGGWeights) -> PerceptualLoss:
@@ -172,8 +200,7 @@ def _run(
     folder.mkdir(parents=True, exist_ok=True)
     recorder = TrainRecorder(folder, goes_on=is_resumed)
     recorder.forget_after(training.step)
-    recorder.write_left_out(photos.left_out)
-    shown = [sized(image, _PREVIEW_SIZE_PX) for image in photos.images[:: max(1, len(photos.images) // 3)][:3]]
+    shown = [sized(image, _PREVIEW_SIZE_PX) for image in photos.first(_PREVIEW_PHOTOS)]
     checkpoint_due, preview_due = Every(_CHECKPOINT_EVERY_S), Every(_PREVIEW_EVERY_S)
 
     def save() -> Checkpoint:
@@ -181,6 +208,7 @@ def _run(
         checkpoint.training = {**training.options.record(), **_circumstances(training, photos)}
         save_checkpoint(folder / CHECKPOINT, checkpoint)
         recorder.write()
+        recorder.write_left_out(photos.left_out)
         return checkpoint
 
     def preview() -> None:
@@ -205,7 +233,7 @@ def _circumstances(training: Training, photos: Photos) -> dict[str, Any]:
     return {
         "steps_made": training.step,
         "seconds": round(training.seconds),
-        "photos": len(photos.images),
+        "photos": len(photos),
         "photos_left_out": len(photos.left_out),
         "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
         "torch": torch.__version__,

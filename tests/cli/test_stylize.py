@@ -85,6 +85,29 @@ def test_results_inside_the_folder_are_not_painted_again(tmp_path: Path) -> None
         assert [json.loads(line)["input"] for line in done.stdout.splitlines()] == ["a.png"]
 
 
+def test_in_the_photos_own_folder_a_run_is_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.png"):
+        write(tmp_path / "in" / name, painting(20, 20))
+    command = ("stylize", "in", "--style", "scream", "-o", "in", "--json", *LIVE)
+    assert nst(*command, cwd=tmp_path).returncode == 0
+    write(tmp_path / "in" / "c.png", painting(24, 20))
+    again = nst(*command, "--resume", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert [json.loads(line)["input"] for line in again.stdout.splitlines()] == ["in/c.png"]
+
+
+def test_what_comes_through_stdin_is_not_overwritten(tmp_path: Path) -> None:
+    photo = write(tmp_path / "photo.png", painting(20, 20))
+    before = photo.read_bytes()
+    command = [sys.executable, "-m", "nst_engine", "stylize", "-", "--style", "scream", "-o", str(photo), *LIVE]
+    with photo.open("rb") as file:
+        done = subprocess.run(command, stdin=file, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "is what comes through stdin" in done.stderr
+    assert photo.read_bytes() == before
+
+
 def test_pipes_carry_pictures(tmp_path: Path, stylizer: Stylizer) -> None:
     photo = write(tmp_path / "photo.png", painting(33, 47))
     command = [sys.executable, "-m", "nst_engine", "stylize", "-", "--style", "scream", *LIVE]

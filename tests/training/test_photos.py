@@ -10,7 +10,7 @@ import pytest
 from nst_engine.catalogue import bundled_contents
 from nst_engine.errors import ImageNotFoundError, OptionError
 from nst_engine.image import save_image
-from nst_engine.training.photos import Photos, find_photos, read_photos, sized
+from nst_engine.training.photos import Photos, find_photos, sized
 
 
 def test_pictures_are_found_below_a_folder_in_order(tmp_path: Path) -> None:
@@ -33,23 +33,29 @@ def test_flat_and_broken_pictures_are_left_out_and_named(tmp_path: Path) -> None
     save_image(tmp_path / "flat.png", np.full((64, 64, 3), 120, np.uint8))
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
     good = bundled_contents()["coffee"].path
-    photos = read_photos([*find_photos(tmp_path), good], 128)
-    assert photos.names == [good.name]
-    assert max(photos.images[0].shape) == 128
-    assert [name for name, _ in photos.left_out] == ["broken.jpg", "flat.png"]
-    assert "flat" in dict(photos.left_out)["flat.png"]
+    photos = Photos([*find_photos(tmp_path), good], 128)
+    assert [max(image.shape) for image in photos.first(3)] == [128]
+    assert {Path(name).name for name in photos.left_out} == {"broken.jpg", "flat.png"}
+    assert "flat" in photos.left_out[str(tmp_path / "flat.png")]
+    assert len(photos) == 1
+    assert photos.crop(32, np.random.default_rng(0)).std() > 1
 
 
 def test_nothing_left_is_an_error_with_a_reason(tmp_path: Path) -> None:
     save_image(tmp_path / "flat.png", np.full((64, 64, 3), 120, np.uint8))
     with pytest.raises(OptionError, match="nearly flat"):
-        read_photos([tmp_path / "flat.png"], 64)
+        Photos([tmp_path / "flat.png"], 64)
 
 
-def test_crops_are_parts_of_the_photo_and_repeat_with_the_seed() -> None:
+def photo(path: Path, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Path:
+    save_image(path, pixels)
+    return path
+
+
+def test_crops_are_parts_of_the_photo_and_repeat_with_the_seed(tmp_path: Path) -> None:
     # every pixel tells its column: a crop is a stretch of the ramp, mirrored or not
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 200, 0).repeat(3, 2)
-    photos = Photos([ramp], ["ramp"], [])
+    photos = Photos([photo(tmp_path / "ramp.png", ramp)], 256)
     crops = [photos.crop(96, np.random.default_rng(seed)) for seed in range(80)]
     again = [photos.crop(96, np.random.default_rng(seed)) for seed in range(80)]
     rises = []
@@ -63,9 +69,17 @@ def test_crops_are_parts_of_the_photo_and_repeat_with_the_seed() -> None:
     assert min(map(abs, rises)) < 0.9
 
 
-def test_a_photo_smaller_than_the_crop_is_enlarged() -> None:
-    photos = Photos([np.random.default_rng(0).integers(0, 256, (20, 31, 3)).astype(np.uint8)], ["small"], [])
-    assert photos.crop(64, np.random.default_rng(1)).shape == (64, 64, 3)
+def test_a_photo_smaller_than_the_crop_is_enlarged(tmp_path: Path) -> None:
+    small = photo(tmp_path / "small.png", np.random.default_rng(0).integers(0, 256, (20, 31, 3), np.uint8))
+    assert Photos([small], 31).crop(64, np.random.default_rng(1)).shape == (64, 64, 3)
+
+
+def test_what_is_drawn_does_not_depend_on_what_is_kept() -> None:
+    paths = [each.path for each in bundled_contents().values()]
+    keeping, reading = Photos(paths, 96), Photos(paths, 96, keep_bytes=0)
+    for seed in range(12):
+        kept, read = (photos.crop(64, np.random.default_rng(seed)) for photos in (keeping, reading))
+        np.testing.assert_array_equal(kept, read)
 
 
 def test_sized_keeps_the_proportions() -> None:

@@ -11,6 +11,7 @@ import torch
 
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, OptimizationError, OptionError
+from nst_engine.networks.stylizer_net import StylizerNet
 from nst_engine.training import Checkpoint, TrainOptions, TrainProgress, add_style, load_checkpoint, train
 
 PHOTOS = [photo.path for photo in bundled_contents().values()]
@@ -125,6 +126,31 @@ def test_a_style_is_added_without_touching_the_others(tmp_path: Path) -> None:
     assert learnt > 0.01
     with pytest.raises(OptionError, match="--name"):
         add_style("scream", PAINTINGS["scream"], base, PHOTOS, TrainOptions(steps=1), folder=tmp_path / "twice")
+
+
+def test_an_added_style_is_steered_to_where_the_others_are(tmp_path: Path) -> None:
+    base = run(tmp_path / "base", 4)
+    wished: list[float] = []
+    for number, seed in enumerate((0, 0, 1)):
+        options = TrainOptions(steps=1, styles_per_photo=1, seed=seed, **SMALL)
+        path = bundled_styles()["starry-night"].path
+        grown = add_style("starry-night", path, base, PHOTOS, options, folder=tmp_path / str(number))
+        wished.append(grown.training["added"][0]["content_distance"])
+    assert 0.3 <= wished[0] == wished[1] <= 1.2
+    options = TrainOptions(steps=1, styles_per_photo=1, content_distance=0.5, **SMALL)
+    grown = add_style("starry-night", path, base, PHOTOS, options, folder=tmp_path / "own")
+    assert grown.training["added"][0]["content_distance"] == 0.5
+
+
+def test_nothing_to_go_on_from_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="no checkpoint to go on from"):
+        train(PAINTINGS, PHOTOS, TrainOptions(steps=1, **SMALL), folder=tmp_path / "new", resume=True)
+
+
+def test_a_short_training_that_never_learnt_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StylizerNet, "forward", lambda self, image, weights: image * self.up3.conv.bias[0] * torch.nan)
+    with pytest.raises(OptimizationError, match="nothing was learnt"):
+        run(tmp_path, 3)
 
 
 def test_a_training_starts_from_a_network(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""Models in fewer bits, and how far their pictures are from the full ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import ModelParityError
+from nst_engine.exporting.int8 import with_int8
+from nst_engine.exporting.parity import run_once
+from nst_engine.graphs.float16 import with_float16
+from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
+
+ModelPrecision = Literal["float32", "float16", "int8"]
+
+#: PSNR against float32 below which a model is not worth having, dB.
+LEAST_PSNR_DB = {"float16": 35.0, "int8": 28.0}
+
+
+def with_precision(
+    model: bytes, precision: ModelPrecision, pictures: Sequence[NDArray[np.uint8]], styles: int
+) -> bytes:
+    """A float32 model of ours in another precision.
+
+    Args:
+        model: The model.
+        precision: `float32` leaves it as it is.
+        pictures: uint8 H x W x 3 each: what int8 is calibrated on, see `nst_engine.exporting.int8.with_int8`.
+        styles: How many the model holds.
+    """
+    if precision == "int8":
+        return with_int8(model, pictures, styles)
+    return with_float16(model) if precision == "float16" else model
+
+
+def psnr_db(model: bytes, candidate: bytes, pictures: Sequence[NDArray[np.uint8]], styles: int) -> float:
+    """Of what a candidate paints against what the model paints: each picture in one style after the other; dB."""
+    errors = []
+    for number, picture in enumerate(pictures):
+        feed = {
+            IMAGE: np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255),
+            STYLE_WEIGHTS: np.eye(styles, dtype=np.float32)[number % styles][None],
+        }
+        (wanted,), (found,) = run_once(model, feed), run_once(candidate, feed)
+        errors.append(float(np.square(wanted - found, dtype=np.float64).mean()))
+    return -10 * float(np.log10(max(float(np.mean(errors)), 1e-12)))
+
+
+def require_psnr(what: str, precision: str, found_db: float) -> None:
+    """Refuse a model that paints something else.
+
+    Raises:
+        ModelParityError: Its pictures are below `LEAST_PSNR_DB`.
+    """
+    least = LEAST_PSNR_DB[precision]
+    if not found_db >= least:
+        raise ModelParityError(
+            f"{what}: in {precision} the pictures are at {found_db:.1f} dB of those in float32, wanted at least "
+            f"{least:g}; stay with float32"
+        )

@@ -1,0 +1,193 @@
+"""Model files in ONNX Runtime: the only module that imports it, and only when a model is loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nst_engine.errors import (
+    MissingDependencyError,
+    ModelChecksumError,
+    ModelSpecError,
+    ProviderUnavailableError,
+)
+from nst_engine.model_spec import ModelSpec
+from nst_engine.models import ModelFile
+from nst_engine.providers import (
+    Device,
+    Precision,
+    provider_options,
+    session_config,
+    why_it_failed,
+    why_not_built_in,
+)
+from nst_engine.signature import Signature, TensorInfo, read_signature
+
+_SILENT = 4  # ONNX Runtime's "fatal": all that matters comes as an exception as well
+_WARNINGS = 2  # its default
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model on a device.
+
+    Attributes:
+        session: ONNX Runtime's own.
+        spec: What the model takes and returns.
+        signature: Its inputs and outputs.
+    """
+
+    session: Any
+    spec: ModelSpec
+    signature: Signature
+
+
+class Loader:
+    """Loads one model file onto one device after the other.
+
+    Args:
+        file: Of the model.
+        threads: Of the CPU.
+        precision: See `nst_engine.session.open_session`.
+
+    Attributes:
+        available: ONNX Runtime's names of the providers that it was built with.
+
+    Raises:
+        MissingDependencyError: onnxruntime is not installed.
+    """
+
+    def __init__(self, file: ModelFile, threads: int, precision: Precision) -> None:
+        self._ort = ort = _onnxruntime()
+        self._file, self._threads, self._precision = file, threads, precision
+        self.available: Sequence[str] = ort.get_available_providers()
+        self._is_rewritten = False
+
+    def open(self, device: Device) -> Loaded:
+        """Load the model.
+
+        Raises:
+            ProviderUnavailableError: The device cannot be used here.
+            ModelChecksumError: The file is damaged, or no ONNX model.
+            ModelSpecError: It does not say what it takes, or takes something else than it says.
+        """
+        if reason := why_not_built_in(device, self.available):
+            raise ProviderUnavailableError(f"--device {device}: {reason}; or use --device cpu")
+        if device.kind in ("cuda", "tensorrt"):
+            self._preload_cuda()
+        self._opened = self._state()
+        session = self.load(str(self._file.path), device)
+        spec = self._file.spec(session.get_modelmeta().custom_metadata_map)
+        signature = self._signature(session, spec)
+        if signature.has_fixed_size:
+            self._is_rewritten = True
+            session = self.load(self.content(), device)
+            signature = self._signature(session, spec)
+        if signature.has_fixed_size:
+            raise ModelSpecError(f"{self._file.name}: takes one size of picture only; export it with dynamic axes")
+        return Loaded(session, spec, signature)
+
+    def content(self) -> bytes:
+        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+        try:
+            is_same, content = self._state() == self._opened, self._file.path.read_bytes()
+        except OSError:
+            is_same = False
+        if not is_same:
+            raise ModelChecksumError(f"{self._file.name}: changed or gone since it was loaded; make a new Stylizer")
+        if not self._is_rewritten:
+            return content
+        from nst_engine.graphs.rewrite import with_dynamic_size
+
+        return with_dynamic_size(content)
+
+    def _state(self) -> tuple[int, int]:
+        found = self._file.path.stat()
+        return found.st_mtime_ns, found.st_size
+
+    def _preload_cuda(self) -> None:
+        """Load CUDA's libraries from pip packages, where the system's loader does not look."""
+        if hasattr(self._ort, "preload_dlls"):
+            # it prints what it does not find; the library that needs it says so again, to us
+            with contextlib.redirect_stdout(io.StringIO()):
+                self._ort.preload_dlls()
+
+    def _signature(self, session: Any, spec: ModelSpec) -> Signature:
+        inputs, outputs = (
+            [TensorInfo(node.name, node.type, tuple(node.shape)) for node in nodes]
+            for nodes in (session.get_inputs(), session.get_outputs())
+        )
+        return read_signature(inputs, outputs, spec, self._file.name)
+
+    def load(self, source: str | bytes, device: Device, *, keeps_memory: bool = True) -> Any:
+        """ONNX Runtime's own session of a path or of a model's bytes."""
+        try:
+            session = self._create(source, device, keeps_memory=keeps_memory)
+        except MemoryError:
+            raise
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
+            if device.kind == "cpu" or not self._loads_on_cpu(source):
+                raise ModelChecksumError(
+                    f"{self._file.name}: cannot be loaded as an ONNX model ({first_line(error)}); it is truncated, "
+                    f"damaged, another kind of file, or newer than onnxruntime {self._ort.__version__}; "
+                    f"{self._file.cure}"
+                ) from error
+            raise self._unavailable(device, first_line(error)) from error
+        if session.get_providers()[0] != device.provider:
+            raise self._unavailable(device, "onnxruntime left it out without a word")
+        return session
+
+    def _unavailable(self, device: Device, said: str) -> ProviderUnavailableError:
+        reason = why_it_failed(device, Path(self._ort.__file__).parent / "capi", said)
+        return ProviderUnavailableError(f"--device {device}: {reason}; or use --device cpu")
+
+    def _loads_on_cpu(self, source: str | bytes) -> bool:
+        """Whether it is the device that fails, and not the model."""
+        try:
+            self._create(source, Device("cpu"))
+        except Exception:
+            return False
+        return True
+
+    def _create(self, source: str | bytes, device: Device, *, keeps_memory: bool = True) -> Any:
+        options = self._ort.SessionOptions()
+        options.enable_cpu_mem_arena = keeps_memory
+        options.log_severity_level = _SILENT
+        options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.intra_op_num_threads = self._threads
+        for key, value in session_config().items():
+            options.add_session_config_entry(key, value)
+        if device.kind == "directml":  # its documentation asks for both
+            options.enable_mem_pattern = False
+            options.execution_mode = self._ort.ExecutionMode.ORT_SEQUENTIAL
+        providers = provider_options(device, self._precision)
+        if device.kind != "cpu":
+            # of a provider that cannot be created, the session's own logger says nothing, but the process's does
+            self._ort.set_default_logger_severity(_SILENT)
+        try:
+            # the fallback would print to stdout and compute on the CPU
+            return self._ort.InferenceSession(source, options, providers=providers, enable_fallback=0)
+        finally:
+            if device.kind != "cpu":
+                self._ort.set_default_logger_severity(_WARNINGS)
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of ONNX Runtime says, in short."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].removeprefix("[ONNXRuntimeError] : ")[:200]
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime  # type: ignore[import-untyped]
+    except ImportError as missing:
+        raise MissingDependencyError(
+            f"stylising in one pass needs onnxruntime, which cannot be imported ({missing}); type: "
+            "pip install 'nst-engine[cpu]' (or [gpu] for NVIDIA)"
+        ) from missing
+    return onnxruntime
