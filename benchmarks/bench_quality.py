@@ -13,7 +13,7 @@ import argparse
 import datetime
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,10 @@ from nst_engine.weights import load_vgg19_weights
 
 MODELS = ("quality", "live")
 #: At this size and up to so many iterations the networks are compared with L-BFGS.
-DESCENT_SIDE_PX, DESCENT_ITERATIONS = 192, 120
+DESCENT_SIDE_PX, DESCENT_ITERATIONS = 512, 120
 #: Weight of the style distance against the content distance in that loss.
 DESCENT_STYLE_WEIGHT = 5.0
-DESCENT_CONTENTS = ("coffee",)
+DESCENT_CONTENTS = ("coffee", "rocket")
 
 
 def main() -> None:
@@ -50,10 +50,11 @@ def main() -> None:
     arguments = parser.parse_args()
     unseen = find_photos(arguments.photos) if arguments.photos is not None else []
     photos = [*(photo.path for photo in bundled_contents().values()), *unseen]
-    descents = {} if arguments.no_descent else {style: _descents(style) for style in bundled_styles()}
     networks = []
-    for name in arguments.models:
-        networks.append(_judged(name, photos, descents))
+    stylizers = {name: Stylizer(f"bundled:{name}", device="cpu") for name in arguments.models}
+    equal = {} if arguments.no_descent else {style: _iterations(stylizers, style) for style in bundled_styles()}
+    for name, stylizer in stylizers.items():
+        networks.append(_judged(name, stylizer, photos, {style: counts[name] for style, counts in equal.items()}))
         print(networks[-1]["name"], networks[-1]["mean"], flush=True)
         save_image(arguments.results / f"{name}.jpg", _sheet(name), quality=85)
     report = {
@@ -72,8 +73,7 @@ def main() -> None:
     (arguments.results / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
-def _judged(name: str, photos: Sequence[Path], descents: dict[str, Any]) -> dict[str, Any]:
-    stylizer = Stylizer(f"bundled:{name}", device="cpu")
+def _judged(name: str, stylizer: Stylizer, photos: Sequence[Path], equal: Mapping[str, int | None]) -> dict[str, Any]:
     styles = []
     for style, painting in bundled_styles().items():
         found = [
@@ -82,16 +82,16 @@ def _judged(name: str, photos: Sequence[Path], descents: dict[str, Any]) -> dict
         ]
         style_mean, content_mean = np.mean(found, axis=0)
         row = {"style": style, "style_distance": style_mean, "content_distance": content_mean}
-        if descents:
-            row["equals_lbfgs_iterations"] = _iterations(stylizer, style, descents[style])
+        if equal:
+            row["equals_lbfgs_iterations"] = equal[style]
         styles.append(row)
         print(name, row, flush=True)
     means = {key: float(np.mean([row[key] for row in styles])) for key in ("style_distance", "content_distance")}
     return {"name": name, "mean": means, "styles": styles}
 
 
-def _descents(style: str) -> list[tuple[PerceptualLoss, NDArray[np.uint8], list[float]]]:
-    """For each content: the loss, the photo, and the lowest loss reached after each iteration of L-BFGS."""
+def _iterations(stylizers: Mapping[str, Stylizer], style: str) -> dict[str, int | None]:
+    """For each network the geometric mean over the contents; None where L-BFGS did not come as far."""
     device = torch.device("cpu")
     loss = PerceptualLoss(
         load_vgg19_weights(),
@@ -99,24 +99,40 @@ def _descents(style: str) -> list[tuple[PerceptualLoss, NDArray[np.uint8], list[
         device=device,
         dtype=resolve_precision("auto", device),
     )
-    photos = [_sized(bundled_contents()[content].path, DESCENT_SIDE_PX) for content in DESCENT_CONTENTS]
-    return [(loss, photo, _descent(loss, photo)) for photo in photos]
+    counts: dict[str, list[int | None]] = {name: [] for name in stylizers}
+    for content in DESCENT_CONTENTS:
+        photo = _sized(bundled_contents()[content].path, DESCENT_SIDE_PX)
+        target = loss.content_features(image_tensor(photo, device))
+        totals = {
+            name: _total(loss, image_tensor(stylizer.stylize(photo, style).image, device), target)
+            for name, stylizer in stylizers.items()
+        }
+        reached = _descent(loss, photo, target, min(totals.values()))
+        for name, total in totals.items():
+            counts[name].append(next((number for number, each in enumerate(reached) if each <= total), None))
+    print(style, counts, flush=True)
+    return {name: _mean_count(found) for name, found in counts.items()}
 
 
-def _descent(loss: PerceptualLoss, photo: NDArray[np.uint8]) -> list[float]:
-    target = loss.content_features(image_tensor(photo, torch.device("cpu")))
+def _mean_count(counts: Sequence[int | None]) -> int | None:
+    logarithms = [math.log(max(count, 1)) for count in counts if count is not None]
+    return round(math.exp(np.mean(logarithms))) if len(logarithms) == len(counts) else None
+
+
+def _descent(loss: PerceptualLoss, photo: NDArray[np.uint8], target: torch.Tensor, goal: float) -> list[float]:
+    """The lowest loss reached after each iteration of L-BFGS, until the goal."""
     picture = image_tensor(photo, torch.device("cpu")).contiguous().requires_grad_()
     optimizer = torch.optim.LBFGS([picture], max_iter=1, history_size=20, line_search_fn="strong_wolfe")
     reached = [_total(loss, picture.detach(), target)]
-    for _ in range(DESCENT_ITERATIONS):
 
-        def closure() -> torch.Tensor:
-            optimizer.zero_grad()
-            distances = loss(picture.clamp(0, 1), target, [0])
-            total = (distances.content + DESCENT_STYLE_WEIGHT * distances.style).sum()
-            total.backward()  # type: ignore[no-untyped-call]
-            return total
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        distances = loss(picture.clamp(0, 1), target, [0])
+        total = (distances.content + DESCENT_STYLE_WEIGHT * distances.style).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
 
+    while reached[-1] > goal and len(reached) <= DESCENT_ITERATIONS:
         optimizer.step(closure)  # type: ignore[no-untyped-call]
         reached.append(min(reached[-1], _total(loss, picture.detach().clamp(0, 1), target)))
     return reached
@@ -126,20 +142,6 @@ def _descent(loss: PerceptualLoss, photo: NDArray[np.uint8]) -> list[float]:
 def _total(loss: PerceptualLoss, picture: torch.Tensor, target: torch.Tensor) -> float:
     distances = loss(picture, target, [0])
     return float((distances.content + DESCENT_STYLE_WEIGHT * distances.style).sum())
-
-
-def _iterations(
-    stylizer: Stylizer, style: str, descents: Sequence[tuple[PerceptualLoss, NDArray[np.uint8], list[float]]]
-) -> int | None:
-    """Geometric mean over the contents; None where L-BFGS has not come as far within its iterations."""
-    counts = []
-    for loss, photo, reached in descents:
-        painted = image_tensor(stylizer.stylize(photo, style).image, torch.device("cpu"))
-        total = _total(loss, painted, loss.content_features(image_tensor(photo, torch.device("cpu"))))
-        counts.append(next((number for number, each in enumerate(reached) if each <= total), None))
-    if any(count is None for count in counts):
-        return None
-    return round(math.exp(np.mean([math.log(max(count, 1)) for count in counts if count is not None])))
 
 
 def _sheet(name: str) -> NDArray[np.uint8]:

@@ -101,8 +101,7 @@ def quality_table(report: dict[str, Any]) -> str:
     descent = report["descent"]
     return "\n".join(lines) + (
         f"\n\nMeans over {photos} photos at {report['longer_side_px']} px; L-BFGS with a line search from the photo, "
-        f"on {' and '.join(descent['contents'])} at {descent['longer_side_px']} px, where the networks' strokes are "
-        "large. "
+        f"on {' and '.join(descent['contents'])} at {descent['longer_side_px']} px. "
         f"{_machine(report)}"
     )
 

@@ -80,39 +80,56 @@ std::size_t walked(std::size_t steps, std::size_t side) {
   return at;
 }
 
+// By definition: sign, exponent, fraction.
+double value_of_half(std::uint16_t half) {
+  const int exponent = (half >> 10) & 31;
+  const double fraction = half & 1023;
+  const double magnitude =
+      exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024.0 + fraction, exponent - 25);
+  return half & 0x8000 ? -magnitude : magnitude;
+}
+
 void check_normalize(const nst::KernelSet& kernels, Numbers& numbers, Report& report,
-                     std::size_t height, std::size_t width, std::size_t pad, bool swap,
+                     std::size_t height, std::size_t width, std::size_t pad, bool swap, bool half,
                      std::size_t threads) {
   const std::size_t padded_height = height + pad;
   const std::size_t padded_width = width + 2 * pad;
   const std::size_t plane = padded_height * padded_width;
-  std::vector<std::uint8_t> image(height * width * 3);
+  const std::size_t row_bytes = width * 3 + pad;
+  std::vector<std::uint8_t> image(height * row_bytes);
   for (std::uint8_t& value : image) value = numbers.byte();
-  std::vector<float> tensor(3 * plane, -7.0f);
+  std::vector<float> floats(half ? 0 : 3 * plane, -7.0f);
+  std::vector<std::uint16_t> halves(half ? 3 * plane : 0, 7);
   const std::size_t last = swap ? 0 : 2;
-  const nst::NormalizeImage job = {image.data(),
-                                   height,
-                                   width,
-                                   tensor.data(),
-                                   padded_height,
-                                   padded_width,
-                                   {2 - last, 1, last},
-                                   {0.017f, 0.018f, 0.019f},
-                                   {-2.1f, 0.0f, 3.0f}};
+  const nst::NormalizeImage job = {
+      image.data(),
+      static_cast<std::ptrdiff_t>(row_bytes),
+      height,
+      width,
+      half ? static_cast<void*>(halves.data()) : static_cast<void*>(floats.data()),
+      half,
+      padded_height,
+      padded_width,
+      {2 - last, 1, last},
+      {0.017f, 0.018f, 0.019f},
+      {-2.1f, 0.0f, 3.0f},
+      false};
   nst::normalize(kernels.normalize, job, threads);
   for (std::size_t i = 0; i < 3 * plane; ++i) {
     const std::size_t c = i / plane;
     const std::size_t y = walked(i % plane / padded_width, height);
     const std::size_t x = walked(i % padded_width, width);
-    const double byte = image[(y * width + x) * 3 + job.channel[c]];
+    const double byte = image[y * row_bytes + x * 3 + job.channel[c]];
     const double expected = byte * job.multiplier[c] + job.offset[c];
-    report.expect(std::abs(tensor[i] - expected) <= 1e-6, "normalize", height, width);
+    const double found = half ? value_of_half(halves[i]) : static_cast<double>(floats[i]);
+    const double error = half ? 2e-6 + std::abs(expected) / 2048 : 1e-6;
+    report.expect(std::abs(found - expected) <= error, "normalize", height, width);
   }
 }
 
 void check_denormalize(const nst::KernelSet& kernels, Numbers& numbers, Report& report,
                        std::size_t height, std::size_t width, std::size_t margin, bool swap,
-                       std::size_t threads) {
+                       bool blends, std::size_t threads) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const float special[] = {std::numeric_limits<float>::quiet_NaN(),
                            kInfinity,
@@ -132,18 +149,44 @@ void check_denormalize(const nst::KernelSet& kernels, Numbers& numbers, Report& 
     const std::uint8_t kind = numbers.byte();
     value = kind < 11 ? special[kind] : 70.0f * (1.0f + numbers.around_zero());
   }
-  std::vector<std::uint8_t> image(height * width * 3, 77);
+  const std::size_t row_bytes = width * 3 + margin;
+  std::vector<std::uint8_t> image(height * row_bytes, 77);
+  std::vector<std::uint8_t> photo(image.size());
+  for (std::uint8_t& value : photo) value = numbers.byte();
   const std::size_t last = swap ? 0 : 2;
-  const nst::DenormalizeTensor job = {
-      tensor.data(), height + margin, padded_width,        image.data(),
-      height,        width,           {2 - last, 1, last}, 2.0f};
+  const auto stride = static_cast<std::ptrdiff_t>(row_bytes);
+  const nst::DenormalizeTensor job = {tensor.data(),
+                                      false,
+                                      height + margin,
+                                      padded_width,
+                                      image.data(),
+                                      stride,
+                                      height,
+                                      width,
+                                      {2 - last, 1, last},
+                                      2.0f,
+                                      blends ? photo.data() : nullptr,
+                                      stride,
+                                      0.25f,
+                                      blends};
   nst::denormalize(kernels.denormalize, job, threads);
-  for (std::size_t i = 0; i < image.size(); ++i) {
-    const std::size_t pixel = i / 3;
-    const std::size_t at = pixel / width * padded_width + pixel % width;
-    const double value = 2.0 * tensor[job.channel[i % 3] * plane + at];
-    const double clipped = value > 0.0 ? (value < 255.0 ? value : 255.0) : 0.0;
-    report.expect(image[i] == std::nearbyint(clipped), "denormalize", height, width);
+  for (std::size_t y = 0; y < height; ++y) {
+    for (std::size_t i = 0; i < row_bytes; ++i) {
+      const std::size_t at = y * row_bytes + i;
+      if (i >= 3 * width) {
+        report.expect(image[at] == 77, "denormalize between rows", height, width);
+        continue;
+      }
+      const double value = 2.0 * tensor[job.channel[i % 3] * plane + y * padded_width + i / 3];
+      double clipped = value > 0.0 ? (value < 255.0 ? value : 255.0) : 0.0;
+      if (blends) {
+        const auto under = static_cast<float>(photo[at]);
+        const float more = static_cast<float>(clipped) - under;
+        clipped = static_cast<double>(static_cast<float>(under + more * 0.25f)) + 0.5;
+      }
+      const double expected = blends ? std::floor(clipped) : std::nearbyint(clipped);
+      report.expect(image[at] == expected, "denormalize", height, width);
+    }
   }
 }
 
@@ -159,8 +202,10 @@ bool check(const nst::KernelSet& kernels) {
       for (const std::size_t height : {std::size_t{1}, std::size_t{2}, std::size_t{35}}) {
         const bool swap = (a + height) % 2 == 0;
         for (const std::size_t pad : {0, 1, 7}) {
-          check_normalize(kernels, numbers, report, height, a, pad, swap, threads);
-          check_denormalize(kernels, numbers, report, height, a, pad, swap, threads);
+          for (const bool second : {false, true}) {
+            check_normalize(kernels, numbers, report, height, a, pad, swap, second, threads);
+            check_denormalize(kernels, numbers, report, height, a, pad, swap, second, threads);
+          }
         }
       }
     }

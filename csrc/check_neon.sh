@@ -13,7 +13,7 @@ for tool in aarch64-linux-gnu-g++ qemu-aarch64; do
 done
 
 mkdir -p build
-aarch64-linux-gnu-g++ -std=c++17 -O3 -Wall -Wextra -Werror -static -pthread \
+aarch64-linux-gnu-g++ -std=c++17 -O3 -ffp-contract=off -Wall -Wextra -Werror -static -pthread \
   csrc/check_kernels.cpp csrc/dispatch.cpp csrc/cpu_features.cpp csrc/kernels/*.cpp \
   -o build/check_kernels_aarch64
 qemu-aarch64 build/check_kernels_aarch64 neon scalar

@@ -8,7 +8,8 @@ namespace nst {
 // __builtin_cpu_supports reads CPUID and XGETBV, hence asks the operating system too.
 bool cpu_has_avx2() {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
 }
 
 bool cpu_has_avx512() {

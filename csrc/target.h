@@ -25,18 +25,18 @@
 #if defined(__clang__)
 // clang-format off: _Pragma takes one string literal, which must not be split.
 #define NST_BEGIN_AVX2 \
-  _Pragma("clang attribute push(__attribute__((target(\"avx2,fma\"))), apply_to = function)")
+  _Pragma("clang attribute push(__attribute__((target(\"avx2,fma,f16c\"))), apply_to = function)")
 #define NST_BEGIN_AVX512 \
-  _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma\"))), apply_to = function)")
+  _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\"))), apply_to = function)")
 // clang-format on
 #define NST_END_TARGET _Pragma("clang attribute pop")
 #else
 // No `pop_options`: GCC instantiates templates at the end of the file, under what holds there.
-#define NST_BEGIN_AVX2 _Pragma("GCC target(\"avx2,fma\")")
+#define NST_BEGIN_AVX2 _Pragma("GCC target(\"avx2,fma,f16c\")")
 // Quiet: GCC 12 takes _mm512_undefined_*() for a mistake (its bug 105593).
 #define NST_BEGIN_AVX512                                      \
   _Pragma("GCC diagnostic ignored \"-Wmaybe-uninitialized\"") \
       _Pragma("GCC diagnostic ignored \"-Wuninitialized\"")   \
-          _Pragma("GCC target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma\")")
+          _Pragma("GCC target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\")")
 #define NST_END_TARGET
 #endif

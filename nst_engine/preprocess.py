@@ -59,14 +59,17 @@ def _floats(
     pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec, padded: Sequence[int], threads: int
 ) -> NDArray[np.float32]:
     low, high = spec.value_range
-    batch = np.empty((len(pictures), 3, *padded), np.float32)
+    height, width = padded
+    batch = np.empty((len(pictures), 3, height, width), np.float32)
     for place, pixels in enumerate(pictures):
         kernels.normalize(
-            _reflected(pixels, *padded),
+            # rows may lie apart, as in a part of a picture, but not the pixels in them
+            pixels if pixels.strides[1:] == (3, 1) else np.ascontiguousarray(pixels),
             scale=(high - low) / 255,
             mean=[mean - low for mean in spec.mean],  # the kernel scales from 0
             std=spec.std,
             swap_rb=spec.channel_order == "bgr",
+            padded_size=(height, width),
             out=batch[place : place + 1],
             threads=threads,
         )

@@ -119,8 +119,7 @@ class TiledModel:
         )
 
         def given(tile: _Tile) -> ModelInput:
-            pixels = np.ascontiguousarray(picture[tile.area])
-            return model_input([pixels], self._spec, bucket_px=self._bucket_px, threads=self._threads)
+            return model_input([picture[tile.area]], self._spec, bucket_px=self._bucket_px, threads=self._threads)
 
         painting.measure(lambda tile: given(tile).tensor)
         painted = np.empty_like(picture)

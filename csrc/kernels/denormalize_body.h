@@ -1,56 +1,88 @@
 // The loops of the denormalize kernel, shared by all instruction sets. Include once per file,
-// after the instruction set is switched on. `Vec` brings kPixels (1: no vectors) and
-// convert(planes[3], scale, pixels) for kPixels pixels at once.
+// after the instruction set is switched on and its `Lanes` are there.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "denormalize.h"
+#include "lanes_scalar.h"
 
 namespace nst {
 namespace {
 
-inline std::uint8_t denormalized(float value, float scale) {
-  const float product = value * scale;
-  const float above = product > 0.0f ? product : 0.0f;  // and 0 for no number
-  const float clipped = above < 255.0f ? above : 255.0f;
-  // Above 2^23 a float has no fraction: adding it rounds half to even into the lowest bits.
-  const float shifted = clipped + 8388608.0f;
-  std::uint32_t bits;
-  std::memcpy(&bits, &shifted, sizeof(bits));
-  return static_cast<std::uint8_t>(bits & 0xFF);
-}
+// One row of the image; `photo` is null without a blend.
+template <class Number>
+struct DenormalizedRow {
+  const DenormalizeTensor& job;
+  const Number* planes[3];
+  const std::uint8_t* photo;
+  std::uint8_t* to;
 
-template <class Vec>
-void denormalize_row(const DenormalizeTensor& job, const float* const planes[3],
-                     std::uint8_t* pixels) {
-  std::size_t x = 0;
-  if constexpr (Vec::kPixels > 1) {
-    const auto convert = [&](std::size_t at) {
-      const float* const here[3] = {planes[0] + at, planes[1] + at, planes[2] + at};
-      Vec::convert(here, job.scale, pixels + 3 * at);
-    };
-    for (; x + Vec::kPixels <= job.width; x += Vec::kPixels) convert(x);
-    if (x > 0 && x < job.width) {  // the last vector writes some pixels a second time
-      convert(job.width - Vec::kPixels);
-      x = job.width;
+  template <class Lanes, bool Blends>
+  void write(std::size_t x) const {
+    typename Lanes::Pixels below;
+    if constexpr (Blends) below = Lanes::split(photo + 3 * x);
+    typename Lanes::Pixels pixels;
+    for (std::size_t c = 0; c < 3; ++c) {
+      typename Lanes::Floats value =
+          Lanes::clip(Lanes::multiply(Lanes::load(planes[c] + x), Lanes::set(job.scale)));
+      if constexpr (Blends) {
+        const typename Lanes::Floats under = Lanes::floats(below, c);
+        const typename Lanes::Floats more = Lanes::subtract(value, under);
+        value = Lanes::add(under, Lanes::multiply(more, Lanes::set(job.strength)));
+      }
+      if (job.half_up) {
+        Lanes::put_truncated(pixels, c, Lanes::add(value, Lanes::set(0.5f)));
+      } else {
+        Lanes::put_rounded(pixels, c, value);
+      }
     }
+    Lanes::join(to + 3 * x, pixels);
   }
-  for (; x < job.width; ++x) {
-    for (std::size_t c = 0; c < 3; ++c) pixels[3 * x + c] = denormalized(planes[c][x], job.scale);
-  }
-}
 
-template <class Vec>
-void denormalize_rows(const DenormalizeTensor& job, std::size_t begin, std::size_t end) {
+  template <class Lanes, bool Blends>
+  void write_all() const {
+    std::size_t x = 0;
+    for (; x + Lanes::kPixels <= job.width; x += Lanes::kPixels) write<Lanes, Blends>(x);
+    if constexpr (!Blends) {
+      // The last vector writes some pixels a second time. Not in a blend, which may be in place.
+      if (x > 0 && x < job.width) {
+        write<Lanes, Blends>(job.width - Lanes::kPixels);
+        return;
+      }
+    }
+    for (; x < job.width; ++x) write<ScalarLanes, Blends>(x);
+  }
+};
+
+template <class Lanes, class Number>
+void denormalize_rows_of(const Number* tensor, const DenormalizeTensor& job, std::size_t begin,
+                         std::size_t end) {
   const std::size_t plane = job.padded_height * job.padded_width;
   for (std::size_t y = begin; y < end; ++y) {
-    const float* const row = job.tensor + y * job.padded_width;
-    const float* const planes[3] = {row + job.channel[0] * plane, row + job.channel[1] * plane,
-                                    row + job.channel[2] * plane};
-    denormalize_row<Vec>(job, planes, job.image + 3 * job.width * y);
+    const Number* const from = tensor + y * job.padded_width;
+    const auto row = static_cast<std::ptrdiff_t>(y);
+    const DenormalizedRow<Number> to = {
+        job,
+        {from + job.channel[0] * plane, from + job.channel[1] * plane,
+         from + job.channel[2] * plane},
+        job.photo == nullptr ? nullptr : job.photo + row * job.photo_stride,
+        job.image + row * job.row_stride};
+    if (job.photo == nullptr) {
+      to.template write_all<Lanes, false>();
+    } else {
+      to.template write_all<Lanes, true>();
+    }
+  }
+}
+
+template <class Lanes>
+void denormalize_rows(const DenormalizeTensor& job, std::size_t begin, std::size_t end) {
+  if (job.half) {
+    denormalize_rows_of<Lanes>(static_cast<const std::uint16_t*>(job.tensor), job, begin, end);
+  } else {
+    denormalize_rows_of<Lanes>(static_cast<const float*>(job.tensor), job, begin, end);
   }
 }
 

@@ -1,11 +1,11 @@
 // The loops of the normalize kernel, shared by all instruction sets. Include once per file, after
-// the instruction set is switched on. `Vec` brings kPixels (1: no vectors) and
-// convert(pixels, channel, multiplier, offset, planes[3]) for kPixels pixels at once.
+// the instruction set is switched on and its `Lanes` are there.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "lanes_scalar.h"
 #include "normalize.h"
 
 namespace nst {
@@ -19,39 +19,74 @@ std::size_t reflected(std::size_t i, std::size_t n) {
   return phase < n ? phase : period - phase;
 }
 
-template <class Vec>
-void normalize_row(const NormalizeImage& job, const std::uint8_t* pixels, float* const planes[3]) {
-  std::size_t x = 0;
-  if constexpr (Vec::kPixels > 1) {
-    const auto convert = [&](std::size_t at) {
-      float* const here[3] = {planes[0] + at, planes[1] + at, planes[2] + at};
-      Vec::convert(pixels + 3 * at, job, here);
-    };
-    for (; x + Vec::kPixels <= job.width; x += Vec::kPixels) convert(x);
-    if (x > 0 && x < job.width) {  // the last vector writes some pixels a second time
-      convert(job.width - Vec::kPixels);
-      x = job.width;
-    }
-  }
-  for (; x < job.width; ++x) {
-    for (std::size_t c = 0; c < 3; ++c) {
-      const float value = static_cast<float>(pixels[3 * x + job.channel[c]]);
-      planes[c][x] = value * job.multiplier[c] + job.offset[c];
-    }
-  }
-  for (; x < job.padded_width; ++x) {
-    const std::size_t from = reflected(x, job.width);
-    for (std::size_t c = 0; c < 3; ++c) planes[c][x] = planes[c][from];
-  }
-}
+// One row of one plane.
+template <class Lanes, class Number>
+struct NormalizedRow {
+  const std::uint8_t* pixels;
+  std::size_t channel;
+  float multiplier;
+  float offset;
+  Number* to;
 
-template <class Vec>
-void normalize_rows(const NormalizeImage& job, std::size_t begin, std::size_t end) {
+  template <class Some>
+  typename Some::Floats value(std::size_t from) const {
+    const typename Some::Pixels bytes = Some::split(pixels + 3 * from);
+    return Some::multiply_add(Some::floats(bytes, channel), Some::set(multiplier),
+                              Some::set(offset));
+  }
+
+  void write(std::size_t width, std::size_t padded_width, bool streams) const {
+    std::size_t x = 0;
+    if (width >= Lanes::kPixels) {
+      if (streams) x = stream(width);
+      for (; x + Lanes::kPixels <= width; x += Lanes::kPixels) {
+        Lanes::store(to + x, value<Lanes>(x));
+      }
+      if (x < width) {  // the last vector writes some pixels a second time
+        Lanes::store(to + width - Lanes::kPixels, value<Lanes>(width - Lanes::kPixels));
+        x = width;
+      }
+    }
+    for (; x < padded_width; ++x) {
+      ScalarLanes::store(to + x, value<ScalarLanes>(reflected(x, width)));
+    }
+  }
+
+  // Past the caches from the first aligned place to the last; how far that is.
+  std::size_t stream(std::size_t width) const {
+    constexpr std::size_t kAlignment = Lanes::kPixels * sizeof(Number);
+    const auto beyond = reinterpret_cast<std::uintptr_t>(to) % kAlignment;
+    std::size_t x = (kAlignment - beyond) % kAlignment / sizeof(Number);
+    if (beyond % sizeof(Number) != 0 || x + Lanes::kPixels > width) return 0;
+    if (x > 0)
+      Lanes::store(to, value<Lanes>(0));  // before the first aligned place, and some beyond
+    for (; x + Lanes::kPixels <= width; x += Lanes::kPixels) Lanes::stream(to + x, value<Lanes>(x));
+    return x;
+  }
+};
+
+template <class Lanes, class Number>
+void normalize_rows_to(Number* tensor, const NormalizeImage& job, std::size_t begin,
+                       std::size_t end) {
   const std::size_t plane = job.padded_height * job.padded_width;
   for (std::size_t y = begin; y < end; ++y) {
-    float* const row = job.tensor + y * job.padded_width;
-    float* const planes[3] = {row, row + plane, row + 2 * plane};
-    normalize_row<Vec>(job, job.image + 3 * job.width * reflected(y, job.height), planes);
+    const auto row = static_cast<std::ptrdiff_t>(reflected(y, job.height));
+    for (std::size_t c = 0; c < 3; ++c) {
+      const NormalizedRow<Lanes, Number> to = {job.image + row * job.row_stride, job.channel[c],
+                                               job.multiplier[c], job.offset[c],
+                                               tensor + c * plane + y * job.padded_width};
+      to.write(job.width, job.padded_width, job.streams);
+    }
+  }
+  if (job.streams) Lanes::fence();
+}
+
+template <class Lanes>
+void normalize_rows(const NormalizeImage& job, std::size_t begin, std::size_t end) {
+  if (job.half) {
+    normalize_rows_to<Lanes>(static_cast<std::uint16_t*>(job.tensor), job, begin, end);
+  } else {
+    normalize_rows_to<Lanes>(static_cast<float*>(job.tensor), job, begin, end);
   }
 }
 

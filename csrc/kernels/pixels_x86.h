@@ -39,20 +39,27 @@ inline __m128i pick(const std::uint8_t (&shuffles)[3][16], const __m128i (&from)
   return _mm_or_si128(_mm_or_si128(part(0), part(1)), part(2));
 }
 
+// The bytes of sixteen pixels by channel.
+struct PixelPlanes {
+  __m128i channel[3];
+};
+
 // Reads exactly 48 bytes.
-[[maybe_unused]] inline void load_pixels(const std::uint8_t* pixels, __m128i (&planes)[3]) {
+[[maybe_unused]] inline PixelPlanes load_pixels(const std::uint8_t* pixels) {
   __m128i loaded[3];
   for (std::size_t r = 0; r < 3; ++r) {
     loaded[r] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels + 16 * r));
   }
-  for (std::size_t c = 0; c < 3; ++c) planes[c] = pick(kPixelShuffles.split[c], loaded);
+  PixelPlanes planes;
+  for (std::size_t c = 0; c < 3; ++c) planes.channel[c] = pick(kPixelShuffles.split[c], loaded);
+  return planes;
 }
 
 // Writes exactly 48 bytes.
-[[maybe_unused]] inline void store_pixels(std::uint8_t* pixels, const __m128i (&planes)[3]) {
+[[maybe_unused]] inline void store_pixels(std::uint8_t* pixels, const PixelPlanes& planes) {
   for (std::size_t r = 0; r < 3; ++r) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(pixels + 16 * r),
-                     pick(kPixelShuffles.join[r], planes));
+                     pick(kPixelShuffles.join[r], planes.channel));
   }
 }
 

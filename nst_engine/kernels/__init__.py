@@ -20,7 +20,9 @@ __all__ = ["KernelSet", "active", "denormalize", "gram_matrix", "normalize"]
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32 | np.float16]
 Triple = tuple[float, float, float]
+Rounding = Literal["even", "half-up"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class _Kernels(Protocol):
     def normalize(
         self,
         image_hwc: UInt8,
-        tensor_nchw: Float32,
+        tensor_nchw: Floats,
         *,
         multiplier: Triple,
         offset: Triple,
@@ -58,7 +60,16 @@ class _Kernels(Protocol):
         threads: int,
     ) -> None: ...
     def denormalize(
-        self, tensor_nchw: Float32, image_hwc: UInt8, scale: float, swap_rb: bool, threads: int
+        self,
+        tensor_nchw: Floats,
+        image_hwc: UInt8,
+        scale: float,
+        *,
+        swap_rb: bool,
+        photo: UInt8 | None,
+        strength: float,
+        half_up: bool,
+        threads: int,
     ) -> None: ...
 
 
@@ -128,13 +139,16 @@ def normalize(
     std: Sequence[float] = (1, 1, 1),
     swap_rb: bool = False,
     pad_multiple: int = 1,
-    out: Float32 | None = None,
+    padded_size: tuple[int, int] | None = None,
+    dtype: npt.DTypeLike = np.float32,
+    out: Floats | None = None,
     threads: int = 1,
-) -> Float32:
-    """Return a picture as a network takes it: (x·scale − mean)/std, planes, padded.
+) -> Floats:
+    """Return a picture as a network takes it: (x·scale − mean)/std, planes, padded; in one pass over memory.
 
     Args:
-        image_hwc: uint8 H×W×3, C-contiguous, 0…255.
+        image_hwc: uint8 H×W×3, 0…255; rows may lie apart (a part of a picture) or upside down, the pixels of
+            a row lie side by side.
         scale: factor of the bytes.
         mean: one number per output channel, subtracted after scaling.
         std: one number per output channel, not 0, divided by.
@@ -142,48 +156,58 @@ def normalize(
         pad_multiple: height and width grow at the bottom and right to a multiple of this (1 … 65536)
             by reflection without the edge, as `np.pad(mode="reflect")` does, to and fro where the
             picture is small; a side of 1 pixel is repeated.
-        out: float32 1×3×Hp×Wp, C-contiguous and writeable, to be filled instead of a fresh array; it
-            must not overlap image_hwc.
+        padded_size: (height, width) to grow to instead, at least the picture's.
+        dtype: float32, or float16 (computed in float32, rounded to nearest even); of `out` where it is given.
+        out: 1×3×Hp×Wp, C-contiguous and writeable, to be filled instead of a fresh array; it must not
+            overlap image_hwc.
         threads: 1 … 1024 threads of the native kernels; the result does not depend on it.
 
     Returns:
-        float32 1×3×Hp×Wp, C-contiguous; `out` where it was given.
+        float32 or float16 1×3×Hp×Wp, C-contiguous; `out` where it was given.
 
     Raises:
         OptionError: an argument cannot be used; nothing is converted or copied in silence.
 
     """
-    _checks.image(image_hwc)
+    _checks.pixels("image_hwc", image_hwc)
     multiplier, offset = _checks.factors(scale, mean, std)
     threads = _checks.threads(threads)
-    height, width = (_checks.padded(side, pad_multiple) for side in image_hwc.shape[:2])
-    tensor = cast(Float32, _checks.output(out, np.float32, (1, 3, height, width), image_hwc))
+    height, width = _checks.padded_size(padded_size, image_hwc.shape[:2], pad_multiple)
+    wanted = _checks.float_type(dtype if out is None else getattr(out, "dtype", np.float32))
+    tensor = cast(Floats, _checks.output(out, wanted, (1, 3, height, width), image_hwc))
     _kernels.normalize(image_hwc, tensor, multiplier=multiplier, offset=offset, swap_rb=bool(swap_rb), threads=threads)
     return tensor
 
 
 def denormalize(
-    tensor_nchw: Float32,
+    tensor_nchw: Floats,
     *,
     scale: float = 255.0,
     size: tuple[int, int] | None = None,
     swap_rb: bool = False,
+    photo: UInt8 | None = None,
+    strength: float = 1.0,
+    rounding: Rounding = "even",
     out: UInt8 | None = None,
     threads: int = 1,
 ) -> UInt8:
-    """Return a network's output as a picture: x·scale clipped to 0…255, rounded half to even.
+    """Return a network's output as a picture: x·scale clipped to 0…255, blended with a photo, rounded; in one pass.
 
     Args:
-        tensor_nchw: float32 1×3×H×W, C-contiguous, any values: NaN becomes 0, ±inf is clipped.
+        tensor_nchw: float32 or float16 1×3×H×W, C-contiguous, any values: NaN becomes 0, ±inf is clipped.
         scale: factor of the values; the product is taken in float32.
         size: (height, width) of the top left corner that is kept; None keeps all.
         swap_rb: the input is RGB and the output is BGR (or the other way round).
-        out: uint8 height×width×3, C-contiguous and writeable, to be filled instead of a fresh array;
-            it must not overlap tensor_nchw.
+        photo: uint8 height×width×3 in the output's channel order, rows as in `normalize`: what lies under the
+            picture; None: nothing.
+        strength: 0…1, of the picture over the photo: photo + (picture − photo)·strength in float32.
+        rounding: "even": halves go to the even number; "half-up": to the larger one.
+        out: uint8 height×width×3, writeable, rows as in `normalize`, to be filled instead of a fresh array; it
+            must not overlap tensor_nchw, and the photo only if it is the very photo.
         threads: 1 … 1024 threads of the native kernels; the result does not depend on it.
 
     Returns:
-        uint8 height×width×3, C-contiguous; `out` where it was given. All kernels give the same bytes.
+        uint8 height×width×3, C-contiguous, or `out` where it was given. All kernels give the same bytes.
 
     Raises:
         OptionError: an argument cannot be used; nothing is converted or copied in silence.
@@ -191,8 +215,21 @@ def denormalize(
     """
     _checks.tensor(tensor_nchw)
     scale = _checks.number("scale", scale)
+    strength = _checks.share("strength", strength)
+    half_up = _checks.is_half_up(rounding)
     threads = _checks.threads(threads)
     height, width = _checks.crop(size, tensor_nchw)
-    image = cast(UInt8, _checks.output(out, np.uint8, (height, width, 3), tensor_nchw))
-    _kernels.denormalize(tensor_nchw, image, scale, bool(swap_rb), threads)
+    image = _checks.picture_output(out, (height, width), tensor_nchw)
+    if photo is not None:
+        _checks.photo_under(photo, image)
+    _kernels.denormalize(
+        tensor_nchw,
+        image,
+        scale,
+        swap_rb=bool(swap_rb),
+        photo=None if strength == 1 else photo,
+        strength=strength,
+        half_up=half_up,
+        threads=threads,
+    )
     return image

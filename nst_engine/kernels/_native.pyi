@@ -19,7 +19,7 @@ class Kernels:
     def normalize(
         self,
         image_hwc: npt.NDArray[np.uint8],
-        tensor_nchw: npt.NDArray[np.float32],
+        tensor_nchw: npt.NDArray[np.float32 | np.float16],
         *,
         multiplier: tuple[float, float, float],
         offset: tuple[float, float, float],
@@ -28,10 +28,14 @@ class Kernels:
     ) -> None: ...
     def denormalize(
         self,
-        tensor_nchw: npt.NDArray[np.float32],
+        tensor_nchw: npt.NDArray[np.float32 | np.float16],
         image_hwc: npt.NDArray[np.uint8],
         scale: float,
+        *,
         swap_rb: bool,
+        photo: npt.NDArray[np.uint8] | None,
+        strength: float,
+        half_up: bool,
         threads: int,
     ) -> None: ...
 

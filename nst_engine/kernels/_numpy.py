@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32 | np.float16]
 Triple = tuple[float, float, float]
 
 
@@ -32,7 +33,7 @@ class Kernels:
     def normalize(
         self,
         image_hwc: UInt8,
-        tensor_nchw: Float32,
+        tensor_nchw: Floats,
         *,
         multiplier: Triple,
         offset: Triple,
@@ -45,17 +46,33 @@ class Kernels:
         for plane in range(3):
             channel = 2 - plane if swap_rb else plane
             table = (np.arange(256.0) * multiplier[plane] + offset[plane]).astype(np.float32)
-            tensor_nchw[0, plane] = table[image_hwc[:, :, channel]][rows[:, None], columns]
+            # float16 holds less: what is too large for it becomes infinite, as in the native kernels
+            with np.errstate(over="ignore"):
+                tensor_nchw[0, plane] = table[image_hwc[:, :, channel]][rows[:, None], columns]
 
-    def denormalize(self, tensor_nchw: Float32, image_hwc: UInt8, scale: float, swap_rb: bool, threads: int) -> None:
+    def denormalize(
+        self,
+        tensor_nchw: Floats,
+        image_hwc: UInt8,
+        scale: float,
+        *,
+        swap_rb: bool,
+        photo: UInt8 | None,
+        strength: float,
+        half_up: bool,
+        threads: int,
+    ) -> None:
         """Fill image_hwc (h×w×3) from the top left of tensor_nchw (1×3×H×W)."""
         height, width = image_hwc.shape[:2]
         planes = tensor_nchw[0, ::-1] if swap_rb else tensor_nchw[0]
         with np.errstate(over="ignore", invalid="ignore"):
-            values = planes[:, :height, :width] * np.float32(scale)
+            values = planes[:, :height, :width].astype(np.float32) * np.float32(scale)
         # fmax takes the number where the other is none: NaN becomes 0.
-        values = np.rint(np.minimum(np.fmax(values, 0), 255))
-        image_hwc[:] = values.transpose(1, 2, 0)
+        values = np.minimum(np.fmax(values, 0), 255).transpose(1, 2, 0)
+        if photo is not None:
+            below = photo.astype(np.float32)
+            values = below + (values - below) * np.float32(strength)
+        image_hwc[:] = values + np.float32(0.5) if half_up else np.rint(values)
 
 
 def _reflected(side: int, padded: int) -> npt.NDArray[np.intp]:

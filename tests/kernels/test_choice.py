@@ -122,6 +122,22 @@ def test_native_code_defends_itself() -> None:
     def normalize(image: npt.NDArray[np.uint8], tensor: npt.NDArray[np.float32]) -> None:
         native.normalize(image, tensor, multiplier=by_one, offset=by_one, swap_rb=False, threads=1)
 
+    def denormalize(
+        image: npt.NDArray[np.uint8], photo: npt.NDArray[np.uint8] | None = None, strength: float = 0.5
+    ) -> None:
+        native.denormalize(
+            tensor if len(image) == 4 else np.zeros((1, 3, 5, 5), np.float32),
+            image,
+            1.0,
+            swap_rb=False,
+            photo=photo,
+            strength=strength,
+            half_up=False,
+            threads=1,
+        )
+
+    one_row = np.lib.stride_tricks.as_strided(np.zeros((1, 5, 3), np.uint8), (4, 5, 3), (0, 3, 1))
+    tall = np.zeros((9, 5, 3), np.uint8)
     bad_calls: dict[str, Callable[[], object]] = {
         "features: wrong dtype": lambda: native.gram_matrix(double, gram, 1.0, 1),
         "features: wrong number of axes": lambda: native.gram_matrix(features[0], gram, 1.0, 1),
@@ -130,13 +146,18 @@ def test_native_code_defends_itself() -> None:
         "gram: wrong shape": lambda: native.gram_matrix(features, np.zeros((1, 3, 4), np.float32), 1.0, 1),
         "denominator": lambda: native.gram_matrix(features, gram, 0.0, 1),
         "threads": lambda: native.gram_matrix(features, gram, 1.0, 0),
-        "image: not three channels": lambda: normalize(np.zeros((4, 5, 4), np.uint8), tensor),
+        "image: not H x W x 3": lambda: normalize(np.zeros((4, 5, 4), np.uint8), tensor),
+        "image: the pixels of a row are apart": lambda: normalize(np.zeros((4, 9, 3), np.uint8)[:, ::2], tensor),
+        "image: the bytes of a pixel are apart": lambda: normalize(np.zeros((4, 5, 6), np.uint8)[..., ::2], tensor),
+        "tensor: wrong dtype": lambda: normalize(image, double),
         "tensor: smaller": lambda: normalize(image, tensor[:, :, :3].copy()),
         "tensor: not writeable": lambda: normalize(image, read_only),
-        "image: larger": lambda: native.denormalize(tensor, np.zeros((4, 6, 3), np.uint8), 1.0, False, 1),
-        "overlap": lambda: native.denormalize(
-            tensor, tensor.view(np.uint8).ravel()[:60].reshape(4, 5, 3), 1.0, False, 1
-        ),
+        "image: larger": lambda: denormalize(np.zeros((4, 6, 3), np.uint8)),
+        "image: its rows are one": lambda: denormalize(one_row),
+        "photo: of another size": lambda: denormalize(image, image[:3]),
+        "strength": lambda: denormalize(image, image, strength=np.nan),
+        "input and output overlap": lambda: denormalize(tensor.view(np.uint8).ravel()[:60].reshape(4, 5, 3)),
+        "input and output overl": lambda: denormalize(tall[4::-1], tall[3:8]),
     }
     for message, call in bad_calls.items():
         with pytest.raises(ValueError, match=message):

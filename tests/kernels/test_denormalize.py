@@ -126,7 +126,77 @@ def test_nothing_beside_out_is_written() -> None:
     assert np.all(around[-32:] == 77)
 
 
+@pytest.mark.parametrize("width", [1, 15, 16, 37, 64])
+@pytest.mark.usefixtures("implementation")
+def test_rows_may_lie_apart_or_upside_down(width: int) -> None:
+    tensor = tensor_of(9, width)
+    wanted = reference(tensor)
+    around = np.full((20, width + 7, 3), 77, np.uint8)
+    assert denormalize(tensor, out=around[1:19:2, 3 : 3 + width], threads=2) is not None
+    np.testing.assert_array_equal(around[1:19:2, 3 : 3 + width], wanted)
+    around[1:19:2, 3 : 3 + width] = 77
+    assert np.all(around == 77)
+    flipped = np.empty((9, width, 3), np.uint8)
+    denormalize(tensor, out=flipped[::-1])
+    np.testing.assert_array_equal(flipped, wanted[::-1])
+
+
+@pytest.mark.usefixtures("implementation")
+def test_every_half_precision_number_is_read() -> None:
+    halves = np.arange(65536, dtype=np.uint16).view(np.float16)
+    tensor = np.stack([halves] * 3).reshape(1, 3, 256, 256)
+    for scale in (1.0, 255.0):
+        assert_image(denormalize(tensor, scale=scale), reference(tensor.astype(np.float32), scale=scale))
+    narrow = np.ascontiguousarray(tensor[..., :7])
+    assert_image(denormalize(narrow, scale=1.0), reference(narrow.astype(np.float32), scale=1.0))
+
+
+@pytest.mark.usefixtures("implementation")
+def test_halves_may_be_rounded_up() -> None:
+    values = np.arange(-1, 256, 0.25, dtype=np.float32)
+    tensor = np.stack([values] * 3).reshape(1, 3, 4, -1)
+    image = denormalize(tensor, scale=1.0, rounding="half-up")
+    wanted = np.floor(np.clip(values.astype(np.float64), 0, 255) + 0.5).astype(np.uint8)
+    np.testing.assert_array_equal(image[..., 1].ravel(), wanted)
+    np.testing.assert_array_equal(image[..., 0].ravel()[4:14], [0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
+
+
+def blended(tensor: Float32, photo: UInt8, strength: float, *, half_up: bool) -> UInt8:
+    """The contract, each operation in float32."""
+    value = np.clip(tensor[0] * np.float32(255), 0, 255).transpose(1, 2, 0)
+    below = photo.astype(np.float32)
+    value = below + (value - below) * np.float32(strength)
+    rounded: UInt8 = (np.floor(value + np.float32(0.5)) if half_up else np.rint(value)).astype(np.uint8)
+    return rounded
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 0.5, 0.999])
+@pytest.mark.parametrize("rounding", ["even", "half-up"])
+@pytest.mark.usefixtures("implementation")
+def test_a_photo_shines_through(strength: float, rounding: Any) -> None:
+    for width in SIDES:
+        tensor = tensor_of(5, width)
+        photo = np.random.default_rng(width).integers(0, 256, (5, width, 3), np.uint8)
+        wanted = blended(tensor, photo, strength, half_up=rounding == "half-up")
+        options: dict[str, Any] = {"strength": strength, "rounding": rounding}
+        assert_image(denormalize(tensor, photo=photo, **options), wanted)
+        assert_image(denormalize(tensor, photo=photo[:, ::-1].copy()[:, ::-1].copy(), threads=3, **options), wanted)
+        in_place = photo.copy()
+        denormalize(tensor, photo=in_place, out=in_place, **options)
+        assert_image(in_place, wanted)
+        if strength == 0:
+            np.testing.assert_array_equal(wanted, photo)
+
+
+@pytest.mark.usefixtures("implementation")
+def test_at_full_strength_the_photo_does_not_matter() -> None:
+    tensor = tensor_of(5, 19)
+    photo = np.full((5, 19, 3), 200, np.uint8)
+    assert_image(denormalize(tensor, photo=photo, strength=1.0), reference(tensor))
+
+
 GOOD = tensor_of(4, 5)
+TALL = np.zeros((9, 5, 3), np.uint8)
 READ_ONLY = np.zeros((4, 5, 3), np.uint8)
 READ_ONLY.flags.writeable = False
 SHARED = np.zeros(60, np.float32)
@@ -136,7 +206,7 @@ SHARED = np.zeros(60, np.float32)
     ("tensor", "options", "parts"),
     [
         (None, {}, ["tensor_nchw is a NoneType", "NumPy array"]),
-        (GOOD.astype(np.float16), {}, ["float16", "wanted float32"]),
+        (GOOD.astype(np.float64), {}, ["float64", "wanted float32"]),
         (GOOD[0], {}, ["(3, 4, 5)", "1×3×H×W", "np.newaxis"]),
         (GOOD[:, :2].copy(), {}, ["(1, 2, 4, 5)", "wanted 1×3×H×W"]),
         (np.zeros((2, 3, 4, 5), np.float32), {}, ["(2, 3, 4, 5)", "batch[i : i + 1]"]),
@@ -159,6 +229,13 @@ SHARED = np.zeros(60, np.float32)
         (GOOD, {"size": (3, 5), "out": np.zeros((4, 5, 3), np.uint8)}, ["wanted (3, 5, 3)"]),
         (GOOD, {"out": np.zeros((5, 4, 3), np.uint8).transpose(1, 0, 2)}, ["np.ascontiguousarray(out)"]),
         (GOOD, {"out": READ_ONLY}, ["read-only"]),
+        (GOOD, {"out": np.lib.stride_tricks.as_strided(TALL, (4, 5, 3), (0, 3, 1))}, ["out has all its rows in one"]),
+        (GOOD, {"rounding": "down"}, ["rounding is 'down'", '"half-up"']),
+        (GOOD, {"strength": 1.5}, ["strength is 1.5", "from 0 to 1"]),
+        (GOOD, {"strength": None}, ["strength is None"]),
+        (GOOD, {"photo": TALL, "strength": 0.5}, ["photo has shape (9, 5, 3)", "(4, 5, 3)"]),
+        (GOOD, {"photo": TALL[:4].astype(np.float32)}, ["photo is float32", "wanted uint8"]),
+        (GOOD, {"photo": TALL[:4], "out": TALL[2:6], "strength": 0.5}, ["overlaps the photo in part"]),
         (
             SHARED.reshape(1, 3, 4, 5),
             {"out": SHARED.view(np.uint8)[100:160].reshape(4, 5, 3)},

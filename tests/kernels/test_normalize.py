@@ -46,7 +46,7 @@ def reference(
     return values.transpose(2, 0, 1)[np.newaxis], size.transpose(2, 0, 1)[np.newaxis]
 
 
-def assert_tensor(tensor: Float32, expected: tuple[Float64, Float64]) -> None:
+def assert_tensor(tensor: npt.NDArray[Any], expected: tuple[Float64, Float64]) -> None:
     values, size = expected
     assert tensor.dtype == np.float32
     assert tensor.shape == values.shape
@@ -143,6 +143,55 @@ def test_nothing_beside_out_is_written() -> None:
     assert np.all(around[-32:] == -7)
 
 
+@pytest.mark.parametrize("width", [1, 15, 16, 37, 64])
+@pytest.mark.usefixtures("implementation")
+def test_a_part_of_a_picture_and_one_upside_down(width: int) -> None:
+    around = image_of(30, width + 9)
+    for part in (around[3:17, 2 : 2 + width], around[20:5:-2, 5 : 5 + width], around[::-1][:4, -width:]):
+        wanted = normalize(np.ascontiguousarray(part), pad_multiple=8)
+        np.testing.assert_array_equal(normalize(part, pad_multiple=8, threads=2), wanted)
+
+
+@pytest.mark.parametrize("width", [731, 736, 1024])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.usefixtures("implementation")
+def test_large_pictures(width: int, dtype: type[np.floating[Any]]) -> None:
+    """Large enough for stores past the caches, at several places against their alignment."""
+    height = 1000 if dtype is np.float32 else 2000
+    image = image_of(height, width)
+    rows = [normalize(row, mean=MEAN, std=STD, dtype=dtype) for row in np.split(image, height)]
+    wanted = np.concatenate(rows, axis=2)
+    for shift in (0, 1, 5):
+        memory = np.zeros(3 * height * width + 16, dtype)
+        out = memory[shift : shift + 3 * height * width].reshape(1, 3, height, width)
+        normalize(image, mean=MEAN, std=STD, out=out, threads=2)
+        np.testing.assert_array_equal(out, wanted)
+        assert not memory[:shift].any()
+        assert not memory[shift + 3 * height * width :].any()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1 / 255, 1e-5, 1e-7, 1e-9, 256.9, 300.0, -1.0])
+@pytest.mark.usefixtures("implementation")
+def test_half_precision_is_numpys(scale: float) -> None:
+    image = np.repeat(np.arange(256, dtype=np.uint8).reshape(8, 32, 1), 3, axis=2)
+    for picture in (image, np.ascontiguousarray(image[:, :5])):
+        tensor = normalize(picture, scale=scale, dtype=np.float16, pad_multiple=3)
+        assert tensor.dtype == np.float16
+        with np.errstate(over="ignore"):
+            wanted = normalize(picture, scale=scale, pad_multiple=3).astype(np.float16)
+        np.testing.assert_array_equal(tensor, wanted)
+
+
+@pytest.mark.usefixtures("implementation")
+def test_a_size_can_be_asked_for() -> None:
+    image = image_of(13, 19)
+    out = np.empty((1, 3, 40, 21), np.float16)
+    assert normalize(image, padded_size=(40, 21), scale=1, out=out) is out
+    expected = np.pad(np.pad(image, ((0, 12), (0, 2), (0, 0)), mode="reflect"), ((0, 15), (0, 0), (0, 0)), "reflect")
+    np.testing.assert_array_equal(out[0].transpose(1, 2, 0)[:25], expected[:25])
+    np.testing.assert_array_equal(out[0, 0, :, 0], image[to_and_fro(13, 40), 0, 0])
+
+
 GOOD = image_of(4, 5)
 READ_ONLY = np.zeros((1, 3, 4, 5), np.float32)
 READ_ONLY.flags.writeable = False
@@ -176,9 +225,14 @@ SHARED = np.zeros(240, np.uint8)
         (GOOD, {"pad_multiple": -8}, ["pad_multiple is -8"]),
         (GOOD, {"pad_multiple": 2.0}, ["pad_multiple is 2.0"]),
         (GOOD, {"pad_multiple": 10**9}, ["from 1 to 65536"]),
+        (GOOD, {"padded_size": (3, 5)}, ["padded_size[0] (height) is 3", "from 4"]),
+        (GOOD, {"padded_size": 8}, ["padded_size is 8", "(height, width)"]),
+        (GOOD, {"padded_size": (8, 8), "pad_multiple": 8}, ["wanted one of them"]),
+        (GOOD, {"dtype": np.float64}, ["dtype is", "float32 or float16"]),
+        (GOOD, {"dtype": "no type"}, ["dtype is 'no type'"]),
         (GOOD, {"threads": 0}, ["threads is 0"]),
         (GOOD, {"out": [0.0]}, ["out is a list"]),
-        (GOOD, {"out": np.zeros((1, 3, 4, 5))}, ["float64", "wanted float32"]),
+        (GOOD, {"out": np.zeros((1, 3, 4, 5))}, ["float64", "float32 or float16"]),
         (GOOD, {"out": np.zeros((1, 3, 4, 6), np.float32)}, ["(1, 3, 4, 6)", "np.empty((1, 3, 4, 5)"]),
         (GOOD, {"out": np.zeros((3, 4, 5), np.float32)}, ["(3, 4, 5)"]),
         (GOOD, {"out": np.zeros((1, 3, 4, 10), np.float32)[..., ::2]}, ["np.ascontiguousarray(out)"]),
