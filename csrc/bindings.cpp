@@ -112,7 +112,7 @@ std::size_t size_of(const py::array& array, py::ssize_t axis) {
 }
 
 void gram_matrix(const nst::KernelSet& kernels, const py::array& features, py::array& gram,
-                 double denominator, py::ssize_t threads) {
+                 double denominator, const std::optional<py::array>& weights, py::ssize_t threads) {
   const float* from = input_of<float>(features, 4, "features");
   float* to = output_of<float>(gram, 3, "gram");
   require_apart(features, gram);
@@ -121,10 +121,17 @@ void gram_matrix(const nst::KernelSet& kernels, const py::array& features, py::a
   const std::size_t pixels = size_of(features, 2) * size_of(features, 3);
   require(size_of(gram, 0) == batch && size_of(gram, 1) == channels && size_of(gram, 2) == channels,
           "gram: wrong shape");
+  const float* by = weights ? input_of<float>(*weights, 3, "weights") : nullptr;
+  if (weights) {
+    require(size_of(*weights, 0) == batch && size_of(*weights, 1) == size_of(features, 2) &&
+                size_of(*weights, 2) == size_of(features, 3),
+            "weights: wrong shape");
+    require_apart(*weights, gram);
+  }
   require(std::isfinite(denominator) && denominator > 0, "denominator: not above 0");
   const std::size_t workers = thread_count(threads);
   const py::gil_scoped_release release;
-  nst::gram_matrix(kernels.gram, from, batch, channels, pixels, denominator, to, workers);
+  nst::gram_matrix(*kernels.gram, {from, by, batch, channels, pixels, denominator, to}, workers);
 }
 
 void normalize(const nst::KernelSet& kernels, const py::array& image, py::array& tensor,
@@ -206,7 +213,7 @@ PYBIND11_MODULE(_native, module) {
   py::class_<nst::KernelSet>(module, "Kernels")
       .def_property_readonly("isa", [](const nst::KernelSet& kernels) { return kernels.isa; })
       .def("gram_matrix", &gram_matrix, py::arg("features"), py::arg("gram"),
-           py::arg("denominator"), py::arg("threads"))
+           py::arg("denominator"), py::arg("weights"), py::arg("threads"))
       .def("normalize", &normalize, py::arg("image_hwc"), py::arg("tensor_nchw"), py::kw_only(),
            py::arg("multiplier"), py::arg("offset"), py::arg("swap_rb"), py::arg("threads"))
       .def("denormalize", &denormalize, py::arg("tensor_nchw"), py::arg("image_hwc"),

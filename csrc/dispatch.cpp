@@ -14,13 +14,13 @@ constexpr const char* kVariable = "NST_ENGINE_ISA";
 // Best first.
 constexpr KernelSet kTable[] = {
 #if NST_TARGET_X86
-    {"avx512", cpu_has_avx512, gram_panel_avx512, normalize_rows_avx512, denormalize_rows_avx512},
-    {"avx2", cpu_has_avx2, gram_panel_avx2, normalize_rows_avx2, denormalize_rows_avx2},
+    {"avx512", cpu_has_avx512, &kGramAvx512, normalize_rows_avx512, denormalize_rows_avx512},
+    {"avx2", cpu_has_avx2, &kGramAvx2, normalize_rows_avx2, denormalize_rows_avx2},
 #endif
 #if NST_TARGET_NEON
-    {"neon", cpu_has_neon, gram_panel_neon, normalize_rows_neon, denormalize_rows_neon},
+    {"neon", cpu_has_neon, &kGramNeon, normalize_rows_neon, denormalize_rows_neon},
 #endif
-    {"scalar", cpu_has_scalar, gram_panel_scalar, normalize_rows_scalar, denormalize_rows_scalar},
+    {"scalar", cpu_has_scalar, &kGramScalar, normalize_rows_scalar, denormalize_rows_scalar},
 };
 
 }  // namespace

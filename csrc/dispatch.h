@@ -13,7 +13,7 @@ namespace nst {
 struct KernelSet {
   const char* isa;
   bool (*supported)();
-  GramPanelKernel gram;
+  const GramKernel* gram;
   NormalizeRowsKernel normalize;
   DenormalizeRowsKernel denormalize;
 };

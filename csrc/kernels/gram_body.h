@@ -1,6 +1,7 @@
-// The loops of the Gram kernel, shared by all instruction sets. Include once per file, after the
-// instruction set is switched on. `Vec` brings Reg, kWidth (divides kGramStride), kTileRows,
-// kTileColumns, zero(), load(pointer), fma(a, b, sum) and sum(Reg) -> double.
+// The loops of the Gram kernel for vectors of float32, shared by their instruction sets. Include
+// once per file, after the instruction set is switched on. `Vec` brings Reg, kWidth (divides
+// kGramVector), kTileRows (divides kStrip), zero(), load(pointer), fma(a, b, sum) and add_sums(four
+// Regs, double[4]).
 #pragma once
 
 #include <cstddef>
@@ -11,88 +12,85 @@
 namespace nst {
 namespace {
 
-// sums[r][c] += dot(a[r], b[c]) over `count` floats, a multiple of Vec::kWidth.
-template <class Vec, std::size_t Rows, std::size_t Columns>
-void gram_tile(const float* a, const float* b, std::size_t count, double* sums) {
-  typename Vec::Reg dots[Rows][Columns];
-  for (std::size_t r = 0; r < Rows; ++r) {
-    for (std::size_t c = 0; c < Columns; ++c) dots[r][c] = Vec::zero();
+constexpr std::size_t kTileColumns = 4;
+constexpr std::size_t kStrip = 12;
+constexpr std::size_t kMargin = 16;  // floats between packed rows: no power of two, for cache sets
+
+// Rows lie side by side; where there are weights, the rows times them come first.
+struct FloatRows {
+  const float* weighted;
+  const float* plain;
+  std::size_t stride;
+
+  explicit FloatRows(const GramPacked& packed) {
+    stride = packed.room + kMargin;
+    weighted = static_cast<const float*>(packed.bytes);
+    plain = packed.weighted ? weighted + packed.padded * stride : weighted;
   }
-  for (std::size_t p = 0; p < count; p += Vec::kWidth) {
-    typename Vec::Reg left[Rows];
-    for (std::size_t r = 0; r < Rows; ++r) left[r] = Vec::load(a + r * kGramStride + p);
-    for (std::size_t c = 0; c < Columns; ++c) {
-      const typename Vec::Reg right = Vec::load(b + c * kGramStride + p);
-      for (std::size_t r = 0; r < Rows; ++r) dots[r][c] = Vec::fma(left[r], right, dots[r][c]);
+};
+
+[[maybe_unused]] std::size_t packed_float_bytes(std::size_t padded, std::size_t room,
+                                                bool weighted) {
+  return (weighted ? 2 : 1) * padded * (room + kMargin) * sizeof(float);
+}
+
+[[maybe_unused]] void pack_floats(const GramRun& run, const GramPacked& packed) {
+  const FloatRows rows(packed);
+  const std::size_t end = (run.pixels + kGramVector - 1) / kGramVector * kGramVector;
+  for (std::size_t channel = 0; channel < packed.padded; ++channel) {
+    float* const plain = const_cast<float*>(rows.plain) + channel * rows.stride;
+    float* const weighted = const_cast<float*>(rows.weighted) + channel * rows.stride;
+    std::size_t p = 0;
+    if (channel < run.channels) {
+      const float* const from = run.features + channel * run.row_stride;
+      std::memcpy(plain, from, run.pixels * sizeof(float));
+      if (packed.weighted) {
+        for (std::size_t i = 0; i < run.pixels; ++i) weighted[i] = from[i] * run.weights[i];
+      }
+      p = run.pixels;
     }
-  }
-  for (std::size_t r = 0; r < Rows; ++r) {
-    for (std::size_t c = 0; c < Columns; ++c) sums[r * kGramPanel + c] += Vec::sum(dots[r][c]);
+    for (; p < end; ++p) plain[p] = weighted[p] = 0.0f;
   }
 }
 
-// The same for a tile at the edge, which may have fewer rows or columns.
-template <class Vec, std::size_t Rows = Vec::kTileRows, std::size_t Columns = Vec::kTileColumns>
-void gram_edge_tile(std::size_t rows, std::size_t columns, const float* a, const float* b,
-                    std::size_t count, double* sums) {
-  if constexpr (Rows > 1) {
-    if (rows < Rows) {
-      return gram_edge_tile<Vec, Rows - 1, Columns>(rows, columns, a, b, count, sums);
-    }
-  }
-  if constexpr (Columns > 1) {
-    if (columns < Columns) {
-      return gram_edge_tile<Vec, Rows, Columns - 1>(rows, columns, a, b, count, sums);
-    }
-  }
-  gram_tile<Vec, Rows, Columns>(a, b, count, sums);
-}
-
-// Copies rows begin … end of one block side by side, zeros up to a whole number of vectors.
+// sums[r][c] += dot(a[r], b[c]).
 template <class Vec>
-void gram_pack(const GramPanel& panel, std::size_t begin, std::size_t end, std::size_t first_pixel,
-               std::size_t count, std::size_t padded, float* packed) {
-  for (std::size_t row = begin; row < end; ++row, packed += kGramStride) {
-    std::memcpy(packed, panel.features + row * panel.pixels + first_pixel, count * sizeof(float));
-    for (std::size_t p = count; p < padded; ++p) packed[p] = 0.0f;
+void gram_tile(const float* a, const float* b, std::size_t stride, std::size_t pixels, double* sums,
+               std::size_t sums_stride) {
+  typename Vec::Reg dots[Vec::kTileRows][kTileColumns];
+  for (std::size_t r = 0; r < Vec::kTileRows; ++r) {
+    for (std::size_t c = 0; c < kTileColumns; ++c) dots[r][c] = Vec::zero();
   }
-}
-
-template <class Vec>
-void gram_panel(const GramPanel& panel) {
-  static_assert(kGramStride % Vec::kWidth == 0 && kGramBlock % Vec::kWidth == 0);
-  const std::size_t rows = panel.row_end - panel.row_begin;
-  const std::size_t columns = panel.column_end - panel.column_begin;
-  const bool diagonal = panel.row_begin == panel.column_begin;
-  float* const packed_rows = panel.workspace;
-  float* const packed_columns = diagonal ? packed_rows : packed_rows + kGramPanel * kGramStride;
-  double sums[kGramPanel * kGramPanel] = {};
-
-  for (std::size_t pixel = 0; pixel < panel.pixels; pixel += kGramBlock) {
-    const std::size_t left = panel.pixels - pixel;
-    const std::size_t count = left < kGramBlock ? left : kGramBlock;
-    const std::size_t padded = (count + Vec::kWidth - 1) / Vec::kWidth * Vec::kWidth;
-    gram_pack<Vec>(panel, panel.row_begin, panel.row_end, pixel, count, padded, packed_rows);
-    if (!diagonal) {
-      gram_pack<Vec>(panel, panel.column_begin, panel.column_end, pixel, count, padded,
-                     packed_columns);
-    }
-    for (std::size_t i = 0; i < rows; i += Vec::kTileRows) {
-      for (std::size_t j = 0; j < columns; j += Vec::kTileColumns) {
-        if (diagonal && j + Vec::kTileColumns <= i) continue;  // wholly below the diagonal
-        gram_edge_tile<Vec>(rows - i, columns - j, packed_rows + i * kGramStride,
-                            packed_columns + j * kGramStride, padded, sums + i * kGramPanel + j);
+  for (std::size_t p = 0; p < pixels; p += Vec::kWidth) {
+    typename Vec::Reg left[Vec::kTileRows];
+    for (std::size_t r = 0; r < Vec::kTileRows; ++r) left[r] = Vec::load(a + r * stride + p);
+    for (std::size_t c = 0; c < kTileColumns; ++c) {
+      const typename Vec::Reg right = Vec::load(b + c * stride + p);
+      for (std::size_t r = 0; r < Vec::kTileRows; ++r) {
+        dots[r][c] = Vec::fma(left[r], right, dots[r][c]);
       }
     }
   }
+  for (std::size_t r = 0; r < Vec::kTileRows; ++r) {
+    Vec::add_sums(dots[r][0], dots[r][1], dots[r][2], dots[r][3], sums + r * sums_stride);
+  }
+}
 
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t j = diagonal ? i : 0; j < columns; ++j) {
-      const float value = static_cast<float>(sums[i * kGramPanel + j] / panel.denominator);
-      const std::size_t row = panel.row_begin + i;
-      const std::size_t column = panel.column_begin + j;
-      panel.gram[row * panel.channels + column] = value;
-      panel.gram[column * panel.channels + row] = value;
+template <class Vec>
+void sum_floats(const GramBlock& block) {
+  static_assert(kGramVector % Vec::kWidth == 0 && kStrip % Vec::kTileRows == 0 &&
+                kStrip % kTileColumns == 0);
+  const FloatRows rows(block.packed);
+  const std::size_t padded = block.packed.padded;
+  for (std::size_t strip = block.first * kStrip; strip < block.channels;
+       strip += block.step * kStrip) {
+    // A tile of rows stays in the first cache while all columns pass by.
+    for (std::size_t i = strip; i < strip + kStrip && i < block.channels; i += Vec::kTileRows) {
+      const float* const left = rows.weighted + i * rows.stride + block.first_pixel;
+      for (std::size_t j = i / kTileColumns * kTileColumns; j < block.channels; j += kTileColumns) {
+        gram_tile<Vec>(left, rows.plain + j * rows.stride + block.first_pixel, rows.stride,
+                       block.pixels, block.sums + i * padded + j, padded);
+      }
     }
   }
 }

@@ -13,20 +13,21 @@ namespace {
 struct Vec {
   using Reg = float32x4_t;
   static constexpr std::size_t kWidth = 4;
-  static constexpr std::size_t kTileRows = 4;  // 4 × 4 sums + 4 + 1 operands of 32 registers
-  static constexpr std::size_t kTileColumns = 4;
+  static constexpr std::size_t kTileRows = 6;  // 6 × 4 sums + 6 + 1 operands of 32 registers
 
   static Reg zero() { return vdupq_n_f32(0.0f); }
   static Reg load(const float* from) { return vld1q_f32(from); }
   static Reg fma(Reg a, Reg b, Reg sum) { return vfmaq_f32(sum, a, b); }
-  static double sum(Reg reg) {
-    return vaddvq_f64(vaddq_f64(vcvt_f64_f32(vget_low_f32(reg)), vcvt_high_f64_f32(reg)));
+  static void add_sums(Reg a, Reg b, Reg c, Reg d, double* sums) {
+    const Reg one = vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d));
+    vst1q_f64(sums, vaddq_f64(vld1q_f64(sums), vcvt_f64_f32(vget_low_f32(one))));
+    vst1q_f64(sums + 2, vaddq_f64(vld1q_f64(sums + 2), vcvt_high_f64_f32(one)));
   }
 };
 
 }  // namespace
 
-void gram_panel_neon(const GramPanel& panel) { gram_panel<Vec>(panel); }
+const GramKernel kGramNeon = {kStrip, packed_float_bytes, pack_floats, sum_floats<Vec>};
 
 }  // namespace nst
 #endif

@@ -11,8 +11,7 @@ struct Vec {
     float lane[4];
   };
   static constexpr std::size_t kWidth = 4;
-  static constexpr std::size_t kTileRows = 3;
-  static constexpr std::size_t kTileColumns = 2;
+  static constexpr std::size_t kTileRows = 2;
 
   static Reg zero() { return {{0.0f, 0.0f, 0.0f, 0.0f}}; }
   static Reg load(const float* from) { return {{from[0], from[1], from[2], from[3]}}; }
@@ -20,14 +19,17 @@ struct Vec {
     for (std::size_t i = 0; i < kWidth; ++i) sum.lane[i] += a.lane[i] * b.lane[i];
     return sum;
   }
-  static double sum(Reg reg) {
-    return (static_cast<double>(reg.lane[0]) + reg.lane[1]) +
-           (static_cast<double>(reg.lane[2]) + reg.lane[3]);
+  static void add_sums(Reg a, Reg b, Reg c, Reg d, double* sums) {
+    const Reg* const each[4] = {&a, &b, &c, &d};
+    for (std::size_t i = 0; i < 4; ++i) {
+      const float* const lane = each[i]->lane;
+      sums[i] += (lane[0] + lane[1]) + (lane[2] + lane[3]);
+    }
   }
 };
 
 }  // namespace
 
-void gram_panel_scalar(const GramPanel& panel) { gram_panel<Vec>(panel); }
+const GramKernel kGramScalar = {kStrip, packed_float_bytes, pack_floats, sum_floats<Vec>};
 
 }  // namespace nst

@@ -48,7 +48,9 @@ class _Kernels(Protocol):
 
     @property
     def isa(self) -> str: ...
-    def gram_matrix(self, features: Float32, gram: Float32, denominator: float, threads: int) -> None: ...
+    def gram_matrix(
+        self, features: Float32, gram: Float32, denominator: float, weights: Float32 | None, threads: int
+    ) -> None: ...
     def normalize(
         self,
         image_hwc: UInt8,
@@ -105,13 +107,19 @@ def active() -> KernelSet:
     return _active
 
 
-def gram_matrix(features: Float32, *, normalize: str = "chw", threads: int = 1) -> Float32:
+def gram_matrix(
+    features: Float32, *, normalize: str = "chw", pixel_weights: Float32 | None = None, threads: int = 1
+) -> Float32:
     """Return the Gram matrix of features: the inner products of all pairs of channels.
+
+    With `pixel_weights` it is the guided Gram matrix of Gatys et al. 2017, arXiv:1611.07865: the products of
+    each pixel count by its weight.
 
     Args:
         features: float32 C×H×W or N×C×H×W, C-contiguous, no axis empty, any range.
         normalize: what the products are divided by: "none" (1), "hw" (H·W) or "chw" (C·H·W). The
             field has no standard; loss weights are only comparable at the same choice.
+        pixel_weights: float32 H×W for C×H×W, N×H×W for N×C×H×W features, C-contiguous, any values; None: all 1.
         threads: 1 … 1024 threads of the native kernels (NumPy follows its BLAS's own setting). The
             native result does not depend on it.
 
@@ -124,10 +132,11 @@ def gram_matrix(features: Float32, *, normalize: str = "chw", threads: int = 1) 
     """
     batch = _checks.feature_batch(features)
     denominator = _checks.gram_denominator(batch, normalize)
+    weights = _checks.pixel_weights(pixel_weights, features)
     threads = _checks.threads(threads)
     channels = batch.shape[1]
     gram = np.empty((batch.shape[0], channels, channels), np.float32)
-    _kernels.gram_matrix(batch, gram, denominator, threads)
+    _kernels.gram_matrix(batch, gram, denominator, weights, threads)
     return gram if features.ndim == 4 else gram[0]
 
 

@@ -43,6 +43,17 @@ def gram_denominator(features: Float32, normalize: str) -> float:
     raise OptionError(f'normalize is {normalize!r}, wanted one of {choices}; type normalize="chw"')
 
 
+def pixel_weights(weights: Float32 | None, features: Float32) -> Float32 | None:
+    """Refuse what is no float32 weight per pixel of the features; return it as N×H×W, not copied."""
+    if weights is None:
+        return None
+    shape = (*features.shape[: features.ndim - 3], *features.shape[-2:])
+    _array("pixel_weights", weights, np.float32, "×".join(map(str, shape)), (len(shape),))
+    if weights.shape != shape:
+        raise OptionError(f"pixel_weights has shape {weights.shape}, wanted one weight a pixel, {shape}")
+    return weights.reshape(-1, *shape[-2:])
+
+
 def pixels(name: str, image_hwc: UInt8) -> None:
     """Refuse what is no uint8 H×W×3 with the pixels of a row side by side."""
     _typed(name, image_hwc, np.uint8, "H×W×3", (3,))

@@ -14,6 +14,7 @@ class Kernels:
         features: npt.NDArray[np.float32],
         gram: npt.NDArray[np.float32],
         denominator: float,
+        weights: npt.NDArray[np.float32] | None,
         threads: int,
     ) -> None: ...
     def normalize(

@@ -21,13 +21,16 @@ class Kernels:
         """No instruction set of ours: NumPy picks its own."""
         return "none"
 
-    def gram_matrix(self, features: Float32, gram: Float32, denominator: float, threads: int) -> None:
-        """Fill gram (N×C×C) with the Gram matrices of features (N×C×H×W)."""
+    def gram_matrix(
+        self, features: Float32, gram: Float32, denominator: float, weights: Float32 | None, threads: int
+    ) -> None:
+        """Fill gram (N×C×C) with the Gram matrices of features (N×C×H×W), by weights (N×H×W) where there are any."""
         batch, channels = features.shape[:2]
         rows = features.reshape(batch, channels, -1)
         with np.errstate(over="ignore", invalid="ignore"):
-            for item, item_rows in zip(gram, rows, strict=True):
-                np.matmul(item_rows, item_rows.T, out=item)
+            weighted = rows if weights is None else rows * weights.reshape(batch, 1, -1)
+            for item, item_weighted, item_rows in zip(gram, weighted, rows, strict=True):
+                np.matmul(item_weighted, item_rows.T, out=item)
             gram /= np.float32(denominator)
 
     def normalize(

@@ -139,13 +139,14 @@ def test_native_code_defends_itself() -> None:
     one_row = np.lib.stride_tricks.as_strided(np.zeros((1, 5, 3), np.uint8), (4, 5, 3), (0, 3, 1))
     tall = np.zeros((9, 5, 3), np.uint8)
     bad_calls: dict[str, Callable[[], object]] = {
-        "features: wrong dtype": lambda: native.gram_matrix(double, gram, 1.0, 1),
-        "features: wrong number of axes": lambda: native.gram_matrix(features[0], gram, 1.0, 1),
-        "features: not C-contiguous": lambda: native.gram_matrix(features[..., ::2], gram, 1.0, 1),
-        "features: empty": lambda: native.gram_matrix(features[:0], gram, 1.0, 1),
-        "gram: wrong shape": lambda: native.gram_matrix(features, np.zeros((1, 3, 4), np.float32), 1.0, 1),
-        "denominator": lambda: native.gram_matrix(features, gram, 0.0, 1),
-        "threads": lambda: native.gram_matrix(features, gram, 1.0, 0),
+        "features: wrong dtype": lambda: native.gram_matrix(double, gram, 1.0, None, 1),
+        "features: wrong number of axes": lambda: native.gram_matrix(features[0], gram, 1.0, None, 1),
+        "features: not C-contiguous": lambda: native.gram_matrix(features[..., ::2], gram, 1.0, None, 1),
+        "features: empty": lambda: native.gram_matrix(features[:0], gram, 1.0, None, 1),
+        "gram: wrong shape": lambda: native.gram_matrix(features, np.zeros((1, 3, 4), np.float32), 1.0, None, 1),
+        "denominator": lambda: native.gram_matrix(features, gram, 0.0, None, 1),
+        "weights: wrong shape": lambda: native.gram_matrix(features, gram, 1.0, features[0, :2].copy(), 1),
+        "threads": lambda: native.gram_matrix(features, gram, 1.0, None, 0),
         "image: not H x W x 3": lambda: normalize(np.zeros((4, 5, 4), np.uint8), tensor),
         "image: the pixels of a row are apart": lambda: normalize(np.zeros((4, 9, 3), np.uint8)[:, ::2], tensor),
         "image: the bytes of a pixel are apart": lambda: normalize(np.zeros((4, 5, 6), np.uint8)[..., ::2], tensor),

@@ -73,6 +73,36 @@ def test_a_batch_is_its_pictures(batch: int, threads: int) -> None:
         np.testing.assert_array_equal(gram, gram_matrix(item))
 
 
+@pytest.mark.parametrize("plane", [(1, 1), (3, 5), (4, 16), (33, 31), (64, 33), (3, 1031), (97, 211)])
+@pytest.mark.usefixtures("implementation")
+def test_pixels_may_count_by_weights(plane: tuple[int, int]) -> None:
+    for channels in (1, 5, 12, 25, 65):
+        features = features_of(2, channels, *plane)
+        weights = features_of(2, *plane, seed=7)
+        rows = features.reshape(2, channels, -1).astype(np.float64)
+        weighted = rows * weights.reshape(2, 1, -1)
+        expected, size = weighted @ rows.swapaxes(1, 2), np.abs(weighted) @ np.abs(rows).swapaxes(1, 2)
+        for threads in THREADS[:2]:
+            grams = gram_matrix(features, normalize="none", pixel_weights=weights, threads=threads)
+            assert np.all(np.abs(grams - expected) <= 2e-6 * size)
+            single = gram_matrix(features[1], normalize="none", pixel_weights=weights[1], threads=threads)
+            np.testing.assert_array_equal(single, grams[1])
+    ones = gram_matrix(features, pixel_weights=np.ones_like(weights))
+    # NumPy multiplies a matrix with itself by another routine than with its copy
+    np.testing.assert_allclose(ones, gram_matrix(features), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("channels", [12, 130, 515])
+@pytest.mark.usefixtures("implementation")
+def test_many_pixels_and_many_channels(channels: int) -> None:
+    """Enough for runs of several blocks, for groups of runs, and for blocks that are cut short."""
+    pixels = 300_001 if channels < 100 else 20_001
+    features = features_of(channels, 1, pixels)
+    grams = [gram_matrix(features, threads=threads) for threads in (1, 3)]
+    np.testing.assert_array_equal(grams[0], grams[1])
+    assert_gram(grams[0], features, features.size)
+
+
 @pytest.mark.usefixtures("implementation")
 def test_at_least_as_accurate_as_numpy() -> None:
     features = np.maximum(features_of(32, 181, 190), 0)  # as after a ReLU
@@ -122,6 +152,9 @@ UNALIGNED = np.zeros(4 * 60 + 1, np.uint8)[1:].view(np.float32).reshape(3, 4, 5)
         (UNALIGNED, {}, ["aligned", "features.copy()"]),
         (GOOD, {"normalize": "c"}, ["'c'", '"none", "hw", "chw"']),
         (GOOD, {"normalize": None}, ["None"]),
+        (GOOD, {"pixel_weights": GOOD}, ["pixel_weights is float32 of shape (3, 4, 5)"]),
+        (GOOD, {"pixel_weights": GOOD[0, :3].copy()}, ["pixel_weights has shape (3, 5)", "(4, 5)"]),
+        (GOOD, {"pixel_weights": np.ones((4, 5))}, ["pixel_weights is float64", "wanted float32"]),
         (GOOD, {"threads": 0}, ["threads is 0", "from 1 to 1024"]),
         (GOOD, {"threads": -1}, ["threads is -1"]),
         (GOOD, {"threads": 10**30}, ["threads is 1000"]),
