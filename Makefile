@@ -40,6 +40,7 @@ bench: $(VENV)/.installed-dev ## measure everything the README claims (two hours
 	$(BIN)/python benchmarks/bench_stylize.py
 	$(BIN)/python benchmarks/bench_big.py
 	$(BIN)/python benchmarks/bench_variants.py
+	$(BIN)/python benchmarks/bench_kernels.py
 	$(BIN)/python benchmarks/bench_quality.py $(if $(PHOTOS),--photos $(PHOTOS))
 	$(BIN)/python benchmarks/bench_optimize.py
 	$(BIN)/python benchmarks/bench_ablation.py

@@ -11,7 +11,7 @@ from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import setup  # type: ignore[import-untyped]
 
 SOURCES = Path("csrc")
-NOT_IN_THE_EXTENSION = {"check_kernels.cpp"}
+NOT_IN_THE_EXTENSION = {"check_kernels.cpp", "count_kernels.cpp"}
 
 sanitize = os.environ.get("NST_ENGINE_SANITIZE") == "1"
 if sanitize:

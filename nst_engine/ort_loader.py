@@ -5,16 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nst_engine.errors import (
-    MissingDependencyError,
-    ModelChecksumError,
-    ModelSpecError,
-    ProviderUnavailableError,
-)
+from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelSpecError, ProviderUnavailableError
+from nst_engine.model_content import ModelContent
 from nst_engine.model_spec import ModelSpec
 from nst_engine.models import ModelFile
 from nst_engine.providers import (
@@ -25,28 +20,14 @@ from nst_engine.providers import (
     why_it_failed,
     why_not_built_in,
 )
+from nst_engine.runtime import Loaded
 from nst_engine.signature import Signature, TensorInfo, read_signature
 
 _SILENT = 4  # ONNX Runtime's "fatal": all that matters comes as an exception as well
 _WARNINGS = 2  # its default
 
 
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """A model on a device.
-
-    Attributes:
-        session: ONNX Runtime's own.
-        spec: What the model takes and returns.
-        signature: Its inputs and outputs.
-    """
-
-    session: Any
-    spec: ModelSpec
-    signature: Signature
-
-
-class Loader:
+class OrtLoader:
     """Loads one model file onto one device after the other.
 
     Args:
@@ -65,7 +46,6 @@ class Loader:
         self._ort = ort = _onnxruntime()
         self._file, self._threads, self._precision = file, threads, precision
         self.available: Sequence[str] = ort.get_available_providers()
-        self._is_rewritten = False
 
     def open(self, device: Device) -> Loaded:
         """Load the model.
@@ -79,35 +59,21 @@ class Loader:
             raise ProviderUnavailableError(f"--device {device}: {reason}; or use --device cpu")
         if device.kind in ("cuda", "tensorrt"):
             self._preload_cuda()
-        self._opened = self._state()
+        self._content = ModelContent(self._file)
         session = self.load(str(self._file.path), device)
         spec = self._file.spec(session.get_modelmeta().custom_metadata_map)
         signature = self._signature(session, spec)
         if signature.has_fixed_size:
-            self._is_rewritten = True
-            session = self.load(self.content(), device)
+            self._content.is_rewritten = True
+            session = self.load(self._content.read(), device)
             signature = self._signature(session, spec)
         if signature.has_fixed_size:
             raise ModelSpecError(f"{self._file.name}: takes one size of picture only; export it with dynamic axes")
-        return Loaded(session, spec, signature)
+        return Loaded(session, spec, signature, device.provider)
 
     def content(self) -> bytes:
         """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
-        try:
-            is_same, content = self._state() == self._opened, self._file.path.read_bytes()
-        except OSError:
-            is_same = False
-        if not is_same:
-            raise ModelChecksumError(f"{self._file.name}: changed or gone since it was loaded; make a new Stylizer")
-        if not self._is_rewritten:
-            return content
-        from nst_engine.graphs.rewrite import with_dynamic_size
-
-        return with_dynamic_size(content)
-
-    def _state(self) -> tuple[int, int]:
-        found = self._file.path.stat()
-        return found.st_mtime_ns, found.st_size
+        return self._content.read()
 
     def _preload_cuda(self) -> None:
         """Load CUDA's libraries from pip packages, where the system's loader does not look."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,14 @@ _BLOCK_ROWS = 64  # of a blend: no float copy of a whole photo
 
 
 def pictures_of(
-    painted: NDArray[Any], given: ModelInput, spec: ModelSpec, *, model: str, threads: int = 1
+    painted: NDArray[Any],
+    given: ModelInput,
+    spec: ModelSpec,
+    *,
+    model: str,
+    threads: int = 1,
+    photos: Sequence[NDArray[np.uint8]] | None = None,
+    strength: float = 1.0,
 ) -> list[NDArray[np.uint8]]:
     """Turn a model's output into pictures.
 
@@ -27,6 +36,8 @@ def pictures_of(
         spec: Of the model.
         model: What messages call it.
         threads: Of the CPU.
+        photos: uint8 H×W×3 each, RGB: what shines through where `strength` is below 1.
+        strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
 
     Returns:
         uint8 H×W×3 each, RGB, of the size before padding; values beyond the range are clipped.
@@ -40,8 +51,10 @@ def pictures_of(
             f"{model}: returned {came} for {wanted}, wanted the same size; the model needs sides that are multiples "
             'of some number: write it to its specification, such as "pad_multiple": 4'
         )
+    under = None if photos is None or strength == 1 else photos
     if spec.dtype == "uint8":
-        return _of_bytes(painted, given, spec)
+        pictures = _of_bytes(painted, given, spec)
+        return pictures if under is None else list(map(partial(_blended, strength=strength), pictures, under))
     _check_finite(painted, model)
     low, high = spec.value_range
     batch = painted if spec.layout == "nchw" else np.moveaxis(painted, 3, 1)
@@ -52,6 +65,8 @@ def pictures_of(
             scale=255 / (high - low),
             size=(given.height, given.width),
             swap_rb=spec.channel_order == "bgr",
+            photo=None if under is None else _with_rows(under[place]),
+            strength=strength,
             threads=threads,
         )
         for place in range(len(batch))
@@ -91,16 +106,22 @@ def finished(
         painted = keep_luma(painted, photo)
     elif preserve_color is not None:
         painted = match_color(painted, photo, method=preserve_color)
-    return painted if strength == 1 else _blended(painted, photo, np.float32(strength))
+    return painted if strength == 1 else _blended(painted, photo, strength)
 
 
-def _blended(painted: NDArray[np.uint8], photo: NDArray[np.uint8], strength: np.float32) -> NDArray[np.uint8]:
+def _with_rows(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """As the kernels take it: rows may lie apart, but not the pixels in them."""
+    return photo if photo.strides[1:] == (3, 1) else np.ascontiguousarray(photo)
+
+
+def _blended(painted: NDArray[np.uint8], photo: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
+    share = np.float32(strength)
     blended = np.empty_like(photo)
     for top in range(0, len(photo), _BLOCK_ROWS):
         rows = slice(top, top + _BLOCK_ROWS)
         below = photo[rows].astype(np.float32)
         # between two bytes: no clipping
-        blended[rows] = np.rint(below + (painted[rows] - below) * strength)
+        blended[rows] = np.rint(below + (painted[rows] - below) * share)
     return blended
 
 

@@ -16,7 +16,9 @@ from typing import Any, Literal, get_args
 from nst_engine.cpu_quota import cpu_quota
 from nst_engine.errors import OptionError
 
-Precision = Literal["auto", "float32", "float16", "int8"]
+Precision = Literal["auto", "float32", "float16", "bfloat16", "int8"]
+
+Backend = Literal["auto", "onnxruntime", "openvino"]
 
 CPU = "CPUExecutionProvider"
 PROVIDERS: Mapping[str, str] = {
@@ -97,6 +99,26 @@ def check_precision(precision: str, device: Device) -> None:
         )
 
 
+def check_backend(backend: str, precision: str) -> Backend:
+    """The backend asked for; `NST_ENGINE_BACKEND` answers for `auto`.
+
+    Raises:
+        OptionError: There is no such backend, or it does not compute in that precision.
+    """
+    source = "--backend"
+    if backend == "auto" and os.environ.get("NST_ENGINE_BACKEND"):
+        source, backend = "NST_ENGINE_BACKEND", os.environ["NST_ENGINE_BACKEND"]
+    for known in get_args(Backend):
+        if backend == known:
+            chosen: Backend = known
+            break
+    else:
+        raise OptionError(f"{source}: {backend!r} came; choose from {', '.join(get_args(Backend))}")
+    if precision == "bfloat16" and chosen == "onnxruntime":
+        raise OptionError("--precision bfloat16: ONNX Runtime does not compute in it; use --backend openvino")
+    return "openvino" if precision == "bfloat16" else chosen
+
+
 def provider_options(device: Device, precision: str) -> list[tuple[str, dict[str, Any]]]:
     """Providers with their options, the device's own first, the CPU last, for what the first cannot compute."""
     chosen = [(device.provider, _options(device, precision))]
@@ -117,7 +139,7 @@ def _options(device: Device, precision: str) -> dict[str, Any]:
             "use_tf32": "0" if precision == "float32" else "1",
         }
     if device.kind == "tensorrt":
-        folder = _cache_folder() / "tensorrt"
+        folder = cache_folder() / "tensorrt"
         folder.mkdir(parents=True, exist_ok=True)
         return {
             "device_id": str(device.index),
@@ -133,8 +155,8 @@ def _options(device: Device, precision: str) -> dict[str, Any]:
     return {"ModelFormat": "MLProgram"} if device.kind == "coreml" else {}
 
 
-def _cache_folder() -> Path:
-    """Where engines that took minutes to build are kept: `NST_ENGINE_CACHE`, or the user's cache folder."""
+def cache_folder() -> Path:
+    """Where what took long to build or to find out is kept: `NST_ENGINE_CACHE`, or the user's cache folder."""
     own = os.environ.get("NST_ENGINE_CACHE")
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nst-engine"
 

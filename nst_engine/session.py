@@ -1,13 +1,13 @@
-"""Models that are loaded: what runs pictures through ONNX Runtime."""
+"""Models that are loaded: what runs pictures through a runtime."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,22 @@ from nst_engine.checks import require_count
 from nst_engine.cpu_quota import usable_cpus
 from nst_engine.errors import InferenceError, ProviderUnavailableError
 from nst_engine.models import ModelFile, find_model, int8_model
-from nst_engine.ort_loader import Loaded, Loader, first_line
-from nst_engine.providers import AUTO_ORDER, PROVIDERS, Device, Precision, check_precision, parse_device
+from nst_engine.ort_loader import OrtLoader, first_line
+from nst_engine.postprocess import pictures_of
+from nst_engine.preprocess import model_input
+from nst_engine.providers import (
+    AUTO_ORDER,
+    PROVIDERS,
+    Backend,
+    Device,
+    Precision,
+    check_backend,
+    check_precision,
+    parse_device,
+)
+from nst_engine.runtime import Graph, Loaded, Loader
+
+_ON_CPU = Device("cpu")
 
 
 class Session:
@@ -26,10 +40,11 @@ class Session:
     Attributes:
         model: Name of the model file.
         spec: What it takes and returns.
-        provider: ONNX Runtime's name of what computes.
+        provider: What computes: ONNX Runtime's name of it, or `OpenVINO f32`, `OpenVINO bf16`.
         device: `cpu`, `cuda:1`, ...
         threads: Of the CPU, for each run.
         passed_over: With `auto`: why better devices are not used.
+        why: With `auto`: what the choice of the backend was made by; empty where there was none.
     """
 
     def __init__(
@@ -41,11 +56,15 @@ class Session:
         model: str,
         threads: int,
         passed_over: tuple[str, ...] = (),
+        why: str = "",
+        parts: Loader | None = None,
     ) -> None:
-        self.model, self.spec, self.threads, self.passed_over = model, loaded.spec, threads, passed_over
-        self.device, self.provider = str(device), device.provider
-        self._session, self._signature = loaded.session, loaded.signature
+        self.model, self.spec, self.threads = model, loaded.spec, threads
+        self.passed_over, self.why = passed_over, why
+        self.device, self.provider = str(device), loaded.provider
+        self._graph, self._signature = loaded.graph, loaded.signature
         self._loader, self._device = loader, device
+        self._loader_of_parts = parts or loader
         # DirectML alone does not allow two runs at a time
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if device.kind == "directml" else contextlib.nullcontext()
@@ -62,7 +81,7 @@ class Session:
             N pictures in the same layout and type, not checked.
 
         Raises:
-            InferenceError: ONNX Runtime failed, for want of memory most often.
+            InferenceError: The runtime failed, for want of memory most often.
         """
         if self._signature.is_single and len(pictures) > 1:
             singles = [self.run(pictures[i : i + 1], style_weights[i : i + 1]) for i in range(len(pictures))]
@@ -72,8 +91,8 @@ class Session:
             feed[self._signature.style_input] = style_weights
         try:
             with self._turn:
-                (painted,) = self._session.run([self._signature.image_output], feed)
-        except Exception as error:  # ONNX Runtime's exceptions have no common base
+                (painted,) = self._graph.run([self._signature.image_output], feed)
+        except Exception as error:  # the runtimes' exceptions have no common base
             shape = "×".join(map(str, pictures.shape))
             cure = (
                 "there is not enough memory: make the picture smaller (--max-side)"
@@ -81,27 +100,34 @@ class Session:
                 else "see whether another picture size or --device cpu works"
             )
             raise InferenceError(f"{self.model}: failed on {shape} ({first_line(error)}); {cure}") from error
-        return cast(NDArray[Any], painted)
+        return painted
+
+    def painted(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """One picture, uint8 H×W×3, in the model's first style."""
+        given = model_input([picture], self.spec, threads=self.threads)
+        weights = np.eye(1, len(self.spec.styles), dtype=np.float32)
+        found = self.run(given.tensor, weights)
+        return pictures_of(found, given, self.spec, model=self.model, threads=self.threads)[0]
 
     def content(self) -> bytes:
         """The model as it was loaded: the file, with its size made free if it was fixed."""
         return self._loader.content()
 
     def open_part(self, model: bytes) -> Part:
-        """A part of the model, on the same device; it keeps no memory between runs."""
-        return Part(self._loader.load(model, self._device, keeps_memory=False), self._turn)
+        """A part of the model, on the same device but perhaps in another runtime; it keeps no memory between runs."""
+        return Part(self._loader_of_parts.load(model, self._device, keeps_memory=False), self._turn)
 
 
 class Part:
     """A part of a model, which takes turns with the whole where a device needs that."""
 
-    def __init__(self, session: Any, turn: AbstractContextManager[Any]) -> None:
-        self._session, self._turn = session, turn
+    def __init__(self, graph: Graph, turn: AbstractContextManager[Any]) -> None:
+        self._graph, self._turn = graph, turn
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        """The outputs asked for; ONNX Runtime's own exceptions."""
+        """The outputs asked for; the runtime's own exceptions."""
         with self._turn:
-            found: Sequence[NDArray[Any]] = self._session.run(outputs, feed)
+            found: Sequence[NDArray[Any]] = self._graph.run(outputs, feed)
         return found
 
 
@@ -111,6 +137,7 @@ def open_session(
     device: str = "auto",
     threads: int | None = None,
     precision: Precision = "auto",
+    backend: Backend = "auto",
 ) -> Session:
     """Load a model onto a device.
 
@@ -119,39 +146,88 @@ def open_session(
         device: `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`: this or an error; `auto`: the
             best that works.
         threads: Of the CPU; None: as many as this process may use.
-        precision: `float32`: no rounding to TF32 on CUDA either; `float16`: TensorRT and OpenVINO only; `int8`: the
-            model's quantised file, see `nst_engine.models.int8_model`; `auto`: the device's default.
+        precision: `float32`: no rounding to TF32 on CUDA either; `float16`: TensorRT and OpenVINO's provider only;
+            `bfloat16`: the openvino backend only; `int8`: the model's quantised file, see
+            `nst_engine.models.int8_model`; `auto`: the device's default.
+        backend: `onnxruntime`; `openvino`: its own package, on x86 CPUs; `auto`: `NST_ENGINE_BACKEND` where it is set,
+            else, on the CPU, the fastest installed one whose pixels are right (see `nst_engine.backend_choice`).
 
     Raises:
         ModelNotFoundError: There is no such model.
         ModelChecksumError: The file is damaged, or no ONNX model.
         ModelSpecError: It does not say what it takes, or takes something else than it says.
         ProviderUnavailableError: The device asked for cannot be used here.
-        MissingDependencyError: onnxruntime is not installed.
-        OptionError: Another device, precision or number of threads.
+        MissingDependencyError: The backend is not installed.
+        OptionError: Another device, precision, backend or number of threads.
     """
     asked = parse_device(device)
     check_precision(precision, asked)
+    chosen = check_backend(backend, precision)
     if threads is not None:
         require_count("--threads", threads, largest=1024)
     file = model if isinstance(model, ModelFile) else find_model(model)
     if precision == "int8":
         file, precision = int8_model(file), "auto"
-    count = threads or usable_cpus()
-    loader = Loader(file, count, precision)
-    passed_over: list[str] = []
+    opening = _Opening(file, threads or usable_cpus(), precision)
+    if chosen == "openvino":
+        return opening.session("openvino", asked if asked.kind != "auto" else _ON_CPU, precision)
+    if asked.kind not in ("auto", "cpu"):
+        return opening.session("onnxruntime", asked, precision)
+    if asked.kind == "auto":
+        faster = opening.on_the_best_device()
+        if faster is not None:
+            return faster
+    return opening.on_cpu(chosen)
 
-    def opened(device: Device) -> Session:
-        loaded = loader.open(device)
-        return Session(loaded, loader, device, model=file.name, threads=count, passed_over=tuple(passed_over))
 
-    if asked.kind != "auto":
-        return opened(asked)
-    for kind in AUTO_ORDER:
-        if PROVIDERS[kind] not in loader.available:
-            continue
-        try:
-            return opened(Device(kind))
-        except ProviderUnavailableError as unavailable:
-            passed_over.append(str(unavailable))
-    raise ProviderUnavailableError(f"--device auto: none works here: {'; '.join(passed_over) or loader.available}")
+class _Opening:
+    """A model on its way onto one device or another."""
+
+    def __init__(self, file: ModelFile, threads: int, precision: Precision) -> None:
+        self._file, self._threads, self._precision = file, threads, precision
+        self._passed_over: list[str] = []
+
+    def session(self, backend: Backend, device: Device, precision: Precision, why: str = "") -> Session:
+        """The model in a runtime."""
+        loader: Loader
+        if backend == "openvino":
+            from nst_engine.openvino_loader import OpenVinoLoader
+
+            loader = OpenVinoLoader(self._file, self._threads, precision)
+        else:
+            loader = OrtLoader(self._file, self._threads, precision)
+        return Session(
+            loader.open(device),
+            loader,
+            device,
+            model=self._file.name,
+            threads=self._threads,
+            passed_over=tuple(self._passed_over),
+            why=why,
+            # tiles are as fast in ONNX Runtime, in a third less memory; who asks for OpenVINO may have nothing else
+            parts=OrtLoader(self._file, self._threads, "auto") if why and backend == "openvino" else None,
+        )
+
+    def on_the_best_device(self) -> Session | None:
+        """On something better than the CPU, if there is any that works."""
+        available = OrtLoader(self._file, self._threads, self._precision).available
+        for kind in AUTO_ORDER:
+            if kind == "cpu" or PROVIDERS[kind] not in available:
+                continue
+            try:
+                return self.session("onnxruntime", Device(kind), self._precision)
+            except ProviderUnavailableError as unavailable:
+                self._passed_over.append(str(unavailable))
+        return None
+
+    def on_cpu(self, backend: Backend) -> Session:
+        """In the runtime asked for, or in the fastest."""
+        if backend == "onnxruntime":
+            return self.session(backend, _ON_CPU, self._precision)
+        from nst_engine.backend_choice import choose
+
+        def load(each: Backend, precision: Precision) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+            return self.session(each, _ON_CPU, precision).painted
+
+        choice = choose(self._file, self._precision, self._threads, load)
+        return self.session(choice.backend, _ON_CPU, choice.precision, choice.reason)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,15 @@ from numpy.typing import NDArray
 
 from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
-from nst_engine.geometry import fit_longer_side
-from nst_engine.image import ImageSource, Picture, load_image, resize_image
+from nst_engine.image import ImageSource, Picture
 from nst_engine.model_spec import ModelSpec
 from nst_engine.postprocess import check_finish, finished, pictures_of
 from nst_engine.preprocess import model_input
-from nst_engine.providers import CPU, Precision
+from nst_engine.providers import Backend, Precision
 from nst_engine.session import open_session
 from nst_engine.style_mix import StyleMix, resolve_style_mix, style_vector
-from nst_engine.stylize_result import Kind, Stopwatch, StylizeResult
+from nst_engine.stylize_input import groups_of, kind_of, timed_read
+from nst_engine.stylize_result import Stopwatch, StylizeResult
 from nst_engine.tiling import TiledModel
 
 #: Off the CPU every new size of picture costs a choice of algorithms, or a build: seconds. So sides are padded to
@@ -33,6 +32,7 @@ TILE_ABOVE_PX = 3_000_000
 
 DEFAULT_MODEL = "bundled:quality"
 _WARMUP_SIZE = (256, 256)
+_TAKES_ANY_SIZE = "cpu"
 
 
 class Stylizer:
@@ -42,7 +42,8 @@ class Stylizer:
         model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models` for what it must say of itself.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
         threads: Of the CPU, for each picture; None: as many as this process may use.
-        precision: `auto`, `float32`, `float16` or `int8`; see `nst_engine.session.open_session`.
+        precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.session.open_session`.
+        backend: `auto`, `onnxruntime` or `openvino`; see there.
         tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory.
 
     Raises:
@@ -57,11 +58,12 @@ class Stylizer:
         device: str = "auto",
         threads: int | None = None,
         precision: Precision = "auto",
+        backend: Backend = "auto",
         tile_above_px: int = TILE_ABOVE_PX,
     ) -> None:
         require_count("tile_above_px", tile_above_px)
-        self._session = open_session(model, device=device, threads=threads, precision=precision)
-        self._bucket_px = 1 if self._session.provider == CPU else BUCKET_PX
+        self._session = open_session(model, device=device, threads=threads, precision=precision, backend=backend)
+        self._bucket_px = 1 if self._session.device == _TAKES_ANY_SIZE else BUCKET_PX
         self._tile_above_px = tile_above_px
         self._tiled_model: TiledModel | None = None
         self._tiled_model_lock = threading.Lock()
@@ -94,8 +96,10 @@ class Stylizer:
     @property
     def device_report(self) -> str:
         """What computes, and with `auto` why nothing better does."""
-        chosen = f"{self._session.device} ({self.provider}, {self.threads} CPU threads)"
-        return "; ".join([chosen, *(f"passed over: {reason}" for reason in self._session.passed_over)])
+        session = self._session
+        chosen = f"{session.device} ({self.provider}, {self.threads} CPU threads)"
+        measured = [f"measured: {session.why}"] if session.why else []
+        return "; ".join([chosen, *measured, *(f"passed over: {reason}" for reason in session.passed_over)])
 
     def warmup(self, *sizes: tuple[int, int]) -> None:
         """Paint an empty picture of each (height, width), so that no later one pays for the first; by default 256×256.
@@ -107,7 +111,7 @@ class Stylizer:
         for height, width in sizes or (_WARMUP_SIZE,):
             if height < 1 or width < 1:
                 raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
-            self._paint(np.zeros((height, width, 3), np.uint8), weights, Stopwatch())
+            self._painted([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
 
     def stylize(
         self,
@@ -137,10 +141,9 @@ class Stylizer:
         """
         mix = resolve_style_mix(style, self.styles)
         check_options(strength, preserve_color, max_side)
-        picture, stopwatch = _timed_read(content_image, max_side)
-        painted = self._paint(picture.pixels, style_vector(mix, self.styles), stopwatch)
-        painted = finished(painted, picture.pixels, strength=strength, preserve_color=preserve_color)
-        stopwatch.lap("postprocess")
+        picture, stopwatch = timed_read(content_image, max_side)
+        weights = style_vector(mix, self.styles)
+        (painted,) = self._painted([picture.pixels], weights, stopwatch, strength, preserve_color)
         return self._result(painted, picture, mix, stopwatch.timings_ms(), content_image)
 
     def stylize_batch(
@@ -172,44 +175,60 @@ class Stylizer:
         require_count("batch_size", batch_size)
         mix = resolve_style_mix(style, self.styles)
         check_options(strength, preserve_color, max_side)
-        reads = [_timed_read(source, max_side) for source in content_images]
+        reads = [timed_read(source, max_side) for source in content_images]
         results: dict[int, StylizeResult] = {}
-        for group in _groups([picture for picture, _ in reads], batch_size):
+        for group in groups_of([picture for picture, _ in reads], batch_size):
             stopwatch = Stopwatch()
             photos = [reads[i][0].pixels for i in group]
-            painted = self._paint_batch(photos, style_vector(mix, self.styles), stopwatch)
-            painted = [
-                finished(pixels, photo, strength=strength, preserve_color=preserve_color)
-                for pixels, photo in zip(painted, photos, strict=True)
-            ]
-            stopwatch.lap("postprocess")
+            painted = self._painted(photos, style_vector(mix, self.styles), stopwatch, strength, preserve_color)
             for i, pixels in zip(group, painted, strict=True):
                 picture, own_time = reads[i]
                 timings = own_time.timings_ms(shared=stopwatch, among=len(group))
                 results[i] = self._result(pixels, picture, mix, timings, content_images[i])
         return [results[i] for i in range(len(reads))]
 
-    def _paint(
-        self, pixels: NDArray[np.uint8], weights: NDArray[np.float32], stopwatch: Stopwatch
-    ) -> NDArray[np.uint8]:
-        """One picture through the model: uint8 H×W×3 in and out, weights float32 1×styles."""
-        return self._paint_batch([pixels], weights, stopwatch)[0]
-
-    def _paint_batch(
-        self, pictures: Sequence[NDArray[np.uint8]], weights: NDArray[np.float32], stopwatch: Stopwatch
+    def _painted(
+        self,
+        photos: Sequence[NDArray[np.uint8]],
+        weights: NDArray[np.float32],
+        stopwatch: Stopwatch,
+        strength: float = 1.0,
+        preserve_color: str | None = None,
     ) -> list[NDArray[np.uint8]]:
-        """Pictures of one size through the model in one run, or each by tiles."""
+        """Pictures of one size, uint8 H×W×3 each, in one style, weights float32 1×styles; finished."""
+        if preserve_color is None:
+            return self._run(photos, weights, stopwatch, strength)
+        painted = self._run(photos, weights, stopwatch, 1.0)
+        painted = [
+            finished(pixels, photo, strength=strength, preserve_color=preserve_color)
+            for pixels, photo in zip(painted, photos, strict=True)
+        ]
+        stopwatch.lap("postprocess")
+        return painted
+
+    def _run(
+        self, photos: Sequence[NDArray[np.uint8]], weights: NDArray[np.float32], stopwatch: Stopwatch, strength: float
+    ) -> list[NDArray[np.uint8]]:
+        """Pictures of one size through the model in one run, or each by tiles, blended with the photos."""
         session = self._session
-        height, width = pictures[0].shape[:2]
+        height, width = photos[0].shape[:2]
         if height * width > self._tile_above_px:
-            painted_by_tiles = [self._tiled().paint(pixels, weights) for pixels in pictures]
+            painted_by_tiles = [self._tiled().paint(pixels, weights, strength=strength) for pixels in photos]
             stopwatch.lap("inference")
             return painted_by_tiles
-        given = model_input(pictures, session.spec, bucket_px=self._bucket_px, threads=session.threads)
+        given = model_input(photos, session.spec, bucket_px=self._bucket_px, threads=session.threads)
         stopwatch.lap("preprocess")
-        painted = session.run(given.tensor, np.repeat(weights, len(pictures), axis=0))
+        painted = session.run(given.tensor, np.repeat(weights, len(photos), axis=0))
         stopwatch.lap("inference")
-        pixels = pictures_of(painted, given, session.spec, model=session.model, threads=session.threads)
+        pixels = pictures_of(
+            painted,
+            given,
+            session.spec,
+            model=session.model,
+            threads=session.threads,
+            photos=photos,
+            strength=strength,
+        )
         stopwatch.lap("postprocess")
         return pixels
 
@@ -243,7 +262,7 @@ class Stylizer:
             provider=self.provider,
             model=self.model,
             styles=mix,
-            kind=_kind(source),
+            kind=kind_of(source),
             source_path=Path(source) if isinstance(source, str | os.PathLike) else None,
         )
 
@@ -257,33 +276,3 @@ def check_options(strength: float, preserve_color: str | None, max_side: int | N
     check_finish(strength, preserve_color)
     if max_side is not None:
         require_count("--max-side", max_side)
-
-
-def _timed_read(source: ImageSource, max_side: int | None) -> tuple[Picture, Stopwatch]:
-    """The picture, shrunk if its longer side is longer than `max_side`, and the time of that."""
-    stopwatch = Stopwatch()
-    picture = _fitted(load_image(source), max_side)
-    stopwatch.lap("decode")
-    return picture, stopwatch
-
-
-def _fitted(picture: Picture, max_side: int | None) -> Picture:
-    if max_side is None or max(picture.height, picture.width) <= max_side:
-        return picture
-    size = fit_longer_side(picture.height, picture.width, max_side)
-    alpha = None if picture.alpha is None else resize_image(picture.alpha, *size)
-    return replace(picture, pixels=resize_image(picture.pixels, *size), alpha=alpha)
-
-
-def _kind(source: ImageSource) -> Kind:
-    if not isinstance(source, np.ndarray):
-        return "pillow"
-    return "rgba" if source.ndim == 3 and source.shape[2] in (2, 4) else "rgb"
-
-
-def _groups(pictures: Sequence[Picture], largest: int) -> list[list[int]]:
-    """Places of pictures of one size, at most so many together."""
-    by_size: dict[tuple[int, int], list[int]] = {}
-    for place, picture in enumerate(pictures):
-        by_size.setdefault((picture.height, picture.width), []).append(place)
-    return [places[i : i + largest] for places in by_size.values() for i in range(0, len(places), largest)]

@@ -12,7 +12,7 @@ import math
 import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from nst_engine.geometry import Span, tile_spans
 from nst_engine.model_spec import ModelSpec
 from nst_engine.postprocess import pictures_of
 from nst_engine.preprocess import ModelInput, model_input
+from nst_engine.runtime import Graph
 
 if TYPE_CHECKING:
     from nst_engine.graphs.stages import CutModel
@@ -36,13 +37,6 @@ _STRIDE_PX = 8
 _SPREAD = (0.7548776662466927, 0.5698402909980532)
 
 _Values = Mapping[str, NDArray[Any]]
-
-
-class Graph(Protocol):
-    """A loaded graph; `onnxruntime.InferenceSession` is one."""
-
-    def run(self, outputs: Sequence[str], feed: _Values, /) -> Sequence[NDArray[Any]]:
-        """The outputs asked for."""
 
 
 class TiledModel:
@@ -84,6 +78,7 @@ class TiledModel:
         picture: NDArray[np.uint8],
         style_weights: NDArray[np.float32],
         *,
+        strength: float = 1.0,
         tile_px: int | None = None,
         halo_px: int = HALO_PX,
         store_bytes: int = STORE_BYTES,
@@ -93,6 +88,7 @@ class TiledModel:
         Args:
             picture: uint8 H×W×3, RGB.
             style_weights: float32 1×styles; models without such an input do without.
+            strength: 0: the photo; 1: the painting; see `nst_engine.postprocess.pictures_of`.
             tile_px: Side of a tile with its halo; None: `TILE_PX`, or more if the model's multiple asks for it.
             halo_px: How far a tile sees beyond what is kept of it.
             store_bytes: What tiles may hold between stages, all together.
@@ -126,7 +122,8 @@ class TiledModel:
         for tile in tiles:
             taken = given(tile)
             output = painting.finish(tile, taken.tensor)
-            pixels = pictures_of(output, taken, self._spec, model=self._name, threads=self._threads)[0]
+            options: dict[str, Any] = {"model": self._name, "threads": self._threads, "strength": strength}
+            (pixels,) = pictures_of(output, taken, self._spec, photos=[picture[tile.area]], **options)
             painted[tile.core] = pixels[tile.core_inside]
         return painted
 

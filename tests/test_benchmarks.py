@@ -32,8 +32,8 @@ def test_the_networks_are_as_near_to_styles_and_photos_as_they_were_made_to_be()
     report = json.loads((BENCHMARKS / "results" / "quality.json").read_text())
     assert len(report["photos"]) >= 24
     means = {network["name"]: network["mean"] for network in report["networks"]}
-    assert means["quality"]["style_distance"] <= 0.155
-    assert means["quality"]["content_distance"] <= 0.83
+    assert means["quality"]["style_distance"] <= 0.14
+    assert means["quality"]["content_distance"] <= 0.82
     assert means["live"]["style_distance"] <= 0.18
     assert means["live"]["content_distance"] <= 0.85
     assert all(len(network["styles"]) == 16 for network in report["networks"])

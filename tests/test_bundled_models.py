@@ -42,6 +42,19 @@ def test_models_hold_the_bundled_styles_and_fit_the_package() -> None:
     assert sum(model.path.stat().st_size for model in bundled_models().values()) <= 12e6
 
 
+def test_the_quantised_model_paints_nearly_the_same() -> None:
+    stylizer = Stylizer("bundled:quality", device="cpu")
+    quantised = Stylizer("bundled:quality", device="cpu", precision="int8")
+    assert quantised.model == f"{stylizer.model}-int8"
+    assert quantised.styles == stylizer.styles
+    errors = []
+    for number, style in enumerate(stylizer.styles):
+        picture = photo(("coffee", "rocket")[number % 2], 320)
+        wanted, found = (each.stylize(picture, style).pixels.astype(float) for each in (stylizer, quantised))
+        errors.append(float(np.square(found - wanted).mean()))
+    assert 10 * np.log10(255**2 / np.mean(errors)) >= 28
+
+
 @pytest.mark.parametrize("style", ["great-wave", "starry-night", "tableau-no-2"])
 def test_pictures_come_near_the_style_and_keep_the_photo(stylizer: Stylizer, style: str) -> None:
     judge_of = runpy.run_path(str(BENCHMARKS / "quality.py"))["Judge"]

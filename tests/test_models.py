@@ -10,7 +10,7 @@ import pytest
 from nst_engine import models
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
 from nst_engine.model_spec import ModelSpec, parse_spec
-from nst_engine.models import ModelFile, bundled_models, find_model
+from nst_engine.models import ModelFile, bundled_models, find_model, int8_model
 
 CONTENT = b"a model, as far as its checksum goes"
 
@@ -187,3 +187,15 @@ def test_without_both_the_error_shows_what_to_write(tmp_path: Path) -> None:
     defaults, _ = json.JSONDecoder().raw_decode(text[text.index("{", start) :])
     assert parsed(json.dumps(example)).styles == ("own",)
     assert parsed(json.dumps(defaults)) == parsed("{}")
+
+
+def test_the_quantised_file_lies_beside_the_model(tmp_path: Path) -> None:
+    assert int8_model(find_model("bundled:quality")).name == "bundled:quality-int8"
+    assert int8_model(find_model("bundled:quality-int8")).name == "bundled:quality-int8"
+    (tmp_path / "mine.onnx").touch()
+    with pytest.raises(ModelNotFoundError, match=r"mine-int8\.onnx beside it; make one with export"):
+        int8_model(find_model(tmp_path / "mine.onnx"))
+    (tmp_path / "mine-int8.onnx").touch()
+    assert int8_model(find_model(tmp_path / "mine.onnx")).path == tmp_path / "mine-int8.onnx"
+    with pytest.raises(ModelNotFoundError, match="bundled:live-int8: no such model; did you mean bundled:live"):
+        int8_model(find_model("bundled:live"))

@@ -78,6 +78,21 @@ def test_another_size_is_refused() -> None:
         back(np.zeros((1, 3, 20, 16), np.float32), given, spec())
 
 
+@pytest.mark.parametrize(
+    "stated", [{}, {"value_range": (-1.0, 1.0), "channel_order": "bgr", "layout": "nhwc"}, {"dtype": "uint8"}]
+)
+@pytest.mark.parametrize("strength", [0, 0.3, np.float32(0.9), 1])
+def test_photos_shine_through_what_a_model_returns(stated: dict[str, Any], strength: Any) -> None:
+    wanted = spec(**stated)
+    pictures, photos = ([photo(9, 21, seed=seed) for seed in seeds] for seeds in ((1, 2), (3, 4)))
+    photos[1] = photos[1][::-1, ::-1]  # any view will do
+    given = model_input(pictures, wanted)
+    blended = pictures_of(given.tensor, given, wanted, model="m", photos=photos, strength=strength)
+    share = float(strength)
+    for pixels, under, found in zip(pictures, photos, blended, strict=True):
+        assert_rounded(found, under * (1 - share) + pixels.astype(np.float64) * share)
+
+
 @pytest.mark.parametrize("strength", [0, 0.25, 0.5, np.float32(0.9), 1])
 def test_strength_blends_with_the_photo(strength: Any) -> None:
     painted, content = photo(130, 21, seed=1), photo(130, 21, seed=2)

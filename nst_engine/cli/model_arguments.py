@@ -22,11 +22,17 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="auto, cpu, cuda, cuda:N, tensorrt, openvino, coreml or directml; this one or an error (default: auto)",
     )
+    group.add_argument(
+        "--backend",
+        default="auto",
+        choices=("auto", "onnxruntime", "openvino"),
+        help="auto: the fastest installed one whose pixels are right (default: auto)",
+    )
     group.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: as many as may be used)")
     group.add_argument(
         "--precision",
         default="auto",
-        choices=("auto", "float32", "float16", "int8"),
+        choices=("auto", "float32", "float16", "bfloat16", "int8"),
         help="int8: the model's quantised file, faster and less exact (default: the device's)",
     )
 
@@ -36,7 +42,11 @@ def open_stylizer(arguments: argparse.Namespace) -> Stylizer:
     from nst_engine.stylizer import Stylizer
 
     stylizer = Stylizer(
-        arguments.model, device=arguments.device, threads=arguments.threads, precision=arguments.precision
+        arguments.model,
+        device=arguments.device,
+        threads=arguments.threads,
+        precision=arguments.precision,
+        backend=arguments.backend,
     )
     if "passed over" in stylizer.device_report:
         print(f"nst: device {stylizer.device_report}", file=sys.stderr)

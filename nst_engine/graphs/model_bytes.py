@@ -34,6 +34,21 @@ def parsed_model(model: bytes) -> onnx.ModelProto:
     return proto
 
 
+def metadata_of(model: bytes, name: str) -> dict[str, str]:
+    """What the model says of itself; messages call it by its name.
+
+    Raises:
+        ModelChecksumError: No ONNX model.
+    """
+    try:
+        proto = onnx.load_model_from_string(model)
+    except Exception as error:  # protobuf raises its own kind
+        raise ModelChecksumError(
+            f"{name}: {len(model):,} bytes that are no ONNX model ({_first_line(error)}); export or download it again"
+        ) from error
+    return {each.key: each.value for each in proto.metadata_props}
+
+
 def serialized_model(proto: onnx.ModelProto) -> bytes:
     """The model as bytes, after ONNX's full check."""
     onnx.checker.check_model(proto, full_check=True)

@@ -15,14 +15,18 @@ import pytest
 import torch
 
 from nst_engine import Stylizer
+from nst_engine.catalogue import bundled_contents
 from nst_engine.errors import ModelChecksumError, ModelParityError, OptionError
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
+from nst_engine.exporting.reduced import LEAST_PSNR_DB, ModelPrecision, psnr_db, require_psnr
 from nst_engine.exporting.stylizer import checkpoint_of, export_stylizer, parity_of
 from nst_engine.exporting.vgg19 import export_vgg19
+from nst_engine.image import load_image
 from nst_engine.models import bundled_models
 from nst_engine.networks.stylizer_net import StylizerNet, architecture
 from nst_engine.networks.vgg19 import VGG19
 from nst_engine.training.checkpoint import Checkpoint, save_checkpoint
+from nst_engine.training.photos import sized
 from nst_engine.weights import load_vgg19_weights
 
 EXPORT = Path(__file__).parents[2] / "export"
@@ -42,6 +46,24 @@ def checkpoint() -> Checkpoint:
 def script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(EXPORT / name), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_a_model_in_fewer_bits_paints_nearly_the_same(
+    checkpoint: Checkpoint, tmp_path: Path, precision: ModelPrecision
+) -> None:
+    pictures = [sized(load_image(each.path).pixels, 160) for each in bundled_contents().values()]
+    names = {"full": {}, precision: {"precision": precision, "pictures": pictures}}
+    for name, options in names.items():
+        export_stylizer(checkpoint, tmp_path / f"{name}.onnx", name=name, licence="", **options)  # type: ignore[arg-type]
+    full, reduced = ((tmp_path / f"{name}.onnx").read_bytes() for name in names)
+    assert len(reduced) < 0.7 * len(full)
+    assert psnr_db(full, reduced, pictures, 2) >= LEAST_PSNR_DB[precision]
+    assert Stylizer(tmp_path / f"{precision}.onnx", device="cpu").styles == tuple(STYLES)
+    with pytest.raises(OptionError, match="give pictures to try it on"):
+        export_stylizer(checkpoint, tmp_path / "x.onnx", name="x", licence="", precision=precision)
+    with pytest.raises(ModelParityError, match="stay with float32"):
+        require_psnr("x", precision, 20.0)
 
 
 def test_an_exported_model_paints_what_torch_paints(checkpoint: Checkpoint, tmp_path: Path) -> None:

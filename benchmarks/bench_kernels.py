@@ -1,0 +1,169 @@
+"""The native kernels against NumPy, OpenCV, torch and BLAS: one 1080p frame, and Gram matrices of VGG-19's layers.
+
+Every thread count has a process of its own, so that all libraries get the same number. In it all contenders of a task
+take turns, round after round, and the medians are compared. Every contender must give the right result first. Outputs
+are written into memory that is there already, by all that can do so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import describe_machine
+from numpy.typing import NDArray
+from report import RESULTS
+
+ROUNDS = 15
+HEIGHT, WIDTH = 1080, 1920
+#: Channels and side of the features.
+GRAMS = ((64, 512), (128, 256), (256, 128), (512, 64), (512, 32))
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+Calls = dict[str, Callable[[], Any]]
+
+
+def main() -> None:
+    """Measure with one and with two threads, and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, nargs="+", default=(1, 2))
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(measured(arguments.measure)))
+        return
+    runs = {}
+    for threads in arguments.threads:
+        environment = {**os.environ, **dict.fromkeys(_VARIABLES, str(threads))}
+        command = [sys.executable, __file__, "--measure", str(threads)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+        runs[str(threads)] = json.loads(done.stdout)
+        print(threads, json.dumps(runs[str(threads)], indent=1), flush=True)
+    from nst_engine import kernels
+
+    report = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": describe_machine(("numpy", "opencv-python", "torch", "scipy")),
+        "isa": kernels.active().isa,
+        "rounds": ROUNDS,
+        "median_ms_by_threads": runs,
+    }
+    (arguments.results / "kernels.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def measured(threads: int) -> dict[str, dict[str, float]]:
+    """Median milliseconds of each contender, by task."""
+    import cv2
+    import torch
+
+    cv2.setNumThreads(threads)
+    torch.set_num_threads(threads)
+    tasks = {"normalize 1080p": _normalize(threads), "denormalize 1080p": _denormalize(threads)}
+    tasks |= {f"gram {channels}×{side}²": _gram(channels, side, threads) for channels, side in GRAMS}
+    return {name: in_turn(calls) for name, calls in tasks.items()}
+
+
+def in_turn(calls: Calls) -> dict[str, float]:
+    """Median of the rounds, ms."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(ROUNDS + 2):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            call()
+            if number >= 2:
+                times[name].append((time.perf_counter() - started) * 1e3)
+    return {name: round(float(np.median(each)), 3) for name, each in times.items()}
+
+
+def _normalize(threads: int) -> Calls:
+    import cv2
+
+    from nst_engine.kernels import normalize
+
+    image = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    out = np.empty((1, 3, HEIGHT, WIDTH), np.float32)
+    other = np.ones_like(out)
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+    def by_numpy() -> NDArray[np.float32]:
+        scaled = (image.astype(np.float32) / 255 - np.array(mean, np.float32)) / np.array(std, np.float32)
+        return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
+
+    calls: Calls = {
+        "ours": lambda: normalize(image, mean=mean, std=std, out=out, threads=threads),
+        "numpy": by_numpy,
+        # one scale for all channels is all it can do
+        "cv2.dnn.blobFromImage": lambda: cv2.dnn.blobFromImage(image, 1 / 255, mean=(123.7, 116.3, 103.5)),
+        "copy of the tensor": lambda: np.copyto(out, other),
+    }
+    assert np.abs(calls["ours"]() - by_numpy()).max() < 1e-5
+    return calls
+
+
+def _denormalize(threads: int) -> Calls:
+    import cv2
+
+    from nst_engine.kernels import denormalize
+
+    multiply: Any = cv2.multiply  # its stubs know no floats
+    tensor = np.random.default_rng(0).uniform(-0.1, 1.1, (1, 3, HEIGHT, WIDTH)).astype(np.float32)
+    out = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    floats = np.empty_like(tensor)
+    wanted = np.clip(np.rint(tensor[0] * np.float32(255)), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+
+    def by_numpy() -> NDArray[np.uint8]:
+        return np.ascontiguousarray(np.clip(np.round(tensor[0] * 255), 0, 255).astype(np.uint8).transpose(1, 2, 0))
+
+    def by_planes() -> Any:
+        return cv2.merge([multiply(plane, 255.0, dtype=cv2.CV_8U) for plane in tensor[0]])
+
+    def by_pixels() -> Any:
+        return multiply(cv2.merge(list(tensor[0])), (255.0, 255.0, 255.0, 0.0), dtype=cv2.CV_8U)
+
+    calls: Calls = {
+        "ours": lambda: denormalize(tensor, out=out, threads=threads),
+        "numpy": by_numpy,
+        "OpenCV, planes first": by_planes,
+        "OpenCV, pixels first": by_pixels,
+        "copy of the tensor": lambda: np.copyto(floats, tensor),
+    }
+    for name in ("ours", "numpy", "OpenCV, planes first", "OpenCV, pixels first"):
+        assert np.abs(calls[name]().astype(int) - wanted).max() <= (0 if name == "ours" else 1), name
+    return calls
+
+
+def _gram(channels: int, side: int, threads: int) -> Calls:
+    import torch
+    from scipy.linalg.blas import ssyrk  # type: ignore[import-untyped]
+
+    from nst_engine.kernels import gram_matrix
+
+    features = np.random.default_rng(0).standard_normal((channels, side, side), np.float32)
+    rows = features.reshape(channels, -1)
+    in_torch, columns = torch.from_numpy(rows), rows.T
+    calls: Calls = {
+        "ours": lambda: gram_matrix(features, normalize="none", threads=threads),
+        "numpy": lambda: rows @ rows.T,
+        "torch": lambda: in_torch @ in_torch.T,
+        "BLAS ssyrk": lambda: ssyrk(1.0, columns, trans=1),
+    }
+    wanted = rows.astype(np.float64) @ rows.T.astype(np.float64)
+    size = np.sqrt(np.outer(np.diag(wanted), np.diag(wanted)))
+    errors = {name: np.abs(np.triu(np.asarray(call()) - wanted) / size).max() for name, call in calls.items()}
+    assert max(errors.values()) < 1e-4, errors
+    assert errors["ours"] <= errors["numpy"], errors
+    return calls
+
+
+if __name__ == "__main__":
+    main()

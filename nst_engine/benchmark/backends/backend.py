@@ -1,0 +1,121 @@
+"""What every backend does, and the model it is given."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.model_spec import ModelSpec, parse_spec
+
+Precision = Literal["float32", "float16", "bfloat16", "int8"]
+
+
+class Backend(Protocol):
+    """Something that runs a stylizer. One object runs one model, in a process of its own."""
+
+    @property
+    def name(self) -> str:
+        """As asked for with `--backend`."""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What `load` imports, which is timed apart."""
+
+    def why_absent(self) -> str | None:
+        """Why it cannot be used on this machine, and what to type; None if it can."""
+
+    def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
+        """Get ready to run; called once.
+
+        Args:
+            model: What to run.
+            threads: Of the CPU.
+            precision: Of the convolutions.
+
+        Raises:
+            NSTError: It cannot run this model, or not in this precision.
+        """
+
+    def run(self, batch: NDArray[Any]) -> NDArray[Any]:
+        """Paint N pictures in the model's layout, type and range; N painted ones in the same.
+
+        What is returned may be overwritten by the next run.
+        """
+
+    def close(self) -> None:
+        """Let go of what was loaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchModel:
+    """A model as files, and how it is called.
+
+    Attributes:
+        name: `bundled:live`, or a path.
+        path: Of the model as it was asked for.
+        spec: What it takes and returns.
+        image_input: Name of the pictures' input.
+        style_input: Name of the style weights' input; None for models of one style.
+        style_weights: Share of each style.
+        other_files: By precision: a file of the same model in it.
+        without_file: By precision: why there is no such file.
+    """
+
+    name: str
+    path: str
+    spec: ModelSpec
+    image_input: str
+    style_input: str | None
+    style_weights: tuple[float, ...]
+    other_files: Mapping[str, str] = field(default_factory=dict)
+    without_file: Mapping[str, str] = field(default_factory=dict)
+
+    def file_in(self, precision: Precision) -> str:
+        """Path of the file in another precision than its own.
+
+        Raises:
+            OptionError: There is none.
+        """
+        if precision not in self.other_files:
+            reason = self.without_file.get(precision, "none was made")
+            raise OptionError(f"{self.name}: no file in {precision}: {reason}")
+        return self.other_files[precision]
+
+    def weights_of(self, pictures: int) -> NDArray[np.float32]:
+        """Style weights of a batch: float32 N×styles."""
+        return np.repeat(np.array([self.style_weights], np.float32), pictures, axis=0)
+
+    def to_json(self) -> dict[str, Any]:
+        """For another process."""
+        return asdict(self)
+
+
+def model_from_json(stored: Mapping[str, Any]) -> BenchModel:
+    """What `BenchModel.to_json` gave."""
+    spec = parse_spec(json.dumps(stored["spec"]), source=stored["name"], name=stored["name"])
+    return BenchModel(**{**stored, "spec": spec, "style_weights": tuple(stored["style_weights"])})
+
+
+def is_installed(module: str) -> bool:
+    """Whether a package can be imported, as far as can be told without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # half installed, or hidden on purpose
+        return False
+
+
+def refuse_precision(backend: str, precision: Precision, offered: tuple[Precision, ...]) -> None:
+    """Refuse a precision that a backend does not offer.
+
+    Raises:
+        OptionError: It is not among those offered.
+    """
+    if precision not in offered:
+        raise OptionError(f"--precision {precision}: {backend} has {', '.join(offered)}")

@@ -1,0 +1,131 @@
+"""The network in torch, with the model file's weights: eager and compiled, on the CPU and on CUDA."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.benchmark.backends.backend import BenchModel, Precision, is_installed, refuse_precision
+from nst_engine.errors import ModelSpecError
+from nst_engine.model_spec import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+_COMPILERS = ("c++", "g++", "clang++", "cl")
+
+
+class TorchNetwork:
+    """One way to run it.
+
+    Args:
+        way: `eager` or `compile`.
+        device: `cpu` or `cuda`.
+    """
+
+    # torch, and what rebuilds the network
+    modules = ("torch", "nst_engine.exporting.stylizer")
+
+    def __init__(self, way: str, device: str) -> None:
+        self.name = f"torch-{way}" if device == "cpu" else f"torch-{way}-{device}"
+        self._is_compiled, self._device = way == "compile", device
+        self._paint: Callable[..., torch.Tensor] | None = None
+        self._dtype: torch.dtype | None = None
+        self._style_weights = np.empty((0, 0), np.float32)
+
+    def why_absent(self) -> str | None:
+        """Whether torch is there, a GPU where one is meant, and a compiler where one is needed."""
+        missing = [name for name in ("torch", "onnx") if not is_installed(name)]
+        if missing:
+            return f"{' and '.join(missing)} cannot be imported; type: pip install 'nst-engine[train]'"
+        if self._device == "cuda" and (reason := _why_no_cuda()):
+            return reason
+        if self._is_compiled and not shutil.which(os.environ.get("CXX", "")) and not any(map(shutil.which, _COMPILERS)):
+            return "torch.compile needs a C++ compiler, and there is none; type: apt-get install g++ (or set CXX)"
+        return None
+
+    def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
+        """Rebuild the network; it is compiled in its first run."""
+        import torch
+
+        from nst_engine.exporting.stylizer import checkpoint_of, network_of
+
+        refuse_precision(self.name, precision, ("float32", "float16", "bfloat16"))
+        _check_is_ours(model.name, model.spec)
+        torch.set_num_threads(threads)
+        if precision == "float32":
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        network = network_of(checkpoint_of(Path(model.path))).to(self._device)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._paint = _compiled(network) if self._is_compiled else network
+        self._dtype = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(precision)
+        self._style_weights = model.weights_of(1)
+
+    def run(self, batch: NDArray[Any]) -> NDArray[Any]:
+        """Forward without gradients; the way back to NumPy waits for the GPU."""
+        import torch
+
+        assert self._paint is not None
+        reduced = torch.autocast(self._device, self._dtype) if self._dtype is not None else contextlib.nullcontext()
+        styles = torch.from_numpy(np.repeat(self._style_weights, len(batch), axis=0)).to(self._device)
+        with torch.inference_mode(), reduced:
+            painted = self._paint(torch.from_numpy(batch).to(self._device), styles)
+        found: NDArray[Any] = painted.cpu().numpy()
+        return found
+
+    def close(self) -> None:
+        """The network ends with its last reference."""
+        self._paint = None
+
+
+def _compiled(network: torch.nn.Module) -> Callable[..., torch.Tensor]:
+    """The network compiled, which happens in its first run at each size."""
+    import torch
+    from torch.nn import functional as F
+
+    from nst_engine.networks.stylizer_net import UpsampledConv
+
+    def upsampled(module: UpsampledConv, x: torch.Tensor) -> torch.Tensor:
+        x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2)
+        x = torch.cat([x[..., :1], x, x[..., -1:]], 3)
+        bias = None if module.conv.bias is None else module.conv.bias.repeat_interleave(4)
+        return F.pixel_shuffle(F.conv2d(x, module.phase_kernels(), bias), 2)
+
+    for module in network.modules():
+        if isinstance(module, UpsampledConv):
+            # the same border, put together: Inductor 2.13 fails on F.pad(mode="replicate") behind a pixel_shuffle
+            # (pytorch issue 187337)
+            module.forward = partial(upsampled, module)  # type: ignore[method-assign]
+    # not for free sizes: there it fails on paddings that depend on the size
+    return cast(Callable[..., "torch.Tensor"], torch.compile(network, dynamic=False))
+
+
+def _check_is_ours(name: str, spec: ModelSpec) -> None:
+    """Refuse what is not fed as the network is."""
+    plain = ModelSpec(name=spec.name, styles=spec.styles)
+    for each in ("layout", "dtype", "channel_order", "value_range", "mean", "std"):
+        if getattr(spec, each) != getattr(plain, each):
+            raise ModelSpecError(f"{name}: torch rebuilds networks with {each} {getattr(plain, each)} only")
+
+
+def _why_no_cuda() -> str | None:
+    if shutil.which("nvidia-smi") is None and not any(Path("/dev").glob("nvidia[0-9]*")):
+        return "there is no NVIDIA GPU"  # said without importing torch, which takes seconds
+    import torch
+
+    if torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None:
+        return "this torch is built without CUDA; install the build for your CUDA version (pytorch.org has the line)"
+    return "torch finds no usable NVIDIA GPU or driver; see what nvidia-smi says"
+
+
+FAMILY = tuple(TorchNetwork(way, device) for device in ("cpu", "cuda") for way in ("eager", "compile"))

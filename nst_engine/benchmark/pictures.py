@@ -1,0 +1,33 @@
+"""What is painted in a benchmark: real photos, since noise is neither what people paint nor what shows errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: PSNR of equal pictures, and of those that differ by less, dB.
+LARGEST_PSNR_DB = 120.0
+
+
+def photos_of(width: int, height: int, count: int) -> list[NDArray[np.uint8]]:
+    """Bundled photos brought to one size, in turn: uint8 H×W×3 each."""
+    from nst_engine.catalogue import bundled_contents
+    from nst_engine.image import load_image, resize_image
+
+    paths = [photo.path for photo in bundled_contents().values()]
+    first = [resize_image(load_image(path).pixels, height, width) for path in paths[:count]]
+    return [first[number % len(first)] for number in range(count)]
+
+
+def least_psnr_db(pictures: Sequence[NDArray[np.uint8]], reference: Sequence[NDArray[np.uint8]]) -> float:
+    """Peak signal-to-noise ratio of the worst picture against its reference, dB; of another shape: 0."""
+    return min(_psnr_db(picture, wanted) for picture, wanted in zip(pictures, reference, strict=True))
+
+
+def _psnr_db(picture: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> float:
+    if picture.shape != wanted.shape:
+        return 0.0
+    error = float(np.square(picture.astype(np.float32) - wanted).mean(dtype=np.float64))
+    return min(LARGEST_PSNR_DB, 10 * float(np.log10(255**2 / max(error, 1e-12))))

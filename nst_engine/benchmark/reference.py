@@ -1,0 +1,117 @@
+"""Before the rows: the pictures that all are held against, and the model in other precisions."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nst_engine.benchmark.backends.backend import BenchModel, Precision
+from nst_engine.benchmark.backends.onnx_runtime import painted_by
+from nst_engine.benchmark.pictures import photos_of
+from nst_engine.errors import ModelNotFoundError, NSTError
+from nst_engine.model_spec import ModelSpec
+from nst_engine.models import ModelFile, find_model, int8_model
+from nst_engine.ort_loader import OrtLoader
+from nst_engine.postprocess import pictures_of
+from nst_engine.preprocess import model_input
+from nst_engine.providers import parse_device
+from nst_engine.style_mix import parse_style_mix, resolve_style_mix, style_vector
+
+_CALIBRATION_PX = 256
+
+
+def measure(
+    *,
+    model: str,
+    style: str | None,
+    sizes: Sequence[tuple[int, int]],
+    batch: int,
+    threads: int,
+    precision: Precision,
+    folder: str,
+) -> dict[str, Any]:
+    """Paint each size by ONNX Runtime on the CPU in float32, and make the file of the precision that is measured.
+
+    Args:
+        model: As for `nst_engine.models.find_model`.
+        style: As `nst_engine.style_mix.parse_style_mix` reads it; None: the model's first.
+        sizes: Width and height each.
+        batch: Pictures of each size.
+        threads: Of the CPU.
+        precision: Of the rows to come.
+        folder: For what is made.
+
+    Returns:
+        The `model`, the `style` that was taken, and for each size (`512x512`) the file of its `pictures`: uint8
+        N×H×W×3.
+
+    Raises:
+        NSTError: There is no such model or style, or it does not run.
+    """
+    file = find_model(model)
+    loaded = OrtLoader(file, threads, "float32").open(parse_device("cpu"))
+    styles = loaded.spec.styles
+    mix = resolve_style_mix(parse_style_mix(style) if style is not None else styles[0], styles)
+    made, why_not = _other_files(file, loaded.spec, precision, Path(folder))
+    bench_model = BenchModel(
+        name=file.name,
+        path=str(file.path.resolve()),
+        spec=loaded.spec,
+        image_input=loaded.signature.image_input,
+        style_input=loaded.signature.style_input,
+        style_weights=tuple(map(float, style_vector(mix, styles)[0])),
+        other_files=made,
+        without_file=why_not,
+    )
+    pictures = {}
+    for width, height in sizes:
+        given = model_input(photos_of(width, height, batch), loaded.spec, threads=threads)
+        painted = painted_by(loaded, given.tensor, bench_model.weights_of(batch))
+        path = Path(folder) / f"reference-{width}x{height}.npy"
+        np.save(path, np.stack(pictures_of(painted, given, loaded.spec, model=file.name, threads=threads)))
+        pictures[f"{width}x{height}"] = str(path)
+    return {"model": bench_model.to_json(), "style": mix, "pictures": pictures}
+
+
+def _other_files(
+    file: ModelFile, spec: ModelSpec, precision: Precision, folder: Path
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The model's file in a precision, by precision; or why there is none."""
+    if precision == "int8":
+        try:
+            return {precision: str(int8_model(file).path.resolve())}, {}
+        except ModelNotFoundError:
+            pass  # then one is made
+    conversions: Mapping[str, Callable[[bytes, ModelSpec], bytes]] = {"int8": _quantised, "float16": _halved}
+    if precision not in conversions:
+        return {}, {}
+    path = folder / f"{precision}{file.path.suffix}"
+    try:
+        path.write_bytes(conversions[precision](file.path.read_bytes(), spec))
+    except NSTError as refused:
+        return {}, {precision: str(refused)}
+    # the tools have no common base for models they cannot take
+    except Exception as failed:
+        return {}, {precision: f"{type(failed).__name__}: {' '.join(str(failed).split())[:200]}"}
+    beside = file.path.with_suffix(".json")
+    if beside.is_file():
+        shutil.copy(beside, path.with_suffix(".json"))
+    return {precision: str(path)}, {}
+
+
+def _quantised(model: bytes, spec: ModelSpec) -> bytes:
+    from nst_engine.exporting.int8 import with_int8
+
+    photos = photos_of(_CALIBRATION_PX, _CALIBRATION_PX, 4)
+    # each photo in each style: ranges that one style alone does not reach would be cut off
+    return with_int8(model, [photo for photo in photos for _ in spec.styles], len(spec.styles))
+
+
+def _halved(model: bytes, _: ModelSpec) -> bytes:
+    from nst_engine.graphs.float16 import with_float16
+
+    return with_float16(model)

@@ -1,0 +1,124 @@
+"""What many times of one thing say: where they lie, which are outliers, whether they drift, how two runs compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Distance from the median, in median absolute deviations, beyond which a time is an outlier: ten standard deviations
+#: of normally distributed times. It is hyperfine's; times lean to the right, and a nearer one would call out each run.
+OUTLIER_DEVIATIONS = 14.826
+#: Fewer times than this are not cut into thirds.
+FEWEST_FOR_DRIFT = 9
+
+_RESAMPLES_AT_ONCE = 250
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of times in ms.
+
+    Attributes:
+        count: How many.
+        mean: Arithmetic.
+        deviation: Standard deviation of the sample (n - 1); 0 for one time.
+        least: The shortest.
+        p50: The median; percentiles lie between neighbours linearly.
+        p90: Nine of ten are shorter.
+        p99: 99 of 100 are shorter.
+    """
+
+    count: int
+    mean: float
+    deviation: float
+    least: float
+    p50: float
+    p90: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and what it may well be.
+
+    Attributes:
+        value: The estimate.
+        low: Lower end of the interval.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        """Whether the interval holds the value, ends included."""
+        return self.low <= value <= self.high
+
+
+def summary(times: Sequence[float]) -> Summary:
+    """Of at least one time."""
+    values = np.asarray(times, np.float64)
+    p50, p90, p99 = (float(each) for each in np.percentile(values, (50, 90, 99)))
+    deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return Summary(len(values), float(values.mean()), deviation, float(values.min()), p50, p90, p99)
+
+
+def outliers(times: Sequence[float]) -> list[float]:
+    """The times further from the median than `OUTLIER_DEVIATIONS` median absolute deviations, in order.
+
+    Where more than half of the times are equal, every other one is an outlier.
+    """
+    values = np.asarray(times, np.float64)
+    distances = np.abs(values - np.median(values))
+    return [float(each) for each in values[distances > OUTLIER_DEVIATIONS * np.median(distances)]]
+
+
+def drift(times: Sequence[float]) -> float:
+    """By how much the median of the last third of the times is above that of the first, as a share of it.
+
+    0 for fewer than `FEWEST_FOR_DRIFT` times.
+    """
+    if len(times) < FEWEST_FOR_DRIFT:
+        return 0.0
+    third = len(times) // 3
+    return float(np.median(times[-third:]) / np.median(times[:third]) - 1)
+
+
+def ratio_of_medians(
+    times: Sequence[float],
+    reference: Sequence[float],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 5000,
+    seed: int = 0,
+) -> Interval:
+    """Median of `times` over that of `reference`, with its percentile bootstrap interval.
+
+    Both are drawn anew with replacement, independently of each other (Efron and Tibshirani 1993, chapter 13). Times
+    that follow each other are alike on a machine that drifts; the interval does not know, and is then too narrow.
+
+    Args:
+        times: At least one, above 0.
+        reference: The same.
+        confidence: Share of such intervals that hold the true ratio.
+        resamples: How many are drawn.
+        seed: Of the draws: the same times give the same interval.
+    """
+    rng = np.random.default_rng(seed)
+    ratios = _resampled_medians(times, resamples, rng) / _resampled_medians(reference, resamples, rng)
+    low, high = np.quantile(ratios, ((1 - confidence) / 2, (1 + confidence) / 2))
+    return Interval(float(np.median(times) / np.median(reference)), float(low), float(high))
+
+
+def _resampled_medians(times: Sequence[float], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    values = np.asarray(times, np.float64)
+    # in blocks: thousands of times, drawn thousands of times, would not fit into memory at once
+    blocks = [
+        np.median(rng.choice(values, (min(_RESAMPLES_AT_ONCE, resamples - begun), len(values))), axis=1)
+        for begun in range(0, resamples, _RESAMPLES_AT_ONCE)
+    ]
+    return np.concatenate(blocks)

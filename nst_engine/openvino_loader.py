@@ -1,0 +1,149 @@
+"""Model files in OpenVINO's own runtime, on x86 CPUs: the only module that imports it, when a model is loaded."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import MissingDependencyError, ModelChecksumError, OptionError, ProviderUnavailableError
+from nst_engine.graphs.model_bytes import metadata_of
+from nst_engine.model_content import ModelContent
+from nst_engine.models import ModelFile
+from nst_engine.providers import Device, Precision, cache_folder
+from nst_engine.runtime import Loaded
+from nst_engine.signature import TensorInfo, read_signature
+
+_HINTS = {"auto": "f32", "float32": "f32", "bfloat16": "bf16"}
+_TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
+
+
+class OpenVinoLoader:
+    """Loads one model file for the CPU.
+
+    Args:
+        file: Of the model.
+        threads: Of the CPU.
+        precision: `auto` and `float32`: no rounding beyond float32's; `bfloat16`: where the CPU multiplies in it.
+
+    Raises:
+        MissingDependencyError: openvino is not installed.
+        OptionError: Another precision.
+    """
+
+    def __init__(self, file: ModelFile, threads: int, precision: Precision) -> None:
+        if precision not in _HINTS:
+            raise OptionError(f"--precision {precision}: OpenVINO offers {', '.join(_HINTS)} here; choose one of them")
+        self._openvino = _openvino()
+        self._file, self._threads, self._hint = file, threads, _HINTS[precision]
+        self._core = self._openvino.Core()
+
+    def open(self, device: Device) -> Loaded:
+        """Load the model.
+
+        Raises:
+            ProviderUnavailableError: The CPU does not compute in the precision asked for.
+            ModelChecksumError: The file is damaged, or no ONNX model.
+            ModelSpecError: It does not say what it takes, or takes something else than it says.
+        """
+        self._content = ModelContent(self._file)
+        content = self._content.read()
+        spec = self._file.spec(metadata_of(content, self._file.name))
+        graph = self.load(content, device)
+        signature = read_signature(graph.inputs, graph.outputs, spec, self._file.name)
+        if signature.has_fixed_size:
+            self._content.is_rewritten = True
+            graph = self.load(self._content.read(), device)
+            signature = read_signature(graph.inputs, graph.outputs, spec, self._file.name)
+        return Loaded(graph, spec, signature, f"OpenVINO {self._hint}")
+
+    def content(self) -> bytes:
+        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+        return self._content.read()
+
+    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> OpenVinoGraph:
+        """A graph from a model's bytes; without `keeps_memory` it lets go of its features between runs."""
+        if device.kind not in ("auto", "cpu"):
+            raise ProviderUnavailableError(
+                f"--device {device}: the openvino package computes on the CPU here; use --backend onnxruntime"
+            )
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": self._threads,
+            "INFERENCE_PRECISION_HINT": self._hint,
+            "CACHE_DIR": str(cache_folder() / "openvino"),
+        }
+        try:
+            compiled = self._core.compile_model(self._core.read_model(source), "CPU", settings)
+        except MemoryError:
+            raise
+        except Exception as error:  # OpenVINO raises RuntimeError, with its sources' lines
+            raise ModelChecksumError(
+                f"{self._file.name}: cannot be loaded by openvino {self._openvino.__version__} ({_told(error)}); "
+                f"use --backend onnxruntime, or: {self._file.cure}"
+            ) from error
+        # a hint: where the CPU does not compute in it, another precision is taken without a word
+        found = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        if found != self._hint:
+            raise ProviderUnavailableError(
+                f"--precision bfloat16: on this CPU OpenVINO computes in {found}; use --precision auto"
+            )
+        return OpenVinoGraph(compiled, keeps_memory=keeps_memory)
+
+
+class OpenVinoGraph:
+    """A compiled model. May be used by several threads at once.
+
+    Args:
+        compiled: OpenVINO's own.
+        keeps_memory: Whether what features took is used again by the next run, or given back.
+
+    Attributes:
+        inputs, outputs: As the graph declares them.
+    """
+
+    def __init__(self, compiled: Any, *, keeps_memory: bool = True) -> None:
+        self._compiled, self._keeps_memory = compiled, keeps_memory
+        self.inputs, self.outputs = ([_info(port) for port in ports] for ports in (compiled.inputs, compiled.outputs))
+        self._places = {info.name: place for place, info in enumerate(self.outputs)}
+        # a request holds memory for its features, so they are made as needed and used again
+        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The outputs asked for, copied."""
+        try:
+            request = self._requests.get_nowait()
+        except queue.Empty:
+            request = self._compiled.create_infer_request()
+        try:
+            found = request.infer(dict(feed), share_inputs=True, share_outputs=True)
+            return [np.array(found[self._places[name]]) for name in outputs]
+        finally:
+            if self._keeps_memory:
+                self._requests.put(request)
+
+
+def _info(port: Any) -> TensorInfo:
+    kind = port.get_element_type().get_type_name()
+    shape = tuple(None if side.is_dynamic else int(side.get_length()) for side in port.get_partial_shape())
+    return TensorInfo(port.get_any_name(), _TYPES.get(kind, f"tensor({kind})"), shape)
+
+
+def _told(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    # the first lines say where in OpenVINO's sources it was noticed, the last one what
+    return lines[-1][:200]
+
+
+def _openvino() -> Any:
+    try:
+        import openvino  # type: ignore[import-untyped,unused-ignore]
+    except ImportError as missing:
+        raise MissingDependencyError(
+            f"--backend openvino needs openvino, which cannot be imported ({missing}); type: "
+            "pip install 'nst-engine[openvino]'"
+        ) from missing
+    return openvino

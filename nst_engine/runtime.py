@@ -1,0 +1,50 @@
+"""What a runtime gives the session that runs pictures through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from nst_engine.model_spec import ModelSpec
+from nst_engine.providers import Device
+from nst_engine.signature import Signature
+
+
+class Graph(Protocol):
+    """A loaded graph; `onnxruntime.InferenceSession` is one."""
+
+    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], /) -> Sequence[NDArray[Any]]:
+        """The outputs asked for; the runtime's own exceptions."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model on a device.
+
+    Attributes:
+        graph: The runtime's own.
+        spec: What the model takes and returns.
+        signature: Its inputs and outputs.
+        provider: What computes, for people.
+    """
+
+    graph: Graph
+    spec: ModelSpec
+    signature: Signature
+    provider: str
+
+
+class Loader(Protocol):
+    """Loads one model file in a runtime, and parts of it."""
+
+    def open(self, device: Device) -> Loaded:
+        """The model on a device, or `ProviderUnavailableError`."""
+
+    def content(self) -> bytes:
+        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+
+    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> Graph:
+        """A graph from a model's bytes; without `keeps_memory` it lets go of it between runs."""

@@ -1,0 +1,175 @@
+"""Throws arrays of all kinds at the kernels: shapes, strides, types, values, huge sizes without memory behind them.
+
+python tests/fuzz/fuzz_kernels.py -max_total_time=30     # libFuzzer's options
+
+Every call must be refused with a message, or give what the NumPy kernels give. `csrc/fuzz.sh` runs it on the sanitized
+extension, so that a read or write beyond an array ends it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import atheris  # type: ignore[import-untyped]
+import numpy as np
+from numpy.typing import NDArray
+
+with atheris.instrument_imports(include=["nst_engine.kernels"]):
+    from nst_engine import kernels
+    from nst_engine.errors import OptionError
+    from nst_engine.kernels import _native, _numpy
+
+_TYPES = ("u1", "f4", "f2", "f8", "i1", ">f4", "c8", "?")
+_SPECIAL = np.array([0, -0.0, 1, -1, 0.5, np.nan, np.inf, -np.inf, 1e-45, 3e38, -3e38, 65520, 254.5, 1e-8], np.float64)
+_LONGEST_SIDE = 40
+_Array = NDArray[Any]
+
+
+class Draw:
+    """Turns the fuzzer's bytes into arguments."""
+
+    def __init__(self, data: bytes) -> None:
+        self._bytes = atheris.FuzzedDataProvider(data)
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number, ends included."""
+        number: int = self._bytes.ConsumeIntInRange(low, high)
+        return number
+
+    def one_of(self, *choices: Any) -> Any:
+        """One of them."""
+        return choices[self.whole(0, len(choices) - 1)]
+
+    def number(self) -> Any:
+        """Most often a float that means something."""
+        return self.one_of(
+            1.0, 255.0, 1 / 255, 0.0, -2.5, float(self._bytes.ConsumeFloat()), np.nan, np.inf, 1e39, None, "1", True
+        )
+
+    def _cut(self, side: int) -> slice:
+        """So many of twice as many: the first, the last, every other one, or backwards."""
+        whole: slice = self.one_of(slice(0, side), slice(side, None), slice(0, 2 * side, 2), slice(None, side - 1, -1))
+        return whole
+
+    def array(self, kind: str, *sides: int) -> _Array:
+        """Of a type and shape, nearly always; laid out in one way or another."""
+        kind = kind if self.whole(0, 15) else self.one_of(*_TYPES)
+        shape = [side if self.whole(0, 15) else self.whole(0, 5) for side in sides]
+        if self.whole(0, 15) == 0:
+            shape = shape[self.whole(0, 1) :] if self.whole(0, 1) else [1, *shape]
+        if self.whole(0, 31) == 0:  # as large as addresses go, and one number behind it
+            huge = [self.one_of(1, 3, 2**20, 2**40) for _ in shape]
+            with contextlib.suppress(ValueError):
+                return np.lib.stride_tricks.as_strided(np.zeros(3, kind), huge, [0] * len(huge))
+        rng = np.random.default_rng(self.whole(0, 255))
+        doubled = [2 * side for side in shape]
+        values = rng.choice(_SPECIAL, doubled) if self.whole(0, 1) else rng.uniform(-1, 300, doubled)
+        with np.errstate(all="ignore"):
+            array: _Array = values.astype(kind)
+        cut = [self._cut(side) for side in shape]
+        view: _Array = array[tuple(cut)]
+        how = self.whole(0, 7)
+        if how == 0 and view.nbytes:  # one byte off
+            memory = np.zeros(view.nbytes + 1, np.uint8)
+            moved = memory[1:].view(view.dtype).reshape(view.shape)
+            moved[...] = view
+            return moved
+        return view if how < 3 else np.ascontiguousarray(view)
+
+
+def outcome(candidate: Any, call: Callable[[], _Array]) -> _Array | str:
+    """What comes of a call on one implementation: an array, or the kind of refusal."""
+    kernels._kernels = candidate
+    try:
+        with np.errstate(all="ignore"):
+            return np.array(call())
+    except OptionError:
+        return "refused"
+    except MemoryError:
+        return "no memory"
+
+
+def normalize_call(draw: Draw) -> Callable[[], _Array]:
+    """One call with drawn arguments."""
+    image = draw.array("u1", draw.whole(1, _LONGEST_SIDE), draw.whole(1, _LONGEST_SIDE), 3)
+    options: dict[str, Any] = {}
+    if draw.whole(0, 1):
+        options["scale"] = draw.number()
+    if draw.whole(0, 1):
+        options["mean"] = [draw.number() for _ in range(draw.one_of(3, 3, 3, 2))]
+    if draw.whole(0, 1):
+        options["std"] = [draw.number() for _ in range(3)]
+    if draw.whole(0, 1):
+        options["pad_multiple"] = draw.one_of(1, 4, 32, 7, 0, -1, 70000, 2.0)
+    elif draw.whole(0, 1) and image.ndim == 3:
+        options["padded_size"] = (image.shape[0] + draw.whole(-1, 50), image.shape[1] + draw.whole(0, 9))
+    if draw.whole(0, 2) == 0:
+        options["dtype"] = draw.one_of(np.float16, np.float32, np.int8, "f2", None)
+    if draw.whole(0, 2) == 0:
+        options["out"] = draw.array(draw.one_of("f4", "f2"), 1, 3, *image.shape[:2])
+    threads, swap = draw.one_of(1, 2, 3, 0, 5000), bool(draw.whole(0, 1))
+    return lambda: kernels.normalize(image, swap_rb=swap, threads=threads, **options)
+
+
+def denormalize_call(draw: Draw) -> Callable[[], _Array]:
+    """One call with drawn arguments."""
+    height, width = draw.whole(1, _LONGEST_SIDE), draw.whole(1, _LONGEST_SIDE)
+    tensor = draw.array(draw.one_of("f4", "f4", "f2"), 1, 3, height, width)
+    options: dict[str, Any] = {"rounding": draw.one_of("even", "even", "half-up", "up")}
+    size = (height, width)
+    if draw.whole(0, 1):
+        size = options["size"] = (draw.whole(0, height + 1), draw.whole(1, width))
+    if draw.whole(0, 1):
+        options["scale"] = draw.number()
+    if draw.whole(0, 1):
+        options |= {"photo": draw.array("u1", *size, 3), "strength": draw.one_of(0.0, 0.3, 1.0, 1.5, np.nan)}
+    if draw.whole(0, 2) == 0:
+        options["out"] = draw.array("u1", *size, 3)
+    threads, swap = draw.one_of(1, 2, 3), bool(draw.whole(0, 1))
+    return lambda: kernels.denormalize(tensor, swap_rb=swap, threads=threads, **options)
+
+
+def gram_call(draw: Draw) -> Callable[[], _Array]:
+    """One call with drawn arguments."""
+    shape = [draw.whole(1, 2), draw.whole(1, _LONGEST_SIDE), draw.whole(1, 9), draw.whole(1, _LONGEST_SIDE)]
+    shape = shape[draw.whole(0, 1) :]
+    features = draw.array("f4", *shape)
+    weights = draw.array("f4", *shape[:-3], *shape[-2:]) if draw.whole(0, 1) else None
+    normalize, threads = draw.one_of("none", "hw", "chw", "c"), draw.one_of(1, 2, 3)
+    return lambda: kernels.gram_matrix(features, normalize=normalize, pixel_weights=weights, threads=threads)
+
+
+def one_input(data: bytes) -> None:
+    """Make one call on every implementation, and compare."""
+    draw = Draw(data)
+    kind = draw.one_of("normalize", "denormalize", "gram")
+    call = {"normalize": normalize_call, "denormalize": denormalize_call, "gram": gram_call}[kind](draw)
+    wanted = outcome(_numpy.Kernels(), call)
+    for isa in _native.available():
+        found = outcome(_native.kernels_of(isa), call)
+        if isinstance(wanted, str) or isinstance(found, str):
+            alike = isinstance(wanted, str) and isinstance(found, str) and wanted == found
+            assert alike, (isa, kind, wanted, found)
+        elif kind == "denormalize":
+            np.testing.assert_array_equal(found, wanted, err_msg=isa)
+        else:
+            _assert_close(found, wanted, isa)
+
+
+def _assert_close(found: _Array, wanted: _Array, isa: str) -> None:
+    """As near as rounding in another order allows; sums of numbers that leave float32 are anything."""
+    assert (found.shape, found.dtype) == (wanted.shape, wanted.dtype), isa
+    largest = np.finfo(found.dtype).max
+    both = np.isfinite(found) & np.isfinite(wanted) & (np.abs(wanted.astype(np.float64)) < 1e-3 * largest)
+    scale = float(np.abs(wanted[both].astype(np.float64)).max(initial=0))
+    step = 2e-3 if found.dtype == np.float16 else 1e-4
+    error = np.abs(found[both].astype(np.float64) - wanted[both])
+    assert error.max(initial=0) <= step * scale + 1e-6, (isa, float(error.max()), scale)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
