@@ -13,7 +13,7 @@ from nst_engine import kernels
 from nst_engine.color import COLOR_MODES, keep_luma, match_color
 from nst_engine.errors import InferenceError, OptionError
 from nst_engine.model_spec import ModelSpec
-from nst_engine.preprocess import ModelInput
+from nst_engine.preprocess import ModelInput, with_whole_rows
 
 _BLOCK_ROWS = 64  # of a blend: no float copy of a whole photo
 
@@ -65,7 +65,7 @@ def pictures_of(
             scale=255 / (high - low),
             size=(given.height, given.width),
             swap_rb=spec.channel_order == "bgr",
-            photo=None if under is None else _with_rows(under[place]),
+            photo=None if under is None else with_whole_rows(under[place]),
             strength=strength,
             threads=threads,
         )
@@ -107,11 +107,6 @@ def finished(
     elif preserve_color is not None:
         painted = match_color(painted, photo, method=preserve_color)
     return painted if strength == 1 else _blended(painted, photo, strength)
-
-
-def _with_rows(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """As the kernels take it: rows may lie apart, but not the pixels in them."""
-    return photo if photo.strides[1:] == (3, 1) else np.ascontiguousarray(photo)
 
 
 def _blended(painted: NDArray[np.uint8], photo: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:

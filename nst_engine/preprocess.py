@@ -63,8 +63,7 @@ def _floats(
     batch = np.empty((len(pictures), 3, height, width), np.float32)
     for place, pixels in enumerate(pictures):
         kernels.normalize(
-            # rows may lie apart, as in a part of a picture, but not the pixels in them
-            pixels if pixels.strides[1:] == (3, 1) else np.ascontiguousarray(pixels),
+            with_whole_rows(pixels),
             scale=(high - low) / 255,
             mean=[mean - low for mean in spec.mean],  # the kernel scales from 0
             std=spec.std,
@@ -74,6 +73,11 @@ def _floats(
             threads=threads,
         )
     return batch if spec.layout == "nchw" else np.ascontiguousarray(np.moveaxis(batch, 1, 3))
+
+
+def with_whole_rows(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """As the kernels take it: rows may lie apart, as in a part of a picture, but not the pixels in them."""
+    return pixels if pixels.strides[1:] == (3, 1) else np.ascontiguousarray(pixels)
 
 
 def _reflected(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
