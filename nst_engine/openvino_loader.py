@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from nst_engine.errors import MissingDependencyError, ModelChecksumError, OptionError, ProviderUnavailableError
 from nst_engine.graphs.model_bytes import metadata_of
 from nst_engine.model_content import ModelContent
+from nst_engine.model_spec import ModelSpec
 from nst_engine.models import ModelFile
-from nst_engine.providers import Device, Precision, cache_folder
+from nst_engine.openvino_bytes import in_bytes
+from nst_engine.openvino_painter import Requests, SizedPainter
+from nst_engine.providers import Device, Precision
 from nst_engine.runtime import Loaded
-from nst_engine.signature import TensorInfo, read_signature
+from nst_engine.signature import Signature, TensorInfo, read_signature
 
 _HINTS = {"auto": "f32", "float32": "f32", "bfloat16": "bf16"}
 _TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
@@ -42,42 +45,65 @@ class OpenVinoLoader:
         self._core = self._openvino.Core()
 
     def open(self, device: Device) -> Loaded:
-        """Load the model.
+        """Load the model; it is compiled for each size of picture when the first one comes.
 
         Raises:
             ProviderUnavailableError: The CPU does not compute in the precision asked for.
             ModelChecksumError: The file is damaged, or no ONNX model.
             ModelSpecError: It does not say what it takes, or takes something else than it says.
         """
+        self._check(device)
         self._content = ModelContent(self._file)
         content = self._content.read()
         spec = self._file.spec(metadata_of(content, self._file.name))
-        graph = self.load(content, device)
-        signature = read_signature(graph.inputs, graph.outputs, spec, self._file.name)
+        model, signature = self._read(content, spec)
         if signature.has_fixed_size:
             self._content.is_rewritten = True
-            graph = self.load(self._content.read(), device)
-            signature = read_signature(graph.inputs, graph.outputs, spec, self._file.name)
-        return Loaded(graph, spec, signature, f"OpenVINO {self._hint}")
+            model, signature = self._read(self._content.read(), spec)
+        model, takes = in_bytes(model, spec, signature)
+        return Loaded(SizedPainter(model, self._compiled), spec, takes, signature, f"OpenVINO {self._hint}")
 
     def content(self) -> bytes:
         """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
         return self._content.read()
 
     def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> OpenVinoGraph:
-        """A graph from a model's bytes; without `keeps_memory` it lets go of its features between runs."""
+        """A graph of any size from a model's bytes; without `keeps_memory` it lets go of its features between runs."""
+        self._check(device)
+        return OpenVinoGraph(self._compiled(self._model(source)), keeps_memory=keeps_memory)
+
+    def _check(self, device: Device) -> None:
         if device.kind not in ("auto", "cpu"):
             raise ProviderUnavailableError(
                 f"--device {device}: the openvino package computes on the CPU here; use --backend onnxruntime"
             )
+        if self._hint == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise ProviderUnavailableError(
+                "--precision bfloat16: this CPU does not compute in it; use --precision auto"
+            )
+
+    def _read(self, content: bytes, spec: ModelSpec) -> tuple[Any, Signature]:
+        model = self._model(content)
+        inputs, outputs = ([_info(port) for port in ports] for ports in (model.inputs, model.outputs))
+        return model, read_signature(inputs, outputs, spec, self._file.name)
+
+    def _model(self, content: bytes) -> Any:
+        with self._explained():
+            return self._core.read_model(content)
+
+    def _compiled(self, model: Any) -> Any:
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": self._threads,
             "INFERENCE_PRECISION_HINT": self._hint,
-            "CACHE_DIR": str(cache_folder() / "openvino"),
         }
+        with self._explained():
+            return self._core.compile_model(model, "CPU", settings)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            compiled = self._core.compile_model(self._core.read_model(source), "CPU", settings)
+            yield
         except MemoryError:
             raise
         except Exception as error:  # OpenVINO raises RuntimeError, with its sources' lines
@@ -85,45 +111,25 @@ class OpenVinoLoader:
                 f"{self._file.name}: cannot be loaded by openvino {self._openvino.__version__} ({_told(error)}); "
                 f"use --backend onnxruntime, or: {self._file.cure}"
             ) from error
-        # a hint: where the CPU does not compute in it, another precision is taken without a word
-        found = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        if found != self._hint:
-            raise ProviderUnavailableError(
-                f"--precision bfloat16: on this CPU OpenVINO computes in {found}; use --precision auto"
-            )
-        return OpenVinoGraph(compiled, keeps_memory=keeps_memory)
 
 
 class OpenVinoGraph:
-    """A compiled model. May be used by several threads at once.
+    """A part of a model, for any size. May be used by several threads at once.
 
     Args:
         compiled: OpenVINO's own.
         keeps_memory: Whether what features took is used again by the next run, or given back.
-
-    Attributes:
-        inputs, outputs: As the graph declares them.
     """
 
     def __init__(self, compiled: Any, *, keeps_memory: bool = True) -> None:
-        self._compiled, self._keeps_memory = compiled, keeps_memory
-        self.inputs, self.outputs = ([_info(port) for port in ports] for ports in (compiled.inputs, compiled.outputs))
-        self._places = {info.name: place for place, info in enumerate(self.outputs)}
-        # a request holds memory for its features, so they are made as needed and used again
-        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._keeps_memory = keeps_memory
+        self._requests = Requests(compiled)
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The outputs asked for, copied."""
-        try:
-            request = self._requests.get_nowait()
-        except queue.Empty:
-            request = self._compiled.create_infer_request()
-        try:
+        with self._requests.borrowed(is_kept=self._keeps_memory) as request:
             found = request.infer(dict(feed), share_inputs=True, share_outputs=True)
-            return [np.array(found[self._places[name]]) for name in outputs]
-        finally:
-            if self._keeps_memory:
-                self._requests.put(request)
+            return [np.array(found[self._requests.places[name]]) for name in outputs]
 
 
 def _info(port: Any) -> TensorInfo:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelSpecError, ProviderUnavailableError
 from nst_engine.model_content import ModelContent
@@ -69,7 +72,7 @@ class OrtLoader:
             signature = self._signature(session, spec)
         if signature.has_fixed_size:
             raise ModelSpecError(f"{self._file.name}: takes one size of picture only; export it with dynamic axes")
-        return Loaded(session, spec, signature, device.provider)
+        return Loaded(OrtPainter(session), spec, spec, signature, device.provider)
 
     def content(self) -> bytes:
         """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
@@ -140,6 +143,29 @@ class OrtLoader:
         finally:
             if device.kind != "cpu":
                 self._ort.set_default_logger_severity(_WARNINGS)
+
+
+class OrtPainter:
+    """A whole model in ONNX Runtime. May be used by several threads at once.
+
+    Args:
+        session: ONNX Runtime's own.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def paint(self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None) -> NDArray[Any]:
+        """See `nst_engine.runtime.Painter`."""
+        if into is None:
+            (painted,) = self._session.run([output], feed)
+            return np.asarray(painted)
+        binding = self._session.io_binding()
+        for name, array in feed.items():
+            binding.bind_cpu_input(name, array)
+        binding.bind_output(output, "cpu", 0, into.dtype, into.shape, into.ctypes.data)
+        self._session.run_with_iobinding(binding)
+        return into
 
 
 def first_line(error: Exception) -> str:

@@ -14,6 +14,7 @@ from nst_engine.color import COLOR_MODES, keep_luma, match_color
 from nst_engine.errors import InferenceError, OptionError
 from nst_engine.model_spec import ModelSpec
 from nst_engine.preprocess import ModelInput, with_whole_rows
+from nst_engine.workspace import Workspace
 
 _BLOCK_ROWS = 64  # of a blend: no float copy of a whole photo
 
@@ -27,6 +28,7 @@ def pictures_of(
     threads: int = 1,
     photos: Sequence[NDArray[np.uint8]] | None = None,
     strength: float = 1.0,
+    out: NDArray[np.uint8] | None = None,
 ) -> list[NDArray[np.uint8]]:
     """Turn a model's output into pictures.
 
@@ -38,6 +40,7 @@ def pictures_of(
         threads: Of the CPU.
         photos: uint8 H×W×3 each, RGB: what shines through where `strength` is below 1.
         strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
+        out: uint8 H×W×3, where the only picture is written; None: to fresh arrays.
 
     Returns:
         uint8 H×W×3 each, RGB, of the size before padding; values beyond the range are clipped.
@@ -54,7 +57,9 @@ def pictures_of(
     under = None if photos is None or strength == 1 else photos
     if spec.dtype == "uint8":
         pictures = _of_bytes(painted, given, spec)
-        return pictures if under is None else list(map(partial(_blended, strength=strength), pictures, under))
+        if under is not None:
+            pictures = list(map(partial(_blended, strength=strength), pictures, under))
+        return pictures if out is None else [_copied(pictures[0], out)]
     _check_finite(painted, model)
     low, high = spec.value_range
     batch = painted if spec.layout == "nchw" else np.moveaxis(painted, 3, 1)
@@ -67,10 +72,47 @@ def pictures_of(
             swap_rb=spec.channel_order == "bgr",
             photo=None if under is None else with_whole_rows(under[place]),
             strength=strength,
+            out=out,
             threads=threads,
         )
         for place in range(len(batch))
     ]
+
+
+def room_for(given: ModelInput, spec: ModelSpec, workspace: Workspace, out: NDArray[np.uint8] | None) -> NDArray[Any]:
+    """Where a model shall write its output.
+
+    Numbers go to the workspace; bytes are the picture itself, and go to `out` or to memory of their own.
+
+    Args:
+        given: What goes in.
+        spec: Of the model.
+        workspace: Of this run.
+        out: uint8 H×W×3, where the picture shall be in the end.
+    """
+    if spec.dtype != "uint8":
+        return workspace.array("painted", given.tensor.shape, given.tensor.dtype)
+    if out is not None and given.tensor.shape == (1, *out.shape):
+        return out[np.newaxis]
+    return np.empty(given.tensor.shape, np.uint8)
+
+
+def check_room(out: NDArray[np.uint8] | None, photo: NDArray[np.uint8]) -> None:
+    """Refuse an array that cannot take the painted photo, before it is painted.
+
+    Raises:
+        OptionError: Of another type or size, not writeable or not C-contiguous, or the photo's own memory.
+    """
+    if out is None:
+        return
+    came = f"{out.dtype} {'×'.join(map(str, out.shape))}" if isinstance(out, np.ndarray) else type(out).__name__
+    wanted = f"out: came {came}, wanted uint8 {'×'.join(map(str, photo.shape))}"
+    if not isinstance(out, np.ndarray) or out.dtype != np.uint8 or out.shape != photo.shape:
+        raise OptionError(f"{wanted}; type out=np.empty({photo.shape}, np.uint8)")
+    if not (out.flags.writeable and out.flags.c_contiguous):
+        raise OptionError(f"{wanted}, writeable and C-contiguous; type out=np.empty({photo.shape}, np.uint8)")
+    if np.may_share_memory(out, photo):
+        raise OptionError("out: is the photo's own memory, wanted memory of its own; type out=np.empty_like(photo)")
 
 
 def check_finish(strength: float, preserve_color: str | None) -> None:
@@ -120,6 +162,12 @@ def _blended(painted: NDArray[np.uint8], photo: NDArray[np.uint8], strength: flo
     return blended
 
 
+def _copied(pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if pixels.ctypes.data != out.ctypes.data:  # the runtime may have written there itself
+        out[...] = pixels
+    return out
+
+
 def _of_bytes(painted: NDArray[np.uint8], given: ModelInput, spec: ModelSpec) -> list[NDArray[np.uint8]]:
     batch = painted if spec.layout == "nhwc" else np.moveaxis(painted, 1, 3)
     if spec.channel_order == "bgr":
@@ -133,7 +181,12 @@ def _check_finite(painted: NDArray[np.float32], model: str) -> None:
         # one pass without a copy; a sum that overflows is looked at closely
         suspicious = not np.isfinite(painted.sum())
     if suspicious and (count := int(painted.size - np.isfinite(painted).sum())):
-        raise InferenceError(
-            f"{model}: returned NaN or infinity in {count:,} of {painted.size:,} values: its weights are damaged, or "
-            "its specification (value_range, mean, std) is wrong, or the precision too low; use --precision float32"
-        )
+        raise not_finite(model, f" in {count:,} of {painted.size:,} values")
+
+
+def not_finite(model: str, where: str = "") -> InferenceError:
+    """What to raise for a model that returned NaN or infinity."""
+    return InferenceError(
+        f"{model}: returned NaN or infinity{where}: its weights are damaged, or "
+        "its specification (value_range, mean, std) is wrong, or the precision too low; use --precision float32"
+    )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nst_engine import kernels
 from nst_engine.model_spec import ModelSpec
+from nst_engine.workspace import Workspace
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +20,7 @@ class ModelInput:
     """A batch for a model, and how to undo what was done to the size.
 
     Attributes:
-        tensor: N pictures as the specification says.
+        tensor: N pictures as the specification says; in the workspace, or the only picture itself.
         height: Of the pictures themselves; what follows below is padding.
         width: Of the pictures themselves; what follows at the right is padding.
     """
@@ -30,7 +31,12 @@ class ModelInput:
 
 
 def model_input(
-    pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec, *, bucket_px: int = 1, threads: int = 1
+    pictures: Sequence[NDArray[np.uint8]],
+    spec: ModelSpec,
+    *,
+    bucket_px: int = 1,
+    threads: int = 1,
+    workspace: Workspace | None = None,
 ) -> ModelInput:
     """Turn pictures of one size into a batch.
 
@@ -40,27 +46,34 @@ def model_input(
             by reflection, to and fro where the picture is small.
         bucket_px: Sides grow to a multiple of this, too.
         threads: Of the CPU.
+        workspace: Where the batch is made; None: in fresh memory.
     """
     height, width = pictures[0].shape[:2]
     multiple = math.lcm(spec.pad_multiple, bucket_px)
     padded = [-(-max(side, spec.min_side_px) // multiple) * multiple for side in (height, width)]
-    batch = _bytes(pictures, spec, padded) if spec.dtype == "uint8" else _floats(pictures, spec, padded, threads)
-    return ModelInput(batch, height, width)
+    if spec.dtype == "uint8":
+        return ModelInput(_bytes(pictures, spec, padded), height, width)
+    return ModelInput(_floats(pictures, spec, padded, threads, workspace or Workspace()), height, width)
 
 
 def _bytes(pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec, padded: Sequence[int]) -> NDArray[np.uint8]:
-    batch = np.stack([_reflected(pixels, *padded) for pixels in pictures])
+    reflected = [_reflected(pixels, *padded) for pixels in pictures]
+    batch = reflected[0][np.newaxis] if len(reflected) == 1 else np.stack(reflected)
     if spec.channel_order == "bgr":
         batch = batch[..., ::-1]
     return np.ascontiguousarray(batch if spec.layout == "nhwc" else np.moveaxis(batch, 3, 1))
 
 
 def _floats(
-    pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec, padded: Sequence[int], threads: int
+    pictures: Sequence[NDArray[np.uint8]],
+    spec: ModelSpec,
+    padded: Sequence[int],
+    threads: int,
+    workspace: Workspace,
 ) -> NDArray[np.float32]:
     low, high = spec.value_range
     height, width = padded
-    batch = np.empty((len(pictures), 3, height, width), np.float32)
+    batch = workspace.array("given", (len(pictures), 3, height, width), np.float32)
     for place, pixels in enumerate(pictures):
         kernels.normalize(
             with_whole_rows(pixels),

@@ -13,8 +13,21 @@ from nst_engine.providers import Device
 from nst_engine.signature import Signature
 
 
+class Painter(Protocol):
+    """A whole model, loaded. May be used by several threads at once."""
+
+    def paint(self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None) -> NDArray[Any]:
+        """Run pictures through the model; the runtime's own exceptions.
+
+        Args:
+            feed: The inputs by name, C-contiguous.
+            output: Name of the painted pictures.
+            into: Where they are written, of their type and shape; None: to a fresh array.
+        """
+
+
 class Graph(Protocol):
-    """A loaded graph; `onnxruntime.InferenceSession` is one."""
+    """A part of a model, loaded; `onnxruntime.InferenceSession` is one."""
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], /) -> Sequence[NDArray[Any]]:
         """The outputs asked for; the runtime's own exceptions."""
@@ -25,14 +38,16 @@ class Loaded:
     """A model on a device.
 
     Attributes:
-        graph: The runtime's own.
-        spec: What the model takes and returns.
+        painter: In the runtime.
+        spec: What the model file takes and returns.
+        takes: What the painter does: the same, or bytes where the runtime scales them itself.
         signature: Its inputs and outputs.
         provider: What computes, for people.
     """
 
-    graph: Graph
+    painter: Painter
     spec: ModelSpec
+    takes: ModelSpec
     signature: Signature
     provider: str
 

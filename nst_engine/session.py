@@ -17,7 +17,7 @@ from nst_engine.cpu_quota import usable_cpus
 from nst_engine.errors import InferenceError, ProviderUnavailableError
 from nst_engine.models import ModelFile, find_model, int8_model
 from nst_engine.ort_loader import OrtLoader, first_line
-from nst_engine.postprocess import pictures_of
+from nst_engine.postprocess import not_finite, pictures_of
 from nst_engine.preprocess import model_input
 from nst_engine.providers import (
     AUTO_ORDER,
@@ -31,6 +31,9 @@ from nst_engine.providers import (
 )
 from nst_engine.runtime import Graph, Loaded, Loader
 
+#: OpenVINO takes half a second more until the first picture, and gains a twentieth of one with each.
+FEW_PICTURES = 16
+
 _ON_CPU = Device("cpu")
 
 
@@ -40,6 +43,7 @@ class Session:
     Attributes:
         model: Name of the model file.
         spec: What it takes and returns.
+        takes: What `run` does: the same, or bytes where the runtime scales them itself.
         provider: What computes: ONNX Runtime's name of it, or `OpenVINO f32`, `OpenVINO bf16`.
         device: `cpu`, `cuda:1`, ...
         threads: Of the CPU, for each run.
@@ -59,10 +63,10 @@ class Session:
         why: str = "",
         parts: Loader | None = None,
     ) -> None:
-        self.model, self.spec, self.threads = model, loaded.spec, threads
+        self.model, self.spec, self.takes, self.threads = model, loaded.spec, loaded.takes, threads
         self.passed_over, self.why = passed_over, why
         self.device, self.provider = str(device), loaded.provider
-        self._graph, self._signature = loaded.graph, loaded.signature
+        self._painter, self._signature = loaded.painter, loaded.signature
         self._loader, self._device = loader, device
         self._loader_of_parts = parts or loader
         # DirectML alone does not allow two runs at a time
@@ -70,18 +74,22 @@ class Session:
             threading.Lock() if device.kind == "directml" else contextlib.nullcontext()
         )
 
-    def run(self, pictures: NDArray[Any], style_weights: NDArray[np.float32]) -> NDArray[Any]:
+    def run(
+        self, pictures: NDArray[Any], style_weights: NDArray[np.float32], into: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
         """Paint a batch.
 
         Args:
-            pictures: N pictures in the layout, type and range of `spec`.
+            pictures: N pictures in the layout, type and range of `takes`.
             style_weights: float32 N×styles; models without such an input do without.
+            into: Of the type and shape of `pictures`: where the result is written, if the model keeps that shape;
+                None: to a fresh array.
 
         Returns:
             N pictures in the same layout and type, not checked.
 
         Raises:
-            InferenceError: The runtime failed, for want of memory most often.
+            InferenceError: The runtime failed, for want of memory most often, or found NaN.
         """
         if self._signature.is_single and len(pictures) > 1:
             singles = [self.run(pictures[i : i + 1], style_weights[i : i + 1]) for i in range(len(pictures))]
@@ -91,7 +99,9 @@ class Session:
             feed[self._signature.style_input] = style_weights
         try:
             with self._turn:
-                (painted,) = self._graph.run([self._signature.image_output], feed)
+                return self._paint(feed, into)
+        except FloatingPointError:
+            raise not_finite(self.model) from None
         except Exception as error:  # the runtimes' exceptions have no common base
             shape = "×".join(map(str, pictures.shape))
             cure = (
@@ -100,14 +110,25 @@ class Session:
                 else "see whether another picture size or --device cpu works"
             )
             raise InferenceError(f"{self.model}: failed on {shape} ({first_line(error)}); {cure}") from error
-        return painted
+
+    def _paint(self, feed: Mapping[str, NDArray[Any]], into: NDArray[Any] | None) -> NDArray[Any]:
+        output = self._signature.image_output
+        try:
+            return self._painter.paint(feed, output, into)
+        except FloatingPointError:
+            raise
+        except Exception:
+            if into is None:
+                raise
+            # it may be but the shape: the caller shall see which one comes
+            return self._painter.paint(feed, output, None)
 
     def painted(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """One picture, uint8 H×W×3, in the model's first style."""
-        given = model_input([picture], self.spec, threads=self.threads)
+        given = model_input([picture], self.takes, threads=self.threads)
         weights = np.eye(1, len(self.spec.styles), dtype=np.float32)
         found = self.run(given.tensor, weights)
-        return pictures_of(found, given, self.spec, model=self.model, threads=self.threads)[0]
+        return pictures_of(found, given, self.takes, model=self.model, threads=self.threads)[0]
 
     def content(self) -> bytes:
         """The model as it was loaded: the file, with its size made free if it was fixed."""
@@ -138,6 +159,7 @@ def open_session(
     threads: int | None = None,
     precision: Precision = "auto",
     backend: Backend = "auto",
+    expected_pictures: int | None = None,
 ) -> Session:
     """Load a model onto a device.
 
@@ -151,6 +173,8 @@ def open_session(
             `nst_engine.models.int8_model`; `auto`: the device's default.
         backend: `onnxruntime`; `openvino`: its own package, on x86 CPUs; `auto`: `NST_ENGINE_BACKEND` where it is set,
             else, on the CPU, the fastest installed one whose pixels are right (see `nst_engine.backend_choice`).
+        expected_pictures: How many will be painted, if that is known: for a few, `auto` takes ONNX Runtime, which is
+            ready sooner than it takes to measure or compile.
 
     Raises:
         ModelNotFoundError: There is no such model.
@@ -177,7 +201,8 @@ def open_session(
         faster = opening.on_the_best_device()
         if faster is not None:
             return faster
-    return opening.on_cpu(chosen)
+    is_for_few = expected_pictures is not None and expected_pictures < FEW_PICTURES
+    return opening.on_cpu("onnxruntime" if chosen == "auto" and is_for_few else chosen)
 
 
 class _Opening:

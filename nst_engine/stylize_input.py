@@ -15,7 +15,7 @@ from nst_engine.stylize_result import Kind, Stopwatch
 def timed_read(source: ImageSource, max_side: int | None) -> tuple[Picture, Stopwatch]:
     """The picture, shrunk if its longer side is longer than `max_side`, and the time of that."""
     stopwatch = Stopwatch()
-    picture = _fitted(load_image(source), max_side)
+    picture = _fitted(load_image(source, copy=False), max_side)
     stopwatch.lap("decode")
     return picture, stopwatch
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,25 +13,16 @@ from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource, Picture
 from nst_engine.model_spec import ModelSpec
-from nst_engine.postprocess import check_finish, finished, pictures_of
-from nst_engine.preprocess import model_input
+from nst_engine.one_pass import TILE_ABOVE_PX, OnePass
+from nst_engine.postprocess import check_finish, check_room
 from nst_engine.providers import Backend, Precision
 from nst_engine.session import open_session
 from nst_engine.style_mix import StyleMix, resolve_style_mix, style_vector
 from nst_engine.stylize_input import groups_of, kind_of, timed_read
 from nst_engine.stylize_result import Stopwatch, StylizeResult
-from nst_engine.tiling import TiledModel
-
-#: Off the CPU every new size of picture costs a choice of algorithms, or a build: seconds. So sides are padded to
-#: multiples of this. Not to larger ones: instance normalisation sees the padding as if it were picture.
-BUCKET_PX = 64
-
-#: Larger pictures are painted by tiles: here that begins to take less memory, and costs a little time.
-TILE_ABOVE_PX = 3_000_000
 
 DEFAULT_MODEL = "bundled:quality"
 _WARMUP_SIZE = (256, 256)
-_TAKES_ANY_SIZE = "cpu"
 
 
 class Stylizer:
@@ -43,7 +33,9 @@ class Stylizer:
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
         threads: Of the CPU, for each picture; None: as many as this process may use.
         precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.session.open_session`.
-        backend: `auto`, `onnxruntime` or `openvino`; see there.
+        backend: `auto`, `onnxruntime` or `openvino`; see there. OpenVINO prepares for each new size of picture, in
+            0.2 s, and keeps the last eight.
+        expected_pictures: How many will be painted, if that is known; see there.
         tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory.
 
     Raises:
@@ -59,14 +51,19 @@ class Stylizer:
         threads: int | None = None,
         precision: Precision = "auto",
         backend: Backend = "auto",
+        expected_pictures: int | None = None,
         tile_above_px: int = TILE_ABOVE_PX,
     ) -> None:
         require_count("tile_above_px", tile_above_px)
-        self._session = open_session(model, device=device, threads=threads, precision=precision, backend=backend)
-        self._bucket_px = 1 if self._session.device == _TAKES_ANY_SIZE else BUCKET_PX
-        self._tile_above_px = tile_above_px
-        self._tiled_model: TiledModel | None = None
-        self._tiled_model_lock = threading.Lock()
+        self._session = open_session(
+            model,
+            device=device,
+            threads=threads,
+            precision=precision,
+            backend=backend,
+            expected_pictures=expected_pictures,
+        )
+        self._one_pass = OnePass(self._session, tile_above_px)
 
     @property
     def model(self) -> str:
@@ -111,7 +108,7 @@ class Stylizer:
         for height, width in sizes or (_WARMUP_SIZE,):
             if height < 1 or width < 1:
                 raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
-            self._painted([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
+            self._one_pass.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
 
     def stylize(
         self,
@@ -121,6 +118,7 @@ class Stylizer:
         strength: float = 1.0,
         preserve_color: str | None = None,
         max_side: int | None = None,
+        out: NDArray[np.uint8] | None = None,
     ) -> StylizeResult:
         """Paint one picture.
 
@@ -131,6 +129,8 @@ class Stylizer:
             strength: 0: the photo; 1: the painting.
             preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
             max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
+            out: uint8 H×W×3 of the result's size, writeable and C-contiguous: where the result's pixels are written,
+                so that painting one size again and again takes no new memory; None: to a fresh array.
 
         Raises:
             StyleNotFoundError: The model has no such style.
@@ -142,8 +142,11 @@ class Stylizer:
         mix = resolve_style_mix(style, self.styles)
         check_options(strength, preserve_color, max_side)
         picture, stopwatch = timed_read(content_image, max_side)
+        check_room(out, picture.pixels)
         weights = style_vector(mix, self.styles)
-        (painted,) = self._painted([picture.pixels], weights, stopwatch, strength, preserve_color)
+        (painted,) = self._one_pass.paint(
+            [picture.pixels], weights, stopwatch, strength=strength, preserve_color=preserve_color, out=out
+        )
         return self._result(painted, picture, mix, stopwatch.timings_ms(), content_image)
 
     def stylize_batch(
@@ -180,72 +183,14 @@ class Stylizer:
         for group in groups_of([picture for picture, _ in reads], batch_size):
             stopwatch = Stopwatch()
             photos = [reads[i][0].pixels for i in group]
-            painted = self._painted(photos, style_vector(mix, self.styles), stopwatch, strength, preserve_color)
+            painted = self._one_pass.paint(
+                photos, style_vector(mix, self.styles), stopwatch, strength=strength, preserve_color=preserve_color
+            )
             for i, pixels in zip(group, painted, strict=True):
                 picture, own_time = reads[i]
                 timings = own_time.timings_ms(shared=stopwatch, among=len(group))
                 results[i] = self._result(pixels, picture, mix, timings, content_images[i])
         return [results[i] for i in range(len(reads))]
-
-    def _painted(
-        self,
-        photos: Sequence[NDArray[np.uint8]],
-        weights: NDArray[np.float32],
-        stopwatch: Stopwatch,
-        strength: float = 1.0,
-        preserve_color: str | None = None,
-    ) -> list[NDArray[np.uint8]]:
-        """Pictures of one size, uint8 H×W×3 each, in one style, weights float32 1×styles; finished."""
-        if preserve_color is None:
-            return self._run(photos, weights, stopwatch, strength)
-        painted = self._run(photos, weights, stopwatch, 1.0)
-        painted = [
-            finished(pixels, photo, strength=strength, preserve_color=preserve_color)
-            for pixels, photo in zip(painted, photos, strict=True)
-        ]
-        stopwatch.lap("postprocess")
-        return painted
-
-    def _run(
-        self, photos: Sequence[NDArray[np.uint8]], weights: NDArray[np.float32], stopwatch: Stopwatch, strength: float
-    ) -> list[NDArray[np.uint8]]:
-        """Pictures of one size through the model in one run, or each by tiles, blended with the photos."""
-        session = self._session
-        height, width = photos[0].shape[:2]
-        if height * width > self._tile_above_px:
-            painted_by_tiles = [self._tiled().paint(pixels, weights, strength=strength) for pixels in photos]
-            stopwatch.lap("inference")
-            return painted_by_tiles
-        given = model_input(photos, session.spec, bucket_px=self._bucket_px, threads=session.threads)
-        stopwatch.lap("preprocess")
-        painted = session.run(given.tensor, np.repeat(weights, len(photos), axis=0))
-        stopwatch.lap("inference")
-        pixels = pictures_of(
-            painted,
-            given,
-            session.spec,
-            model=session.model,
-            threads=session.threads,
-            photos=photos,
-            strength=strength,
-        )
-        stopwatch.lap("postprocess")
-        return pixels
-
-    def _tiled(self) -> TiledModel:
-        """Cut and loaded when the first large picture comes."""
-        with self._tiled_model_lock:
-            if self._tiled_model is None:
-                session = self._session
-                self._tiled_model = TiledModel(
-                    session.content(),
-                    session.spec,
-                    session.open_part,
-                    name=session.model,
-                    bucket_px=self._bucket_px,
-                    threads=session.threads,
-                )
-            return self._tiled_model
 
     def _result(
         self,

@@ -82,6 +82,7 @@ class TiledModel:
         tile_px: int | None = None,
         halo_px: int = HALO_PX,
         store_bytes: int = STORE_BYTES,
+        out: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
         """Paint one picture.
 
@@ -92,6 +93,7 @@ class TiledModel:
             tile_px: Side of a tile with its halo; None: `TILE_PX`, or more if the model's multiple asks for it.
             halo_px: How far a tile sees beyond what is kept of it.
             store_bytes: What tiles may hold between stages, all together.
+            out: uint8 H×W×3, apart from the picture, to be filled; None: fresh memory.
 
         Returns:
             uint8 H×W×3, RGB.
@@ -118,7 +120,7 @@ class TiledModel:
             return model_input([picture[tile.area]], self._spec, bucket_px=self._bucket_px, threads=self._threads)
 
         painting.measure(lambda tile: given(tile).tensor)
-        painted = np.empty_like(picture)
+        painted = np.empty(picture.shape, np.uint8) if out is None else out
         for tile in tiles:
             taken = given(tile)
             output = painting.finish(tile, taken.tensor)

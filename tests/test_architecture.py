@@ -33,6 +33,7 @@ LINE_OF_UNIT = {
     "models": 2,
     "style_mix": 2,
     "networks": 3,
+    "workspace": 1,
     "preprocess": 3,
     "providers": 3,
     "signature": 3,
@@ -43,20 +44,23 @@ LINE_OF_UNIT = {
     "postprocess": 4,
     "model_content": 4,  # above the graphs: models of one size are rewritten when they are opened
     "runtime": 4,
-    "openvino_loader": 5,
+    "openvino_bytes": 4,
+    "openvino_painter": 5,
+    "openvino_loader": 6,
     "ort_loader": 5,
     "tiling": 5,
     "backend_choice": 5,
-    "session": 6,
+    "session": 7,
     "training": 5,
-    "video": 5,
     "batch": 6,
-    "stylizer": 7,
+    "one_pass": 8,
+    "stylizer": 9,
     "exporting": 6,  # of what was trained
-    "benchmark": 8,
-    "cli": 9,
-    "__main__": 10,
-    "__init__": 10,  # the package root: it imports, nobody imports it
+    "video": 10,
+    "benchmark": 10,
+    "cli": 11,
+    "__main__": 12,
+    "__init__": 12,  # the package root: it imports, nobody imports it
 }
 # Who alone may import what; every other third-party package is foreign here. NumPy is everybody's.
 OWNERS = {
@@ -68,7 +72,7 @@ OWNERS = {
     "onnx": ("graphs", "exporting"),
     "onnxruntime": ("ort_loader", "exporting.int8", "exporting.parity", "benchmark.backends.onnx_runtime"),
     "onnxscript": ("exporting",),
-    "openvino": ("openvino_loader", "benchmark.backends.open_vino"),
+    "openvino": ("openvino_bytes", "openvino_loader", "openvino_painter", "benchmark.backends.open_vino"),
     "rich": ("cli",),
     "safetensors": ("weights", "training"),
     "torch": (
@@ -84,7 +88,9 @@ OWNERS = {
 }
 # Owners that import so only inside functions, or for type checkers.
 LAZY = {
+    ("openvino", "openvino_bytes"),
     ("openvino", "openvino_loader"),
+    ("openvino", "openvino_painter"),
     ("torch", "weights"),
     ("av", "video"),
     ("cv2", "benchmark"),

@@ -27,6 +27,7 @@ from nst_engine.errors import (
 )
 from nst_engine.image import load_image, resize_image
 from nst_engine.models import find_model
+from nst_engine.openvino_painter import SIZES_KEPT
 from nst_engine.session import open_session
 
 Pixels = NDArray[np.uint8]
@@ -169,6 +170,24 @@ def test_auto_says_what_it_took_and_why(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("NST_ENGINE_BACKEND", "opencv")
     with pytest.raises(OptionError, match="NST_ENGINE_BACKEND: 'opencv' came; choose from auto, onnxruntime, openvino"):
         Stylizer("bundled:live")
+
+
+def test_for_a_few_pictures_auto_takes_what_is_ready_sooner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NST_ENGINE_CACHE", str(tmp_path))
+    monkeypatch.delenv("NST_ENGINE_BACKEND")
+    stylizer = Stylizer("bundled:live", expected_pictures=3)
+    assert stylizer.device_report == f"cpu (CPUExecutionProvider, {stylizer.threads} CPU threads)"
+    assert not list(tmp_path.iterdir())
+    assert Stylizer("bundled:live", backend="openvino", expected_pictures=3).provider == "OpenVINO f32"
+
+
+def test_openvino_paints_more_sizes_than_it_keeps() -> None:
+    stylizer = Stylizer("bundled:live", backend="openvino", precision="float32")
+    picture = photo(64, 96)
+    first = stylizer.stylize(picture, "scream").pixels
+    for more in range(SIZES_KEPT + 1):
+        stylizer.stylize(picture[:, : 40 + more], "scream")
+    np.testing.assert_array_equal(stylizer.stylize(picture, "scream").pixels, first)
 
 
 def test_bad_requests_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,24 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 from PIL import Image
-from tiny_models import STYLES, assert_rounded, blurred, own_spec, painted, painter, photo, write_own
+from tiny_models import (
+    STYLES,
+    TINTS_OF,
+    assert_rounded,
+    blurred,
+    own_spec,
+    painted,
+    painter,
+    photo,
+    serialized,
+    write_own,
+)
 
 import nst_engine
 from nst_engine import Stylizer
-from nst_engine import stylizer as stylizer_module
+from nst_engine import one_pass as one_pass_module
 from nst_engine.color import keep_luma
 from nst_engine.errors import (
     ImageDecodeError,
@@ -38,12 +51,19 @@ def stylizer(tmp_path_factory: pytest.TempPathFactory) -> Stylizer:
     return Stylizer(write_own(tmp_path_factory.mktemp("model")), device="cpu")
 
 
-def other_stylizer(folder: Path, content: bytes, beside: dict[str, Any] | None = None) -> Stylizer:
+@pytest.fixture(params=["onnxruntime", "openvino"])
+def backend(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def other_stylizer(
+    folder: Path, content: bytes, beside: dict[str, Any] | None = None, backend: Any = "onnxruntime"
+) -> Stylizer:
     path = folder / "mosaic.onnx"
     path.write_bytes(content)
     if beside is not None:
         path.with_suffix(".json").write_text(json.dumps(beside), encoding="utf-8")
-    return Stylizer(path, device="cpu")
+    return Stylizer(path, device="cpu", backend=backend)
 
 
 def png(pixels: NDArray[Any]) -> bytes:
@@ -76,34 +96,46 @@ def test_pictures_of_any_size_are_painted(
 
 
 @pytest.mark.parametrize(
-    ("layout", "dtype", "stated", "factor"),
+    ("stated", "factor"),
     [
-        ("nhwc", "uint8", {}, 255),
-        ("nchw", "uint8", {}, 255),
-        ("nhwc", "float32", {"pad_multiple": 8}, 1),
-        ("nchw", "float32", {"value_range": [0, 255], "min_side_px": 50}, 255),
+        ({"layout": "nhwc", "dtype": "uint8"}, 255),
+        ({"layout": "nchw", "dtype": "uint8"}, 255),
+        ({"layout": "nhwc", "dtype": "float32", "pad_multiple": 8}, 1),
+        ({"layout": "nchw", "dtype": "float32", "value_range": [0, 255], "min_side_px": 50}, 255),
     ],
 )
 def test_models_of_every_kind_paint_the_same(
-    tmp_path: Path, layout: str, dtype: str, stated: dict[str, Any], factor: float
+    tmp_path: Path, backend: Any, stated: dict[str, Any], factor: float
 ) -> None:
-    spec = own_spec(layout=layout, dtype=dtype, **stated)
-    stylizer = other_stylizer(tmp_path, painter(spec=spec, layout=layout, dtype=dtype, factor=factor))
+    content = painter(spec=own_spec(**stated), layout=stated["layout"], dtype=stated["dtype"], factor=factor)
+    stylizer = other_stylizer(tmp_path, content, backend=backend)
     pixels = photo(21, 35)
     assert_rounded(stylizer.stylize(pixels, "wave").image, painted(pixels, {"wave": 1}))
 
 
-def test_a_model_of_bgr_sees_bgr(tmp_path: Path) -> None:
-    stylizer = other_stylizer(tmp_path, painter(spec=own_spec(channel_order="bgr")))
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_a_model_of_bgr_sees_bgr(tmp_path: Path, backend: Any, layout: str) -> None:
+    content = painter(spec=own_spec(channel_order="bgr", layout=layout), layout=layout)
+    stylizer = other_stylizer(tmp_path, content, backend=backend)
     pixels = photo(21, 35)
     expected = painted(pixels[:, :, ::-1], {"wave": 1})[:, :, ::-1]
     assert_rounded(stylizer.stylize(pixels, "wave").image, expected)
 
 
+def test_means_deviations_and_ranges_are_those_stated(tmp_path: Path, backend: Any) -> None:
+    low, high, mean, std = -20.0, 40.0, np.array([3.0, -5.0, 12.5]), np.array([0.5, 2.0, -8.0])
+    stated = own_spec(value_range=[low, high], mean=mean.tolist(), std=std.tolist())
+    stylizer = other_stylizer(tmp_path, painter(spec=stated, factor=20), backend=backend)
+    pixels = photo(23, 31)
+    taken = (low + pixels.astype(np.float64) / 255 * (high - low) - mean) / std
+    returned = blurred(taken) / 2 + 20 * TINTS_OF["wave"] / 2
+    assert_rounded(stylizer.stylize(pixels, "wave").image, np.clip((returned - low) / (high - low) * 255, 0, 255))
+
+
 @pytest.mark.parametrize("sides", [("height", "width"), (32, 48)])
-def test_a_model_of_the_zoo_works_with_a_few_words_beside_it(tmp_path: Path, sides: Any) -> None:
+def test_a_model_of_the_zoo_works_with_a_few_words_beside_it(tmp_path: Path, backend: Any, sides: Any) -> None:
     content = painter(spec=None, styles=0, sides=sides, batch=1)
-    stylizer = other_stylizer(tmp_path, content, {"value_range": [0, 255], "pad_multiple": 4})
+    stylizer = other_stylizer(tmp_path, content, {"value_range": [0, 255], "pad_multiple": 4}, backend)
     assert stylizer.styles == ("mosaic",)
     pictures = [photo(21, 35, seed=seed) for seed in range(2)]
     for pixels, result in zip(pictures, stylizer.stylize_batch(pictures), strict=True):
@@ -282,6 +314,85 @@ def test_options_are_checked_before_the_picture_is_read(
         stylizer.stylize_batch(["nowhere.png"], **options)
 
 
+def test_painting_one_size_again_and_again_takes_no_new_memory(tmp_path: Path, backend: Any) -> None:
+    stylizer = other_stylizer(tmp_path, painter(spec=own_spec()), backend=backend)
+    pixels = photo(200, 300)
+    out = np.empty_like(pixels)
+    for _ in range(2):
+        stylizer.stylize(pixels, "wave", out=out)
+    tracemalloc.start()
+    try:
+        for _ in range(5):
+            result = stylizer.stylize(pixels, "wave", out=out)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < out.nbytes / 4
+    assert result.pixels is out
+    assert_rounded(out, painted(pixels, {"wave": 1}))
+
+
+def test_memory_of_one_picture_is_not_that_of_the_next(tmp_path: Path, backend: Any) -> None:
+    stylizer = other_stylizer(tmp_path, painter(spec=own_spec()), backend=backend)
+    first, second = (stylizer.stylize(photo(20, 30, seed=seed), "wave").pixels for seed in range(2))
+    assert_rounded(first, painted(photo(20, 30, seed=0), {"wave": 1}))
+    assert_rounded(second, painted(photo(20, 30, seed=1), {"wave": 1}))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (15, 17), (48, 64), (150, 170)])
+@pytest.mark.parametrize(
+    "options", [{}, {"strength": 0.3}, {"preserve_color": "luma"}, {"preserve_color": "match", "strength": 0.6}]
+)
+def test_a_result_may_go_to_memory_that_is_there(tmp_path: Path, size: tuple[int, int], options: Any) -> None:
+    stylizer = Stylizer(write_own(tmp_path), device="cpu", tile_above_px=20_000)
+    pixels = photo(*size)
+    before = pixels.copy()
+    out = np.empty_like(pixels)
+    assert stylizer.stylize(pixels, "wave", out=out, **options).pixels is out
+    np.testing.assert_array_equal(out, stylizer.stylize(pixels, "wave", **options).pixels)
+    np.testing.assert_array_equal(pixels, before)
+
+
+def test_memory_that_cannot_take_the_result_is_refused(stylizer: Stylizer) -> None:
+    pixels = photo(20, 30)
+    fixed = np.empty_like(pixels)
+    fixed.flags.writeable = False
+    wrong: Any
+    for wrong in (
+        [1],
+        np.empty((20, 30), np.uint8),
+        np.empty((20, 30, 3)),
+        np.empty((40, 30, 3), np.uint8)[::2],
+        fixed,
+    ):
+        with pytest.raises(OptionError, match=r"out: came .*, wanted uint8 20×30×3.*type out=np\.empty\(\(20, 30, 3\)"):
+            stylizer.stylize(pixels, "wave", out=wrong)
+    with pytest.raises(OptionError, match="out: is the photo's own memory"):
+        stylizer.stylize(pixels, "wave", out=pixels)
+
+
+def test_a_model_of_other_sizes_is_told_however_often(tmp_path: Path, backend: Any) -> None:
+    stylizer = other_stylizer(tmp_path, _cropping(), backend=backend)
+    for _ in range(2):
+        with pytest.raises(InferenceError, match=r'returned 1×.*"pad_multiple": 4'):
+            stylizer.stylize(photo(20, 30), "wave")
+
+
+def _cropping() -> bytes:
+    """A model that loses a row."""
+    picture, result = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "h", "w"]) for name in ("x", "y")
+    )
+    constants = {"start": np.array([1]), "end": np.array([9999]), "axis": np.array([2])}
+    return serialized(
+        [helper.make_node("Slice", ["x", "start", "end", "axis"], ["y"])],
+        [picture],
+        [result],
+        constants,
+        own_spec(styles=["wave"]),
+    )
+
+
 def test_any_whole_number_will_do(tmp_path: Path) -> None:
     options: dict[str, Any] = {"threads": np.int64(1), "tile_above_px": np.int32(10_000)}
     side: Any = np.uint16(25)
@@ -303,21 +414,22 @@ def test_unreadable_pictures_are_told(stylizer: Stylizer) -> None:
         stylizer.stylize_batch([], "wave", batch_size=0)
 
 
-def test_weights_that_make_no_number_are_told(tmp_path: Path) -> None:
-    stylizer = other_stylizer(tmp_path, painter(spec=own_spec(), factor=float("nan")))
+@pytest.mark.parametrize("factor", [float("nan"), float("inf")])
+def test_weights_that_make_no_number_are_told(tmp_path: Path, backend: Any, factor: float) -> None:
+    stylizer = other_stylizer(tmp_path, painter(spec=own_spec(), factor=factor), backend=backend)
     with pytest.raises(InferenceError, match=r"mosaic\.onnx: returned NaN or infinity"):
         stylizer.stylize(photo(20, 30), "wave")
 
 
 def test_off_the_cpu_sizes_are_brought_to_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stylizer_module, "_TAKES_ANY_SIZE", "another device")
+    monkeypatch.setattr(one_pass_module, "_TAKES_ANY_SIZE", "another device")
     stylizer = Stylizer(write_own(tmp_path), device="cpu")
     shapes: list[tuple[int, ...]] = []
     run = Session.run
 
-    def spy(session: Session, pictures: NDArray[Any], weights: NDArray[np.float32]) -> NDArray[Any]:
+    def spy(session: Session, pictures: NDArray[Any], *others: Any) -> NDArray[Any]:
         shapes.append(pictures.shape)
-        return run(session, pictures, weights)
+        return run(session, pictures, *others)
 
     monkeypatch.setattr(Session, "run", spy)
     for size in ((64, 128), (1, 65), (65, 1), (100, 70)):

@@ -195,7 +195,7 @@ def test_a_model_that_returns_no_numbers_is_an_error() -> None:
 @pytest.mark.parametrize(
     "options", [{"tile_px": 128}, {"halo_px": -8}, {"store_bytes": -1}, {"halo_px": 600, "tile_px": 768}]
 )
-def test_tiles_that_are_all_halo_are_refused(options: dict[str, int]) -> None:
+def test_tiles_that_are_all_halo_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match="tile_px of at least"):
         tiled(our_model(norm_at_half=False)).paint(photo(40, 40), MIX, **options)
 

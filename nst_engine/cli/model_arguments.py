@@ -26,7 +26,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend",
         default="auto",
         choices=("auto", "onnxruntime", "openvino"),
-        help="auto: the fastest installed one whose pixels are right (default: auto)",
+        help="auto: for many pictures the fastest installed one whose pixels are right (default: auto)",
     )
     group.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: as many as may be used)")
     group.add_argument(
@@ -37,8 +37,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_stylizer(arguments: argparse.Namespace) -> Stylizer:
-    """The model loaded; a better device that was passed over by `auto` is told, on stderr."""
+def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | None = None) -> Stylizer:
+    """The model loaded, for so many pictures; a better device that was passed over by `auto` is told, on stderr."""
     from nst_engine.stylizer import Stylizer
 
     stylizer = Stylizer(
@@ -47,6 +47,7 @@ def open_stylizer(arguments: argparse.Namespace) -> Stylizer:
         threads=arguments.threads,
         precision=arguments.precision,
         backend=arguments.backend,
+        expected_pictures=expected_pictures,
     )
     if "passed over" in stylizer.device_report:
         print(f"nst: device {stylizer.device_report}", file=sys.stderr)

@@ -58,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _run_in_pipe(arguments)
     from nst_engine.style_mix import parse_style_mix, resolve_style_mix
 
-    stylizer = open_stylizer(arguments)
+    is_known = not any(Path(photo).is_dir() for photo in arguments.photos)
+    stylizer = open_stylizer(arguments, expected_pictures=len(arguments.photos) if is_known else None)
     mix = resolve_style_mix(None if arguments.style is None else parse_style_mix(arguments.style), stylizer.styles)
     jobs = _jobs(arguments, mix)
     skipped = sum(job.output.exists() for job in jobs) if arguments.resume else 0
@@ -96,7 +97,7 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
         _check_not_piped_in(Path(arguments.output), arguments)
         check_output(arguments.output, inputs=[] if photo == _PIPE else [content_path(photo)])
     source = sys.stdin.buffer.read() if photo == _PIPE else content_path(photo)
-    result = _stylized(open_stylizer(arguments), arguments, source)
+    result = _stylized(open_stylizer(arguments, expected_pictures=1), arguments, source)
     if arguments.output in (None, _PIPE):
         sys.stdout.buffer.write(encode_image(result.pixels, "PNG", alpha=result.alpha))
         sys.stdout.buffer.flush()

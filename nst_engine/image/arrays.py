@@ -13,7 +13,7 @@ from nst_engine.image.picture import ImageLimits, Picture, Pixels, describe
 _WANTED = "uint8, uint16, bool, or float in [0, 1], of shape H×W, H×W×1, ×2 (grey and alpha), ×3 (RGB) or ×4 (RGBA)"
 
 
-def picture_of_array(array: NDArray[Any], label: str, limits: ImageLimits) -> Picture:
+def picture_of_array(array: NDArray[Any], label: str, limits: ImageLimits, *, copy: bool = True) -> Picture:
     """Copy an array into a `Picture`.
 
     Args:
@@ -21,6 +21,7 @@ def picture_of_array(array: NDArray[Any], label: str, limits: ImageLimits) -> Pi
             (0–65535), bool, or float in [0, 1].
         label: name for messages.
         limits: `max_pixels` is checked; an array has no encoded size.
+        copy: False: uint8 H×W×3 with its pixels side by side in each row is not copied.
 
     Raises:
         ImageDecodeError: another dtype or shape, an empty array, NaN, or floats outside [0, 1].
@@ -29,6 +30,8 @@ def picture_of_array(array: NDArray[Any], label: str, limits: ImageLimits) -> Pi
     if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] > 4):
         raise ImageDecodeError(f"{label}: came {describe(array)}, wanted {_WANTED}.")
     limits.check_pixels(label, array.shape[0], array.shape[1])
+    if not copy and array.dtype == np.uint8 and array.shape[2:] == (3,) and array.strides[1:] == (3, 1):
+        return Picture(array, None, label, None)
     levels = levels_of(array if array.ndim == 3 else array[:, :, np.newaxis], label)
     channels = levels.shape[2]
     colour = levels[:, :, : 1 if channels < 3 else 3]

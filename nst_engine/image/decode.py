@@ -65,7 +65,9 @@ _FOREIGN = (
 )
 
 
-def load_image(source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None) -> Picture:
+def load_image(
+    source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None, copy: bool = True
+) -> Picture:
     """Decode one still picture to upright sRGB.
 
     Args:
@@ -73,6 +75,7 @@ def load_image(source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, nam
             Pillow image. Encoded pictures are PNG, JPEG, WebP, TIFF, BMP, or a GIF of one frame.
         limits: what is refused before it is decoded.
         name: what messages call the source, instead of its path or "<bytes>".
+        copy: False: an array of uint8 H×W×3 may be taken as it is; then it must not change while the picture is used.
 
     The EXIF turn is applied; an ICC profile is converted to sRGB (a damaged or unfitting one is ignored with
     a `RuntimeWarning`); CMYK without a profile is converted by Pillow's plain formula. 16-bit grey is divided
@@ -87,7 +90,7 @@ def load_image(source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, nam
     """
     label = name or _label(source)
     if isinstance(source, np.ndarray):
-        return picture_of_array(source, label, limits)
+        return picture_of_array(source, label, limits, copy=copy)
     if isinstance(source, Image.Image):
         picture, complaint = _decode(lambda: source, source.format, label, limits)
     else:

@@ -71,8 +71,7 @@ def painted_by(loaded: Loaded, pictures: NDArray[Any], style_weights: NDArray[np
     feed = {signature.image_input: pictures}
     if signature.style_input is not None:
         feed[signature.style_input] = style_weights
-    (painted,) = loaded.graph.run([signature.image_output], feed)
-    return painted
+    return loaded.painter.paint(feed, signature.image_output, None)
 
 
 FAMILY = tuple(OnnxRuntime(kind) for kind in PROVIDERS)
