@@ -154,8 +154,7 @@ void normalize(const nst::KernelSet& kernels, const py::array& image, py::array&
                                    size_of(tensor, 3),
                                    {order[0], order[1], order[2]},
                                    {multiplier[0], multiplier[1], multiplier[2]},
-                                   {offset[0], offset[1], offset[2]},
-                                   false};
+                                   {offset[0], offset[1], offset[2]}};
   const std::size_t workers = thread_count(threads);
   const py::gil_scoped_release release;
   nst::normalize(kernels.normalize, job, workers);

@@ -121,8 +121,7 @@ void check_normalize(const nst::KernelSet& kernels, Numbers& numbers, Report& re
       padded_width,
       {2 - last, 1, last},
       {0.017f, 0.018f, 0.019f},
-      {-2.1f, 0.0f, 3.0f},
-      false};
+      {-2.1f, 0.0f, 3.0f}};
   nst::normalize(kernels.normalize, job, threads);
   for (std::size_t i = 0; i < 3 * plane; ++i) {
     const std::size_t c = i / plane;

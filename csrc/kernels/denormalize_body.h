@@ -21,14 +21,12 @@ struct DenormalizedRow {
 
   template <class Lanes, bool Blends>
   void write(std::size_t x) const {
-    typename Lanes::Pixels below;
-    if constexpr (Blends) below = Lanes::split(photo + 3 * x);
     typename Lanes::Pixels pixels;
     for (std::size_t c = 0; c < 3; ++c) {
       typename Lanes::Floats value =
           Lanes::clip(Lanes::multiply(Lanes::load(planes[c] + x), Lanes::set(job.scale)));
       if constexpr (Blends) {
-        const typename Lanes::Floats under = Lanes::floats(below, c);
+        const typename Lanes::Floats under = Lanes::channel(photo + 3 * x, c);
         const typename Lanes::Floats more = Lanes::subtract(value, under);
         value = Lanes::add(under, Lanes::multiply(more, Lanes::set(job.strength)));
       }

@@ -36,15 +36,6 @@ struct Lanes {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), halves(value.low));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 8), halves(value.high));
   }
-  static void stream(float* to, const Floats& value) {
-    _mm256_stream_ps(to, value.low);
-    _mm256_stream_ps(to + 8, value.high);
-  }
-  static void stream(std::uint16_t* to, const Floats& value) {
-    _mm_stream_si128(reinterpret_cast<__m128i*>(to), halves(value.low));
-    _mm_stream_si128(reinterpret_cast<__m128i*>(to + 8), halves(value.high));
-  }
-  static void fence() { _mm_sfence(); }
 
   static Floats add(const Floats& a, const Floats& b) {
     return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
@@ -64,12 +55,23 @@ struct Lanes {
   }
   static Floats clip(const Floats& value) { return {clipped(value.low), clipped(value.high)}; }
 
-  static Pixels split(const std::uint8_t* pixels) { return load_pixels(pixels); }
   static void join(std::uint8_t* pixels, const Pixels& from) { store_pixels(pixels, from); }
-  static Floats floats(const Pixels& pixels, std::size_t channel) {
-    const __m128i bytes = pixels.channel[channel];
-    return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)),
-            _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)))};
+  static __m256i both(__m128i low, __m128i high) {
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+  }
+  static __m256i sixteen_bytes(const std::uint8_t* low, const std::uint8_t* high) {
+    return both(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low)),
+                _mm_loadu_si128(reinterpret_cast<const __m128i*>(high)));
+  }
+  static Floats channel(const std::uint8_t* pixels, std::size_t channel) {
+    const __m128i straight = spread_shuffle(0, channel);
+    const __m128i shifted = spread_shuffle(1, channel);
+    // four pixels to each half; the last four are read from before them, not to read beyond
+    const __m256i low =
+        _mm256_shuffle_epi8(sixteen_bytes(pixels, pixels + 12), both(straight, straight));
+    const __m256i high =
+        _mm256_shuffle_epi8(sixteen_bytes(pixels + 24, pixels + 32), both(straight, shifted));
+    return {_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high)};
   }
   static void put_rounded(Pixels& pixels, std::size_t channel, const Floats& value) {
     pixels.channel[channel] = packed(_mm256_cvtps_epi32(value.low), _mm256_cvtps_epi32(value.high));

@@ -23,11 +23,6 @@ struct Lanes {
   static void store(std::uint16_t* to, Floats value) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), halves(value));
   }
-  static void stream(float* to, Floats value) { _mm512_stream_ps(to, value); }
-  static void stream(std::uint16_t* to, Floats value) {
-    _mm256_stream_si256(reinterpret_cast<__m256i*>(to), halves(value));
-  }
-  static void fence() { _mm_sfence(); }
 
   static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
   static Floats subtract(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
@@ -38,10 +33,14 @@ struct Lanes {
     return _mm512_min_ps(_mm512_max_ps(value, _mm512_setzero_ps()), _mm512_set1_ps(255.0f));
   }
 
-  static Pixels split(const std::uint8_t* pixels) { return load_pixels(pixels); }
   static void join(std::uint8_t* pixels, const Pixels& from) { store_pixels(pixels, from); }
-  static Floats floats(const Pixels& pixels, std::size_t channel) {
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(pixels.channel[channel]));
+  static Floats channel(const std::uint8_t* pixels, std::size_t channel) {
+    // twelve bytes, four pixels, to each quarter
+    const __m512i quarters = _mm512_set_epi32(11, 11, 10, 9, 8, 8, 7, 6, 5, 5, 4, 3, 2, 2, 1, 0);
+    const __m512i bytes =
+        _mm512_permutexvar_epi32(quarters, _mm512_maskz_loadu_epi32(0x0FFF, pixels));
+    return _mm512_cvtepi32_ps(
+        _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(spread_shuffle(0, channel))));
   }
   static void put_rounded(Pixels& pixels, std::size_t channel, Floats value) {
     pixels.channel[channel] = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(value));

@@ -42,11 +42,6 @@ struct Lanes {
       vst1_u16(to + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(value.part[i])));
     }
   }
-  template <class Number>
-  static void stream(Number* to, const Floats& value) {
-    store(to, value);
-  }
-  static void fence() {}
 
   static Floats add(const Floats& a, const Floats& b) {
     return of_parts([&](std::size_t i) { return vaddq_f32(a.part[i], b.part[i]); });
@@ -68,17 +63,14 @@ struct Lanes {
     });
   }
 
-  static Pixels split(const std::uint8_t* pixels) {
-    const uint8x16x3_t loaded = vld3q_u8(pixels);
-    return {{loaded.val[0], loaded.val[1], loaded.val[2]}};
-  }
   static void join(std::uint8_t* pixels, const Pixels& from) {
     const uint8x16x3_t stored = {{from.channel[0], from.channel[1], from.channel[2]}};
     vst3q_u8(pixels, stored);
   }
-  static Floats floats(const Pixels& pixels, std::size_t channel) {
-    const uint16x8_t low = vmovl_u8(vget_low_u8(pixels.channel[channel]));
-    const uint16x8_t high = vmovl_high_u8(pixels.channel[channel]);
+  static Floats channel(const std::uint8_t* pixels, std::size_t channel) {
+    const uint8x16_t bytes = vld3q_u8(pixels).val[channel];
+    const uint16x8_t low = vmovl_u8(vget_low_u8(bytes));
+    const uint16x8_t high = vmovl_high_u8(bytes);
     return {{vcvtq_f32_u32(vmovl_u16(vget_low_u16(low))), vcvtq_f32_u32(vmovl_high_u16(low)),
              vcvtq_f32_u32(vmovl_u16(vget_low_u16(high))), vcvtq_f32_u32(vmovl_high_u16(high))}};
   }

@@ -25,12 +25,6 @@ struct ScalarLanes {
   static Floats load(const std::uint16_t* from) { return float_of_half(*from); }
   static void store(float* to, Floats value) { *to = value; }
   static void store(std::uint16_t* to, Floats value) { *to = half_of_float(value); }
-  // As store, past the caches; `to` is a multiple of the bytes stored.
-  template <class Number>
-  static void stream(Number* to, Floats value) {
-    store(to, value);
-  }
-  static void fence() {}  // streamed values become visible to other threads
 
   static Floats add(Floats a, Floats b) { return a + b; }
   static Floats subtract(Floats a, Floats b) { return a - b; }
@@ -44,12 +38,11 @@ struct ScalarLanes {
     return above < 255.0f ? above : 255.0f;
   }
 
-  static Pixels split(const std::uint8_t* pixels) { return {{pixels[0], pixels[1], pixels[2]}}; }
   static void join(std::uint8_t* pixels, const Pixels& from) {
     std::memcpy(pixels, from.channel, 3);
   }
-  static Floats floats(const Pixels& pixels, std::size_t channel) {
-    return static_cast<float>(pixels.channel[channel]);
+  static Floats channel(const std::uint8_t* pixels, std::size_t channel) {
+    return static_cast<float>(pixels[channel]);
   }
   // Of values in 0 … 255, rounded half to even.
   static void put_rounded(Pixels& pixels, std::size_t channel, Floats value) {

@@ -16,7 +16,6 @@ namespace nst {
 // channel    plane c is made from byte channel[c] (0 … 2) of each pixel
 // multiplier, offset  finite, one of each per plane; tensor = x * multiplier + offset in float32,
 //            with one rounding or two
-// streams    whether to write past the caches: for tensors that would not stay in them
 struct NormalizeImage {
   const std::uint8_t* image;
   std::ptrdiff_t row_stride;
@@ -29,7 +28,6 @@ struct NormalizeImage {
   std::size_t channel[3];
   float multiplier[3];
   float offset[3];
-  bool streams;
 };
 
 // Writes rows begin … end (of padded_height) of all three planes, and nothing else.
@@ -40,7 +38,7 @@ void normalize_rows_avx2(const NormalizeImage& job, std::size_t begin, std::size
 void normalize_rows_avx512(const NormalizeImage& job, std::size_t begin, std::size_t end);
 void normalize_rows_neon(const NormalizeImage& job, std::size_t begin, std::size_t end);
 
-// All rows, spread over `threads` (at least 1) threads; decides by the tensor's size on `streams`.
+// All rows, spread over `threads` (at least 1) threads.
 void normalize(NormalizeRowsKernel kernel, const NormalizeImage& job, std::size_t threads);
 
 }  // namespace nst

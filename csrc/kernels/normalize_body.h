@@ -30,15 +30,13 @@ struct NormalizedRow {
 
   template <class Some>
   typename Some::Floats value(std::size_t from) const {
-    const typename Some::Pixels bytes = Some::split(pixels + 3 * from);
-    return Some::multiply_add(Some::floats(bytes, channel), Some::set(multiplier),
+    return Some::multiply_add(Some::channel(pixels + 3 * from, channel), Some::set(multiplier),
                               Some::set(offset));
   }
 
-  void write(std::size_t width, std::size_t padded_width, bool streams) const {
+  void write(std::size_t width, std::size_t padded_width) const {
     std::size_t x = 0;
     if (width >= Lanes::kPixels) {
-      if (streams) x = stream(width);
       for (; x + Lanes::kPixels <= width; x += Lanes::kPixels) {
         Lanes::store(to + x, value<Lanes>(x));
       }
@@ -50,18 +48,6 @@ struct NormalizedRow {
     for (; x < padded_width; ++x) {
       ScalarLanes::store(to + x, value<ScalarLanes>(reflected(x, width)));
     }
-  }
-
-  // Past the caches from the first aligned place to the last; how far that is.
-  std::size_t stream(std::size_t width) const {
-    constexpr std::size_t kAlignment = Lanes::kPixels * sizeof(Number);
-    const auto beyond = reinterpret_cast<std::uintptr_t>(to) % kAlignment;
-    std::size_t x = (kAlignment - beyond) % kAlignment / sizeof(Number);
-    if (beyond % sizeof(Number) != 0 || x + Lanes::kPixels > width) return 0;
-    if (x > 0)
-      Lanes::store(to, value<Lanes>(0));  // before the first aligned place, and some beyond
-    for (; x + Lanes::kPixels <= width; x += Lanes::kPixels) Lanes::stream(to + x, value<Lanes>(x));
-    return x;
   }
 };
 
@@ -75,10 +61,9 @@ void normalize_rows_to(Number* tensor, const NormalizeImage& job, std::size_t be
       const NormalizedRow<Lanes, Number> to = {job.image + row * job.row_stride, job.channel[c],
                                                job.multiplier[c], job.offset[c],
                                                tensor + c * plane + y * job.padded_width};
-      to.write(job.width, job.padded_width, job.streams);
+      to.write(job.width, job.padded_width);
     }
   }
-  if (job.streams) Lanes::fence();
 }
 
 template <class Lanes>
