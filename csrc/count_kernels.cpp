@@ -36,8 +36,7 @@ void run(const nst::KernelSet& kernels, const std::string& kernel, int times) {
                       kWidth,
                       {0, 1, 2},
                       {0.01f, 0.01f, 0.01f},
-                      {0.0f, 0.5f, 1.0f},
-                      false},
+                      {0.0f, 0.5f, 1.0f}},
                      1);
     } else if (kernel == "denormalize") {
       nst::denormalize(kernels.denormalize,
