@@ -31,6 +31,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, **own: Any) -> None:
         ("--content-distance", float, "D", "how far from the photo, 0-1: more lets the style do more"),
         ("--style-weight", float, "W", "of the style at first; then adapted to reach the content distance"),
         ("--tv-weight", float, "W", "smoothness"),
+        ("--stability-weight", float, "W", "calm in moving pictures; 100 is much"),
         ("--learning-rate", float, "R", "of Adam, at its peak"),
         ("--seed", int, "N", "of everything random"),
     )
@@ -53,6 +54,7 @@ def training_options(arguments: argparse.Namespace, **defaults: Any) -> TrainOpt
         "content_distance",
         "style_weight",
         "tv_weight",
+        "stability_weight",
         "learning_rate",
         "seed",
     )

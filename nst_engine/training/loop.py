@@ -17,6 +17,7 @@ from torch import nn
 from nst_engine.errors import OptimizationError
 from nst_engine.networks.stylizer_net import STRIDE, StylizerNet
 from nst_engine.optimization.losses import total_variation_loss
+from nst_engine.training.artefacts import flicker_loss, grid_loss
 from nst_engine.training.checkpoint import Checkpoint
 from nst_engine.training.options import CONTENT_DISTANCE, TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss
@@ -30,8 +31,8 @@ _SMOOTHING = 0.98  # of the distances shown and steered by
 _STEERING = 0.004  # how fast the style's weight answers to the content's distance
 _STYLE_WEIGHT_RANGE = (0.5, 100.0)
 _MAX_BAD_STEPS = 20
-_GRID_PX = 8  # the coarsest scale on which the networks compute before they upsample
 _GRID_WEIGHT = 400.0
+_NOISE = 0.02  # of a webcam by lamplight, 0-1
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,8 @@ class Training:
         content, style = distances.content.mean(), distances.style.mean()
         smoothness = self.options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted)
         total = content + self.style_weight * style + smoothness
+        if self.options.stability_weight:
+            total = total + self.options.stability_weight * self._flicker(repeated, weights, painted, batch)
         self._optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), _CLIP_NORM)
@@ -221,6 +224,17 @@ class Training:
         self._optimizer.step()
         self._average()
         self._steer(float(content.detach()), float(style.detach()))
+
+    def _flicker(
+        self, photos: torch.Tensor, weights: torch.Tensor, painted: torch.Tensor, batch: _Batch
+    ) -> torch.Tensor:
+        """What of the painting changes where the photo moves by less than the network's stride and gets noise."""
+        moved = self._seen(photos, batch)
+        noise = np.random.default_rng((self.options.seed, self.step)).standard_normal(moved.shape, np.float32)
+        moved = (moved + _NOISE * torch.from_numpy(noise).to(moved.device)).clamp(0, 1)
+        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
+            again = self.network(moved, weights)
+        return flicker_loss(self._seen(painted, batch), again)
 
     def _seen(self, images: torch.Tensor, batch: _Batch) -> torch.Tensor:
         """What VGG-19 is shown of larger pictures."""
@@ -278,13 +292,3 @@ class Training:
             learning_rate=rate,
             skipped=self.skipped,
         )
-
-
-def grid_loss(painted: torch.Tensor) -> torch.Tensor:
-    """How much of a pattern repeats every `_GRID_PX` pixels all over pictures N x 3 x H x W: a float32 scalar.
-
-    The variance, over the places in the pattern, of the mean of all pixels at that place. What is painted averages out.
-    """
-    height, width = (side - side % _GRID_PX for side in painted.shape[-2:])
-    cells = painted[..., :height, :width].reshape(-1, 3, height // _GRID_PX, _GRID_PX, width // _GRID_PX, _GRID_PX)
-    return cells.mean((2, 4)).flatten(-2).var(-1, correction=0).mean()

@@ -30,6 +30,8 @@ class TrainOptions:
             for a style that is added, what the model's other styles are at on the same photos.
         style_weight: Of the style distance, to begin with.
         tv_weight: Of the total variation.
+        stability_weight: Of what changes in a painting where the photo only moves by some pixels and gets a little
+            noise, for moving pictures; 0: the painting may flicker.
         learning_rate: Of Adam, at its peak.
         style_size_px: Longer side at which the paintings are looked at.
         photo_size_px: Longer side to which photos are brought.
@@ -47,6 +49,7 @@ class TrainOptions:
     content_distance: float | None = None
     style_weight: float = 10.0
     tv_weight: float = 4.0
+    stability_weight: float = 0.0
     learning_rate: float = 3e-3
     style_size_px: int = 512
     photo_size_px: int = 512
@@ -70,8 +73,9 @@ class TrainOptions:
             raise OptionError(
                 f"--batch-size {self.batch_size} is no multiple of --styles-per-photo {self.styles_per_photo}"
             )
-        if not 0 <= self.tv_weight < math.inf:
-            raise OptionError(f"--tv-weight: {self.tv_weight} came; it must be at least 0")
+        for name in ("tv_weight", "stability_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise OptionError(f"--{name.replace('_', '-')}: {getattr(self, name)} came; it must be at least 0")
         if self.content_distance is not None and not 0 < self.content_distance < 2:
             raise OptionError(f"--content-distance: {self.content_distance} came; it must be between 0 and 2")
         if not 0 <= self.seed < 2**63:
