@@ -18,6 +18,8 @@ from nst_engine.errors import (
     OutputError,
     ProviderUnavailableError,
     StyleNotFoundError,
+    VideoDecodeError,
+    VideoNotFoundError,
 )
 from nst_engine.version import __version__
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
     from nst_engine.stylize_result import StylizeResult
     from nst_engine.stylizer import Stylizer
+    from nst_engine.video import VideoOptions, VideoProgress, VideoResult, stylize_video
 
 __all__ = [
     "ImageDecodeError",
@@ -48,11 +51,17 @@ __all__ = [
     "StyleNotFoundError",
     "StylizeResult",
     "Stylizer",
+    "VideoDecodeError",
+    "VideoNotFoundError",
+    "VideoOptions",
+    "VideoProgress",
+    "VideoResult",
     "__version__",
     "load_image",
     "optimize",
     "reconstruct",
     "save_image",
+    "stylize_video",
 ]
 
 _AT_FIRST_USE = {
@@ -65,6 +74,10 @@ _AT_FIRST_USE = {
     "reconstruct": "nst_engine.optimization",
     "StylizeResult": "nst_engine.stylize_result",
     "Stylizer": "nst_engine.stylizer",
+    "VideoOptions": "nst_engine.video",
+    "VideoProgress": "nst_engine.video",
+    "VideoResult": "nst_engine.video",
+    "stylize_video": "nst_engine.video",
 }
 
 

@@ -25,6 +25,14 @@ class ImageEncodeError(NSTError, ValueError):
     """A picture cannot be written in the format asked for."""
 
 
+class VideoNotFoundError(NSTError, FileNotFoundError):
+    """There is no file where a moving picture was expected."""
+
+
+class VideoDecodeError(NSTError, ValueError):
+    """A moving picture is empty, damaged beyond its first frame, a still picture, or no picture at all."""
+
+
 class OutputError(NSTError, OSError):
     """A result cannot be written where it was asked for."""
 

@@ -58,16 +58,18 @@ LINE_OF_UNIT = {
     "exporting": 6,  # of what was trained
     "video": 10,
     "benchmark": 10,
-    "cli": 11,
-    "__main__": 12,
-    "__init__": 12,  # the package root: it imports, nobody imports it
+    "webcam": 11,
+    "cli": 12,
+    "__main__": 13,
+    "__init__": 13,  # the package root: it imports, nobody imports it
 }
 # Who alone may import what; every other third-party package is foreign here. NumPy is everybody's.
 OWNERS = {
     "PIL": ("image",),
     "argparse": ("cli",),
     "av": ("video",),
-    "cv2": ("benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
+    "cv2": ("video", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
+    "pyvirtualcam": ("webcam",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
     "onnx": ("graphs", "exporting"),
     "onnxruntime": ("ort_loader", "exporting.int8", "exporting.parity", "benchmark.backends.onnx_runtime"),
@@ -94,6 +96,8 @@ LAZY = {
     ("torch", "weights"),
     ("av", "video"),
     ("cv2", "benchmark"),
+    ("cv2", "video"),
+    ("pyvirtualcam", "webcam"),
     ("matplotlib", "benchmark"),
     ("onnxruntime", "benchmark"),
     ("openvino", "benchmark"),

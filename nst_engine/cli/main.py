@@ -25,12 +25,38 @@ class OneLineParser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands."""
-    from nst_engine.cli import add_style, bench, doctor, gallery, info, optimize, reconstruct, styles, stylize, train
+    from nst_engine.cli import (
+        add_style,
+        bench,
+        doctor,
+        gallery,
+        info,
+        optimize,
+        reconstruct,
+        styles,
+        stylize,
+        train,
+        video,
+        webcam,
+    )
 
     parser = OneLineParser(prog="nst", description="Neural style transfer: any picture, painted in any style.")
     parser.add_argument("--version", action="version", version=f"nst-engine {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (stylize, styles, optimize, gallery, reconstruct, train, add_style, bench, info, doctor):
+    for command in (
+        stylize,
+        video,
+        webcam,
+        styles,
+        optimize,
+        gallery,
+        reconstruct,
+        train,
+        add_style,
+        bench,
+        info,
+        doctor,
+    ):
         command.add_parser(commands)
     return parser
 

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from nst_engine.stylizer import Stylizer
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+def add_model_arguments(parser: argparse.ArgumentParser, *, default: str = "bundled:quality") -> None:
     """Which model, on which device."""
     group = parser.add_argument_group("model")
     group.add_argument(
-        "--model", default="bundled:quality", metavar="NAME|FILE", help="bundled:quality, bundled:live, or a file"
+        "--model",
+        default=default,
+        metavar="NAME|FILE",
+        help=f"bundled:quality, bundled:live, or a file (default: {default})",
     )
     group.add_argument(
         "--device",

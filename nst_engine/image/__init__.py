@@ -1,11 +1,14 @@
 """Pictures in and out: the only package that imports Pillow."""
 
 from nst_engine.image.animation import ANIMATION_SUFFIXES, save_animation
+from nst_engine.image.animation_frames import Animation, AnimationFrame
+from nst_engine.image.animation_parts import TimedPart, animation_writer, encode_frame
 from nst_engine.image.decode import ACCEPTED_FORMATS, READABLE_SUFFIXES, ImageSource, load_image, load_mask
 from nst_engine.image.encode import FORMATS, IMAGE_SUFFIXES, encode_image, flatten, to_pillow, with_alpha
 from nst_engine.image.labelled import labelled_sheet
-from nst_engine.image.output import check_output, save_image, write_atomically
+from nst_engine.image.output import check_output, save_image, write_atomically, write_through
 from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
+from nst_engine.image.read import label_of_path
 from nst_engine.image.resize import resize_image
 from nst_engine.image.sheet import contact_sheet
 
@@ -16,13 +19,19 @@ __all__ = [
     "FORMATS",
     "IMAGE_SUFFIXES",
     "READABLE_SUFFIXES",
+    "Animation",
+    "AnimationFrame",
     "ImageLimits",
     "ImageSource",
     "Picture",
+    "TimedPart",
+    "animation_writer",
     "check_output",
     "contact_sheet",
+    "encode_frame",
     "encode_image",
     "flatten",
+    "label_of_path",
     "labelled_sheet",
     "load_image",
     "load_mask",
@@ -32,4 +41,5 @@ __all__ = [
     "to_pillow",
     "with_alpha",
     "write_atomically",
+    "write_through",
 ]

@@ -38,7 +38,7 @@ READABLE_SUFFIXES = (*IMAGE_SUFFIXES, ".gif")
 # The plugins are called directly, past Image.open: it would warn and raise by the process-wide
 # Image.MAX_IMAGE_PIXELS, which belongs to the host application, and would try every format it knows.
 # A JPEG with several pictures in it (MPO, from phones) thereby yields its first one.
-_OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "PNG": PngImagePlugin.PngImageFile,
     "JPEG": JpegImagePlugin.JpegImageFile,
     "WebP": WebPImagePlugin.WebPImageFile,
@@ -95,8 +95,8 @@ def load_image(
         picture, complaint = _decode(lambda: source, source.format, label, limits)
     else:
         content = _content(source, label, limits)
-        file_format = _sniff(content, label)
-        opener = _OPENERS[file_format]
+        file_format = sniff(content, label)
+        opener = OPENERS[file_format]
         picture, complaint = _decode(lambda: opener(io.BytesIO(content)), file_format, label, limits)
     if complaint:
         warnings.warn(f"{label}: {complaint}.", RuntimeWarning, stacklevel=2)
@@ -144,7 +144,12 @@ def _content(source: ImageSource, label: str, limits: ImageLimits) -> bytes:
     )
 
 
-def _sniff(content: bytes, label: str) -> str:
+def sniff(content: bytes, label: str) -> str:
+    """Name the format of an encoded picture by its first bytes: a key of `OPENERS`.
+
+    Raises:
+        ImageDecodeError: it is empty, or of no format that is read.
+    """
     if not content:
         raise ImageDecodeError(f"{label}: is empty (0 bytes), a picture was wanted. Save or download it again.")
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":

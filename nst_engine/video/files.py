@@ -1,9 +1,11 @@
-"""Frames become a video file."""
+"""Frames that are at hand become a silent video file."""
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,24 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import MissingDependencyError, OutputError
+from nst_engine.video.av_loader import require_av, writing_errors
+from nst_engine.video.encoder import FrameEncoder
+from nst_engine.video.formats import CODECS, Plan
 
 VIDEO_SUFFIXES = (".mp4",)
+
+_INSTEAD = ", or take .gif or .webp"
 
 
 def check_video_writing() -> None:
     """Refuse before the work if no video could be written after it.
 
     Raises:
-        MissingDependencyError: PyAV is not installed.
+        MissingDependencyError: PyAV is not installed, or has no H.264.
     """
-    try:
-        import av
-    except ImportError as missing:
-        raise MissingDependencyError(
-            "an .mp4 needs PyAV, which is not installed; type: pip install 'nst-engine[video]', or take .gif or .webp"
-        ) from missing
-    if "libx264" not in av.codecs_available:
-        raise MissingDependencyError("this PyAV is built without libx264; take .gif or .webp, or the PyAV of PyPI")
+    require_av("an .mp4", _INSTEAD)
+    import av
+
+    if CODECS["h264"].encoder not in av.codecs_available:
+        raise MissingDependencyError(f"this PyAV is built without libx264; take the PyAV of PyPI{_INSTEAD}")
 
 
 def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int, hold_seconds: float = 1.5) -> None:
@@ -45,33 +49,30 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int, ho
         OutputError: The file cannot be written.
     """
     check_video_writing()
-    import av
-
+    # a recording is short: there is time to encode it well
+    codec = replace(CODECS["h264"], options={"preset": "medium"})
+    plan = Plan(".mp4", codec, codec.crf, 1 / Fraction(fps), Fraction(fps))
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    encoder: FrameEncoder | None = None
     try:
-        with av.open(str(temporary), "w", options={"movflags": "faststart"}) as container:
-            stream = None
-            last = None
-            for last in frames:
-                even = _even(last)
-                if stream is None:
-                    stream = container.add_stream("libx264", rate=Fraction(fps), options={"crf": "18"})
-                    stream.height, stream.width = even.shape[:2]
-                    stream.pix_fmt = "yuv420p"
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
-            if stream is not None and last is not None:
-                held = av.VideoFrame.from_ndarray(_even(last), format="rgb24")
-                for _ in range(round(fps * hold_seconds)):
-                    held.pts = None
-                    container.mux(stream.encode(held))
-                container.mux(stream.encode(None))
+        pts, last = 0, None
+        for pts, last in enumerate(frames):
+            if encoder is None:
+                size = last.shape[0], last.shape[1]
+                encoder = FrameEncoder(
+                    temporary, plan, *size, container="mp4", container_options={"movflags": "+faststart"}
+                )
+            encoder.write(last, pts)
+        if encoder is None or last is None:
+            raise OutputError(f"{path}: the video cannot be written (there are no frames)")
+        for later in itertools.islice(itertools.count(pts + 1), round(fps * hold_seconds)):
+            encoder.write(last, later)
+        encoder.finish()
         temporary.replace(path)
-    except (OSError, av.error.FFmpegError) as failed:
+    except writing_errors() as failed:
+        if isinstance(failed, OutputError):
+            raise
         raise OutputError(f"{path}: the video cannot be written ({failed})") from failed
     finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _even(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = frame.shape[:2]
-    return np.ascontiguousarray(np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
+        if encoder is not None:
+            encoder.discard()

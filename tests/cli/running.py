@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import nst_engine
+from nst_engine.cli.main import main
 
 _PATH = [str(Path(nst_engine.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
 #: For interpreters that tests start: the package is found also where it is not installed.
@@ -32,6 +33,14 @@ def nst(*arguments: object, cwd: Path, **environment: str) -> subprocess.Complet
         check=False,
         timeout=120,
     )
+
+
+def code_of(*arguments: object) -> object:
+    """Exit code of the command, run in this process: starting one takes a second, and with torch three."""
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as leaving:
+        return leaving.code
 
 
 def painting(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:

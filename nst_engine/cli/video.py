@@ -1,0 +1,209 @@
+"""`nst video`: paint moving pictures frame by frame."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from nst_engine.cli.exit_codes import INTERRUPTED
+from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
+from nst_engine.color import COLOR_MODES
+from nst_engine.errors import NSTError
+
+if TYPE_CHECKING:
+    from nst_engine.style_mix import StyleMix
+    from nst_engine.stylizer import Stylizer
+    from nst_engine.video import VideoOptions, VideoProgress, VideoResult
+
+_SUFFIX_ELSE = ".mp4"
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "video",
+        help="paint a video, an animation or a sequence of pictures",
+        description="Paint every frame of a moving picture in a style. Sound, times, colours and titles are kept.",
+        epilog="A sequence of pictures is written as frames/%05d.png. Ctrl-C, then --resume, goes on later.",
+    )
+    parser.add_argument("input", metavar="IN", help="a video, .gif, animated .webp, or pictures as frames/%%05d.png")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="likewise; default: IN_STYLE, here")
+    parser.add_argument("--style", metavar="NAME[:W,...]", help="such as great-wave, or great-wave:0.7,scream:0.3")
+    parser.add_argument("--strength", type=float, default=1.0, metavar="0-1", help="0 is the video (default: 1)")
+    parser.add_argument("--preserve-color", choices=COLOR_MODES, help="keep the video's colours")
+    parser.add_argument("--stability", default="low", choices=("off", "low", "high"), help="no flicker (default: low)")
+    parser.add_argument("--report", action="store_true", help="paint nothing; say how much each stability flickers")
+    parser.add_argument("--max-side", type=int, metavar="PX", help="shrink larger frames to this longer side first")
+    parser.add_argument("--start", type=float, metavar="SECONDS", help="paint from here on; times count from here")
+    parser.add_argument("--end", type=float, metavar="SECONDS", help="paint up to here")
+    parser.add_argument("--fps", type=float, metavar="N", help="of a sequence of pictures (default: 25)")
+    parser.add_argument("--codec", metavar="NAME", help="h264, hevc, vp9, av1, prores, mpeg4 (default: by the file)")
+    parser.add_argument("--crf", type=int, metavar="N", help="quality, 0 is best (default: the codec's)")
+    parser.add_argument("--resume", action="store_true", help="go on from where an interrupted run has come")
+    parser.add_argument("--overwrite", action="store_true", help="the result may replace the input")
+    parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end, and no progress bar")
+    add_model_arguments(parser)
+    parser.set_defaults(run=run, model="bundled:live")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check what can be checked, load, paint, report."""
+    from nst_engine.style_mix import parse_style_mix, resolve_style_mix
+    from nst_engine.stylizer import check_options
+    from nst_engine.video import FrameStylizer, VideoOptions, check_video, finished_frames, paint_video
+
+    names = ("max_side", "start", "end", "fps", "codec", "crf", "resume", "overwrite")
+    options = VideoOptions(**{name: getattr(arguments, name) for name in names})
+    mix = None if arguments.style is None else parse_style_mix(arguments.style)
+    check_options(arguments.strength, arguments.preserve_color, arguments.max_side)
+    source, output = Path(arguments.input), arguments.output
+    if output is not None:
+        check_video(source, output, options)
+    stylizer = open_stylizer(arguments)
+    if arguments.report:
+        return _report_flicker(arguments, source, stylizer, mix, options)
+    if output is None:
+        output = _default_output(source, resolve_style_mix(mix, stylizer.styles))
+    if options.resume and output.is_file() and finished_frames(output) is None:
+        print(f"nst: {output}: is there already, and no unfinished work; nothing is left to do", file=sys.stderr)
+        return 0
+    looks: dict[str, Any] = {"strength": arguments.strength, "preserve_color": arguments.preserve_color}
+    painter = FrameStylizer(stylizer, mix, stability=arguments.stability, channel_order="rgb", **looks)
+    try:
+        with _Bar(output.name, is_shown=not arguments.json) as bar:
+            result = paint_video(source, output, painter, options=options, on_progress=bar.show, on_note=bar.note)
+    except KeyboardInterrupt:
+        print(f"nst: interrupted{_kept(output, options)}", file=sys.stderr)
+        return INTERRUPTED
+    except NSTError as error:
+        kept = _kept(output, options) if finished_frames(output) else ""
+        raise type(error)(f"{error}{kept}") from error
+    _report(arguments, result, painter, stylizer.provider)
+    return 0
+
+
+def _report_flicker(
+    arguments: argparse.Namespace, source: Path, stylizer: Stylizer, mix: StyleMix, options: VideoOptions
+) -> int:
+    """The first frames in all settings."""
+    from nst_engine.video import flicker_by_setting
+
+    found = flicker_by_setting(source, stylizer, mix, options=options)
+    if arguments.json:
+        rows = [{"stability": each.stability, "warping_error": each.warping_error, "ms": each.ms} for each in found]
+        print(json.dumps({"input": arguments.input, "model": stylizer.model, "settings": rows}, ensure_ascii=False))
+        return 0
+    base = found[0]
+    for each in found:
+        change = each.warping_error / base.warping_error - 1 if base.warping_error else 0.0
+        print(
+            f"--stability {each.stability:<4}  warping error {1e3 * each.warping_error:.3f} / 1000 "
+            f"({100 * change:+.0f} %), {each.ms:.1f} ms a frame ({each.ms - base.ms:+.1f})"
+        )
+    return 0
+
+
+def _default_output(source: Path, mix: dict[str, float]) -> Path:
+    from nst_engine.batch import style_label
+    from nst_engine.errors import OptionError
+    from nst_engine.video import OUTPUT_SUFFIXES, is_pattern
+
+    if is_pattern(source):
+        raise OptionError("for a sequence of pictures, say where the result goes: -o FILE, or -o FOLDER/%05d.png")
+    suffix = source.suffix if source.suffix.lower() in OUTPUT_SUFFIXES else _SUFFIX_ELSE
+    return Path(f"{source.stem}_{style_label(mix)}{suffix}")
+
+
+def _kept(output: Path, options: VideoOptions) -> str:
+    """What an unfinished run leaves, and how to go on."""
+    from nst_engine.video import finished_frames, is_pattern
+
+    frames = finished_frames(output)
+    if frames is None and is_pattern(output):
+        return "; finished pictures are kept: go on with the same command and --resume"
+    if not frames:
+        return "; nothing was finished yet"
+    again = "" if options.resume else " and --resume"
+    return f"; {frames} frames are kept: go on with the same command{again}"
+
+
+def _report(arguments: argparse.Namespace, result: VideoResult, painter: Any, provider: str) -> None:
+    """The last line, on stdout."""
+    if not arguments.json:
+        print(
+            f"{result.output}: {result.frames} frames of {result.width}×{result.height} px in {result.seconds:.1f} s, "
+            f"{result.frames_per_second:.1f} per second, by {painter.settings['model']} on {provider}",
+            flush=True,
+        )
+        return
+    stages = {**result.stage_seconds, **{f"paint_{stage}": seconds for stage, seconds in painter.seconds.items()}}
+    record = {
+        "input": arguments.input,
+        "output": str(result.output),
+        "frames": result.frames,
+        "resumed_frames": result.resumed_frames,
+        "seconds": round(result.seconds, 3),
+        "frames_per_second": round(result.frames_per_second, 3),
+        "width": result.width,
+        "height": result.height,
+        "styles": dict(painter.styles),
+        "model": painter.settings["model"],
+        "provider": provider,
+        "stage_seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()},
+        "notes": list(result.notes),
+    }
+    print(json.dumps(record, ensure_ascii=False), flush=True)
+
+
+class _Bar:
+    """A progress bar with frames per second and the time that is left, on stderr.
+
+    Args:
+        label: What is being made.
+        is_shown: Whether there is a bar; notes are printed in any case.
+    """
+
+    def __init__(self, label: str, *, is_shown: bool) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.table import Column
+
+        from nst_engine.cli.progress_bar import console
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=9)),
+            TextColumn("{task.fields[status]}"),
+        )
+        self._bar = Progress(*columns, console=console, disable=not is_shown)
+        self._task = self._bar.add_task(label, total=None, status="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:  # it shall stand alone
+            self._bar.live.transient = True
+        self._bar.stop()
+
+    def show(self, progress: VideoProgress) -> None:
+        """After each frame."""
+        from nst_engine.cli.progress_bar import clock
+
+        left = "" if progress.eta_seconds is None else f" · {clock(progress.eta_seconds)} left"
+        total = None if progress.total is None else max(progress.total, progress.frames)
+        status = f"{progress.frames_per_second:.1f} frames/s{left}"
+        self._bar.update(self._task, completed=progress.frames, total=total, status=status)
+
+    def note(self, text: str) -> None:
+        """A line for people."""
+        from nst_engine.cli.progress_bar import console
+
+        console.print(f"nst: {text}", soft_wrap=True, markup=False)

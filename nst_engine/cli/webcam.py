@@ -1,0 +1,162 @@
+"""`nst webcam`: a camera, painted live."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
+from nst_engine.color import COLOR_MODES
+from nst_engine.errors import OptionError
+
+if TYPE_CHECKING:
+    from nst_engine.stylizer import Stylizer
+    from nst_engine.webcam.governor import Governor
+    from nst_engine.webcam.look import Look
+    from nst_engine.webcam.outputs import Screen, VirtualCamera
+
+_USUAL_FPS = 30.0
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "webcam",
+        help="paint what a camera sees, live",
+        description="Paint what a camera sees, live, in a window. Keys: h shows them.",
+        epilog="Without a screen: nst webcam --camera clip.mp4 --no-window --frames 300 --json",
+    )
+    parser.add_argument("--camera", default="0", metavar="N|DEVICE|URL|FILE", help="to look through (default: 0)")
+    parser.add_argument("--style", metavar="NAME[:W,...]", help="to begin with (default: the model's first)")
+    parser.add_argument(
+        "--target-fps", type=float, metavar="N", help="held by smaller pictures (default: the camera's)"
+    )
+    parser.add_argument("--max-side", type=int, metavar="PX", help="of the largest pictures (default: the camera's)")
+    parser.add_argument("--strength", type=float, default=1.0, metavar="0-1", help="0 is the photo (default: 1)")
+    parser.add_argument("--preserve-color", choices=COLOR_MODES, help="keep the photo's colours")
+    parser.add_argument("--stability", default="low", choices=("off", "low", "high"), help="no flicker (default: low)")
+    parser.add_argument("--mirror", action="store_true", help="exchange left and right")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write what is shown to a video, such as out.mp4")
+    parser.add_argument("--virtual-camera", action="store_true", help="be a camera for other programs (pyvirtualcam)")
+    parser.add_argument("--no-window", action="store_true", help="for machines without a screen")
+    parser.add_argument("--frames", type=int, metavar="N", help="end after so many frames")
+    parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end")
+    add_model_arguments(parser, default="bundled:live")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open all, show, report."""
+    _check(arguments)
+    from nst_engine.video.frame_stylizer import FrameStylizer
+    from nst_engine.webcam.camera import Camera
+    from nst_engine.webcam.live import LivePainter
+    from nst_engine.webcam.outputs import NoScreen, Window
+    from nst_engine.webcam.show import Show
+    from nst_engine.webcam.source import OpenCvSource
+
+    source = OpenCvSource(arguments.camera)
+    source.open()  # what is missing is said before the model is loaded
+    stylizer = open_stylizer(arguments)
+    look = _look(arguments, stylizer)
+    painter = FrameStylizer(stylizer, look.mix, stability=arguments.stability)
+    screen: Screen = NoScreen() if arguments.no_window else Window()
+    with Camera(source) as camera:
+        governor = _governor(arguments, camera, source.fps)
+        _say("warming up")
+        painter.warmup(*governor.sizes)
+        virtual_camera = _virtual_camera(arguments, governor, source.fps)
+        with LivePainter(camera, painter, governor, look, mirror=arguments.mirror) as live:
+            show = Show(
+                camera,
+                live,
+                governor,
+                screen,
+                provider=stylizer.provider,
+                say=_say,
+                recording=arguments.record,
+                virtual_camera=virtual_camera,
+            )
+            try:
+                show.run(arguments.frames)
+            except KeyboardInterrupt:
+                pass  # the usual way to end without a window
+            finally:
+                screen.close()
+                if virtual_camera is not None:
+                    virtual_camera.close()
+        told = {
+            "camera": source.label,
+            **show.statistics.overall(),
+            "dropped": show.dropped,
+            "reconnected": camera.reconnected,
+            "width": governor.size[1],
+            "height": governor.size[0],
+            "styles": live.look.mix,
+            "stability": arguments.stability,
+            "model": stylizer.model,
+            "provider": stylizer.provider,
+        }
+    _report(arguments, told)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from nst_engine.checks import require_count
+    from nst_engine.stylizer import check_options
+
+    check_options(arguments.strength, arguments.preserve_color, arguments.max_side)
+    if arguments.target_fps is not None and not 0 < arguments.target_fps <= 1000:
+        raise OptionError(f"--target-fps: {arguments.target_fps:g} came, more than 0 and at most 1000 was wanted")
+    if arguments.frames is not None:
+        require_count("--frames", arguments.frames)
+
+
+def _look(arguments: argparse.Namespace, stylizer: Stylizer) -> Look:
+    from nst_engine.style_mix import parse_style_mix, resolve_style_mix
+    from nst_engine.webcam.look import Look
+
+    asked = parse_style_mix(arguments.style) if arguments.style is not None else stylizer.styles[0]
+    mix = resolve_style_mix(asked, stylizer.styles)
+    return Look(stylizer.styles, mix, strength=arguments.strength, preserve_color=arguments.preserve_color)
+
+
+def _governor(arguments: argparse.Namespace, camera: Any, fps: float) -> Governor:
+    from nst_engine.webcam.camera import STALL_S
+    from nst_engine.webcam.governor import Governor, sizes_for
+
+    first = camera.frames.take(2 * STALL_S)
+    if first is None:
+        raise OptionError(f"--camera {arguments.camera}: gives no pictures; is it in use, or an empty file?")
+    height, width = first.pixels.shape[:2]
+    sizes = sizes_for(height, width, arguments.max_side)
+    return Governor(sizes, arguments.target_fps or fps or _USUAL_FPS)
+
+
+def _virtual_camera(arguments: argparse.Namespace, governor: Governor, fps: float) -> VirtualCamera | None:
+    if not arguments.virtual_camera:
+        return None
+    from nst_engine.webcam.outputs import VirtualCamera
+
+    found = VirtualCamera(*governor.size, fps)
+    _say(f"other programs see it as {found.name}")
+    return found
+
+
+def _say(message: str) -> None:
+    print(f"nst: {message}", file=sys.stderr, flush=True)
+
+
+def _report(arguments: argparse.Namespace, told: dict[str, Any]) -> None:
+    if arguments.json:
+        print(json.dumps(told, ensure_ascii=False), flush=True)
+        return
+    print(
+        f"{told['frames']} frames, {told['frames_per_second']:.1f} a second, {told['latency_p50_ms']:.0f} ms from "
+        f"camera to screen (p95 {told['latency_p95_ms']:.0f}), {told['dropped']} dropped, by {told['model']} on "
+        f"{told['provider']}",
+        flush=True,
+    )

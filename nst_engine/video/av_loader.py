@@ -1,0 +1,41 @@
+"""PyAV, or a word on what to install."""
+
+from __future__ import annotations
+
+import os
+
+from nst_engine.errors import MissingDependencyError
+
+# Older ones convert colours by other rules, or do not say what a frame's colours mean.
+_OLDEST = 18
+
+
+def require_av(what: str = "a video", instead: str = "") -> None:
+    """Refuse before the work if PyAV cannot be imported; quieten what its encoders print by themselves.
+
+    Args:
+        what: That needs it.
+        instead: What can be done without, with a comma before it.
+
+    Raises:
+        MissingDependencyError: PyAV is not installed, or too old.
+    """
+    try:
+        import av
+    except ImportError as missing:
+        raise MissingDependencyError(
+            f"{what} needs PyAV, which is not installed; type: pip install 'nst-engine[video]'{instead}"
+        ) from missing
+    if int(av.__version__.partition(".")[0]) < _OLDEST:
+        raise MissingDependencyError(
+            f"{what} needs PyAV {_OLDEST} or later, and {av.__version__} is installed; type: pip install -U av{instead}"
+        )
+    # SVT-AV1 prints its settings to stderr, past every log level of FFmpeg; 1: errors only
+    os.environ.setdefault("SVT_LOG", "1")
+
+
+def writing_errors() -> tuple[type[Exception], ...]:
+    """What PyAV raises when it cannot write; PyAV is installed."""
+    import av
+
+    return (OSError, ValueError, av.FFmpegError)

@@ -1,0 +1,156 @@
+"""The two ends of a run: how a source is opened, and where the result goes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nst_engine.checks import require_count
+from nst_engine.errors import OptionError, VideoNotFoundError
+from nst_engine.image import ANIMATION_SUFFIXES, check_output, label_of_path
+from nst_engine.version import __version__
+from nst_engine.video.animations import AnimationReader, AnimationSink
+from nst_engine.video.av_loader import require_av
+from nst_engine.video.formats import CONTAINERS, Plan, codec_for
+from nst_engine.video.frames import Clip, Reader, Sink
+from nst_engine.video.options import VideoOptions
+from nst_engine.video.reader import VideoReader
+from nst_engine.video.segments import VideoSink
+from nst_engine.video.sequences import DEFAULT_FPS, Pattern, SequenceReader, SequenceSink, is_pattern
+from nst_engine.video.work_folder import WorkFolder
+
+#: Of files that can be written; beside them sequences of pictures, such as frames/%05d.png.
+OUTPUT_SUFFIXES = (*CONTAINERS, *ANIMATION_SUFFIXES)
+
+_HEAD_BYTES = 1 << 20
+_ANIMATION_HEADS = (b"GIF8", b"\x89PNG", b"\xff\xd8\xff")
+
+
+def check_video(source: Path, output: Path, options: VideoOptions) -> None:
+    """Refuse what cannot work, before anything is loaded.
+
+    Raises:
+        NSTError: As `paint_video`.
+    """
+    if options.max_side is not None:
+        require_count("--max-side", options.max_side)
+    span = options.span
+    if span.start is not None and span.end is not None and span.end <= span.start:
+        raise OptionError(f"--end: {options.end:g} s came, which is not after --start {options.start:g} s")
+    if options.fps is not None and not is_pattern(source):
+        raise OptionError("--fps: is for sequences such as frames/%05d.png; the times of this input are known")
+    if not is_pattern(source) and not source.exists():
+        raise VideoNotFoundError(f"{label_of_path(source)}: there is no such file; check the path")
+    suffix = output.suffix.lower()
+    if is_pattern(output):
+        Pattern(output)
+    else:
+        check_output(output, inputs=[source], overwrite=options.overwrite, suffixes=OUTPUT_SUFFIXES)
+    if suffix in CONTAINERS:
+        require_av(label_of_path(output), ", or take .gif or .webp")
+        codec_for(suffix, options.codec, options.crf)
+    elif options.codec is not None or options.crf is not None:
+        raise OptionError(
+            f"--codec and --crf: are for videos; a {suffix or 'file without suffix'} has no codec to choose"
+        )
+
+
+def open_reader(source: Path, options: VideoOptions, *, has_square_pixels: bool = False) -> Reader:
+    """The source, opened as what its first bytes say it is.
+
+    Args:
+        source: As for `paint_video`, like the next.
+        options: See there.
+        has_square_pixels: Whether frames whose pixels are no squares are stretched, since the output cannot tell.
+
+    Raises:
+        NSTError: As `paint_video`.
+    """
+    span, max_side = options.span, options.max_side
+    if is_pattern(source):
+        return SequenceReader(
+            source, fps=DEFAULT_FPS if options.fps is None else options.fps, span=span, max_side=max_side
+        )
+    head = _head(source, 16)
+    if head.startswith(_ANIMATION_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return AnimationReader(source, span=span, max_side=max_side)
+    return VideoReader(source, span=span, max_side=max_side, has_square_pixels=has_square_pixels)
+
+
+def tells_pixel_aspect(output: Path, options: VideoOptions) -> bool:
+    """Whether a player of the output learns that pixels are no squares; of VP9 and AV1 only from an .mp4."""
+    suffix = output.suffix.lower()
+    if suffix not in CONTAINERS:
+        return False
+    _, codec, _ = codec_for(suffix, options.codec, options.crf)
+    return suffix not in (".webm", ".mkv") or codec.holds_pixel_aspect
+
+
+def open_sink(
+    output: Path, reader: Reader, settings: Mapping[str, Any], options: VideoOptions, tell: Callable[[str], None]
+) -> Sink:
+    """Where the painted frames go.
+
+    Args:
+        output: As for `paint_video`.
+        reader: What is painted.
+        settings: Of the painter.
+        options: As for `paint_video`.
+        tell: Called with what people should know.
+
+    Raises:
+        NSTError: As `paint_video`.
+    """
+    clip = reader.clip
+    if is_pattern(output):
+        sources = () if options.overwrite else reader.files
+        return SequenceSink(output, clip, sources=sources, resume=options.resume)
+    suffix, target = output.suffix.lower(), output.resolve()
+    written: dict[str, Any] = {
+        "max-side": options.max_side,
+        "start": options.start,
+        "end": options.end,
+        "fps": options.fps,
+    }
+    plan = None
+    if suffix in CONTAINERS:
+        plan, versions = _plan(suffix, clip, options)
+        written |= versions
+    identity = {"input": _fingerprint(reader), "options": {**written, **settings, "nst-engine": __version__}}
+    work = WorkFolder(target, identity, resume=options.resume, on_note=tell)
+    return VideoSink(target, clip, plan, work) if plan is not None else AnimationSink(target, clip, work)
+
+
+def _plan(suffix: str, clip: Clip, options: VideoOptions) -> tuple[Plan, dict[str, Any]]:
+    """How a video is encoded, and what of that a resumed run must have the same."""
+    import av
+
+    name, codec, crf = codec_for(suffix, options.codec, options.crf)
+    rate, base = clip.rate, clip.time_base
+    if suffix == ".avi":
+        rate = rate.limit_denominator(1001)  # MPEG-4 counts to 65,535 within a second
+        base = 1 / rate
+    plan = Plan(suffix, codec, crf, base, rate, clip.tags, clip.pixel_aspect)
+    return plan, {"codec": name, "crf": crf, "PyAV": av.__version__}
+
+
+def _fingerprint(reader: Reader) -> dict[str, Any]:
+    """By which an input is known again."""
+    states = [file.stat() for file in reader.files]
+    head = _head(reader.files[0], _HEAD_BYTES)
+    return {
+        "files": len(states),
+        "bytes": sum(state.st_size for state in states),
+        "mtime_ns": max(state.st_mtime_ns for state in states),
+        "head_sha256": hashlib.sha256(head).hexdigest(),
+    }
+
+
+def _head(path: Path, length: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(length)
+    except (OSError, ValueError):  # the reader says what is wrong
+        return b""

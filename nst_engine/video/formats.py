@@ -1,0 +1,189 @@
+"""Which codecs go into which files, and how each is asked for quality."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+from nst_engine import kernels
+from nst_engine.errors import MissingDependencyError, OptionError
+from nst_engine.video.colors import BT601_TAGS, SRGB_TAGS, ColorTags
+
+#: FFmpeg's names of the containers that are written.
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".avi": "avi",
+}
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How pictures are encoded.
+
+    Attributes:
+        encoder: FFmpeg's name.
+        suffixes: Of the files that hold it.
+        crf: Quality unless told otherwise, lower is better; None: the codec has no such setting.
+        highest_crf: The worst quality it knows.
+        has_quantiser: Whether its quality is a fixed quantiser, as older codecs have it.
+        holds_range: Whether a file can say that luma goes from 0 to 255.
+        holds_matrix: Whether it can say what YUV it holds; others are taken for BT.601.
+        holds_pixel_aspect: Whether its packets say how wide a pixel is; else that takes an .mp4 around them, since PyAV
+            cannot tell a Matroska.
+        pixel_format: FFmpeg's name.
+        options: Of the encoder.
+        tag: What players look for in an .mp4 or .mov; None: FFmpeg's choice.
+    """
+
+    encoder: str
+    suffixes: tuple[str, ...]
+    crf: int | None
+    highest_crf: int = 51
+    has_quantiser: bool = False
+    holds_range: bool = True
+    holds_matrix: bool = True
+    holds_pixel_aspect: bool = True
+    pixel_format: str = "yuv420p"
+    options: Mapping[str, str] = field(default_factory=dict)
+    tag: str | None = None
+
+
+CODECS = {
+    "h264": Codec("libx264", (".mp4", ".m4v", ".mov", ".mkv"), 17, options={"preset": "veryfast"}),
+    "hevc": Codec(
+        "libx265",
+        (".mp4", ".m4v", ".mov", ".mkv"),
+        20,
+        options={"preset": "veryfast", "x265-params": "log-level=none"},
+        tag="hvc1",
+    ),
+    "vp9": Codec(
+        "libvpx-vp9",
+        (".webm", ".mkv", ".mp4"),
+        26,
+        63,
+        holds_pixel_aspect=False,
+        options={"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
+    ),
+    "av1": Codec("libsvtav1", (".webm", ".mkv", ".mp4"), 26, 63, holds_pixel_aspect=False, options={"preset": "8"}),
+    # What AVI was made for: of H.264 in it, readers have to guess when a frame is shown.
+    "mpeg4": Codec("mpeg4", (".avi",), 3, 31, has_quantiser=True, holds_range=False, holds_matrix=False),
+    "prores": Codec(
+        "prores_ks",
+        (".mov", ".mkv"),
+        None,
+        pixel_format="yuv422p10le",
+        holds_range=False,
+        options={"profile": "standard"},
+    ),
+}
+_DEFAULTS = {".webm": "vp9", ".avi": "mpeg4"}
+# FFmpeg's unit of a fixed quantiser.
+_LAMBDA_PER_QUANTISER = 118
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that an encoder and a container are told.
+
+    Attributes:
+        suffix: Of the output.
+        codec: The codec.
+        crf: Its quality; None: it has no such setting.
+        time_base: Seconds per tick of the frames' times.
+        rate: Frames per second, about.
+        source_tags: What the colours of the source mean.
+        pixel_aspect: Width of a pixel over its height; None: square.
+    """
+
+    suffix: str
+    codec: Codec
+    crf: int | None
+    time_base: Fraction
+    rate: Fraction
+    source_tags: ColorTags = SRGB_TAGS
+    pixel_aspect: Fraction | None = None
+
+    @property
+    def is_avi(self) -> bool:
+        """AVI has no times: each frame is shown for a whole number of ticks, one after the other."""
+        return self.suffix == ".avi"
+
+    @property
+    def tags(self) -> ColorTags:
+        """What the colours of the result mean: the same as in the source, as far as it can say so."""
+        tags = self.source_tags
+        if not self.codec.holds_matrix:
+            return BT601_TAGS
+        return tags if self.codec.holds_range else replace(tags, is_full_range=False)
+
+    @property
+    def part_container(self) -> str:
+        """FFmpeg's name of what finished parts are kept in: exact times, and a codec as the output wants it."""
+        if self.is_avi:
+            return "nut"
+        return "mov" if self.codec.encoder == "prores_ks" else "mp4"
+
+    @property
+    def encoder_options(self) -> dict[str, str]:
+        """For FFmpeg."""
+        options = dict(self.codec.options)
+        if self.crf is not None and self.codec.has_quantiser:
+            options |= {"flags": "+qscale", "global_quality": str(_LAMBDA_PER_QUANTISER * max(1, self.crf))}
+        elif self.crf is not None:
+            options["crf"] = str(self.crf)
+        if self.codec.encoder == "libx264" and _has_avx512():
+            # with AVX-512 x264 encodes the same frames now so, now so, and a resumed run would differ from a whole one;
+            # without, it is as fast
+            options["x264-params"] = "asm=AVX2"
+        return options
+
+
+def _has_avx512() -> bool:
+    available = kernels.active().available
+    if available:
+        return "avx512" in available
+    with contextlib.suppress(OSError):  # NumPy's kernels do not tell
+        return "avx512f" in Path("/proc/cpuinfo").read_text()
+    return False
+
+
+def codec_for(suffix: str, name: str | None, crf: int | None) -> tuple[str, Codec, int | None]:
+    """Name, codec and quality for an output.
+
+    Args:
+        suffix: Of the output, a key of `CONTAINERS`.
+        name: A key of `CODECS`; None: H.264; in a .webm VP9, in an .avi MPEG-4.
+        crf: Quality; None: the codec's default.
+
+    Raises:
+        OptionError: The codec is unknown, or does not go into such a file, or has no such quality.
+        MissingDependencyError: This PyAV has no encoder for it.
+    """
+    import av
+
+    possible = [each for each, codec in CODECS.items() if suffix in codec.suffixes]
+    chosen = name or _DEFAULTS.get(suffix, "h264")
+    offered = ", ".join(each for each in possible if CODECS[each].encoder in av.codecs_available)
+    if chosen not in possible:
+        raise OptionError(f"--codec: {chosen} came; a {suffix} takes {offered}")
+    codec = CODECS[chosen]
+    if codec.encoder not in av.codecs_available:
+        raise MissingDependencyError(
+            f"--codec {chosen}: this PyAV is built without {codec.encoder}; take {offered or 'another kind of file'}, "
+            "or the PyAV of PyPI: pip install --force-reinstall av"
+        )
+    if crf is None:
+        return chosen, codec, codec.crf
+    if codec.crf is None:
+        raise OptionError(f"--crf: {chosen} has no such setting; leave it out")
+    if not 0 <= crf <= codec.highest_crf:
+        raise OptionError(f"--crf: {crf} came; {chosen} takes 0 (best) to {codec.highest_crf}")
+    return chosen, codec, crf

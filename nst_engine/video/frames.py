@@ -1,0 +1,149 @@
+"""What goes through the pipeline: frames, and what is known of the clip they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.video.colors import SRGB_TAGS, ColorTags
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame, upright.
+
+    Attributes:
+        pixels: uint8 H×W×3, RGB.
+        alpha: uint8 H×W; None: opaque.
+        pts: When it is shown, in ticks of the clip's time base.
+        duration: For how long, in ticks, as far as the file says so; 0: it does not.
+        index: How many frames of the clip come before it.
+        number: What a sequence of pictures calls it.
+    """
+
+    pixels: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None
+    pts: int
+    duration: int
+    index: int
+    number: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """The part of a moving picture that is painted; what is left out is left out of the sound as well.
+
+    Attributes:
+        start: Seconds of the source; times of the result count from here. None: all from its first frame, at the
+            source's times.
+        end: Seconds of the source; None: to its end.
+    """
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+
+    @property
+    def seconds(self) -> Fraction | None:
+        """How long the part is; None: as long as there is something."""
+        return None if self.end is None else self.end - (self.start or 0)
+
+
+#: All of it.
+WHOLE = Span()
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What is known of a moving picture before its frames are painted.
+
+    Attributes:
+        label: What messages call it.
+        height: Of its frames as they are painted, upright, px.
+        width: Likewise.
+        time_base: Seconds per tick.
+        rate: Frames per second, about; 25 where nothing is known.
+        frame_count: About; None: unknown.
+        tags: What its colours mean.
+        pixel_aspect: Width of a pixel over its height, upright; None: square.
+        metadata: Of the file: title, creation time, ...
+        stream_metadata: Of its pictures: language, ...
+        sound: The file with the sound or subtitles; None: there are none.
+        shift: Seconds that its times are moved earlier by; the sound's are moved likewise.
+        span: The part that is painted.
+        loop: How often an animation is played again; 0: for ever; None: once.
+    """
+
+    label: str
+    height: int
+    width: int
+    time_base: Fraction
+    rate: Fraction
+    frame_count: int | None = None
+    tags: ColorTags = SRGB_TAGS
+    pixel_aspect: Fraction | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    stream_metadata: Mapping[str, str] = field(default_factory=dict)
+    sound: Path | None = None
+    shift: Fraction = Fraction(0)
+    span: Span = WHOLE
+    loop: int | None = 0
+
+
+class Reader(Protocol):
+    """A moving picture that is open.
+
+    Attributes:
+        clip: What is known of it.
+        files: What it is read from.
+        notes: What people should know: damage, mostly; grows while frames are read.
+    """
+
+    clip: Clip
+    files: tuple[Path, ...]
+    notes: list[str]
+
+    def frames(self, is_wanted: Callable[[int, int], bool]) -> Iterator[Frame]:
+        """Decode once, in order.
+
+        Args:
+            is_wanted: Of index and number: whether the frame is given out; others only count.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the file."""
+        ...
+
+
+class Sink(Protocol):
+    """Where painted frames go.
+
+    Attributes:
+        done: How many frames from the first on are there already, of an earlier run.
+        notes: What people should know; grows while frames are written.
+    """
+
+    done: int
+    notes: list[str]
+
+    def is_done(self, index: int, number: int) -> bool:
+        """Whether this frame is there already."""
+        ...
+
+    def write(self, frame: Frame) -> None:
+        """Take the next frame."""
+        ...
+
+    def finish(self) -> int:
+        """Put the result in its place after the last frame; returns its number of frames."""
+        ...
+
+    def discard(self) -> None:
+        """Free everything after a failure; what an interrupted run can go on from is kept."""
+        ...

@@ -1,0 +1,105 @@
+"""What a run of `stylize_video` is told, tells, and returns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from nst_engine.errors import OptionError
+from nst_engine.video.frames import Span
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """What of a moving picture is painted, and how it is written.
+
+    Attributes:
+        max_side: Frames whose longer side is longer are shrunk to it first, px; None: none are.
+        start: Seconds at which the painted part begins; its times count from there. None: the beginning.
+        end: Seconds at which it ends; None: the end.
+        fps: Pictures per second of a sequence of pictures; None: 25. Of other inputs the times are known.
+        codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `mpeg4`; None: H.264; in a .webm VP9, in an .avi MPEG-4.
+        crf: Quality: 0 is best; None: the codec's default.
+        resume: Go on from the unfinished work of an earlier run.
+        overwrite: The result may replace the source.
+    """
+
+    max_side: int | None = None
+    start: float | None = None
+    end: float | None = None
+    fps: float | None = None
+    codec: str | None = None
+    crf: int | None = None
+    resume: bool = False
+    overwrite: bool = False
+
+    @property
+    def span(self) -> Span:
+        """The part that is painted."""
+        return Span(_seconds(self.start), _seconds(self.end))
+
+
+#: All of it, as it comes, in the usual codec.
+DEFAULT_OPTIONS = VideoOptions()
+
+
+@dataclass(frozen=True)
+class VideoProgress:
+    """How far a run is.
+
+    Attributes:
+        frames: Done, those of an earlier run included.
+        total: About how many there will be; None: unknown.
+        seconds: Since the first frame of this run.
+        frames_per_second: Of this run.
+        eta_seconds: Until the last frame, about; None: unknown.
+    """
+
+    frames: int
+    total: int | None
+    seconds: float
+    frames_per_second: float
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True)
+class VideoResult:
+    """What came of a run.
+
+    Attributes:
+        output: The file, or the sequence's pattern.
+        height: Of the frames as painted, px.
+        width: Likewise.
+        frames: In the result.
+        resumed_frames: Of these, painted by an earlier run.
+        seconds: Of this run.
+        stage_seconds: How long each stage has worked: `decode`, `paint` and `encode` at the same time, then `join`.
+        paint_seconds: What of `paint` was what, if the painter tells.
+        notes: What people should know: damage of the source, what could not be kept.
+    """
+
+    output: Path
+    height: int
+    width: int
+    frames: int
+    resumed_frames: int
+    seconds: float
+    stage_seconds: Mapping[str, float]
+    paint_seconds: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def frames_per_second(self) -> float:
+        """Painted by this run, over all its time."""
+        return (self.frames - self.resumed_frames) / self.seconds if self.seconds > 0 else 0.0
+
+
+def _seconds(value: float | None) -> Fraction | None:
+    if value is None:
+        return None
+    if not math.isfinite(value) or value < 0:
+        raise OptionError(f"--start, --end: {value} came, seconds of at least 0 were wanted")
+    return Fraction(value).limit_denominator(1_000_000)

@@ -1,0 +1,122 @@
+"""A video is written as closed segments that are joined at the end, so that a killed run can be gone on with."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from nst_engine.errors import OutputError
+from nst_engine.image import flatten, label_of_path
+from nst_engine.video.av_loader import writing_errors
+from nst_engine.video.encoder import FrameEncoder
+from nst_engine.video.formats import Plan
+from nst_engine.video.frames import Clip, Frame
+from nst_engine.video.joining import Segment, join
+from nst_engine.video.work_folder import WorkFolder
+
+#: A segment ends with the first of these, whatever the machine's speed, so that a resumed run cuts in the same places.
+SEGMENT_SECONDS, SEGMENT_FRAMES = Fraction(2), 60
+
+
+class VideoSink:
+    """Encodes frames into segments in the work folder; see `nst_engine.video.frames.Sink`.
+
+    Args:
+        target: Where the result goes; links are followed.
+        clip: What is painted.
+        plan: How it is encoded.
+        work: Holds the segments that are finished.
+    """
+
+    def __init__(self, target: Path, clip: Clip, plan: Plan, work: WorkFolder) -> None:
+        self.notes: list[str] = []
+        self._target, self._clip, self._plan, self._work = target, clip, plan, work
+        self.done = sum(part.frames for part in work.parts)
+        self._encoder: FrameEncoder | None = None
+        self._path = target
+        self._first = self._count = 0
+        self._end = work.parts[-1].end_pts if work.parts else None
+        self._largest_move = Fraction(0)
+
+    def is_done(self, index: int, number: int) -> bool:
+        """Whether an earlier run has painted this frame."""
+        return index < self.done
+
+    def write(self, frame: Frame) -> None:
+        """Encode a frame; a segment that is full is closed first.
+
+        Raises:
+            OutputError: The disk is full, or the encoder does not take such frames.
+        """
+        pts, end = self._ticks(frame)
+        try:
+            if self._is_full(pts):
+                self._close_segment()
+            if self._encoder is None:
+                self._path = self._work.new_path(".part")
+                height, width = frame.pixels.shape[:2]
+                self._encoder = FrameEncoder(self._path, self._plan, height, width, container=self._plan.part_container)
+                self._first, self._count = pts, 0
+            self._encoder.write(flatten(frame.pixels, frame.alpha), pts - self._first)
+        except writing_errors() as error:
+            raise self._failed(error) from error
+        self._count, self._end = self._count + 1, end
+
+    def finish(self) -> int:
+        """Join the segments with the sound, and put the result in its place; the work folder goes.
+
+        Raises:
+            OutputError: It cannot be written; the segments are kept.
+        """
+        whole = self._work.whole_path(self._target.suffix)
+        try:
+            if self._encoder is not None:
+                self._close_segment()
+            parts = self._work.parts
+            segments = [Segment(self._work.path_of(part), part.first_pts, part.end_pts) for part in parts]
+            self.notes += join(segments, self._plan, self._clip, whole)
+            whole.replace(self._target.resolve())
+        except writing_errors() as error:
+            raise self._failed(error) from error
+        if self._largest_move > Fraction(1, 1000):
+            self.notes.append(
+                f"{label_of_path(self._target)}: frames are shown up to {float(self._largest_move) * 1000:.0f} ms off: "
+                "an .avi knows one frame rate only; .mkv or .mp4 keep all times"
+            )
+        self._work.remove()
+        return sum(part.frames for part in parts)
+
+    def discard(self) -> None:
+        """Drop the running segment; finished ones are kept."""
+        if self._encoder is not None:
+            self._encoder.discard()
+            self._encoder = None
+        self._work.close()
+
+    def _ticks(self, frame: Frame) -> tuple[int, int]:
+        """When a frame is shown and when it ends, in the plan's ticks."""
+        base = self._plan.time_base
+        if not self._plan.is_avi:
+            step = frame.duration or round(1 / (self._clip.rate * base))
+            return frame.pts, frame.pts + max(1, step)
+        shown = frame.pts * self._clip.time_base
+        pts = max(round(shown / base), 0 if self._end is None else self._end)
+        self._largest_move = max(self._largest_move, abs(pts * base - shown))
+        return pts, pts + 1
+
+    def _is_full(self, pts: int) -> bool:
+        is_long = (pts - self._first) * self._plan.time_base >= SEGMENT_SECONDS
+        return self._encoder is not None and (is_long or self._count >= SEGMENT_FRAMES)
+
+    def _close_segment(self) -> None:
+        if self._encoder is None or self._end is None:
+            return
+        self._encoder.finish()
+        self._encoder = None
+        self._work.add(self._path, frames=self._count, first_pts=self._first, end_pts=self._end)
+
+    def _failed(self, error: Exception) -> OutputError:
+        if isinstance(error, OutputError):
+            return error
+        reason = getattr(error, "strerror", None) or error
+        return OutputError(f"{label_of_path(self._target)}: cannot be written ({reason}); check the space on the disk")

@@ -1,0 +1,163 @@
+"""A moving picture, painted frame by frame."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from nst_engine.errors import VideoDecodeError
+from nst_engine.style_mix import StyleMix
+from nst_engine.stylizer import Stylizer
+from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect
+from nst_engine.video.frame_stylizer import FrameStylizer
+from nst_engine.video.frames import Reader, Sink
+from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
+from nst_engine.video.painting import FramePainter, PainterStage
+from nst_engine.video.pipeline import run_pipeline
+from nst_engine.video.smoothing import Stability
+
+
+def stylize_video(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    stylizer: Stylizer,
+    style: StyleMix = None,
+    *,
+    stability: Stability = "low",
+    strength: float = 1.0,
+    preserve_color: str | None = None,
+    options: VideoOptions = DEFAULT_OPTIONS,
+    on_progress: Callable[[VideoProgress], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> VideoResult:
+    """Paint a moving picture.
+
+    Args:
+        source: A video, a GIF, an animated WebP or PNG, or a sequence of pictures such as frames/%05d.png.
+        output: A file with one of `OUTPUT_SUFFIXES`, or a sequence likewise.
+        stylizer: The model.
+        style: As for `Stylizer.stylize`, like `strength` and `preserve_color`.
+        stability: Against flicker: `off`, `low` or `high`; see `FrameStylizer`.
+        strength: See there.
+        preserve_color: See there.
+        options: What is painted, and how it is written.
+        on_progress: Called after each frame.
+        on_note: Called at once with each line that the result's `notes` will hold.
+
+    Raises:
+        NSTError: What `paint_video` and `Stylizer.stylize` raise.
+    """
+    painter = FrameStylizer(
+        stylizer, style, stability=stability, strength=strength, preserve_color=preserve_color, channel_order="rgb"
+    )
+    result = paint_video(source, output, painter, options=options, on_progress=on_progress, on_note=on_note)
+    return replace(result, paint_seconds=painter.seconds)
+
+
+def paint_video(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    painter: FramePainter,
+    *,
+    options: VideoOptions = DEFAULT_OPTIONS,
+    on_progress: Callable[[VideoProgress], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> VideoResult:
+    """Bring every frame of a moving picture through a painter.
+
+    Sound, times, colours, title and the like come out as they went in; frames are painted upright, and the result
+    needs no turning.
+
+    Args:
+        source: As for `stylize_video`, like the others.
+        output: See there.
+        painter: What paints.
+        options: See there.
+        on_progress: See there.
+        on_note: See there.
+
+    Raises:
+        OptionError: An option that cannot be used, or unfinished work of another input or other options.
+        ImageEncodeError: The output's suffix is not known.
+        OutputError: The output cannot be written, or is the source.
+        VideoNotFoundError: There is no such source; `ImageNotFoundError` likewise.
+        VideoDecodeError: Nothing of it can be decoded; `ImageDecodeError` and `ImageTooLargeError` likewise.
+        MissingDependencyError: PyAV is needed and not installed.
+        NSTError: What the painter raises.
+    """
+    begun = time.perf_counter()
+    source, output = Path(source), Path(output)
+    check_video(source, output, options)
+    notes: list[str] = []
+
+    def tell(note: str) -> None:
+        notes.append(note)
+        if on_note is not None:
+            on_note(note)
+
+    reader = open_reader(source, options, has_square_pixels=not tells_pixel_aspect(output, options))
+    try:
+        _tell_all(reader.notes, tell)
+        sink = open_sink(output, reader, painter.settings, options, tell)
+        try:
+            stage_seconds, painted, frames = _painted(reader, sink, painter, on_progress)
+        except BaseException:
+            sink.discard()
+            raise
+    finally:
+        reader.close()
+    _tell_all(reader.notes, tell)
+    _tell_all(sink.notes, tell)
+    seconds = time.perf_counter() - begun
+    clip = reader.clip
+    return VideoResult(
+        output, clip.height, clip.width, frames, frames - painted, seconds, stage_seconds, notes=tuple(notes)
+    )
+
+
+def _painted(
+    reader: Reader, sink: Sink, painter: FramePainter, on_progress: Callable[[VideoProgress], None] | None
+) -> tuple[dict[str, float], int, int]:
+    """Seconds of the stages, how many frames were painted, and how many the result has."""
+
+    def is_wanted(index: int, number: int) -> bool:
+        return not sink.is_done(index, number)
+
+    def is_decoded(index: int, number: int) -> bool:
+        return is_wanted(index, number) or sink.done - memory <= index < sink.done
+
+    memory = int(getattr(painter, "memory_frames", 0))
+    painter.reset()
+    stage = PainterStage(painter, is_wanted, _reporter(sink.done, reader.clip.frame_count, on_progress))
+    seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write)
+    if stage.painted + sink.done == 0:
+        raise VideoDecodeError(f"{reader.clip.label}: has no frame from --start to --end")
+    begun = time.perf_counter()
+    frames = sink.finish()
+    return {**asdict(seconds), "join": time.perf_counter() - begun}, stage.painted, frames
+
+
+def _tell_all(notes: list[str], tell: Callable[[str], None]) -> None:
+    for note in notes:
+        tell(note)
+    notes.clear()
+
+
+def _reporter(
+    done: int, total: int | None, on_progress: Callable[[VideoProgress], None] | None
+) -> Callable[[int], None]:
+    begun = time.perf_counter()
+
+    def report(painted: int) -> None:
+        if on_progress is None:
+            return
+        seconds = time.perf_counter() - begun
+        rate = painted / seconds if seconds > 0 else math.inf
+        left = None if total is None else max(0, total - done - painted) / rate
+        on_progress(VideoProgress(done + painted, total, seconds, rate, left))
+
+    return report

@@ -1,0 +1,223 @@
+"""The unfinished work of a run, beside its output, so that the next run can go on from it.
+
+In the folder lies a file for each finished part, and `work.jsonl`: on its first line what is made of what, then a
+line for each part that is finished. A line is written after its part has reached the disk, so a run that is killed at
+any time loses what was not finished, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from nst_engine.errors import OptionError, OutputError
+from nst_engine.image import label_of_path, write_atomically
+
+_LOG = "work.jsonl"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished piece of the result.
+
+    Attributes:
+        file: Its name in the folder.
+        size: In bytes.
+        frames: How many it holds.
+        first_pts: When its first frame is shown, in ticks of the clip's time base.
+        end_pts: When its last frame ends.
+    """
+
+    file: str
+    size: int
+    frames: int
+    first_pts: int
+    end_pts: int
+
+
+def folder_beside(target: Path) -> Path:
+    """Where the unfinished work for an output lies."""
+    return target.with_name(f".{target.name}.nst-video")
+
+
+class WorkFolder:
+    """The folder, open for one run.
+
+    Attributes:
+        parts: The finished ones, in order.
+
+    Args:
+        target: The output; links are followed.
+        identity: What is made: what of it differs from an earlier run's forbids to go on; JSON can hold it.
+        resume: Whether to go on from what is there.
+        on_note: Told when an earlier run's work is thrown away.
+
+    Raises:
+        OptionError: The work that is there was begun from another input or with other options.
+        OutputError: The folder cannot be made or read, or another run is at work in it.
+    """
+
+    def __init__(
+        self, target: Path, identity: Mapping[str, Any], *, resume: bool, on_note: Callable[[str], None]
+    ) -> None:
+        self._folder = folder_beside(target)
+        self._label = label_of_path(self._folder)
+        self._identity = json.loads(json.dumps(identity))
+        self.parts: list[Part] = []
+        self._lock: IO[bytes] | None = None
+        try:
+            if self._folder.exists():
+                self._lock = _locked(self._folder / _LOG, self._label)
+                if resume:
+                    self.parts = self._read()
+                else:
+                    on_note(f"{self._label}: the unfinished work of an earlier run is thrown away")
+            self._folder.mkdir(exist_ok=True)
+            lines = [json.dumps(self._identity, ensure_ascii=False), *(_line_of(part) for part in self.parts)]
+            self._unlock()  # the file is replaced
+            write_atomically(self._folder / _LOG, ("\n".join(lines) + "\n").encode())
+            self._lock = _locked(self._folder / _LOG, self._label)
+            self._tidy()
+        except OSError as error:
+            self._unlock()
+            if isinstance(error, OutputError):
+                raise
+            raise OutputError(
+                f"{self._label}: cannot be written ({error.strerror or error}); remove it, or choose another output"
+            ) from error
+        except BaseException:
+            self._unlock()
+            raise
+
+    def new_path(self, suffix: str) -> Path:
+        """A name for the part that is begun now."""
+        return self._folder / f"{len(self.parts):06d}{suffix}"
+
+    def path_of(self, part: Part) -> Path:
+        """Where a finished part lies."""
+        return self._folder / part.file
+
+    def add(self, path: Path, *, frames: int, first_pts: int, end_pts: int) -> None:
+        """Count a part as finished: its file is complete.
+
+        Args:
+            path: From `new_path`.
+            frames: How many it holds.
+            first_pts: When its first frame is shown, in ticks.
+            end_pts: When its last frame ends, in ticks.
+        """
+        with contextlib.suppress(OSError), path.open("rb+") as file:
+            os.fsync(file.fileno())
+        part = Part(path.name, path.stat().st_size, frames, first_pts, end_pts)
+        with (self._folder / _LOG).open("ab") as log:
+            log.write((_line_of(part) + "\n").encode())
+        self.parts.append(part)
+
+    def whole_path(self, suffix: str) -> Path:
+        """A name for the result before it is renamed to the output."""
+        return self._folder / f"whole{suffix}"
+
+    def close(self) -> None:
+        """Leave the folder with what a later run can go on from; without a finished part it is removed."""
+        if self.parts:
+            with contextlib.suppress(OSError):
+                self._tidy()
+            self._unlock()
+        else:
+            self.remove()
+
+    def remove(self) -> None:
+        """The result is in its place."""
+        self._unlock()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _read(self) -> list[Part]:
+        """The parts that are finished and still there."""
+        try:
+            first, *lines = (self._folder / _LOG).read_bytes().decode().split("\n")
+            found = json.loads(first)
+        except ValueError as error:
+            raise OutputError(f"{self._label}: cannot be read ({error}); start anew: leave out --resume") from error
+        _check_same(self._identity, found, self._label)
+        parts = []
+        for line in lines:
+            try:
+                part = Part(**json.loads(line))
+            except (ValueError, TypeError):  # killed while it was written; or the end
+                break
+            path = self._folder / part.file
+            if not path.is_file() or path.stat().st_size != part.size:
+                break
+            parts.append(part)
+        return parts
+
+    def _tidy(self) -> None:
+        """Remove what is no finished part."""
+        listed = {_LOG, *(part.file for part in self.parts)}
+        for path in self._folder.iterdir():
+            if path.name not in listed:
+                path.unlink()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def finished_frames(target: Path) -> int | None:
+    """How many frames an unfinished run has painted; None: there is none."""
+    try:
+        lines = (folder_beside(target.resolve()) / _LOG).read_bytes().decode().split("\n")[1:]
+    except (OSError, ValueError):
+        return None
+    total = 0
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            total += int(json.loads(line)["frames"])
+    return total
+
+
+def _check_same(now: Mapping[str, Any], before: object, label: str) -> None:
+    if not isinstance(before, dict) or before.get("input") != now.get("input"):
+        raise OptionError(
+            f"--resume: {label} was begun from another input, or that file has changed since; "
+            "start anew: leave out --resume"
+        )
+    old, new = before.get("options") or {}, now["options"]
+    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if changed:
+        said = ", ".join(f"{name}: {old.get(name)} then, {new.get(name)} now" for name in changed)
+        raise OptionError(
+            f"--resume: {label} was begun with other options ({said}); type the same as then, or leave out --resume"
+        )
+
+
+def _line_of(part: Part) -> str:
+    return json.dumps(asdict(part), ensure_ascii=False)
+
+
+def _locked(log: Path, label: str) -> IO[bytes] | None:
+    """The log held open so that no other run takes the folder, where the system knows such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        file = log.open("rb+")
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise OutputError(f"{label}: another run is at work on this output; wait for it, or stop it") from error
+    except OSError:  # a file system without locks
+        file.close()
+        return None
+    return file

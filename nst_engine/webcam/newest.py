@@ -1,0 +1,48 @@
+"""A place for one thing between two threads, where the newest replaces what nobody has taken."""
+
+from __future__ import annotations
+
+import threading
+from typing import Generic, TypeVar
+
+_Item = TypeVar("_Item")
+
+
+class Newest(Generic[_Item]):
+    """No queue, so nothing waits and gets old.
+
+    Attributes:
+        dropped: How many were replaced before they were taken.
+    """
+
+    def __init__(self) -> None:
+        self._item: _Item | None = None
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self.dropped = 0
+
+    def put(self, item: _Item) -> None:
+        """Offer the newest."""
+        with self._changed:
+            self.dropped += self._item is not None
+            self._item = item
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float) -> _Item | None:
+        """Wait for the newest; None: none came in time, or none will come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._item is not None or self._is_closed, timeout_s)
+            item, self._item = self._item, None
+            return item
+
+    def close(self) -> None:
+        """There will be no more; what is there may still be taken."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is closed and empty."""
+        with self._changed:
+            return self._is_closed and self._item is None

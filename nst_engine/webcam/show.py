@@ -1,0 +1,148 @@
+"""The main thread's part: show painted frames, obey keys, keep count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.image import save_image
+from nst_engine.video.cv import opencv
+from nst_engine.webcam.camera import Camera
+from nst_engine.webcam.governor import Governor
+from nst_engine.webcam.live import LivePainter, Painted
+from nst_engine.webcam.outputs import Screen, VirtualCamera
+from nst_engine.webcam.overlay import help_lines, with_lines
+from nst_engine.webcam.recorder import Recorder
+from nst_engine.webcam.statistics import FrameStatistics
+
+_PATIENCE_S = 0.05
+_TOLD_S = 3.0  # how long a message stays on the screen
+
+
+class Show:
+    """Shows what a painter paints, until the end of the camera, of so many frames, or the key `q`.
+
+    Args:
+        camera: That the painter paints.
+        painter: Whose `look` keys change.
+        governor: Whose size is told.
+        screen: To show on; used by the caller's thread.
+        provider: What computes, for people.
+        say: Takes messages for people.
+        recording: File to record to from the start; the key `r` records to files of its own.
+        virtual_camera: To send frames to as well.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        painter: LivePainter,
+        governor: Governor,
+        screen: Screen,
+        *,
+        provider: str,
+        say: Callable[[str], None],
+        recording: Path | None = None,
+        virtual_camera: VirtualCamera | None = None,
+    ) -> None:
+        self.statistics = FrameStatistics()
+        self._camera, self._painter, self._governor, self._screen = camera, painter, governor, screen
+        self._provider, self._say, self._virtual_camera = provider, say, virtual_camera
+        self._recorder = None if recording is None else Recorder(recording)
+        self._last: Painted | None = None
+        self._message, self._told_at = "", 0.0
+
+    def run(self, frames: int | None = None) -> None:
+        """Show.
+
+        Raises:
+            NSTError: What painting or recording has failed with.
+        """
+        try:
+            while frames is None or self.statistics.count < frames:
+                painted = self._painter.take(_PATIENCE_S)
+                if painted is None and self._painter.frames.is_over:
+                    return
+                self._watch_camera()
+                if self._step(painted) == "q":
+                    return
+        finally:
+            if self._recorder is not None:
+                self._recorder.close()
+
+    def _step(self, painted: Painted | None) -> str:
+        """Show a new frame, or the last one again with what is to be told; obey the key pressed."""
+        shown = painted or self._last
+        if shown is None:
+            return ""
+        if painted is not None:
+            self._last = painted
+            if self._recorder is not None:
+                self._recorder.write(painted.pixels, painted.captured_at)
+            if self._virtual_camera is not None:
+                self._virtual_camera.write(painted.pixels)
+        key = self._screen.show(self._with_overlay(shown.pixels))
+        if painted is not None:
+            self.statistics.shown(painted.captured_at)
+        self._obey(key)
+        return key
+
+    def _with_overlay(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        look, statistics = self._painter.look, self.statistics
+        lines: list[str] = []
+        height, width = pixels.shape[:2]
+        tallest, widest = self._governor.sizes[-1]
+        if (height, width) != (tallest, widest):  # the window keeps its size, and text is as large as ever
+            pixels = opencv().resize(pixels, (widest, tallest), interpolation=opencv().INTER_LINEAR)
+        if look.shows_overlay:
+            lines = [
+                f"{statistics.fps:.1f} frames/s   camera to screen {statistics.latency_ms(50):.0f} ms, "
+                f"p95 {statistics.latency_ms(95):.0f} ms   dropped {self.dropped}",
+                f"{look.label}   {width}x{height}   {self._provider}{'   recording' if self._recorder else ''}",
+            ]
+            lines += [self._governor.note] if self._governor.note else []
+        if self._message and time.perf_counter() - self._told_at < _TOLD_S:
+            lines.append(self._message)
+        if look.shows_help:
+            lines += help_lines()
+        return with_lines(pixels, lines) if lines else pixels
+
+    @property
+    def dropped(self) -> int:
+        """Frames of the camera that were never shown."""
+        return self._camera.frames.dropped + self._painter.frames.dropped
+
+    def _obey(self, key: str) -> None:
+        if key == "s" and self._last is not None:
+            path = save_image(_stamped("png"), np.ascontiguousarray(self._last.pixels[..., ::-1]))
+            self._tell(f"saved {path}")
+        elif key == "r":
+            self._switch_recording()
+        elif key:
+            self._painter.look = self._painter.look.after(key)
+
+    def _switch_recording(self) -> None:
+        if self._recorder is None:
+            self._recorder = Recorder(_stamped("mp4"))
+            self._tell(f"recording to {self._recorder.path}")
+        else:
+            recorder, self._recorder = self._recorder, None
+            recorder.close()
+            self._tell(f"saved {recorder.path}")
+
+    def _watch_camera(self) -> None:
+        message = self._camera.message
+        if message and message.partition(":")[2] != self._message.partition(":")[2]:
+            self._tell(message)
+
+    def _tell(self, message: str) -> None:
+        self._message, self._told_at = message, time.perf_counter()
+        self._say(message)
+
+
+def _stamped(suffix: str) -> Path:
+    return Path(f"nst-webcam-{time.strftime('%Y%m%d-%H%M%S')}.{suffix}")

@@ -1,0 +1,104 @@
+"""Where frames come from: a camera, a stream or a file, read by OpenCV."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.video.cv import opencv
+
+_USUAL_FPS = 30.0
+
+
+class FrameSource(Protocol):
+    """What a `Camera` reads.
+
+    Attributes:
+        label: What messages call it.
+        is_live: Whether it may come back after it has failed: a camera, not a file.
+        fps: Frames per second, as far as it says so.
+    """
+
+    label: str
+    is_live: bool
+    fps: float
+
+    def open(self) -> None:
+        """Begin, or begin again.
+
+        Raises:
+            OptionError: It is not there, or in use.
+        """
+
+    def read(self) -> NDArray[np.uint8] | None:
+        """Wait for the next frame, uint8 H×W×3 in BGR; None: there is none any more."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class OpenCvSource:
+    """A camera by number or device, a stream by its address, or a file.
+
+    Args:
+        name: Such as `0`, `/dev/video1`, `rtsp://...` or `clip.mp4`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.label = f"camera {name}" if name.isdigit() else name
+        self.is_live = name.isdigit() or name.startswith("/dev/") or "://" in name
+        self.fps = _USUAL_FPS
+        self._name = name
+        self._capture: Any = None
+
+    def open(self) -> None:
+        """See `FrameSource`."""
+        cv2 = opencv()
+        self.close()
+        if why := self._why_absent():
+            raise OptionError(f"--camera {self._name}: {why}")
+        is_device = self.is_live and "://" not in self._name
+        backend = cv2.CAP_V4L2 if is_device and sys.platform == "linux" else cv2.CAP_ANY
+        capture = cv2.VideoCapture(int(self._name) if self._name.isdigit() else self._name, backend)
+        if not capture.isOpened():
+            capture.release()
+            raise OptionError(f"--camera {self._name}: {self._why_not_open()}")
+        if self.is_live:
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where the driver listens: no old frames
+        told = float(capture.get(cv2.CAP_PROP_FPS))
+        self.fps = told if 1 <= told <= 1000 else _USUAL_FPS
+        self._capture = capture
+
+    def _why_absent(self) -> str | None:
+        if not self.is_live:
+            if Path(self._name).is_file():
+                return None
+            return "there is no such file; give a number, a device, an address or a video file"
+        if "://" in self._name or sys.platform != "linux":
+            return None
+        device = Path(f"/dev/video{self._name}" if self._name.isdigit() else self._name)
+        connected = ", ".join(sorted(map(str, Path("/dev").glob("video*")))) or "none"
+        return None if device.exists() else f"there is no such camera; connected: {connected}"
+
+    def _why_not_open(self) -> str:
+        if not self.is_live:
+            return "cannot be read as a video; give a video file"
+        if "://" in self._name:
+            return "does not answer; check the address and the network"
+        return "is in use, or may not be opened; close the other program, or have yourself added to the group video"
+
+    def read(self) -> NDArray[np.uint8] | None:
+        """See `FrameSource`."""
+        is_there, frame = self._capture.read() if self._capture is not None else (False, None)
+        return frame if is_there else None
+
+    def close(self) -> None:
+        """See `FrameSource`."""
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None

@@ -1,0 +1,177 @@
+"""`nst webcam` as people run it: without a screen, and in a window."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cli.running import ENVIRONMENT
+from nst_engine.catalogue import content_path
+from nst_engine.image import load_image
+from nst_engine.video import write_video
+
+WEBCAM = [sys.executable, "-m", "nst_engine", "webcam", "--style", "scream"]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    photo = load_image(content_path("coffee")).pixels
+    path = tmp_path_factory.mktemp("clip") / "camera.mp4"
+    frames = (photo[n : n + 120, n : n + 160] for n in range(60))
+    write_video(path, frames, fps=30, hold_seconds=4)
+    return path
+
+
+def test_a_file_is_painted_without_a_screen(clip: Path, tmp_path: Path) -> None:
+    command = [*WEBCAM, "--camera", str(clip), "--no-window", "--frames", "20", "--json", "--record", "out.mp4"]
+    done = subprocess.run(
+        [*command, "--target-fps", "25", "--mirror", "--strength", "0.8"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "nst: warming up\n")
+    told = json.loads(done.stdout)
+    assert told["frames"] == 20
+    assert told["styles"] == {"scream": 1.0}
+    assert (told["width"], told["height"]) in {(160, 120), (96, 72)}
+    assert told["provider"] == "CPUExecutionProvider"
+    assert told["frames_per_second"] > 0
+    assert (tmp_path / "out.mp4").stat().st_size > 1000
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_the_end_of_a_file_is_the_end(clip: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.mp4"
+    write_video(short, (np.full((48, 64, 3), 9 * n, np.uint8) for n in range(12)), fps=30, hold_seconds=0)
+    done = subprocess.run(
+        [*WEBCAM, "--camera", str(short), "--no-window"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0
+    assert "from camera to screen" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--camera", "nowhere.mp4"], "--camera nowhere.mp4: there is no such file"),
+        (["--camera", "93"], "--camera 93: there is no such camera"),
+        (["--target-fps", "0"], "--target-fps: 0 came"),
+        (["--frames", "0"], "--frames: 0 came"),
+        (["--strength", "2"], "--strength: 2.0 came"),
+        (["--camera", "CLIP", "--style", "screem"], "did you mean scream"),
+        (["--camera", "CLIP", "--record", "out.txt"], "wanted one of .mp4"),
+    ],
+)
+def test_bad_input_is_one_line(clip: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    given = [str(clip) if each == "CLIP" else each for each in arguments]
+    done = subprocess.run(
+        [*WEBCAM[:4], *given, "--no-window"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_display_the_error_says_what_to_do(clip: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    for added in ({}, {"DISPLAY": ":987"}):
+        done = subprocess.run(
+            [*WEBCAM, "--camera", str(clip)],
+            cwd=tmp_path,
+            env={**environment, **added},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 2
+        assert "on a machine without a screen: --no-window" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """An X server of 400 x 300, and the file in which its pixels stand."""
+    install_xvfb()
+    folder = tmp_path_factory.mktemp("x")
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "400x300x24", "-fbdir", str(folder), "-nolisten", "tcp"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read) as told:
+            yield f":{told.readline().strip()}", folder / "Xvfb_screen0"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def install_xvfb() -> None:
+    if shutil.which("Xvfb") is None:
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "xvfb"]
+        for command in (["apt-get", "update", "-qq"], install):
+            subprocess.run(command, check=True, capture_output=True, timeout=600)
+
+
+def screenshot(file: Path) -> NDArray[np.uint8]:
+    """Of an X window dump: H×W×3, RGB."""
+    dump = file.read_bytes()
+    header = struct.unpack(">25I", dump[:100])
+    begin, width, height, row_bytes, colours = header[0], header[4], header[5], header[12], header[19]
+    rows = np.frombuffer(dump, np.uint8, row_bytes * height, begin + 12 * colours).reshape(height, row_bytes)
+    return rows.reshape(height, -1, 4)[:, :width, 2::-1]
+
+
+def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path, display: tuple[str, Path]) -> None:
+    name, file = display
+    process = subprocess.Popen(
+        [*WEBCAM, "--camera", str(clip), "--frames", "100", "--json"],
+        cwd=tmp_path,
+        env={**ENVIRONMENT, "DISPLAY": name, "QT_QPA_PLATFORM": "xcb"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    seen = np.zeros((300, 400, 3), np.uint8)
+    while process.poll() is None:
+        now = screenshot(file)
+        if len(np.unique(now.reshape(-1, 3), axis=0)) > 500:  # a painting has many colours
+            seen = now
+        time.sleep(0.1)
+    told, complaints = process.communicate()
+    assert (process.returncode, complaints) == (0, "nst: warming up\n")
+    assert json.loads(told)["frames"] == 100
+    columns = np.flatnonzero((seen.max(axis=2).astype(int) - seen.min(axis=2)).max(axis=0) > 30)
+    assert len(columns) > 120
+    # white letters on a ground made darker
+    assert (seen[:40] > 240).all(axis=2).sum() > 100

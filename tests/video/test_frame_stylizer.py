@@ -1,0 +1,172 @@
+"""Frames are painted in their order, in the channels' order that came, and do not flicker."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tiny_models import write_own
+
+from nst_engine import Stylizer
+from nst_engine.catalogue import content_path
+from nst_engine.errors import OptionError, StyleNotFoundError
+from nst_engine.image import load_image
+from nst_engine.video import FrameStylizer
+
+Pixels = NDArray[np.uint8]
+WHOLE = load_image(content_path("coffee")).pixels
+
+
+@pytest.fixture(scope="module")
+def live() -> Stylizer:
+    return Stylizer("bundled:live", device="cpu")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Stylizer:
+    return Stylizer(write_own(tmp_path), device="cpu")
+
+
+def panned(count: int, step: tuple[float, float] = (2.3, 1.6), noise: float = 2.0) -> list[Pixels]:
+    """A camera that moves over a photo: what is at (x, y) was at (x + step) before."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for number in range(count):
+        shift = np.array([[1.0, 0, 100 + number * step[0]], [0, 1, 60 + number * step[1]]])
+        seen = cv2.warpAffine(WHOLE, shift, (224, 160), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+        frames.append(np.clip(np.rint(seen + rng.normal(0, noise, seen.shape)), 0, 255).astype(np.uint8))
+    return frames
+
+
+def warping_error(frames: list[Pixels], step: tuple[float, float] = (2.3, 1.6)) -> float:
+    """Mean squared difference of frames from those before, brought along the true motion (Lai et al. 2018)."""
+    back = np.array([[1.0, 0, step[0]], [0, 1, step[1]]])
+    errors = []
+    for before, now in itertools.pairwise(frames[2:]):
+        brought = cv2.warpAffine(before, back, (224, 160), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        inner = (slice(8, -8), slice(8, -8))
+        errors.append(float(np.square((now.astype(float) - brought)[inner] / 255).mean()))
+    return float(np.mean(errors))
+
+
+def painted(stylizer: Stylizer, frames: list[Pixels], **options: Any) -> list[Pixels]:
+    frame_stylizer = FrameStylizer(stylizer, "scream", channel_order="rgb", **options)
+    return [frame_stylizer.stylize_frame(frame) for frame in frames]
+
+
+def test_stability_takes_flicker_away(live: Stylizer) -> None:
+    frames = panned(9)
+    off, low, high = (warping_error(painted(live, frames, stability=level)) for level in ("off", "low", "high"))
+    assert low < 0.7 * off
+    assert high < 0.5 * off
+
+
+def test_noise_on_what_stands_is_not_painted(live: Stylizer) -> None:
+    frames = panned(8, (0, 0), noise=3.0)
+    off, low = (painted(live, frames, stability=level) for level in ("off", "low"))
+    assert warping_error(low, (0, 0)) < 0.1 * warping_error(off, (0, 0))
+
+
+def test_off_paints_each_frame_by_itself(tiny: Stylizer) -> None:
+    frame_stylizer = FrameStylizer(tiny, "wave", stability="off", channel_order="rgb")
+    for frame in panned(3):
+        np.testing.assert_array_equal(frame_stylizer.stylize_frame(frame), tiny.stylize(frame, "wave").pixels)
+
+
+@pytest.mark.parametrize("stability", ["off", "low", "high"])
+def test_bgr_is_rgb_with_its_channels_exchanged(tiny: Stylizer, stability: Any) -> None:
+    rgb = FrameStylizer(tiny, "wave", stability=stability, channel_order="rgb")
+    bgr = FrameStylizer(tiny, "wave", stability=stability)
+    for frame in panned(3):
+        swapped = np.ascontiguousarray(frame[..., ::-1])
+        np.testing.assert_array_equal(bgr.stylize_frame(swapped)[..., ::-1], rgb.stylize_frame(frame))
+
+
+@pytest.mark.parametrize("stability", ["off", "low", "high"])
+@pytest.mark.parametrize("order", ["bgr", "rgb"])
+def test_a_result_is_not_written_to_again(tiny: Stylizer, stability: Any, order: Any) -> None:
+    frame_stylizer = FrameStylizer(tiny, "wave", stability=stability, channel_order=order)
+    kept: list[tuple[Pixels, Pixels]] = []
+    for frame in panned(4):
+        before = frame.copy()
+        result = frame_stylizer.stylize_frame(frame)
+        np.testing.assert_array_equal(frame, before)
+        kept.append((result, result.copy()))
+        frame[...] = 0  # the caller's memory again
+    for result, copy in kept:
+        np.testing.assert_array_equal(result, copy)
+
+
+@pytest.mark.parametrize("stability", ["off", "low"])
+def test_out_is_filled(tiny: Stylizer, stability: Any) -> None:
+    frames = panned(3)
+    out = np.empty_like(frames[0])
+    filled = FrameStylizer(tiny, "wave", stability=stability)
+    fresh = FrameStylizer(tiny, "wave", stability=stability)
+    for frame in frames:
+        assert filled.stylize_frame(frame, out) is out
+        np.testing.assert_array_equal(out, fresh.stylize_frame(frame))
+    with pytest.raises(OptionError, match="out: came"):
+        filled.stylize_frame(frames[0], out[:-1])
+
+
+def test_a_cut_begins_anew(live: Stylizer) -> None:
+    other = load_image(content_path("rocket")).pixels[:160, :224].copy()
+    frame_stylizer = FrameStylizer(live, "scream", stability="high", channel_order="rgb")
+    for frame in panned(4):
+        frame_stylizer.stylize_frame(frame)
+    assert frame_stylizer.cuts == 0
+    after_cut = frame_stylizer.stylize_frame(other)
+    assert frame_stylizer.cuts == 1
+    alone = FrameStylizer(live, "scream", stability="high", channel_order="rgb").stylize_frame(other)
+    np.testing.assert_array_equal(after_cut, alone)
+
+
+def test_another_size_begins_anew(tiny: Stylizer) -> None:
+    frame_stylizer = FrameStylizer(tiny, "wave", stability="low", channel_order="rgb")
+    for frame in panned(2):
+        frame_stylizer.stylize_frame(frame)
+        small = np.ascontiguousarray(frame[:37, :51])
+        again = FrameStylizer(tiny, "wave", stability="low", channel_order="rgb")
+        np.testing.assert_array_equal(frame_stylizer.stylize_frame(small), again.stylize_frame(small))
+
+
+def test_style_strength_and_colours_can_be_changed(tiny: Stylizer) -> None:
+    frames = panned(4)
+    changed = FrameStylizer(tiny, "wave", stability="low", channel_order="rgb")
+    changed.stylize_frame(frames[0])
+    changed.restyle({"scream": 1, "poppies": 1}, strength=0.5, preserve_color="luma")
+    fresh = FrameStylizer(
+        tiny, {"scream": 1, "poppies": 1}, stability="low", channel_order="rgb", strength=0.5, preserve_color="luma"
+    )
+    np.testing.assert_array_equal(changed.stylize_frame(frames[1]), fresh.stylize_frame(frames[1]))
+    photo = FrameStylizer(tiny, "wave", stability="low", channel_order="rgb", strength=0.0)
+    np.testing.assert_array_equal(photo.stylize_frame(frames[2]), frames[2])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 90), (33, 17), (130, 70)])
+@pytest.mark.parametrize("stability", ["off", "low", "high"])
+def test_frames_of_any_size_are_painted(tiny: Stylizer, size: tuple[int, int], stability: Any) -> None:
+    frame_stylizer = FrameStylizer(tiny, "wave", stability=stability)
+    frame_stylizer.warmup(size)
+    for frame in panned(3):
+        assert frame_stylizer.stylize_frame(np.ascontiguousarray(frame[: size[0], : size[1]])).shape == (*size, 3)
+
+
+def test_bad_options_are_refused(tiny: Stylizer) -> None:
+    wrong: Any
+    for wrong, message in (
+        ({"stability": "much"}, "--stability: 'much' came; choose from off, low, high"),
+        ({"channel_order": "yuv"}, "channel_order: 'yuv' came"),
+        ({"strength": 2}, "--strength: 2 came"),
+        ({"preserve_color": "all"}, "--preserve-color: 'all' came"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            FrameStylizer(tiny, "wave", **wrong)
+    with pytest.raises(StyleNotFoundError, match="did you mean wave"):
+        FrameStylizer(tiny, "waves")

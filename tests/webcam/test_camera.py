@@ -1,0 +1,164 @@
+"""Cameras that are slow, stall, die and come back."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.video import write_video
+from nst_engine.webcam import camera as camera_module
+from nst_engine.webcam.camera import Camera
+from nst_engine.webcam.newest import Newest
+from nst_engine.webcam.source import OpenCvSource
+
+
+class FakeSource:
+    """Gives numbered frames; `fails`, `hangs` and `is_absent` are for the tests to change."""
+
+    def __init__(self, *, is_live: bool = True, period_s: float = 0.005) -> None:
+        self.label, self.is_live, self.fps = "camera 7", is_live, 200.0
+        self.fails = self.is_absent = False
+        self.hangs = threading.Event()
+        self.hangs.set()
+        self.opened = 0
+        self._period_s, self._numbers = period_s, itertools.count()
+
+    def open(self) -> None:
+        if self.is_absent:
+            raise OptionError("--camera 7: there is no such camera")
+        self.fails = False
+        self.opened += 1
+
+    def read(self) -> NDArray[np.uint8] | None:
+        time.sleep(self._period_s)
+        self.hangs.wait()
+        return None if self.fails else np.full((4, 6, 3), next(self._numbers) % 256, np.uint8)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera_module, "STALL_S", 0.1)
+    monkeypatch.setattr(camera_module, "_RETRY_S", 0.01)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came to be")
+
+
+def test_only_the_newest_is_kept() -> None:
+    place = Newest[int]()
+    for number in range(5):
+        place.put(number)
+    assert (place.take(1), place.dropped) == (4, 4)
+    assert place.take(0.01) is None
+    place.put(5)
+    place.close()
+    assert not place.is_over
+    assert place.take(1) == 5
+    assert place.is_over
+
+
+def test_a_reader_that_is_slow_gets_the_newest_frame() -> None:
+    source = FakeSource()
+    with Camera(source) as camera:
+        first = camera.frames.take(1)
+        assert first is not None
+        time.sleep(0.2)
+        later = camera.frames.take(1)
+        assert later is not None
+        assert int(later.pixels[0, 0, 0]) - int(first.pixels[0, 0, 0]) >= 5
+        assert camera.frames.dropped >= 4
+        assert time.perf_counter() - later.at < 0.1
+        assert (camera.state, camera.message) == ("running", "")
+
+
+def test_a_camera_that_stalls_is_told_and_goes_on() -> None:
+    source = FakeSource()
+    with Camera(source) as camera:
+        source.hangs.clear()
+        wait_for(lambda: camera.state == "stalled")
+        assert camera.message.startswith("camera 7: no picture for")
+        source.hangs.set()
+        wait_for(lambda: camera.state == "running")
+
+
+def test_a_camera_that_is_unplugged_comes_back() -> None:
+    source = FakeSource()
+    with Camera(source) as camera:
+        source.is_absent = source.fails = True
+        wait_for(lambda: camera.state == "lost")
+        assert camera.message == "camera 7: gone; plug it in again, it will be found"
+        assert not camera.frames.is_over
+        source.is_absent = False
+        wait_for(lambda: camera.state == "running")
+        assert (camera.reconnected, source.opened) == (1, 2)
+        camera.frames.take(0.01)
+        assert camera.frames.take(1) is not None
+
+
+def test_a_camera_that_is_lost_can_be_closed() -> None:
+    source = FakeSource()
+    with Camera(source) as camera:
+        source.is_absent = source.fails = True
+        wait_for(lambda: camera.state == "lost")
+    assert threading.active_count() < 20
+    assert "camera" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_file_ends() -> None:
+    source = FakeSource(is_live=False)
+    with Camera(source) as camera:
+        assert camera.frames.take(1) is not None
+        source.fails = True
+        wait_for(lambda: camera.frames.take(0.05) is None and camera.state == "ended")
+        assert camera.message == "camera 7: has ended"
+
+
+def test_a_file_is_read_at_its_own_speed(tmp_path: Path) -> None:
+    clip = tmp_path / "clip é.mp4"
+    write_video(clip, (np.full((48, 64, 3), 20 * number, np.uint8) for number in range(10)), fps=10, hold_seconds=0)
+    source = OpenCvSource(str(clip))
+    times = []
+    with Camera(source) as camera:
+        while (captured := camera.frames.take(1)) is not None:
+            assert captured.pixels.shape == (48, 64, 3)
+            times.append(captured.at)
+    assert source.fps == 10
+    assert len(times) == 10
+    assert 0.85 < times[-1] - times[0] < 3
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere.mp4", "--camera nowhere.mp4: there is no such file"),
+        ("77", "--camera 77: there is no such camera; connected:"),
+        ("/dev/video77", "--camera /dev/video77: there is no such camera"),
+        ("rtsp://127.0.0.1:9/none", "--camera rtsp://127.0.0.1:9/none: does not answer"),
+    ],
+)
+def test_a_camera_that_is_not_there_is_told(name: str, message: str) -> None:
+    with pytest.raises(OptionError, match=message.replace(".", r"\.")):
+        OpenCvSource(name).open()
+
+
+def test_a_file_that_is_no_video_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "text.mp4"
+    path.write_text("no video")
+    with pytest.raises(OptionError, match="cannot be read as a video"):
+        OpenCvSource(str(path)).open()
