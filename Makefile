@@ -23,7 +23,7 @@ demo: $(VENV)/.installed-cpu ## install, and paint a bundled photo in a bundled 
 	@echo "The picture is $(CURDIR)/demo/chelsea_great-wave.png"
 
 test: $(VENV)/.installed-dev ## install what the tests need, and run them all
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/.installed-dev ## what CI checks besides the tests: lint, format, types
 	$(BIN)/ruff check .
@@ -38,6 +38,7 @@ format: $(VENV)/.installed-dev ## format everything
 
 bench: $(VENV)/.installed-dev ## measure everything the README claims (two hours on a quiet machine; PHOTOS=DIR of unseen photos)
 	$(BIN)/python benchmarks/bench_stylize.py
+	$(BIN)/python benchmarks/bench_video.py
 	$(BIN)/python benchmarks/bench_big.py
 	$(BIN)/python benchmarks/bench_variants.py
 	$(BIN)/python benchmarks/bench_kernels.py

@@ -22,7 +22,8 @@ from pathlib import Path
 from machine import describe_machine
 from PIL import Image
 from quality import LONGER_SIDE_PX, Judge
-from report import RESULTS, optimize_table
+from report import RESULTS
+from tables import optimize_table
 
 from nst_engine.catalogue import content_path, style_path
 

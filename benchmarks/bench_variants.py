@@ -1,13 +1,16 @@
 """Variants of the bundled networks: is any of them as good, and faster?
 
-float32 with our kernels around it (what `Stylizer` runs) against the self-contained graph, float16, and int8 (QDQ,
-calibrated on the bundled paintings): times in turn, and PSNR of the pictures against float32 over the bundled photos in
-all styles. A variant is worth shipping where it is faster at a PSNR of at least 35 dB (float16) or 28 dB (int8).
+float32 in ONNX Runtime with our kernels around it against the self-contained graph, float16, int8 (QDQ, calibrated on
+the bundled paintings), and OpenVINO in float32, bfloat16 and int8: times in turn, and PSNR of the pictures against
+float32 over the bundled photos in all styles. A variant is worth its place where it is faster at a PSNR of at least
+35 dB, or 28 dB for int8. Besides: what it takes to load a model as it is, and with ONNX Runtime's optimised graph from
+the disk; and which of ONNX Runtime's providers for CPUs this build has.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import tempfile
@@ -16,17 +19,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
 from machine import describe_machine
 from numpy.typing import NDArray
 from report import RESULTS
 
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
+from nst_engine.errors import ProviderUnavailableError
 from nst_engine.exporting.int8 import with_int8
 from nst_engine.graphs.float16 import with_float16
 from nst_engine.graphs.self_contained import self_contained
 from nst_engine.image import load_image
 from nst_engine.models import bundled_models
+from nst_engine.providers import Precision
 from nst_engine.training.photos import sized
 
 SIZES = {"512²": (512, 512), "640×480": (480, 640), "1080p": (1080, 1920)}
@@ -40,9 +46,12 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         networks = {name: _compared(name, Path(folder)) for name in bundled_models() if "-" not in name}
+        loading = {name: _load_ms(bundled_models()[name].path, Path(folder)) for name in networks}
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("onnxruntime", "onnx", "numpy")),
+        "machine": describe_machine(("onnxruntime", "openvino", "onnx", "numpy")),
+        "providers": onnxruntime.get_available_providers(),
+        "load_ms": loading,
         "networks": networks,
     }
     (arguments.results / "variants.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -58,11 +67,21 @@ def _compared(name: str, folder: Path) -> dict[str, Any]:
         "float16": with_float16(model),
         "int8": with_int8(model, calibration, len(spec["styles"])),
     }
+    paths = {variant: folder / f"{name}-{variant}.onnx" for variant in variants}
     stylizers = {}
     for variant, content in variants.items():
-        path = folder / f"{name}-{variant}.onnx"
-        path.write_bytes(content)
-        stylizers[variant] = Stylizer(path, device="cpu", backend="onnxruntime")
+        paths[variant].write_bytes(content)
+        stylizers[variant] = Stylizer(paths[variant], device="cpu", backend="onnxruntime")
+    openvino: dict[str, tuple[str, Precision]] = {
+        "OpenVINO float32": ("float32", "float32"),
+        "OpenVINO bfloat16": ("float32", "bfloat16"),
+        "OpenVINO int8": ("int8", "float32"),
+        "OpenVINO int8 and bfloat16": ("int8", "bfloat16"),
+    }
+    for variant, (file, precision) in openvino.items():
+        with contextlib.suppress(ProviderUnavailableError):  # a CPU without bfloat16
+            stylizers[variant] = Stylizer(paths[file], device="cpu", backend="openvino", precision=precision)
+        variants[variant] = variants[file]
     times = _times(stylizers)
     rows = {}
     for variant, stylizer in stylizers.items():
@@ -90,6 +109,24 @@ def _times(stylizers: dict[str, Stylizer]) -> dict[str, dict[str, float]]:
         variant: {size: round(float(np.median(runs)), 2) for size, runs in sizes.items()}
         for variant, sizes in found.items()
     }
+
+
+def _load_ms(path: Path, folder: Path) -> dict[str, float]:
+    """Milliseconds to make a session of ONNX Runtime of the model, and of its optimised graph, in turn."""
+    optimised = folder / f"{path.stem}-optimised.onnx"
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(optimised)
+    options.log_severity_level = 3  # it warns that the file suits this machine only
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    plain, ready = onnxruntime.SessionOptions(), onnxruntime.SessionOptions()
+    ready.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    times: dict[str, list[float]] = {"as it is": [], "optimised": []}
+    for _ in range(9):
+        for name, file, how in (("as it is", path, plain), ("optimised", optimised, ready)):
+            started = time.perf_counter()
+            onnxruntime.InferenceSession(file, how, providers=["CPUExecutionProvider"])
+            times[name].append((time.perf_counter() - started) * 1e3)
+    return {name: round(float(np.median(runs)), 2) for name, runs in times.items()}
 
 
 def _psnr(reference: Stylizer, candidate: Stylizer) -> float:

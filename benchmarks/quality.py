@@ -26,31 +26,31 @@ _MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 class Judge:
-    """Judges pictures painted from one content in one style."""
+    """Judges pictures painted from one content in one style.
+
+    Attributes:
+        untouched: Style distance of the photo itself.
+    """
 
     def __init__(self, content: Path, style: Path) -> None:
         self._size = _read(content).size
-        self._content = _content_features(content)
-        self._grams = _style_grams(style)
+        self._content, photo_grams = _look_at(content)
+        _, self._grams = _look_at(style)
+        self.untouched = _style_distance(photo_grams, self._grams)
 
     def distances(self, picture: Path | NDArray[np.uint8]) -> tuple[float, float]:
         """Style and content distance of a picture, which is brought to the content's size at 512 px."""
         image = Image.open(picture) if isinstance(picture, Path) else Image.fromarray(picture)
         with image:
             features = _features(image.convert("RGB").resize(self._size, Image.Resampling.LANCZOS))
-        style = [_relative(_gram(features[layer]), self._grams[layer]) for layer in STYLE_LAYERS]
-        return float(np.mean(style)), _relative(features[CONTENT_LAYER], self._content)
+        return _style_distance(_grams(features), self._grams), _relative(features[CONTENT_LAYER], self._content)
 
 
 @cache
-def _content_features(content: Path) -> torch.Tensor:
-    return _features(_read(content))[CONTENT_LAYER]
-
-
-@cache
-def _style_grams(style: Path) -> dict[str, torch.Tensor]:
-    features = _features(_read(style))
-    return {layer: _gram(features[layer]) for layer in STYLE_LAYERS}
+def _look_at(picture: Path) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Content features and Gram matrices of a photo or painting."""
+    features = _features(_read(picture))
+    return features[CONTENT_LAYER], _grams(features)
 
 
 @cache
@@ -83,8 +83,12 @@ def _read(path: Path) -> Image.Image:
         return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
-def _gram(features: torch.Tensor) -> torch.Tensor:
-    return features @ features.T / features.shape[1]
+def _grams(features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {layer: features[layer] @ features[layer].T / features[layer].shape[1] for layer in STYLE_LAYERS}
+
+
+def _style_distance(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> float:
+    return float(np.mean([_relative(found[layer], wanted[layer]) for layer in STYLE_LAYERS]))
 
 
 def _relative(found: torch.Tensor, wanted: torch.Tensor) -> float:

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
     from nst_engine.stylize_result import StylizeResult
     from nst_engine.stylizer import Stylizer
-    from nst_engine.video import VideoOptions, VideoProgress, VideoResult, stylize_video
+    from nst_engine.video import FrameStylizer, VideoOptions, VideoProgress, VideoResult, stylize_video
 
 __all__ = [
+    "FrameStylizer",
     "ImageDecodeError",
     "ImageEncodeError",
     "ImageNotFoundError",
@@ -74,6 +75,7 @@ _AT_FIRST_USE = {
     "reconstruct": "nst_engine.optimization",
     "StylizeResult": "nst_engine.stylize_result",
     "Stylizer": "nst_engine.stylizer",
+    "FrameStylizer": "nst_engine.video",
     "VideoOptions": "nst_engine.video",
     "VideoProgress": "nst_engine.video",
     "VideoResult": "nst_engine.video",

@@ -1,9 +1,13 @@
-"""What the committed results must show, and the figure they are judged by."""
+"""What the committed results must show, what is written of them, and the figure they are judged by."""
 
 import json
+import os
+import re
 import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +16,50 @@ from PIL import Image
 from nst_engine.catalogue import content_path, style_path
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+WITH_TABLES = {"README.md": BENCHMARKS.parent / "README.md", "benchmarks/README.md": BENCHMARKS / "README.md"}
+
+
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What `benchmarks/report.py` defines."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return runpy.run_path(str(BENCHMARKS / "report.py"))
+
+
+@pytest.mark.parametrize("name", WITH_TABLES)
+def test_the_tables_are_those_of_the_committed_results(name: str, report: dict[str, Any]) -> None:
+    path = WITH_TABLES[name]
+    written = path.read_text(encoding="utf-8")
+    assert report["with_tables"](path, written) == written, "type: python benchmarks/report.py"
+    other = written.replace("| 0.", "| 9.")
+    assert other != written
+    assert report["with_tables"](path, other) == written
+    with pytest.raises(SystemExit, match="stylize-table"):
+        report["with_tables"](path, written.replace("<!-- stylize-table -->", ""))
+
+
+def test_every_script_is_described_and_every_result_is_shown(report: dict[str, Any]) -> None:
+    path = WITH_TABLES["benchmarks/README.md"]
+    described = path.read_text(encoding="utf-8")
+    assert not [script.name for script in BENCHMARKS.glob("bench_*.py") if f"`{script.name}`" not in described]
+    shown: set[str] = set()
+
+    def result(name: str) -> Any:
+        shown.add(name)
+        return report["result"](name)
+
+    for write in report["BLOCKS"][path].values():
+        write(result)
+    assert shown == {stored.stem for stored in (BENCHMARKS / "results").glob("*.json")}
+
+
+def test_links_of_the_benchmarks_readme_lead_somewhere() -> None:
+    text = WITH_TABLES["benchmarks/README.md"].read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    for file, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+        assert (BENCHMARKS / file.replace("/", os.sep)).exists(), file
+        assert not anchor or anchor in anchors, anchor
 
 
 def test_each_pair_is_nearer_to_both_in_a_third_of_the_time_and_no_more_memory() -> None:
@@ -62,20 +110,23 @@ def test_large_pictures_stay_in_bounds_and_show_no_tiles() -> None:
         assert run["psnr_db"] >= 30
 
 
-def test_the_judge_gives_the_figures_of_an_independent_program() -> None:
-    """0.7606 and 0.812 are the untouched photos' style distances as the project's shared judge prints them."""
-    judge = runpy.run_path(str(BENCHMARKS / "quality.py"))["Judge"]
+def test_the_judge_gives_the_figures_of_an_independent_program(judge_of: Callable[[Path, Path], Any]) -> None:
+    """0.7606 is the untouched photo's style distance as the project's shared judge prints it."""
     content = content_path("astronaut")
-    style, nothing = judge(content, style_path("starry-night")).distances(content)
+    judge = judge_of(content, style_path("starry-night"))
+    style, nothing = judge.distances(content)
     assert style == pytest.approx(0.7606, abs=2e-3)
+    assert style == pytest.approx(judge.untouched, abs=1e-6)
     assert nothing < 1e-6
 
 
-def test_the_judge_calls_noise_far_and_the_style_itself_near(tmp_path: Path) -> None:
-    judge = runpy.run_path(str(BENCHMARKS / "quality.py"))["Judge"](content_path("chelsea"), style_path("scream"))
+def test_the_judge_calls_noise_far_and_the_style_itself_near(
+    tmp_path: Path, judge_of: Callable[[Path, Path], Any]
+) -> None:
+    judge = judge_of(content_path("astronaut"), style_path("starry-night"))
     noise = tmp_path / "noise.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (340, 512, 3), dtype=np.uint8)).save(noise)
-    (noise_style, noise_content), (own_style, _) = judge.distances(noise), judge.distances(style_path("scream"))
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)).save(noise)
+    (noise_style, noise_content), (own_style, _) = judge.distances(noise), judge.distances(style_path("starry-night"))
     assert own_style < 0.2 < noise_style
     assert noise_content > 0.5
 

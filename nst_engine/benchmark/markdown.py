@@ -15,7 +15,7 @@ def markdown_of(report: Report) -> str:
     """Machine, tables, and what is to be said about rows."""
     parts = [f"### nst bench {report.kind}", headline(report)]
     parts += [
-        f"**{table.title}**\n\n{_grid(list(table.columns), table.lines(report.rows))}"
+        f"**{table.title}**\n\n{markdown_table(list(table.columns), table.lines(report.rows))}"
         for table in tables_of(report.kind)
     ]
     if remarks := remarks_of(report):
@@ -57,6 +57,7 @@ def remarks_of(report: Report) -> list[str]:
     return remarks + [f"{name}: absent: {reason}" for name, reason in report.absent.items()]
 
 
-def _grid(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first column says what a row is of; the others are right-aligned, as numbers are."""
     rule = ["---" if number == 0 else "---:" for number in range(len(headings))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rule, *lines))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows))

@@ -6,7 +6,7 @@ Dense optical flow by inverse search (DIS: Kroeger et al. 2016, arXiv:1603.03590
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,8 @@ from nst_engine.video.cv import opencv
 DISOCCLUSION = (0.01, 0.5)
 MOTION_BOUNDARY = (0.01, 0.002)
 
-# levels of 255 that a pixel may differ from where it is thought to have been: all right, and no longer
-_SAME, _OTHER = 10.0, 30.0
+_ALIKE_LEVELS = 20  # of 255 that a pixel may differ from where it is thought to have been
+_SAMPLED_PX = 4  # every so many pixels of the flow tell its median well
 _SMALLEST_FOR_DIS_PX = 16
 
 
@@ -29,11 +29,17 @@ class Motion:
 
     Attributes:
         flow: float32 h×w×2, px: pixel (x, y) of the later frame was at (x, y) + flow in the earlier one.
-        seen: float32 h×w, 0-1: how sure it is that it was.
+        seen: uint8 h×w: 1 where it surely was, else 0.
     """
 
     flow: NDArray[np.float32]
-    seen: NDArray[np.float32]
+    seen: NDArray[np.uint8]
+
+    @cached_property
+    def shift(self) -> NDArray[np.float32]:
+        """By how much most of the frame has moved, x and y, px."""
+        shift: NDArray[np.float32] = np.median(self.flow[::_SAMPLED_PX, ::_SAMPLED_PX], axis=(0, 1))
+        return shift
 
 
 class MotionEstimator:
@@ -77,47 +83,51 @@ class MotionEstimator:
 
 
 def places(flow: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Where the pixels of a frame of that size were, by a flow at any size: float32 H×W×2, x and y."""
+    """Where the pixels of a frame of that size were, by a flow at any size: float32 H×W×2, x and y.
+
+    Places grow as evenly as pixels do, so they are enlarged with the flow; at the very border they stop with it.
+    """
     cv2 = opencv()
     small_height, small_width = flow.shape[:2]
-    scale = np.array([width / small_width, height / small_height], np.float32)
-    full: NDArray[np.float32] = cv2.resize(flow * scale, (width, height))
-    full += _grid(height, width)
-    return full
+    right, down = width / small_width, height / small_height
+    centres = _centres(small_height, small_width, down, right)
+    came_from: NDArray[np.float32] = cv2.add(cv2.multiply(flow, (right, down, 0.0, 0.0)), centres)
+    return came_from if (right, down) == (1, 1) else np.asarray(cv2.resize(came_from, (width, height)), np.float32)
 
 
 @lru_cache(maxsize=4)
-def _grid(height: int, width: int) -> NDArray[np.float32]:
+def _centres(height: int, width: int, down: float, right: float) -> NDArray[np.float32]:
+    """Of the pixels of a small frame, in a large one: float32 H×W×2, x and y."""
     rows, columns = np.indices((height, width), np.float32)
-    return np.stack([columns, rows], axis=-1)
+    return np.stack([(columns + 0.5) * right - 0.5, (rows + 0.5) * down - 0.5], axis=-1)
 
 
-def _seen_alike(flow: NDArray[np.float32], earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _seen_alike(flow: NDArray[np.float32], earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> NDArray[np.uint8]:
     cv2 = opencv()
-    before = cv2.remap(earlier, places(flow, *later.shape), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    difference = cv2.blur(cv2.absdiff(before, later), (3, 3)).astype(np.float32)
-    alike: NDArray[np.float32] = np.clip((_OTHER - difference) / (_OTHER - _SAME), 0, 1) * _inside(flow)
-    return alike
+    came_from = places(flow, *later.shape)
+    before = cv2.remap(earlier, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    difference = cv2.blur(cv2.absdiff(before, later), (3, 3))
+    _, alike = cv2.threshold(difference, _ALIKE_LEVELS, 1, cv2.THRESH_BINARY_INV)
+    seen: NDArray[np.uint8] = cv2.bitwise_and(alike, _inside(came_from))
+    return seen
 
 
-def _seen_there_and_back(flow: NDArray[np.float32], back: NDArray[np.float32]) -> NDArray[np.float32]:
+def _seen_there_and_back(flow: NDArray[np.float32], back: NDArray[np.float32]) -> NDArray[np.uint8]:
     cv2 = opencv()
     height, width = flow.shape[:2]
-    returned = cv2.remap(back, places(flow, height, width), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    came_from = places(flow, height, width)
+    returned = cv2.remap(back, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     off = np.square(flow + returned).sum(-1)
     length = np.square(flow).sum(-1) + np.square(returned).sum(-1)
     changes = sum(np.square(each).sum(-1) for each in np.gradient(flow, axis=(0, 1)))
     is_seen = off <= DISOCCLUSION[0] * length + DISOCCLUSION[1]
     is_smooth = changes <= MOTION_BOUNDARY[0] * np.square(flow).sum(-1) + MOTION_BOUNDARY[1]
-    seen = (is_seen & is_smooth).astype(np.float32) * _inside(flow)
-    softened: NDArray[np.float32] = cv2.blur(seen, (3, 3))
-    return softened
+    seen: NDArray[np.uint8] = (is_seen & is_smooth).astype(np.uint8) & _inside(came_from)
+    return seen
 
 
-def _inside(flow: NDArray[np.float32]) -> NDArray[np.float32]:
+def _inside(came_from: NDArray[np.float32]) -> NDArray[np.uint8]:
     """1 where a pixel comes from within the frame, 0 where from beyond."""
-    height, width = flow.shape[:2]
-    came_from = places(flow, height, width)
-    x, y = came_from[..., 0], came_from[..., 1]
-    is_inside: NDArray[np.bool_] = (x >= -1) & (x <= width) & (y >= -1) & (y <= height)
-    return is_inside.astype(np.float32)
+    height, width = came_from.shape[:2]
+    inside: NDArray[np.uint8] = opencv().inRange(came_from, (-1.0, -1.0), (float(width), float(height)))
+    return np.minimum(inside, 1)

@@ -29,7 +29,7 @@ GRID_PX = 8
 _INVISIBLE = 1 / 1000  # share of a painting
 # share of a frame that must have been seen before, or another scene begins
 _LEAST_SEEN = 0.35
-_NOISE_LEVELS = 6.0  # of 255
+_NOISE_LEVELS = 5  # of 255
 # Motion below which a pixel stands, px of the grey frames. Noise looks like more of it than a slow camera makes, so it
 # may be more where most of the frame stands.
 _STANDING_PX, _STANDING_IN_A_STILL_PX, _STILL_PX = 0.1, 1.0, 0.05
@@ -54,7 +54,7 @@ class _Level:
 
 _LEVELS: Mapping[str, _Level] = {
     "low": _Level(0.2, 320, "ultrafast", checks_back=False),
-    "high": _Level(0.35, 320, "medium", checks_back=True),
+    "high": _Level(0.3, 320, "medium", checks_back=True),
 }
 
 
@@ -131,13 +131,14 @@ class Smoother:
         height, width = painting.shape[:2]
         came_from, fine = cv2.convertMaps(places(motion.flow, height, width), None, cv2.CV_16SC2)
         brought = cv2.remap(before, came_from, fine, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        share = cv2.resize(self._level.share * motion.seen, (width, height))
-        self._painting = cv2.blendLinear(brought, painting, share, 1 - share)
+        blended = cv2.addWeighted(brought, self._level.share, painting, 1 - self._level.share, 0)
+        unseen = cv2.resize(1 - motion.seen, (width, height), interpolation=cv2.INTER_NEAREST)
+        self._painting = cv2.copyTo(painting, unseen, blended)
         return self._painting
 
     def _follow(self, motion: Motion, scale: float) -> None:
         """Most of the scene has moved by this, so it lies elsewhere on the grid."""
-        self._travelled += scale * np.median(motion.flow, axis=(0, 1))
+        self._travelled += scale * motion.shift
         left, top = (round(float(way)) % GRID_PX for way in self._travelled)
         self.phase = (top, left)
 
@@ -146,10 +147,12 @@ class Smoother:
         cv2 = opencv()
         assert self._held is not None
         held, held_grey = self._held
-        is_still = float(np.abs(np.median(motion.flow, axis=(0, 1))).max()) < _STILL_PX
+        is_still = float(np.abs(motion.shift).max()) < _STILL_PX
         most_px = _STANDING_IN_A_STILL_PX if is_still else _STANDING_PX
-        is_standing = np.square(motion.flow).sum(-1) < most_px**2
-        stands = (is_standing & (cv2.blur(cv2.absdiff(grey, held_grey), (3, 3)) < _NOISE_LEVELS)).astype(np.uint8)
+        _, quiet = cv2.threshold(
+            cv2.blur(cv2.absdiff(grey, held_grey), (3, 3)), _NOISE_LEVELS, 1, cv2.THRESH_BINARY_INV
+        )
+        stands = cv2.inRange(motion.flow, (-most_px, -most_px), (most_px, most_px)) & quiet
         photo, grey = photo.copy(), grey.copy()
         cv2.copyTo(held_grey, stands, grey)
         height, width = photo.shape[:2]

@@ -23,7 +23,6 @@ from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions
 from nst_engine.video.smoothing import Stability
 
 _SIDE_PX = 640  # at which the motion of the clip is looked for, more closely than any setting does
-_SURELY = 0.99
 _SETTLED_FRAMES = 3
 
 
@@ -87,7 +86,12 @@ def _motions(clip: list[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], N
     found = []
     for earlier, later in itertools.pairwise(greys):
         motion = estimator.between(earlier, later)
-        found.append((places(motion.flow, height, width), cv2.resize(motion.seen, (width, height)) > _SURELY))
+        found.append(
+            (
+                places(motion.flow, height, width),
+                cv2.resize(motion.seen, (width, height), interpolation=cv2.INTER_NEAREST) > 0,
+            )
+        )
     return found
 
 

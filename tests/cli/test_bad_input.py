@@ -17,7 +17,7 @@ from PIL import Image
 from nst_engine.catalogue import bundled_styles
 from nst_engine.cli.main import main
 
-from .running import ENVIRONMENT, nst, painting, write
+from .running import ENVIRONMENT, code_of, nst, painting, write
 
 FAST = ["--image-size", "48", "--num-iterations", "1"]
 PAINT = ["optimize", "content.png", "--style", "style.png", *FAST, "--output", "out/painted.png"]
@@ -96,11 +96,7 @@ def refusal(code: object, stderr: str, stdout: str) -> str:
 
 def refused(arguments: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
     before = contents(folder)
-    code: object
-    try:
-        code = main(arguments)
-    except SystemExit as leaving:
-        code = leaving.code
+    code = code_of(*arguments)
     captured = capsys.readouterr()
     assert contents(folder) == before
     return refusal(code, captured.err, captured.out)
@@ -369,16 +365,10 @@ def test_overwriting_an_input_when_asked(
     ("arguments", "wanted"),
     [
         ([], "COMMAND"),
-        (["optimize", "missing.png", *PAINT[2:]], "missing.png"),
         (["optimize", "truncated.jpg", *PAINT[2:]], "truncated.jpg"),
-        ([*PAINT, "--style", "text.png"], "text.png"),
-        ([*PAINT, "--tv-weight", "nan"], "--tv-weight"),
         ([*PAINT, "--style-layers", "relu7_1"], "relu7_1"),
-        ([*PAINT, "--content-mask", "small_mask.png"], "small_mask.png"),
-        ([*PAINT, "-o", "nowhere/o.png"], "nowhere/o.png"),
         ([*PAINT, "--device", "cuda"], "--device cuda"),
         ([*PAINT, "--vgg-weights", "truncated.pth"], "truncated.pth"),
-        (["optimize", "narrow.png", *PAINT[2:]], "2000x9"),
         (["optimize", "--replay", "gone.json"], "gone.png"),
         ([*GALLERY, "--save-cells", "nowhere"], "nowhere"),
         ([*RECONSTRUCT, "--layer", "pool1"], "pool1"),

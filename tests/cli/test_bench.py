@@ -18,7 +18,7 @@ import pytest
 from nst_engine.cli.main import main
 from nst_engine.models import bundled_models
 
-from .running import ENVIRONMENT, nst
+from .running import ENVIRONMENT, code_of, nst
 
 SHORT = ("--seconds", "0.02", "--threads", "1", "--sizes", "64x48")
 COMPILERLESS = {"PATH": "/nowhere", "CXX": ""}
@@ -290,10 +290,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
     arguments, wanted = REFUSED[name]
     monkeypatch.chdir(results)
     before = sorted(path.name for path in results.iterdir())
-    try:
-        code: object = main(["bench", *arguments])
-    except SystemExit as leaving:
-        code = leaving.code
+    code = code_of("bench", *arguments)
     captured = capsys.readouterr()
     assert code == 2, captured.err
     assert captured.out == ""

@@ -274,7 +274,14 @@ def test_the_sidecar_says_what_was_done(recorded: Path) -> None:
 
 
 @pytest.mark.parametrize("is_moved", [False, True])
-def test_a_replay_makes_the_same_picture(recorded: Path, tmp_path: Path, is_moved: bool) -> None:
+def test_a_replay_makes_the_same_picture(
+    recorded: Path,
+    tmp_path: Path,
+    is_moved: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In another process than the first."""
     sidecar = recorded / "painted.json"
     if is_moved:
         there = tmp_path / "moved"
@@ -285,9 +292,9 @@ def test_a_replay_makes_the_same_picture(recorded: Path, tmp_path: Path, is_move
             entry["path"] = str(tmp_path / "before" / entry["file"])
         sidecar = there / "painted.json"
         sidecar.write_text(json.dumps(stored), "utf-8")
-    done = nst("optimize", "--replay", sidecar, "-o", "again.png", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "the same picture" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main(["optimize", "--replay", str(sidecar), "-o", "again.png"]) == 0
+    assert "the same picture" in capsys.readouterr().err
     assert np.array_equal(pixels_of(tmp_path / "again.png"), pixels_of(recorded / "painted.png"))
 
 
@@ -390,13 +397,22 @@ EFFECTIVE: dict[str, tuple[tuple[object, ...], dict[str, Any]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> NDArray[np.uint8]:
+    """What the command paints of `content` and `style` without the options below."""
+    folder = tmp_path_factory.mktemp("plain")
+    content = write(folder / "content.png", painting(45, 60, seed=1))
+    style = write(folder / "style.png", painting(56, 40, seed=2))
+    return paint(content, style, folder / "painted.png", "--precision", "bfloat16")
+
+
 @pytest.mark.parametrize("case", EFFECTIVE)
 def test_every_option_has_its_effect_and_the_librarys_result(
-    tmp_path: Path, content: Path, style: Path, case: str
+    tmp_path: Path, content: Path, style: Path, plain: NDArray[np.uint8], case: str
 ) -> None:
     arguments, options = EFFECTIVE[case]
     common: dict[str, Any] = {"precision": "bfloat16", "image_size": 48, "num_iterations": 2, **options}
     given = arguments if "--precision" in arguments else (*arguments, "--precision", "bfloat16")
     painted = paint(content, style, tmp_path / "a.png", *given)
     assert np.array_equal(painted, nst_engine.optimize(content, style, **common).image)
-    assert change(painted, paint(content, style, tmp_path / "b.png", "--precision", "bfloat16")) > 0
+    assert change(painted, plain) > 0

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +11,18 @@ import pytest
 
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
-from nst_engine.training import load_checkpoint
+from nst_engine.cli import training_run
+from nst_engine.training import TrainProgress, load_checkpoint
 
-from .running import ENVIRONMENT, nst, painting, pixels_of, write
+from .running import code_of, nst, painting, pixels_of, write
 
 SMALL = ("--crop-px", "64", "--style-size-px", "96", "--batch-size", "2", "--precision", "float32", "--device", "cpu")
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two photos, in the folder in which the command is typed."""
+    monkeypatch.chdir(tmp_path)
     folder = tmp_path / "photos"
     folder.mkdir()
     for name in ("coffee", "astronaut"):
@@ -29,7 +30,9 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_network_is_trained_written_and_painted_with(tmp_path: Path, photos: Path) -> None:
+def test_a_network_is_trained_written_and_painted_with(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     own = write(tmp_path / "my painting.png", painting(80, 100))
     command = ("train", own, "scream", "-o", "my.onnx", "--photos", photos, "--steps", "4", *SMALL)
     done = nst(*command, "--licence", "CC0-1.0", cwd=tmp_path)
@@ -43,41 +46,38 @@ def test_a_network_is_trained_written_and_painted_with(tmp_path: Path, photos: P
     assert painted.pixels.shape == (50, 40, 3)
     assert pixels_of(tmp_path / "my.preview.jpg").ndim == 3
     assert (tmp_path / "my.training" / "checkpoint.safetensors").exists()
-    again = nst(*command, cwd=tmp_path)
-    assert again.returncode == 2
-    assert "--overwrite" in again.stderr
+    assert code_of(*command) == 2
+    assert "--overwrite" in capsys.readouterr().err
 
 
-def test_an_interrupted_training_is_resumed(tmp_path: Path, photos: Path) -> None:
-    command = ["train", "scream", "-o", "m.onnx", "--photos", str(photos), *SMALL]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nst_engine", *command, "--steps", "100000"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (tmp_path / "m.training").exists():
-        time.sleep(0.05)
-    time.sleep(2.0)  # the folder is made right before the first step
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "--resume" in said
+def test_an_interrupted_training_is_resumed(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("train", "scream", "-o", "m.onnx", "--photos", photos, *SMALL)
+    shown = training_run.TrainingDisplay.__call__
+
+    def interrupting(display: training_run.TrainingDisplay, progress: TrainProgress) -> bool:
+        shown(display, progress)
+        if progress.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return shown(display, progress)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training_run.TrainingDisplay, "__call__", interrupting)
+        assert code_of(*command, "--steps", 100_000) == 130
+    assert "--resume" in capsys.readouterr().err
     assert not (tmp_path / "m.onnx").exists()
-    steps = load_checkpoint(tmp_path / "m.training" / "checkpoint.safetensors").step
-    assert steps >= 1
-    done = nst(*command, "--steps", str(steps + 2), "--resume", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert Stylizer(tmp_path / "m.onnx").spec.training["steps_made"] == steps + 2
+    assert load_checkpoint(tmp_path / "m.training" / "checkpoint.safetensors").step == 2
+    assert code_of(*command, "--steps", 4, "--resume") == 0, capsys.readouterr().err
+    assert Stylizer(tmp_path / "m.onnx").spec.training["steps_made"] == 4
 
 
-def test_a_style_is_added_to_a_bundled_network(tmp_path: Path) -> None:
+def test_a_style_is_added_to_a_bundled_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     own = write(tmp_path / "mine.png", painting(90, 90))
-    done = nst("add-style", own, "-o", "more.onnx", "--steps", "3", *SMALL, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert code_of("add-style", own, "-o", "more.onnx", "--steps", 3, *SMALL) == 0, capsys.readouterr().err
     grown, base = Stylizer(tmp_path / "more.onnx", device="cpu"), Stylizer("bundled:live", device="cpu")
     assert grown.styles == (*bundled_styles(), "mine")
     photo = painting(64, 64)
@@ -105,12 +105,19 @@ def test_a_style_is_added_to_a_bundled_network(tmp_path: Path) -> None:
         (("add-style", "p.png", "-o", "m.onnx", "--model", "p.png"), "p.png"),
     ],
 )
-def test_bad_input_is_one_line_and_code_2(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_bad_input_is_one_line_and_code_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
     write(tmp_path / "p.png", painting(64, 64))
     (tmp_path / "photos").mkdir()
     write(tmp_path / "photos" / "a.png", painting(64, 64))
-    done = nst(*arguments, cwd=tmp_path)
-    assert done.returncode == 2, done.stdout
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert code_of(*arguments) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
     assert not list(tmp_path.glob("*.onnx"))

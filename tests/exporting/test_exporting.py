@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +45,18 @@ def checkpoint() -> Checkpoint:
     return Checkpoint("live", list(STYLES), weights, weights, training={"steps_made": 7})
 
 
-def script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", str(EXPORT / name), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+@pytest.fixture
+def code_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
+    """Runs a script in this process, which has loaded torch already; gives its exit code."""
+    monkeypatch.syspath_prepend(str(EXPORT))
+
+    def run(name: str, *arguments: object) -> object:
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        with pytest.raises(SystemExit) as leaving:
+            runpy.run_path(str(EXPORT / name), run_name="__main__")
+        return leaving.value.code
+
+    return run
 
 
 @pytest.mark.parametrize("precision", ["float16", "int8"])
@@ -157,18 +168,21 @@ def test_an_unknown_layer_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_the_scripts_export_and_check(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_the_scripts_export_and_check(
+    checkpoint: Checkpoint, tmp_path: Path, code_of: Callable[..., object], capsys: pytest.CaptureFixture[str]
+) -> None:
     save_checkpoint(tmp_path / "c.safetensors", checkpoint)
-    done = script("export_stylizer.py", tmp_path / "c.safetensors", "-o", tmp_path / "m.onnx", "--licence", "MIT")
+    script = [sys.executable, "-W", "error", str(EXPORT / "export_stylizer.py")]
+    arguments = [str(tmp_path / "c.safetensors"), "-o", str(tmp_path / "m.onnx"), "--licence", "MIT"]
+    done = subprocess.run([*script, *arguments], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "differs from torch by" in done.stdout
     told = onnx.load(tmp_path / "m.onnx").metadata_props[0].value
     assert json.loads(told)["licence"] == "MIT"
-    done = script("check_parity.py", tmp_path / "m.onnx", tmp_path / "c.safetensors")
-    assert done.returncode == 0, done.stderr
+    assert code_of("check_parity.py", tmp_path / "m.onnx", tmp_path / "c.safetensors") == 0, capsys.readouterr().err
     checkpoint.averaged["down1.bias"] = checkpoint.averaged["down1.bias"] + 0.5
     save_checkpoint(tmp_path / "other.safetensors", checkpoint)
-    assert script("check_parity.py", tmp_path / "m.onnx", tmp_path / "other.safetensors").returncode == 1
+    assert code_of("check_parity.py", tmp_path / "m.onnx", tmp_path / "other.safetensors") == 1
 
 
 @pytest.mark.parametrize(
@@ -179,7 +193,8 @@ def test_the_scripts_export_and_check(checkpoint: Checkpoint, tmp_path: Path) ->
         ("check_parity.py", "nothing.onnx"),
     ],
 )
-def test_the_scripts_refuse_in_one_line(command: tuple[str, ...]) -> None:
-    done = script(*command)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
+def test_the_scripts_refuse_in_one_line(
+    command: tuple[str, ...], code_of: Callable[..., object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(*command) == 2
+    assert capsys.readouterr().err.count("\n") == 1

