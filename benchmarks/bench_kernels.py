@@ -1,5 +1,8 @@
 """The native kernels against NumPy, OpenCV, torch and BLAS: one 1080p frame, and Gram matrices of VGG-19's layers.
 
+Besides, what the Gram kernel would bring to `nst optimize`, whose features have another layout: with the change of it
+the kernel is slower, so it is not used there.
+
 Every thread count has a process of its own, so that all libraries get the same number. In it all contenders of a task
 take turns, round after round, and the medians are compared. Every contender must give the right result first. Outputs
 are written into memory that is there already, by all that can do so.
@@ -24,6 +27,7 @@ from numpy.typing import NDArray
 from report import RESULTS
 
 ROUNDS = 15
+_REST_S = 0.05  # threads of BLAS and OpenMP go on spinning for a while after their work, and would slow the next
 HEIGHT, WIDTH = 1080, 1920
 #: Channels and side of the features.
 GRAMS = ((64, 512), (128, 256), (256, 128), (512, 64), (512, 32))
@@ -70,6 +74,7 @@ def measured(threads: int) -> dict[str, dict[str, float]]:
     torch.set_num_threads(threads)
     tasks = {"normalize 1080p": _normalize(threads), "denormalize 1080p": _denormalize(threads)}
     tasks |= {f"gram {channels}×{side}²": _gram(channels, side, threads) for channels, side in GRAMS}
+    tasks |= {f"statistics {channels}×{side}²": _statistics(channels, side, threads) for channels, side in GRAMS[1::2]}
     return {name: in_turn(calls) for name, calls in tasks.items()}
 
 
@@ -78,6 +83,7 @@ def in_turn(calls: Calls) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(ROUNDS + 2):
         for name, call in calls.items():
+            time.sleep(_REST_S)
             started = time.perf_counter()
             call()
             if number >= 2:
@@ -163,6 +169,29 @@ def _gram(channels: int, side: int, threads: int) -> Calls:
     assert max(errors.values()) < 1e-4, errors
     assert errors["ours"] <= errors["numpy"], errors
     return calls
+
+
+def _statistics(channels: int, side: int, threads: int) -> Calls:
+    """What `nst optimize` needs of features as it has them: bfloat16, channels last. Ours wants planes of float32."""
+    import torch
+
+    from nst_engine.kernels import gram_matrix
+    from nst_engine.optimization.losses import FeatureStatistics
+
+    features = torch.randn(1, channels, side, side, generator=torch.Generator().manual_seed(0)).bfloat16()
+    features = features.contiguous(memory_format=torch.channels_last)
+
+    def ours() -> NDArray[np.float32]:
+        planes = features.float().contiguous(memory_format=torch.contiguous_format)
+        gram: NDArray[np.float32] = gram_matrix(planes.numpy(), normalize="hw", threads=threads)[0]
+        return gram
+
+    def theirs() -> NDArray[np.float32]:
+        found: NDArray[np.float32] = FeatureStatistics.of(features).second_moment.numpy()
+        return found
+
+    assert np.abs(ours() - theirs()).max() < 1e-4
+    return {"ours": ours, "torch, as nst optimize": theirs}
 
 
 if __name__ == "__main__":

@@ -157,6 +157,7 @@ def webcam(clip: Path, seconds: int, model: str) -> dict[str, Any]:
         memory = list(memory_of(process, seconds))
         told, _ = process.communicate()
     result: dict[str, Any] = json.loads(told)
+    del result["camera"]  # a temporary file
     half = len(memory) // 2
     return {**result, "rss_mib_at_half": memory[half], "rss_mib_most_after": max(memory[half:])}
 

@@ -27,6 +27,8 @@ Stability = Literal["off", "low", "high"]
 GRID_PX = 8
 
 _INVISIBLE = 1 / 1000  # share of a painting
+# More than half a pixel, lest what stands between two is laid to and fro
+_ELSEWHERE_PX = 0.7
 # share of a frame that must have been seen before, or another scene begins
 _LEAST_SEEN = 0.35
 _NOISE_LEVELS = 5  # of 255
@@ -99,7 +101,7 @@ class Smoother:
 
     def _begin(self) -> None:
         """A scene."""
-        self._travelled = np.zeros(2)
+        self._travelled, self._laid = np.zeros(2), np.zeros(2)
         self.phase = (0, 0)
 
     def held(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -139,7 +141,9 @@ class Smoother:
     def _follow(self, motion: Motion, scale: float) -> None:
         """Most of the scene has moved by this, so it lies elsewhere on the grid."""
         self._travelled += scale * motion.shift
-        left, top = (round(float(way)) % GRID_PX for way in self._travelled)
+        if np.abs(self._travelled - self._laid).max() > _ELSEWHERE_PX:
+            self._laid = np.rint(self._travelled)
+        left, top = (int(way) % GRID_PX for way in self._laid)
         self.phase = (top, left)
 
     def _without_noise(self, photo: NDArray[np.uint8], grey: NDArray[np.uint8], motion: Motion) -> NDArray[np.uint8]:

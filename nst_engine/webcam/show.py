@@ -54,6 +54,7 @@ class Show:
         self._provider, self._say, self._virtual_camera = provider, say, virtual_camera
         self._recorder = None if recording is None else Recorder(recording)
         self._last: Painted | None = None
+        self._dropped_before = 0
         self._message, self._told_at = "", 0.0
 
     def run(self, frames: int | None = None) -> None:
@@ -87,6 +88,8 @@ class Show:
                 self._virtual_camera.write(painted.pixels)
         key = self._screen.show(self._with_overlay(shown.pixels))
         if painted is not None:
+            if not self.statistics.count:  # while the model was warming up nobody was waiting
+                self._dropped_before += self.dropped
             self.statistics.shown(painted.captured_at)
         self._obey(key)
         return key
@@ -113,8 +116,8 @@ class Show:
 
     @property
     def dropped(self) -> int:
-        """Frames of the camera that were never shown."""
-        return self._camera.frames.dropped + self._painter.frames.dropped
+        """Frames of the camera that were never shown, since the first one was."""
+        return self._camera.frames.dropped + self._painter.frames.dropped - self._dropped_before
 
     def _obey(self, key: str) -> None:
         if key == "s" and self._last is not None:

@@ -33,17 +33,23 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_file_is_painted_without_a_screen(clip: Path, tmp_path: Path) -> None:
-    command = [*WEBCAM, "--camera", str(clip), "--no-window", "--frames", "20", "--json", "--record", "out.mp4"]
-    done = subprocess.run(
-        [*command, "--target-fps", "25", "--mirror", "--strength", "0.8"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
+def webcam(
+    folder: Path, *arguments: str | Path, environment: dict[str, str] = ENVIRONMENT
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*WEBCAM, *map(str, arguments)],
+        cwd=folder,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
+
+
+def test_a_file_is_painted_without_a_screen(clip: Path, tmp_path: Path) -> None:
+    what = ("--camera", clip, "--no-window", "--frames", "20", "--json", "--record", "out.mp4")
+    done = webcam(tmp_path, *what, "--target-fps", "25", "--mirror", "--strength", "0.8")
     assert (done.returncode, done.stderr) == (0, "nst: warming up\n")
     told = json.loads(done.stdout)
     assert told["frames"] == 20
@@ -58,15 +64,7 @@ def test_a_file_is_painted_without_a_screen(clip: Path, tmp_path: Path) -> None:
 def test_the_end_of_a_file_is_the_end(clip: Path, tmp_path: Path) -> None:
     short = tmp_path / "short.mp4"
     write_video(short, (np.full((48, 64, 3), 9 * n, np.uint8) for n in range(12)), fps=30, hold_seconds=0)
-    done = subprocess.run(
-        [*WEBCAM, "--camera", str(short), "--no-window"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = webcam(tmp_path, "--camera", short, "--no-window")
     assert done.returncode == 0
     assert "from camera to screen" in done.stdout
 
@@ -85,15 +83,7 @@ def test_the_end_of_a_file_is_the_end(clip: Path, tmp_path: Path) -> None:
 )
 def test_bad_input_is_one_line(clip: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
     given = [str(clip) if each == "CLIP" else each for each in arguments]
-    done = subprocess.run(
-        [*WEBCAM[:4], *given, "--no-window"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = webcam(tmp_path, *given, "--no-window")
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -103,15 +93,7 @@ def test_bad_input_is_one_line(clip: Path, tmp_path: Path, arguments: list[str],
 def test_without_a_display_the_error_says_what_to_do(clip: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     for added in ({}, {"DISPLAY": ":987"}):
-        done = subprocess.run(
-            [*WEBCAM, "--camera", str(clip)],
-            cwd=tmp_path,
-            env={**environment, **added},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        done = webcam(tmp_path, "--camera", clip, environment={**environment, **added})
         assert done.returncode == 2
         assert "on a machine without a screen: --no-window" in done.stderr
 
@@ -155,7 +137,7 @@ def screenshot(file: Path) -> NDArray[np.uint8]:
 def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path, display: tuple[str, Path]) -> None:
     name, file = display
     process = subprocess.Popen(
-        [*WEBCAM, "--camera", str(clip), "--frames", "100", "--json"],
+        [*WEBCAM, "--camera", str(clip), "--frames", "40", "--json"],
         cwd=tmp_path,
         env={**ENVIRONMENT, "DISPLAY": name, "QT_QPA_PLATFORM": "xcb"},
         stdout=subprocess.PIPE,
@@ -170,7 +152,7 @@ def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path
         time.sleep(0.1)
     told, complaints = process.communicate()
     assert (process.returncode, complaints) == (0, "nst: warming up\n")
-    assert json.loads(told)["frames"] == 100
+    assert json.loads(told)["frames"] == 40
     columns = np.flatnonzero((seen.max(axis=2).astype(int) - seen.min(axis=2)).max(axis=0) > 30)
     assert len(columns) > 120
     # white letters on a ground made darker

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,14 @@ from numpy.typing import NDArray
 from tiny_models import own_spec, painter, write_own
 
 from nst_engine import Stylizer
-from nst_engine.errors import InferenceError, OutputError
+from nst_engine.errors import InferenceError, MissingDependencyError, OutputError
 from nst_engine.image import load_image
 from nst_engine.video import FrameStylizer
 from nst_engine.webcam.camera import Camera
 from nst_engine.webcam.governor import Governor
 from nst_engine.webcam.live import LivePainter
 from nst_engine.webcam.look import KEYS, Look
+from nst_engine.webcam.outputs import VirtualCamera
 from nst_engine.webcam.show import Show
 
 Pixels = NDArray[np.uint8]
@@ -178,6 +181,57 @@ def test_a_recording_keeps_the_times(stylizer: Stylizer, tmp_path: Path) -> None
     assert abs(times[-1] - times[0] - show.statistics.overall()["seconds"]) < 0.5
     difference = np.abs(frames[-1][1].astype(int) - screen.shown[-1][..., ::-1])
     assert difference.mean() < 12
+
+
+class FakeCamera:
+    """What pyvirtualcam offers; there is no driver where tests run."""
+
+    device = "/dev/video9"
+
+    def __init__(self, width: int, height: int, fps: float, fmt: str) -> None:
+        assert fmt == "bgr"
+        self.height, self.width, self.fps = height, width, fps
+        self.sent: list[Pixels] = []
+
+    def send(self, frame: Pixels) -> None:
+        assert frame.shape == (self.height, self.width, 3)
+        self.sent.append(frame.copy())
+
+    def close(self) -> None:
+        self.sent.append(np.empty((0, 0, 3), np.uint8))
+
+
+def test_other_programs_see_what_is_shown(stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = types.ModuleType("pyvirtualcam")
+    fake.Camera = FakeCamera  # type: ignore[attr-defined]
+    fake.PixelFormat = types.SimpleNamespace(BGR="bgr")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", fake)
+    virtual_camera = VirtualCamera(60, 80, 30.0)
+    assert virtual_camera.name == "/dev/video9"
+    screen = Screen()
+    run(stylizer, screen, virtual_camera=virtual_camera)
+    virtual_camera.close()
+    *sent, last = virtual_camera._camera.sent
+    assert len(sent) == 12
+    assert last.size == 0
+    half = screen.shown[-1].reshape(60, 2, 80, 2, 3).mean((1, 3))
+    assert np.abs(sent[-1] - half).mean() < 2
+
+
+def test_without_a_virtual_camera_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    with pytest.raises(MissingDependencyError, match="pip install pyvirtualcam"):
+        VirtualCamera(60, 80, 30.0)
+
+    def no_driver(*_: object, **__: object) -> None:
+        raise RuntimeError("v4l2loopback is not loaded")
+
+    fake = types.ModuleType("pyvirtualcam")
+    fake.Camera = no_driver  # type: ignore[attr-defined]
+    fake.PixelFormat = types.SimpleNamespace(BGR="bgr")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", fake)
+    with pytest.raises(OutputError, match="sudo modprobe v4l2loopback"):
+        VirtualCamera(60, 80, 30.0)
 
 
 def test_a_place_that_cannot_be_written_is_told_at_once(stylizer: Stylizer, tmp_path: Path) -> None:
