@@ -25,6 +25,7 @@ with atheris.instrument_imports(include=["nst_engine.kernels"]):
 _TYPES = ("u1", "f4", "f2", "f8", "i1", ">f4", "c8", "?")
 _SPECIAL = np.array([0, -0.0, 1, -1, 0.5, np.nan, np.inf, -np.inf, 1e-45, 3e38, -3e38, 65520, 254.5, 1e-8], np.float64)
 _LONGEST_SIDE = 40
+_LARGEST_SIDE = 100  # of what is drawn for another array: with its padding
 _Array = NDArray[Any]
 
 
@@ -55,9 +56,10 @@ class Draw:
         return whole
 
     def array(self, kind: str, *sides: int) -> _Array:
-        """Of a type and shape, nearly always; laid out in one way or another."""
+        """Of a type and shape, nearly always; laid out in one way or another, and never really huge."""
         kind = kind if self.whole(0, 15) else self.one_of(*_TYPES)
-        shape = [side if self.whole(0, 15) else self.whole(0, 5) for side in sides]
+        # sides may be those of another array that is as large as addresses go
+        shape = [min(side, _LARGEST_SIDE) if self.whole(0, 15) else self.whole(0, 5) for side in sides]
         if self.whole(0, 15) == 0:
             shape = shape[self.whole(0, 1) :] if self.whole(0, 1) else [1, *shape]
         if self.whole(0, 31) == 0:  # as large as addresses go, and one number behind it
