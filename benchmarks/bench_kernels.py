@@ -4,8 +4,9 @@ Besides, what the Gram kernel would bring to `nst optimize`, whose features have
 the kernel is slower, so it is not used there.
 
 Every thread count has a process of its own, so that all libraries get the same number. In it all contenders of a task
-take turns, round after round, and the medians are compared. Every contender must give the right result first. Outputs
-are written into memory that is there already, by all that can do so.
+take turns, each with some calls before the one that counts, round after round, and the medians are compared. Every
+contender must give the right result first. Outputs are written into memory that is there already, by all that can do
+so.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from numpy.typing import NDArray
 from report import RESULTS
 
 ROUNDS = 15
-_REST_S = 0.05  # threads of BLAS and OpenMP go on spinning for a while after their work, and would slow the next
+#: Calls before each one that counts: threads of BLAS and OpenMP go on spinning after their work, and slow the next.
+_UNTIMED = 3
 HEIGHT, WIDTH = 1080, 1920
 #: Channels and side of the features.
 GRAMS = ((64, 512), (128, 256), (256, 128), (512, 64), (512, 32))
@@ -83,7 +85,8 @@ def in_turn(calls: Calls) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(ROUNDS + 2):
         for name, call in calls.items():
-            time.sleep(_REST_S)
+            for _ in range(_UNTIMED):
+                call()
             started = time.perf_counter()
             call()
             if number >= 2:
