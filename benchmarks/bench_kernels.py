@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from report import RESULTS
 
 ROUNDS = 15
-#: Calls before each one that counts: threads of BLAS and OpenMP go on spinning after their work, and slow the next.
-_UNTIMED = 3
+#: Of calls before each one that counts: threads of BLAS and OpenMP go on spinning after their work, and slow the next.
+_UNTIMED_S = 0.1
 HEIGHT, WIDTH = 1080, 1920
 #: Channels and side of the features.
 GRAMS = ((64, 512), (128, 256), (256, 128), (512, 64), (512, 32))
@@ -85,7 +85,8 @@ def in_turn(calls: Calls) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(ROUNDS + 2):
         for name, call in calls.items():
-            for _ in range(_UNTIMED):
+            begun = time.perf_counter()
+            while time.perf_counter() - begun < _UNTIMED_S:
                 call()
             started = time.perf_counter()
             call()
