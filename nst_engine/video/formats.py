@@ -61,7 +61,8 @@ CODECS = {
         "libx265",
         (".mp4", ".m4v", ".mov", ".mkv"),
         20,
-        options={"preset": "veryfast", "x265-params": "log-level=none"},
+        # without frames out of order: of uneven times x265 now and then makes packets that no file takes
+        options={"preset": "veryfast", "x265-params": "log-level=none:bframes=0"},
         tag="hvc1",
     ),
     "vp9": Codec(
