@@ -27,12 +27,13 @@ from nst_engine.runtime import Graph
 if TYPE_CHECKING:
     from nst_engine.graphs.stages import CutModel
 
-TILE_PX = 768
-HALO_PX = 64
+TILE_PX = 1024
+#: As far as the shipped networks see: with less, neighbouring tiles do not agree.
+HALO_PX = 160
 STORE_BYTES = 512 * 1024**2
 
 #: Tiles begin at multiples of this, as the strides of the networks do, so that all see the same phase.
-_STRIDE_PX = 8
+_STRIDE_PX = 16
 #: Of the R2 sequence (Roberts 2018), any first part of which is spread evenly.
 _SPREAD = (0.7548776662466927, 0.5698402909980532)
 
@@ -278,7 +279,8 @@ def _core_of_features(span: Span, length: int, multiple: int) -> slice:
     picture's own ends that counts as in the untiled run.
     """
     side = -(-(span.stop - span.start) // multiple) * multiple
-    stride = max(1, round(side / length))
+    # strides are powers of two, and what lies beyond is less than half of a tile
+    stride = 2 ** max(0, round(math.log2(side / length)))
     beyond = max(0, (length - side // stride) // 2)
     inside = span.core_inside
     first = 0 if span.is_first else beyond + inside.start // stride

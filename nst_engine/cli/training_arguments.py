@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from nst_engine.training.options import CONTENT_DISTANCE, TrainOptions
+from nst_engine.training.options import TrainOptions
 
 
 def add_training_arguments(parser: argparse.ArgumentParser, **own: Any) -> None:
@@ -28,8 +28,8 @@ def add_training_arguments(parser: argparse.ArgumentParser, **own: Any) -> None:
         ("--styles-per-photo", int, "N", "styles in which each photo of a step is painted"),
         ("--crop-px", int, "PX", "side of the cut-outs of photos"),
         ("--style-size-px", int, "PX", "longer side of the paintings: larger means larger strokes"),
-        ("--content-distance", float, "D", "how far from the photo, 0-1: more lets the style do more"),
-        ("--style-weight", float, "W", "of the style at first; then adapted to reach the content distance"),
+        ("--content-distance", float, "D", "adapt the style's weight until photos are this far, 0.5-1.3"),
+        ("--style-weight", float, "W", "of the style: more paints bolder"),
         ("--tv-weight", float, "W", "smoothness"),
         ("--stability-weight", float, "W", "calm in moving pictures; 100 is much"),
         ("--learning-rate", float, "R", "of Adam, at its peak"),
@@ -38,8 +38,8 @@ def add_training_arguments(parser: argparse.ArgumentParser, **own: Any) -> None:
     for flag, kind, metavar, text in numbers:
         name = flag[2:].replace("-", "_")
         value = own.get(name, getattr(defaults, name))
-        if name == "content_distance":
-            value = f"{CONTENT_DISTANCE}, or for a style that is added as far as the model's others"
+        if value is None:
+            value = "the weight stays"
         parser.add_argument(flag, type=kind, metavar=metavar, default=None, help=f"{text} (default: {value})")
     parser.add_argument("--licence", default="", metavar="TEXT", help="of the model's weights, written into it")
 

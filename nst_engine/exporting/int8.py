@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,10 +12,15 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.model_bytes import parsed_model
 from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
 from nst_engine.model_spec import METADATA_KEY
+
+# What the picture goes through first and last: in int8 they cost 6 dB, and bring a twentieth of the time.
+_IN_FLOATS = ("down1.", "down2.", "up2.", "up1.")
+_WORTH_HALVING = 4096  # numbers
 
 
 def with_int8(model: bytes, photos: Sequence[NDArray[np.uint8]], styles: int) -> bytes:
@@ -48,14 +54,30 @@ def with_int8(model: bytes, photos: Sequence[NDArray[np.uint8]], styles: int) ->
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
+                nodes_to_exclude=[name for name in _conv_names(prepared) if name.startswith(_IN_FLOATS)],
             )
             proto = onnx.load(quantised)
     finally:
         logging.root.setLevel(level)
+    _halve_weights(proto.graph)
     del proto.metadata_props[:]
     onnx.helper.set_model_props(proto, {METADATA_KEY: metadata[METADATA_KEY]} if METADATA_KEY in metadata else {})
     content: bytes = proto.SerializeToString()
     return content
+
+
+def _conv_names(path: Path) -> list[str]:
+    return [node.name for node in onnx.load(path).graph.node if node.op_type == "Conv"]
+
+
+def _halve_weights(graph: onnx.GraphProto) -> None:
+    """Keep what stayed float32 in half precision, as the model that it is made of does."""
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and math.prod(tensor.dims) >= _WORTH_HALVING:
+            halved = numpy_helper.to_array(tensor).astype(np.float16)
+            name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(halved, f"{name}.half"))
+            graph.node.insert(0, helper.make_node("Cast", [tensor.name], [name], f"{name}.cast", to=TensorProto.FLOAT))
 
 
 class _Calibration:

@@ -50,6 +50,7 @@ class _Halving:
         }
         self._weights = {each.name: each for each in proto.graph.initializer if each.data_type == TensorProto.FLOAT}
         self._floats |= self._weights.keys()
+        self._stored_half = {each.name for each in proto.graph.initializer if each.data_type == TensorProto.FLOAT16}
         self._half: dict[str, str] = {}
         self._full: set[str] = self._floats & ({each.name for each in proto.graph.input} | self._weights.keys())
         self._nodes: list[onnx.NodeProto] = []
@@ -57,7 +58,9 @@ class _Halving:
     def run(self) -> None:
         """Rewrite the graph in place."""
         for node in self._graph.node:
-            if node.op_type in _IN_HALF and self._floats.issuperset(node.output):
+            if node.op_type == "Cast" and node.input[0] in self._stored_half and self._floats.issuperset(node.output):
+                self._half[node.output[0]] = node.input[0]  # floats again where somebody asks for them
+            elif node.op_type in _IN_HALF and self._floats.issuperset(node.output):
                 self._halve(node)
             else:
                 for name in node.input:

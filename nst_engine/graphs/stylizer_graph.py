@@ -24,12 +24,13 @@ Weights = Mapping[str, NDArray[np.float32]]
 OPSET = 18
 IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE = "image", "style_weights", "stylized_image"
 
-_STRIDE = 8
+_STRIDE, _BORDER = 16, 16
 _EPSILON = 1e-5
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
-# along one axis, what the kernel's entries before, in the middle and after add to those of the first and second phase
-_PHASES_OF_LINE = np.array([[[1, 0, 0], [0, 1, 0]], [[0, 1, 0], [0, 1, 0]], [[0, 1, 0], [0, 0, 1]]], np.float32)
+_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters")
+# along one axis, what the kernel's entries before, in the middle and after add to those of the pixels around a corner
+_PHASES_OF_LINE = np.array([[[1, 0], [1, 0]], [[1, 0], [0, 1]], [[0, 1], [0, 1]]], np.float32)
 
 
 def stylizer_graph(weights: Weights, metadata: Mapping[str, Any]) -> onnx.ModelProto:
@@ -41,7 +42,8 @@ def stylizer_graph(weights: Weights, metadata: Mapping[str, Any]) -> onnx.ModelP
 
     Returns:
         A checked model: `image` float32 N x 3 x H x W, 0-1, and `style_weights` float32 N x styles to `stylized_image`
-        float32 N x 3 x H x W, 0-1; H and W from 16.
+        float32 N x 3 x H x W, 0-1; H and W from 40. The file keeps weights in half precision, and computes in single:
+        runtimes make floats of them when they load it.
     """
     graph = _Graph(weights)
     graph.paint()
@@ -72,8 +74,12 @@ def stylizer_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     if _PHASES not in weights:
         return {}
-    kinds = (".weight", ".bias", ".scale", ".shift")
-    return {name: np.array(value, np.float32, order="C") for name, value in weights.items() if name.endswith(kinds)}
+    return {name: np.array(value, np.float32, order="C") for name, value in weights.items() if name.endswith(_KINDS)}
+
+
+def as_stored(weights: Weights) -> dict[str, NDArray[np.float32]]:
+    """A network's weights as a model file keeps them: rounded to half precision."""
+    return {name: np.asarray(value, np.float16).astype(np.float32) for name, value in weights.items()}
 
 
 class _Graph:
@@ -86,21 +92,32 @@ class _Graph:
 
     def paint(self) -> None:
         """Image and style weights to stylised image; follows `StylizerNet.forward` line by line."""
-        sides = self._constant("sides", [2, 3])
         shape = self._node("Shape", "image_size", IMAGE, start=2)
-        x = self._conv("down1", self._bordered(IMAGE, shape), stride=2)
-        x = self._relu(self._norm("norm_down1", x))
-        shortcut = self._relu(self._norm("norm_down2", self._conv("down2", x, stride=2)))
-        x = self._relu(self._norm("norm_down3", self._conv("down3", self._padded(shortcut, _REFLECT), stride=2)))
-        x = self._blocks("body", x)
-        x = self._relu(self._norm("norm_up1", self._upsampled("up1", x)))
-        x = self._blocks("refine", self._node("Add", "shortcut_added", x, shortcut))
-        x = self._relu(self._norm("norm_up2", self._upsampled("up2", x)))
-        x = self._node("Sigmoid", "painted", self._upsampled("up3", x))
-        self._node("Slice", STYLIZED_IMAGE, x, self._constant("origin", [0, 0]), shape, sides)
+        x = self._stem(self._bordered(IMAGE, shape))
+        x = self._relu(self._norm("norm_down3", self._conv("down3", self._padded(x, _REFLECT), stride=2)))
+        x = self._blocks("before", x)
+        deep = self._relu(self._norm("norm_down4", self._conv("down4", self._padded(x, _REFLECT), stride=2)))
+        deep = self._filtered("bank_deepest", self._blocks("deepest", deep))
+        raised = self._relu(self._norm("norm_up4", self._without_rim("up4", self._upsampled("up4", deep))))
+        x = self._blocks("after", self._node("Add", "forms_and_ground", x, raised))
+        x = self._upsampled("up3", self._filtered("bank_after", x))
+        x = self._relu(self._norm("norm_up3", self._without_rim("up3", x)))
+        x = self._refined(x)
+        x = self._without_rim("up2", self._upsampled("up2", x))
+        x = self._upsampled("up1", self._relu(self._norm("norm_up2", x)))
+        first = self._constant("first_kept", [_BORDER + 1, _BORDER + 1])
+        end = self._node("Add", "end_of_kept", shape, first)
+        x = self._node("Slice", "kept", x, first, end, self._constant("sides", [2, 3]))
+        self._node("Sigmoid", STYLIZED_IMAGE, x)
+
+    def _stem(self, x: str) -> str:
+        if "down1.weight" not in self._weights:
+            return self._relu(self._norm("norm_down2", self._conv("down2", x, stride=4)))
+        x = self._relu(self._norm("norm_down1", self._conv("down1", x, stride=2)))
+        return self._relu(self._norm("norm_down2", self._conv("down2", self._padded(x, _REFLECT), stride=2)))
 
     def _bordered(self, image: str, shape: str) -> str:
-        border = self._weights["down1.weight"].shape[-1] // 2 + 2
+        border = _BORDER + (3 if "down1.weight" in self._weights else 2)
         negative = self._node("Neg", "negative_size", shape)
         missing = self._node("Mod", "missing_to_stride", negative, self._constant("stride", [_STRIDE]))
         after = self._node("Add", "border_after", missing, self._constant("border", [border, border]))
@@ -111,59 +128,78 @@ class _Graph:
     def _blocks(self, part: str, x: str) -> str:
         count = len({name.split(".")[1] for name in self._weights if name.startswith(f"{part}.")})
         for number in range(count):
-            block = f"{part}.{number}"
-            inner = self._conv(f"{block}.conv1", self._padded(x, _REFLECT))
-            inner = self._relu(self._norm(f"{block}.norm1", inner))
-            inner = self._norm(f"{block}.norm2", self._conv(f"{block}.conv2", self._padded(inner, _REFLECT)))
-            x = self._node("Add", f"{block}.sum", x, inner)
+            x = self._block(f"{part}.{number}", x)
         return x
 
+    def _block(self, block: str, x: str) -> str:
+        inner = self._conv(f"{block}.conv1", self._padded(x, _REFLECT))
+        inner = self._relu(self._norm(f"{block}.norm1", inner))
+        inner = self._norm(f"{block}.norm2", self._conv(f"{block}.conv2", self._padded(inner, _REFLECT)))
+        return self._node("Add", f"{block}.sum", x, inner)
+
+    def _refined(self, x: str) -> str:
+        if "refine.conv1.weight" in self._weights:
+            return self._block("refine", x)
+        return self._relu(self._norm("refine.norm", self._conv("refine.conv", self._padded(x, _REFLECT))))
+
     def _conv(self, name: str, x: str, stride: int = 1) -> str:
-        weight, bias = f"{name}.weight", f"{name}.bias"
-        for each in (weight, bias):
-            self._initializer(each, self._weights[each])
+        weight, bias = (self._stored(f"{name}.{kind}") for kind in ("weight", "bias"))
         return self._node("Conv", f"{name}.output", x, weight, bias, strides=[stride, stride])
 
     def _norm(self, name: str, x: str) -> str:
         if f"{name}.scale" not in self._weights:
             return x
         channels = self._weights[f"{name}.scale"].shape[1]
-        self._initializer(f"{name}.scale", self._weights[f"{name}.scale"])
-        self._initializer(f"{name}.shift", self._weights[f"{name}.shift"])
-        scale, shift = (self._of_styles(f"{name}.{kind}") for kind in ("scale", "shift"))
+        blends = [f"{name}.{kind}" for kind in ("scale", "shift")]
+        scale, shift = (self._reshaped(self._of_styles(each), f"{each}.flat", [-1]) for each in blends)
         # each picture of the batch has its own scale: to the operator they are one picture with more channels
         as_one = self._node("Reshape", f"{name}.as_one", x, self._constant("as_one_picture", [1, -1, 0, 0]))
         normed = self._node("InstanceNormalization", f"{name}.normed", as_one, scale, shift, epsilon=_EPSILON)
         batch = self._constant(f"batch_of_{channels}", [-1, channels, 0, 0])
         return self._node("Reshape", f"{name}.output", normed, batch)
 
+    def _filtered(self, name: str, x: str) -> str:
+        """See `networks.stylizer_net.StyleFilters`."""
+        channels = self._weights[f"{name}.filters"].shape[1]
+        matrix = self._reshaped(self._of_styles(f"{name}.filters"), f"{name}.matrix", [-1, channels, channels])
+        size = self._node("Shape", f"{name}.size", x)
+        made = self._node("MatMul", f"{name}.made", matrix, self._reshaped(x, f"{name}.places", [0, channels, -1]))
+        return self._node("Add", f"{name}.output", x, self._node("Reshape", f"{name}.of_places", made, size))
+
     def _of_styles(self, name: str) -> str:
-        blend = self._node("MatMul", f"{name}.blend", STYLE_WEIGHTS, name)
-        return self._node("Reshape", f"{name}.flat", blend, self._constant("flat", [-1]))
+        """What all styles have of something, blended: N rows."""
+        rows = self._stored(name)
+        if self._weights[name].ndim > 2:
+            rows = self._reshaped(rows, f"{name}.rows", [len(self._weights[name]), -1])
+        return self._node("MatMul", f"{name}.blend", STYLE_WEIGHTS, rows)
 
     def _upsampled(self, name: str, x: str) -> str:
-        """See `networks.stylizer_net.UpsampledConv`. The file keeps the 3 x 3 kernel, and runtimes fold it at load."""
+        """See `networks.stylizer_net.UpsampledConv`; with a rim of one pixel that is too much.
+
+        The file keeps the 3 x 3 kernel, and runtimes fold it at load.
+        """
         outputs, inputs = self._weights[f"{name}.conv.weight"].shape[:2]
-        weight, bias = f"{name}.conv.weight", f"{name}.conv.bias"
-        for each in (weight, bias):
-            self._initializer(each, self._weights[each])
         self._matrix_of_phases()
-        rows = self._reshaped(weight, f"{name}.rows", [outputs, inputs, 9])
+        rows = self._reshaped(self._stored(f"{name}.conv.weight"), f"{name}.rows", [outputs, inputs, 9])
         phases = self._node("MatMul", f"{name}.phases", rows, _PHASES)
-        phases = self._reshaped(phases, f"{name}.split", [outputs, inputs, 4, 9])
+        phases = self._reshaped(phases, f"{name}.split", [outputs, inputs, 4, 4])
         phases = self._node("Transpose", f"{name}.turned", phases, perm=[0, 2, 1, 3])
-        kernels = self._reshaped(phases, f"{name}.kernels", [4 * outputs, inputs, 3, 3])
-        column = self._reshaped(bias, f"{name}.column", [outputs, 1])
+        kernels = self._reshaped(phases, f"{name}.kernels", [4 * outputs, inputs, 2, 2])
+        column = self._reshaped(self._stored(f"{name}.conv.bias"), f"{name}.column", [outputs, 1])
         biases = self._node("Expand", f"{name}.expanded", column, self._constant("of_4_phases", [1, 4]))
         biases = self._reshaped(biases, f"{name}.biases", [4 * outputs])
-        x = self._node("Conv", f"{name}.small", self._padded(x, _REPEAT), kernels, biases, strides=[1, 1])
-        return self._node("DepthToSpace", f"{name}.output", x, blocksize=2, mode="CRD")
+        x = self._node("Conv", f"{name}.corners", self._padded(x, _REPEAT), kernels, biases, strides=[1, 1])
+        return self._node("DepthToSpace", f"{name}.shuffled", x, blocksize=2, mode="CRD")
+
+    def _without_rim(self, name: str, x: str) -> str:
+        first, end = self._constant("after_rim", [1, 1]), self._constant("before_rim", [-1, -1])
+        return self._node("Slice", f"{name}.output", x, first, end, self._constant("sides", [2, 3]))
 
     def _matrix_of_phases(self) -> None:
         if _PHASES not in {tensor.name for tensor in self.initializers}:
             # entries of the 3 x 3 kernel to those of four phases, row by row and phase after phase
             matrix = np.einsum("ypu,xqv->yxpquv", _PHASES_OF_LINE, _PHASES_OF_LINE)
-            self._initializer(_PHASES, matrix.reshape(9, 36))
+            self.initializers.append(numpy_helper.from_array(matrix.reshape(9, 16), _PHASES))
 
     def _reshaped(self, x: str, name: str, shape: Sequence[int]) -> str:
         return self._node("Reshape", name, x, self._constant(f"shape_{'x'.join(map(str, shape))}", shape))
@@ -184,5 +220,8 @@ class _Graph:
             self.initializers.append(numpy_helper.from_array(np.array(values, np.int64), name))
         return name
 
-    def _initializer(self, name: str, value: NDArray[np.float32]) -> None:
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
+    def _stored(self, name: str) -> str:
+        """A weight, kept in half precision under the network's own name; returns the name of its floats."""
+        weight = np.ascontiguousarray(self._weights[name], np.float16)
+        self.initializers.append(numpy_helper.from_array(weight, name))
+        return self._node("Cast", f"{name}.float", name, to=TensorProto.FLOAT)

@@ -12,7 +12,7 @@ import torch
 from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelNotFoundError
 from nst_engine.image import write_atomically
 
-FORMAT = "nst-engine stylizer checkpoint 1"
+FORMAT = "nst-engine stylizer checkpoint 2"
 
 
 @dataclass(eq=False)
@@ -29,7 +29,7 @@ class Checkpoint:
         step: Steps made.
         seconds: Time spent.
         style_weight: As adapted so far.
-        distances: Of content and style, smoothed; empty before the first step.
+        distances: Of content and style, and the energy of photos, smoothed; empty before the first step.
     """
 
     arch: str

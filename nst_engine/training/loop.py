@@ -17,11 +17,12 @@ from torch import nn
 from nst_engine.errors import OptimizationError
 from nst_engine.networks.stylizer_net import STRIDE, StylizerNet
 from nst_engine.optimization.losses import total_variation_loss
-from nst_engine.training.artefacts import flicker_loss, grid_loss
+from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss
 from nst_engine.training.checkpoint import Checkpoint
-from nst_engine.training.options import CONTENT_DISTANCE, TrainOptions
-from nst_engine.training.perceptual import PerceptualLoss
+from nst_engine.training.options import TrainOptions
+from nst_engine.training.perceptual import PerceptualLoss, energies, evened
 from nst_engine.training.photos import Photos
+from nst_engine.training.variations import as_shown, varied
 
 _WARMUP = 0.05  # of the training, until the learning rate's peak
 _LAST_RATE = 0.01  # of the peak, at the end
@@ -33,6 +34,7 @@ _STYLE_WEIGHT_RANGE = (0.5, 100.0)
 _MAX_BAD_STEPS = 20
 _GRID_WEIGHT = 400.0
 _NOISE = 0.02  # of a webcam by lamplight, 0-1
+_DETAIL_WEIGHT, _MOST_DETAIL = 4.0, 0.45
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class TrainProgress:
         fraction: Of the training, 0-1.
         seconds: Spent so far, over all resumed parts.
         content, style: Distances, smoothed.
-        style_weight: As adapted.
+        style_weight: As adapted, where a content distance was asked for.
         learning_rate: Of this step.
         skipped: Steps left out so far because the loss was not finite.
     """
@@ -74,6 +76,12 @@ class _Batch:
     styles: list[int]
     offset: tuple[int, int]
 
+    def seen(self, images: torch.Tensor) -> torch.Tensor:
+        """What VGG-19 is shown of larger pictures N x 3 x H x W."""
+        side = self.crops.shape[1] - STRIDE
+        top, left = self.offset
+        return images[..., top : top + side, left : left + side]
+
 
 class Training:
     """A training in progress, which can be stopped and gone on with at any step.
@@ -81,7 +89,6 @@ class Training:
     Args:
         network: On the device to train on.
         loss: Against the paintings, one for each of the network's styles in their order.
-        content_distance: To steer to.
         photos: To paint.
         parameters: Names of what is learnt; everything else stays as it is.
         options: How.
@@ -111,7 +118,7 @@ class Training:
         self._optimizer = torch.optim.Adam(self._parameters.values(), lr=options.learning_rate)
         # a photo painted twice in one style would be the same picture
         self._styles_per_photo = min(options.styles_per_photo, network.styles)
-        self._distances: list[float] = []  # of content and style, smoothed
+        self._distances: list[float] = []  # of content and style, and the energy of photos, smoothed
         self._bad_steps = 0
 
     def run(self, on_step: Callable[[TrainProgress], bool]) -> None:
@@ -195,23 +202,29 @@ class Training:
         count = options.batch_size // self._styles_per_photo
         crops = np.stack([self._photos.crop(options.crop_px + STRIDE, rng) for _ in range(count)])
         order = np.concatenate([rng.permutation(styles) for _ in range(-(-options.batch_size // styles))])
-        top, left = (int(offset) for offset in rng.integers(STRIDE, size=2))
-        return _Batch(crops, [int(style) for style in order[: count * self._styles_per_photo]], (top, left))
+        top, left = rng.integers(STRIDE, size=2).tolist()
+        return _Batch(crops, order[: count * self._styles_per_photo].tolist(), (top, left))
 
     def _make_step(self, batch: _Batch, rate: float) -> None:
-        photos = torch.from_numpy(batch.crops).to(self._device).permute(0, 3, 1, 2).float() / 255
-        targets = self._loss.content_features(self._seen(photos, batch))
-        targets = targets.repeat_interleave(self._styles_per_photo, 0)
-        repeated = photos.repeat_interleave(self._styles_per_photo, 0)
+        rng = np.random.default_rng((self.options.seed, self.step, 1))
+        clean = varied(torch.from_numpy(batch.crops).to(self._device).permute(0, 3, 1, 2).float() / 255, rng)
+        targets = self._loss.content_features(batch.seen(clean))
+        shown, targets, clean = (
+            each.repeat_interleave(self._styles_per_photo, 0) for each in (as_shown(clean, rng), targets, clean)
+        )
         weights = nn.functional.one_hot(torch.tensor(batch.styles, device=self._device), self.network.styles).float()
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
-            painted = self.network(repeated, weights)
-        distances = self._loss(self._seen(painted, batch), targets, batch.styles)
-        content, style = distances.content.mean(), distances.style.mean()
+            painted = self.network(shown, weights)
+        seen = batch.seen(painted)
+        distances = self._loss(seen, targets, batch.styles)
+        content, style, energy = distances.content.mean(), distances.style.mean(), energies(targets)
+        detail = nn.functional.relu(detail_kept(batch.seen(clean), seen) - _MOST_DETAIL)
         smoothness = self.options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted)
-        total = content + self.style_weight * style + smoothness
+        usual = self._distances[2] if self._distances else float(energy.mean())
+        total = evened(distances.content, energy, usual).mean() + self.style_weight * distances.painted.mean()
+        total = total + _DETAIL_WEIGHT * detail.square().mean() + smoothness
         if self.options.stability_weight:
-            total = total + self.options.stability_weight * self._flicker(repeated, weights, painted, batch)
+            total = total + self.options.stability_weight * self._flicker(shown, weights, painted, batch)
         self._optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), _CLIP_NORM)
@@ -223,23 +236,18 @@ class Training:
             group["lr"] = rate
         self._optimizer.step()
         self._average()
-        self._steer(float(content.detach()), float(style.detach()))
+        self._follow([float(each.detach()) for each in (content, style, energy.mean())])
 
     def _flicker(
         self, photos: torch.Tensor, weights: torch.Tensor, painted: torch.Tensor, batch: _Batch
     ) -> torch.Tensor:
-        """What of the painting changes where the photo moves by less than the network's stride and gets noise."""
-        moved = self._seen(photos, batch)
+        """What of the painting changes where the photo moves by less than the stride and gets noise."""
+        moved = batch.seen(photos)
         noise = np.random.default_rng((self.options.seed, self.step)).standard_normal(moved.shape, np.float32)
         moved = (moved + _NOISE * torch.from_numpy(noise).to(moved.device)).clamp(0, 1)
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
             again = self.network(moved, weights)
-        return flicker_loss(self._seen(painted, batch), again)
-
-    def _seen(self, images: torch.Tensor, batch: _Batch) -> torch.Tensor:
-        """What VGG-19 is shown of larger pictures."""
-        top, left = batch.offset
-        return images[..., top : top + self.options.crop_px, left : left + self.options.crop_px]
+        return flicker_loss(batch.seen(painted), again)
 
     def _skip(self) -> None:
         self.skipped += 1
@@ -247,7 +255,7 @@ class Training:
         if self._bad_steps >= _MAX_BAD_STEPS:
             raise OptimizationError(
                 f"the loss was not finite for {_MAX_BAD_STEPS} steps in a row, from step {self.step - _MAX_BAD_STEPS}; "
-                f"go on from the last checkpoint with a smaller --learning-rate or --precision float32"
+                "go on from the last checkpoint with a smaller --learning-rate or --precision float32"
             )
 
     @torch.no_grad()
@@ -256,18 +264,12 @@ class Training:
         for name, value in self._parameters.items():
             self._averaged[name].lerp_(value, 1 - decay)
 
-    def _steer(self, content: float, style: float) -> None:
-        """Smooth what is shown, and bring the content's distance to what was asked for by weighing style more or less.
-
-        Pictures of one distance to their photos differ in quality only by their distance to the style, so networks and
-        paintings can be compared; and the weight need not be found by trial for every painting.
-        """
-        before = self._distances or [content, style]
-        self._distances = [
-            seen + (1 - _SMOOTHING) * (new - seen) for seen, new in zip(before, (content, style), strict=True)
-        ]
-        if self.fraction > _WARMUP:
-            wanted = self.options.content_distance or CONTENT_DISTANCE
+    def _follow(self, found: list[float]) -> None:
+        """Smooth what is shown; and where a content distance was asked for, bring it there by weighing style anew."""
+        before = self._distances or found
+        self._distances = [seen + (1 - _SMOOTHING) * (new - seen) for seen, new in zip(before, found, strict=True)]
+        wanted = self.options.content_distance
+        if wanted is not None and self.fraction > _WARMUP:
             change = _STEERING * max(-1.0, min(1.0, wanted - self._distances[0]))
             lowest, highest = _STYLE_WEIGHT_RANGE
             self.style_weight = min(highest, max(lowest, self.style_weight * math.exp(change)))
@@ -281,7 +283,7 @@ class Training:
         return peak * (_LAST_RATE + (1 - _LAST_RATE) * down)
 
     def _progress(self, rate: float) -> TrainProgress:
-        content, style = self._distances or (math.nan, math.nan)
+        content, style, _ = self._distances or (math.nan, math.nan, math.nan)
         return TrainProgress(
             step=self.step,
             fraction=self.fraction,

@@ -8,8 +8,6 @@ from typing import Any, Literal, get_args
 
 from nst_engine.errors import OptionError
 
-CONTENT_DISTANCE = 0.78
-
 ArchitectureName = Literal["quality", "live"]
 
 
@@ -26,9 +24,8 @@ class TrainOptions:
         crop_px: Side of the square cut-outs that VGG-19 is shown. Small ones cannot show a painting: 224 px of one are
             at a distance of 0.2 to 0.5 from its 512 px at relu5_1.
         content_distance: What the mean content distance is brought to by adapting the style's weight: 0 would be the
-            photo itself, 1 a picture in which VGG-19 no longer finds it. None: `CONTENT_DISTANCE` for a new network;
-            for a style that is added, what the model's other styles are at on the same photos.
-        style_weight: Of the style distance, to begin with.
+            photo itself; bold paintings have 0.7 to 1.3. None: the style's weight stays as it is.
+        style_weight: Of the style distance.
         tv_weight: Of the total variation.
         stability_weight: Of what changes in a painting where the photo only moves by some pixels and gets a little
             noise, for moving pictures; 0: the painting may flicker.
@@ -48,9 +45,9 @@ class TrainOptions:
     crop_px: int = 320
     content_distance: float | None = None
     style_weight: float = 10.0
-    tv_weight: float = 4.0
+    tv_weight: float = 0.0
     stability_weight: float = 0.0
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     style_size_px: int = 512
     photo_size_px: int = 512
     seed: int = 0

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
+from nst_engine.catalogue import bundled_styles
 from nst_engine.errors import OptionError
 from nst_engine.image import load_image
-from nst_engine.networks.stylizer_net import StylizerNet, architecture
+from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
 from nst_engine.optimization.device import resolve_device, resolve_precision
 from nst_engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nst_engine.training.loop import Training, TrainProgress
 from nst_engine.training.options import TrainOptions
-from nst_engine.training.perceptual import PerceptualLoss, content_distances, image_tensor
+from nst_engine.training.perceptual import PerceptualLoss, image_tensor
 from nst_engine.training.photos import Photos, sized
 from nst_engine.training.record import Every, TrainRecorder, paint_preview, write_preview
 from nst_engine.version import __version__
@@ -29,9 +28,6 @@ CHECKPOINT = "checkpoint.safetensors"
 
 _CHECKPOINT_EVERY_S = 120.0
 _PREVIEW_EVERY_S = 300.0
-_CROPS_TO_MEASURE = 32
-# what nobody trains beyond: an untrained network would be at anything
-_USUAL_RANGE = (0.3, 1.2)
 _PREVIEW_SIZE_PX = 320
 _PREVIEW_STYLES = 8
 _PREVIEW_PHOTOS = 3
@@ -106,7 +102,7 @@ def add_style(
     vgg_weights: str | Path = "auto",
     on_step: StepCallback = lambda progress: True,
 ) -> Checkpoint:
-    """Teach a network one more style by fitting scales and shifts only (Dumoulin et al. 2017, section 3.2).
+    """Teach a network one more style by fitting scales, shifts and the style's filters (Dumoulin et al. 2017, 3.2).
 
     Every other weight stays, so the styles that it has stay as they are, to the bit.
 
@@ -136,14 +132,15 @@ def add_style(
         )
     read = Photos(photos, options.photo_size_px)
     network = StylizerNet(architecture(base.arch), 1)
-    is_norm = {key for key in base.averaged if key.endswith((".scale", ".shift"))}
-    # the mean of all styles paints a picture already, if a dull one
+    is_norm = {key for key in base.averaged if key.endswith(OF_STYLES)}
+    weights = load_vgg19_weights(vgg_weights)
+    nearest = _nearest(painting, base.styles, options, weights, resolve_device(options.device))
+    # the nearest style paints a picture already, and so does the mean of all, if a dull one
+    begun = slice(None) if nearest is None else slice(nearest, nearest + 1)
     network.load_state_dict(
-        {key: value.mean(0, keepdim=True) if key in is_norm else value for key, value in base.averaged.items()}
+        {key: value[begun].mean(0, keepdim=True) if key in is_norm else value for key, value in base.averaged.items()}
     )
-    loss = _loss([painting], options, load_vgg19_weights(vgg_weights))
-    if options.content_distance is None:
-        options = replace(options, content_distance=_usual_distance(base, loss, read, options))
+    loss = _loss([painting], options, weights)
     training = _training(network, loss, read, options, is_norm)
     learnt = _run(training, [name], read, folder, on_step, is_resumed=False)
     averaged = {
@@ -155,21 +152,20 @@ def add_style(
     return grown
 
 
-@torch.no_grad()
-def _usual_distance(base: Checkpoint, loss: PerceptualLoss, photos: Photos, options: TrainOptions) -> float:
-    """Mean content distance of cut-outs painted in the styles that a network has."""
-    device = resolve_device(options.device)
-    network = StylizerNet(architecture(base.arch), len(base.styles))
-    network.load_state_dict(base.averaged)
-    network.to(device)
-    rng = np.random.default_rng(options.seed)
-    distances = []
-    for style in np.linspace(0, len(base.styles) - 1, _CROPS_TO_MEASURE).round().astype(int):
-        photo = image_tensor(photos.crop(options.crop_px, rng), device)
-        weights = nn.functional.one_hot(torch.tensor([style], device=device), len(base.styles)).float()
-        features = [loss.content_features(image) for image in (network(photo, weights), photo)]
-        distances.append(float(content_distances(*features)))
-    return float(np.clip(np.mean(distances), *_USUAL_RANGE))
+def _nearest(
+    painting: Path, styles: Sequence[str], options: TrainOptions, weights: VGGWeights, device: torch.device
+) -> int | None:
+    """Number of the style whose bundled painting is nearest to this one; None where none is bundled."""
+    paintings = bundled_styles()
+    known = [(number, paintings[name].path) for number, name in enumerate(styles) if name in paintings]
+    if not known:
+        return None
+    given = image_tensor(sized(load_image(painting).pixels, options.style_size_px), device)
+    loss = _loss([path for _, path in known], options, weights)
+    target = loss.content_features(given)
+    with torch.no_grad():
+        distances = [float(loss(given, target, [row]).painted) for row in range(len(known))]
+    return known[int(np.argmin(distances))][0]
 
 
 def _loss(paintings: Iterable[Path], options: TrainOptions, weights: VGGWeights) -> PerceptualLoss:

@@ -68,7 +68,8 @@ def test_a_model_in_fewer_bits_paints_nearly_the_same(
     for name, options in names.items():
         export_stylizer(checkpoint, tmp_path / f"{name}.onnx", name=name, licence="", **options)  # type: ignore[arg-type]
     full, reduced = ((tmp_path / f"{name}.onnx").read_bytes() for name in names)
-    assert len(reduced) < 0.7 * len(full)
+    # weights are kept in half precision in any case
+    assert len(reduced) < {"float16": 1.05, "int8": 0.9}[precision] * len(full)
     assert psnr_db(full, reduced, pictures, 2) >= LEAST_PSNR_DB[precision]
     assert Stylizer(tmp_path / f"{precision}.onnx", device="cpu").styles == tuple(STYLES)
     with pytest.raises(OptionError, match="give pictures to try it on"):
@@ -109,7 +110,7 @@ def test_a_model_becomes_a_checkpoint_again(checkpoint: Checkpoint, tmp_path: Pa
     back = checkpoint_of(tmp_path / "m.onnx")
     assert (back.arch, back.styles) == ("live", STYLES)
     for name, value in checkpoint.averaged.items():
-        torch.testing.assert_close(back.averaged[name], value, rtol=0, atol=1e-6)
+        torch.testing.assert_close(back.averaged[name], value, rtol=2**-11, atol=1e-7)
     assert parity_of(back, (tmp_path / "m.onnx").read_bytes()) < 1e-4
 
 
@@ -180,7 +181,7 @@ def test_the_scripts_export_and_check(
     told = onnx.load(tmp_path / "m.onnx").metadata_props[0].value
     assert json.loads(told)["licence"] == "MIT"
     assert code_of("check_parity.py", tmp_path / "m.onnx", tmp_path / "c.safetensors") == 0, capsys.readouterr().err
-    checkpoint.averaged["down1.bias"] = checkpoint.averaged["down1.bias"] + 0.5
+    checkpoint.averaged["down2.weight"] = checkpoint.averaged["down2.weight"] + 0.5
     save_checkpoint(tmp_path / "other.safetensors", checkpoint)
     assert code_of("check_parity.py", tmp_path / "m.onnx", tmp_path / "other.safetensors") == 1
 

@@ -61,16 +61,16 @@ def norm(x: str, y: str) -> onnx.NodeProto:
     return helper.make_node("InstanceNormalization", [x, "scale", "shift"], [y], epsilon=0.01)
 
 
-@pytest.mark.parametrize("norm_at_half", [False, True])
-@pytest.mark.parametrize("size", [(16, 16), (45, 71)])
-def test_our_model_by_stages(norm_at_half: bool, size: tuple[int, int]) -> None:
-    _, proto = network_and_model(norm_at_half=norm_at_half)
+@pytest.mark.parametrize("rich", [False, True])
+@pytest.mark.parametrize("size", [(40, 40), (45, 71)])
+def test_our_model_by_stages(rich: bool, size: tuple[int, int]) -> None:
+    _, proto = network_and_model(rich=rich)
     model = proto.SerializeToString()
     picture = np.random.default_rng(0).random((1, 3, *size), dtype=np.float32)
     (wanted,) = session(model).run(None, {"image": picture, "style_weights": MIX})
     np.testing.assert_allclose(by_stages(model, picture, MIX), wanted, atol=2e-5)
-    # body and refine have two normalisations a block, encoder and decoder three without the half, five with it
-    assert len(cut_at_norms(model).stages) == 1 + 2 * (2 + 1) + (5 if norm_at_half else 3)
+    # blocks have two normalisations each; encoder and decoder have five, and two more at half the size
+    assert len(cut_at_norms(model).stages) == 1 + (2 * 5 + 7 if rich else 2 * 4 + 1 + 5)
 
 
 @pytest.mark.parametrize("sizes", [False, True])

@@ -9,7 +9,14 @@ import torch
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.image import load_image
 from nst_engine.networks.vgg19 import VGG19
-from nst_engine.training.perceptual import CONTENT_LAYER, STYLE_LAYERS, PerceptualLoss, image_tensor
+from nst_engine.training.perceptual import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    PerceptualLoss,
+    evened,
+    gram_matrices,
+    image_tensor,
+)
 from nst_engine.training.photos import sized
 from nst_engine.weights import load_vgg19_weights
 
@@ -71,3 +78,21 @@ def test_the_gradient_leads_downhill(paintings: list[np.ndarray]) -> None:
         after = loss(picture - step, target, [0])
     predicted = float((gradient * step).sum())
     assert float((before.style - after.style).detach()) == pytest.approx(predicted, rel=0.1)
+
+
+def test_gram_matrices_and_their_gradient_are_autograds() -> None:
+    torch.manual_seed(1)
+    features = torch.randn(2, 5, 16, 24, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, 5, 5, dtype=torch.float64)
+    (found,) = torch.autograd.grad((gram_matrices(features) * weights).sum(), features)
+    rows = features.flatten(2)
+    plain = rows @ rows.transpose(1, 2) / rows.shape[2]
+    (wanted,) = torch.autograd.grad((plain * weights).sum(), features)
+    torch.testing.assert_close(gram_matrices(features), plain.float(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-8)
+
+
+def test_near_flat_photos_do_not_decide() -> None:
+    content, energy = torch.tensor([4.0, 1.0]), torch.tensor([1.0, 9.0])
+    found = evened(content, energy, usual=9.0)
+    assert found.tolist() == pytest.approx([4 * 1 / 5, 1.0])

@@ -97,7 +97,7 @@ def _compiled(network: torch.nn.Module) -> Callable[..., torch.Tensor]:
         x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2)
         x = torch.cat([x[..., :1], x, x[..., -1:]], 3)
         bias = None if module.conv.bias is None else module.conv.bias.repeat_interleave(4)
-        return F.pixel_shuffle(F.conv2d(x, module.phase_kernels(), bias), 2)
+        return F.pixel_shuffle(F.conv2d(x, module.phase_kernels(), bias), 2)[..., 1:-1, 1:-1]
 
     for module in network.modules():
         if isinstance(module, UpsampledConv):

@@ -1,0 +1,55 @@
+"""Photos as they come in life: soft, dark, grey, with something in calm areas to paint from."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+_DARKER_OR_LIGHTER, _EXPONENTS = 0.3, (-0.4, 0.7)
+_GREY = 0.04
+_SOFT, _SOFTNESS = 0.15, (1.5, 3.5)
+_NOISY, _NOISE, _NOISE_PX = 0.5, (0.004, 0.02), (4, 8, 16)
+
+
+def varied(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Photos, float N x 3 x H x W, 0-1, some of them darker, lighter or grey."""
+    out = []
+    for number in range(len(photos)):
+        each = photos[number : number + 1]
+        if rng.random() < _DARKER_OR_LIGHTER:
+            each = each ** math.exp(rng.uniform(*_EXPONENTS))
+        if rng.random() < _GREY:
+            each = each.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+        out.append(each)
+    return torch.cat(out)
+
+
+def as_shown(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """What the network is given of them: some soft, as an enlarged picture is, some with a coarse noise.
+
+    It shall paint crisply all the same; and without the noise, a calm sky would be the same everywhere, so that it
+    could be painted only by one blob or by none.
+    """
+    out, size = [], photos.shape[-2:]
+    for number in range(len(photos)):
+        each = photos[number : number + 1]
+        if rng.random() < _SOFT:
+            factor = math.exp(rng.uniform(*np.log(_SOFTNESS)))
+            small = [max(8, round(side / factor)) for side in size]
+            each = F.interpolate(each, small, mode="bilinear", antialias=True)
+            each = F.interpolate(each, size, mode="bicubic")
+        if rng.random() < _NOISY:
+            each = each + rng.uniform(*_NOISE) * _coarse_noise(size, rng).to(each.device)
+        out.append(each.clamp(0, 1))
+    return torch.cat(out)
+
+
+def _coarse_noise(size: torch.Size, rng: np.random.Generator) -> torch.Tensor:
+    octaves = []
+    for step in _NOISE_PX:
+        values = rng.standard_normal((1, 1, *(side // step + 2 for side in size)), np.float32)
+        octaves.append(F.interpolate(torch.from_numpy(values), size, mode="bicubic"))
+    return torch.stack(octaves).sum(0)
