@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nst_engine.postprocess import finished, pictures_of, room_for
 from nst_engine.preprocess import model_input
 from nst_engine.session import Session
+from nst_engine.strokes import Pictures, painted_broadly
 from nst_engine.stylize_result import Stopwatch
 from nst_engine.tiling import TiledModel
 from nst_engine.workspace import Workspaces
@@ -49,6 +50,7 @@ class OnePass:
         *,
         strength: float = 1.0,
         preserve_color: str | None = None,
+        stroke_scale: float = 1.0,
         out: NDArray[np.uint8] | None = None,
     ) -> list[NDArray[np.uint8]]:
         """Paint pictures of one size in one style.
@@ -57,8 +59,10 @@ class OnePass:
             photos: uint8 H×W×3 each, RGB, which stay as they are.
             weights: float32 1×styles.
             stopwatch: Gets a lap for each stage.
-            strength: As `nst_engine.postprocess.finished` takes it, and `preserve_color` too.
+            strength: As `nst_engine.postprocess.finished` takes it, and `preserve_color` too; above 1, the painting is
+                painted again, and 2 is that.
             preserve_color: See there.
+            stroke_scale: As `nst_engine.strokes.painted_broadly` takes it.
             out: uint8 H×W×3, C-contiguous, where the only painting is written; None: fresh memory.
 
         Returns:
@@ -67,11 +71,18 @@ class OnePass:
         Raises:
             InferenceError: The model failed.
         """
-        if preserve_color is None:
+        if preserve_color is None and stroke_scale == 1 and strength <= 1:
             return self._run(photos, weights, stopwatch, strength=strength, out=out)
-        painted = self._run(photos, weights, stopwatch, strength=1.0, out=out)
+
+        def paint(pictures: Pictures) -> list[NDArray[np.uint8]]:
+            return self._run(pictures, weights, stopwatch, strength=1.0, out=None)
+
+        painted = painted_broadly(photos, stroke_scale, paint)
+        if strength > 1:
+            again = painted_broadly(painted, stroke_scale, paint)
+            painted = [finished(*pair, strength=strength - 1) for pair in zip(again, painted, strict=True)]
         painted = [
-            finished(pixels, photo, strength=strength, preserve_color=preserve_color)
+            finished(pixels, photo, strength=min(strength, 1.0), preserve_color=preserve_color)
             for pixels, photo in zip(painted, photos, strict=True)
         ]
         if out is not None:

@@ -16,6 +16,9 @@ from nst_engine.model_spec import ModelSpec
 from nst_engine.preprocess import ModelInput, with_whole_rows
 from nst_engine.workspace import Workspace
 
+#: Of one pass: above 1, the painting is painted again.
+MOST_STRENGTH = 2.0
+
 _BLOCK_ROWS = 64  # of a blend: no float copy of a whole photo
 
 
@@ -115,15 +118,18 @@ def check_room(out: NDArray[np.uint8] | None, photo: NDArray[np.uint8]) -> None:
         raise OptionError("out: is the photo's own memory, wanted memory of its own; type out=np.empty_like(photo)")
 
 
-def check_finish(strength: float, preserve_color: str | None) -> None:
+def check_finish(strength: float, preserve_color: str | None, most_strength: float = 1.0) -> None:
     """Refuse what `finished` cannot do, before long work.
 
     Raises:
-        OptionError: A strength outside 0–1, or an unknown way to keep colours.
+        OptionError: A strength outside 0 to the most that there is, or an unknown way to keep colours.
     """
     is_number = isinstance(strength, int | float | np.number) and not isinstance(strength, bool)
-    if not is_number or not 0 <= strength <= 1:
-        raise OptionError(f"--strength: {strength!r} came; wanted a number from 0 (the photo) to 1 (the painting)")
+    if not is_number or not 0 <= strength <= most_strength:
+        further = f" or {most_strength:g} (a painting of it)" if most_strength > 1 else ""
+        raise OptionError(
+            f"--strength: {strength!r} came; wanted a number from 0 (the photo) to 1 (the painting){further}"
+        )
     if preserve_color is not None and preserve_color not in COLOR_MODES:
         raise OptionError(f"--preserve-color: {preserve_color!r} came; choose from {', '.join(COLOR_MODES)}")
 

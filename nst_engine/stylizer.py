@@ -14,9 +14,10 @@ from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource, Picture
 from nst_engine.model_spec import ModelSpec
 from nst_engine.one_pass import TILE_ABOVE_PX, OnePass
-from nst_engine.postprocess import check_finish, check_room
+from nst_engine.postprocess import MOST_STRENGTH, check_finish, check_room
 from nst_engine.providers import Backend, Precision
 from nst_engine.session import open_session
+from nst_engine.strokes import check_stroke_size, in_proportion
 from nst_engine.style_mix import StyleMix, resolve_style_mix, style_vector
 from nst_engine.stylize_input import groups_of, kind_of, timed_read
 from nst_engine.stylize_result import Stopwatch, StylizeResult
@@ -117,6 +118,7 @@ class Stylizer:
         *,
         strength: float = 1.0,
         preserve_color: str | None = None,
+        stroke_size: float = 1.0,
         max_side: int | None = None,
         out: NDArray[np.uint8] | None = None,
     ) -> StylizeResult:
@@ -126,8 +128,10 @@ class Stylizer:
             content_image: As `nst_engine.load_image` takes it: a path, encoded bytes, an open file, a Pillow image, or
                 an array (uint8 H×W×3 and others).
             style: A name of `styles`; or names with their weights, of any sum; None for a model of one style.
-            strength: 0: the photo; 1: the painting.
+            strength: 0: the photo; 1: the painting; up to 2: a painting of the painting.
             preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
+            stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.25 (fine) to 8 (broad). Up to
+                1,280 px of the longer side that is what the network paints; in larger pictures they grow in proportion.
             max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
             out: uint8 H×W×3 of the result's size, writeable and C-contiguous: where the result's pixels are written,
                 so that painting one size again and again takes no new memory; None: to a fresh array.
@@ -140,12 +144,17 @@ class Stylizer:
             InferenceError: The model failed.
         """
         mix = resolve_style_mix(style, self.styles)
-        check_options(strength, preserve_color, max_side)
+        check_options(strength, preserve_color, max_side, stroke_size)
         picture, stopwatch = timed_read(content_image, max_side)
         check_room(out, picture.pixels)
-        weights = style_vector(mix, self.styles)
         (painted,) = self._one_pass.paint(
-            [picture.pixels], weights, stopwatch, strength=strength, preserve_color=preserve_color, out=out
+            [picture.pixels],
+            style_vector(mix, self.styles),
+            stopwatch,
+            strength=strength,
+            preserve_color=preserve_color,
+            stroke_scale=stroke_size * in_proportion(*picture.pixels.shape[:2]),
+            out=out,
         )
         return self._result(painted, picture, mix, stopwatch.timings_ms(), content_image)
 
@@ -156,6 +165,7 @@ class Stylizer:
         *,
         strength: float = 1.0,
         preserve_color: str | None = None,
+        stroke_size: float = 1.0,
         max_side: int | None = None,
         batch_size: int = 8,
     ) -> list[StylizeResult]:
@@ -166,6 +176,7 @@ class Stylizer:
             style: Of all of them; this and the other options are those of `stylize`.
             strength: See there.
             preserve_color: See there.
+            stroke_size: See there.
             max_side: See there.
             batch_size: Pictures at most in one run: memory grows with it.
 
@@ -177,14 +188,19 @@ class Stylizer:
         """
         require_count("batch_size", batch_size)
         mix = resolve_style_mix(style, self.styles)
-        check_options(strength, preserve_color, max_side)
+        check_options(strength, preserve_color, max_side, stroke_size)
         reads = [timed_read(source, max_side) for source in content_images]
         results: dict[int, StylizeResult] = {}
         for group in groups_of([picture for picture, _ in reads], batch_size):
             stopwatch = Stopwatch()
             photos = [reads[i][0].pixels for i in group]
             painted = self._one_pass.paint(
-                photos, style_vector(mix, self.styles), stopwatch, strength=strength, preserve_color=preserve_color
+                photos,
+                style_vector(mix, self.styles),
+                stopwatch,
+                strength=strength,
+                preserve_color=preserve_color,
+                stroke_scale=stroke_size * in_proportion(*photos[0].shape[:2]),
             )
             for i, pixels in zip(group, painted, strict=True):
                 picture, own_time = reads[i]
@@ -212,12 +228,20 @@ class Stylizer:
         )
 
 
-def check_options(strength: float, preserve_color: str | None, max_side: int | None) -> None:
+def check_options(
+    strength: float,
+    preserve_color: str | None,
+    max_side: int | None,
+    stroke_size: float = 1.0,
+    *,
+    most_strength: float = MOST_STRENGTH,
+) -> None:
     """Refuse what `Stylizer.stylize` cannot do, before long work.
 
     Raises:
         OptionError: As there.
     """
-    check_finish(strength, preserve_color)
+    check_finish(strength, preserve_color, most_strength)
+    check_stroke_size(stroke_size)
     if max_side is not None:
         require_count("--max-side", max_side)

@@ -53,6 +53,7 @@ LINE_OF_UNIT = {
     "session": 7,
     "training": 5,
     "batch": 6,
+    "strokes": 4,
     "one_pass": 8,
     "stylizer": 9,
     "exporting": 6,  # of what was trained

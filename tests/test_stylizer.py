@@ -297,7 +297,8 @@ def test_warmup_takes_sizes(stylizer: Stylizer) -> None:
     [
         ({"style": "wav"}, StyleNotFoundError, r"did you mean wave\? it has wave, scream, poppies"),
         ({}, OptionError, "choose from wave, scream, poppies"),
-        ({"style": "wave", "strength": 2}, OptionError, "--strength: 2 came"),
+        ({"style": "wave", "strength": 3}, OptionError, "--strength: 3 came"),
+        ({"style": "wave", "stroke_size": 0}, OptionError, "--stroke-size: 0 came"),
         ({"style": "wave", "preserve_color": "hue"}, OptionError, "--preserve-color: 'hue' came"),
         ({"style": "wave", "max_side": 0}, OptionError, "--max-side: 0 came"),
         ({"style": "wave", "max_side": 1.5}, OptionError, r"--max-side: 1\.5 came"),

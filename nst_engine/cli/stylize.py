@@ -36,8 +36,17 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--style", metavar="NAME[:W,...]", help="such as great-wave, or great-wave:0.7,scream:0.3")
     parser.add_argument("-o", "--output", metavar="FILE|DIR", help="default: PHOTO_STYLE, here; - for stdout")
-    parser.add_argument("--strength", type=float, default=1.0, metavar="0-1", help="0 is the photo (default: 1)")
+    parser.add_argument(
+        "--strength", type=float, default=1.0, metavar="0-2", help="0 is the photo, 2 exaggerates (default: 1)"
+    )
     parser.add_argument("--preserve-color", choices=COLOR_MODES, help="keep the photo's colours")
+    parser.add_argument(
+        "--stroke-size",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="1 suits the picture (default), 0.5 is finer, 4 much broader",
+    )
     parser.add_argument("--max-side", type=int, metavar="PX", help="shrink larger pictures to this longer side first")
     parser.add_argument("--quality", type=int, default=95, metavar="1-100", help="of JPEG and WebP (default: 95)")
     parser.add_argument("--resume", action="store_true", help="skip photos whose result is there already")
@@ -53,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"--quality: {arguments.quality} came, 1 to 100 was wanted")
     from nst_engine.stylizer import check_options
 
-    check_options(arguments.strength, arguments.preserve_color, arguments.max_side)
+    check_options(arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
     if _PIPE in (*arguments.photos, arguments.output):
         return _run_in_pipe(arguments)
     from nst_engine.style_mix import parse_style_mix, resolve_style_mix
@@ -179,6 +188,7 @@ def _stylized(stylizer: Stylizer, arguments: argparse.Namespace, source: Any) ->
         None if arguments.style is None else parse_style_mix(arguments.style),
         strength=arguments.strength,
         preserve_color=arguments.preserve_color,
+        stroke_size=arguments.stroke_size,
         max_side=arguments.max_side,
     )
 

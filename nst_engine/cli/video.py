@@ -35,6 +35,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--style", metavar="NAME[:W,...]", help="such as great-wave, or great-wave:0.7,scream:0.3")
     parser.add_argument("--strength", type=float, default=1.0, metavar="0-1", help="0 is the video (default: 1)")
     parser.add_argument("--preserve-color", choices=COLOR_MODES, help="keep the video's colours")
+    parser.add_argument(
+        "--stroke-size",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="1 is the network's own (default), 0.5 finer, 2 broader",
+    )
     parser.add_argument("--stability", default="low", choices=("off", "low", "high"), help="no flicker (default: low)")
     parser.add_argument("--report", action="store_true", help="paint nothing; say how much each stability flickers")
     parser.add_argument("--max-side", type=int, metavar="PX", help="shrink larger frames to this longer side first")
@@ -59,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     names = ("max_side", "start", "end", "fps", "codec", "crf", "resume", "overwrite")
     options = VideoOptions(**{name: getattr(arguments, name) for name in names})
     mix = None if arguments.style is None else parse_style_mix(arguments.style)
-    check_options(arguments.strength, arguments.preserve_color, arguments.max_side)
+    asked = (arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
+    check_options(*asked, most_strength=1.0)
     source, output = Path(arguments.input), arguments.output
     if output is not None:
         check_video(source, output, options)
@@ -71,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     if options.resume and output.is_file() and finished_frames(output) is None:
         print(f"nst: {output}: is there already, and no unfinished work; nothing is left to do", file=sys.stderr)
         return 0
-    looks: dict[str, Any] = {"strength": arguments.strength, "preserve_color": arguments.preserve_color}
+    looks: dict[str, Any] = {name: getattr(arguments, name) for name in ("strength", "preserve_color", "stroke_size")}
     painter = FrameStylizer(stylizer, mix, stability=arguments.stability, channel_order="rgb", **looks)
     try:
         with _Bar(output.name, is_shown=not arguments.json) as bar:

@@ -37,6 +37,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--max-side", type=int, metavar="PX", help="of the largest pictures (default: the camera's)")
     parser.add_argument("--strength", type=float, default=1.0, metavar="0-1", help="0 is the photo (default: 1)")
     parser.add_argument("--preserve-color", choices=COLOR_MODES, help="keep the photo's colours")
+    parser.add_argument(
+        "--stroke-size",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="1 is the network's own (default), 0.5 finer, 2 broader",
+    )
     parser.add_argument("--stability", default="low", choices=("off", "low", "high"), help="no flicker (default: low)")
     parser.add_argument("--mirror", action="store_true", help="exchange left and right")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what is shown to a video, such as out.mp4")
@@ -62,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     source.open()  # what is missing is said before the model is loaded
     stylizer = open_stylizer(arguments)
     look = _look(arguments, stylizer)
-    painter = FrameStylizer(stylizer, look.mix, stability=arguments.stability)
+    painter = FrameStylizer(stylizer, look.mix, stability=arguments.stability, stroke_size=arguments.stroke_size)
     screen: Screen = NoScreen() if arguments.no_window else Window()
     with Camera(source) as camera:
         governor = _governor(arguments, camera, source.fps)
@@ -108,7 +115,8 @@ def _check(arguments: argparse.Namespace) -> None:
     from nst_engine.checks import require_count
     from nst_engine.stylizer import check_options
 
-    check_options(arguments.strength, arguments.preserve_color, arguments.max_side)
+    looks = (arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
+    check_options(*looks, most_strength=1.0)
     if arguments.target_fps is not None and not 0 < arguments.target_fps <= 1000:
         raise OptionError(f"--target-fps: {arguments.target_fps:g} came, more than 0 and at most 1000 was wanted")
     if arguments.frames is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.postprocess import check_room, finished
+from nst_engine.strokes import check_stroke_size, in_proportion
 from nst_engine.style_mix import StyleMix, resolve_style_mix
 from nst_engine.stylizer import Stylizer, check_options
 from nst_engine.video.cv import opencv
@@ -29,6 +30,7 @@ class FrameStylizer:
             motion looked at closely, in more time.
         strength: 0: the photo; 1: the painting.
         preserve_color: As for `Stylizer.stylize`.
+        stroke_size: 1: the network's own strokes, whatever the frames' size; else as for `Stylizer.stylize`.
         channel_order: Of frames in and out: `bgr` is OpenCV's.
 
     Attributes:
@@ -51,13 +53,15 @@ class FrameStylizer:
         stability: Stability = "low",
         strength: float = 1.0,
         preserve_color: str | None = None,
+        stroke_size: float = 1.0,
         channel_order: ChannelOrder = "bgr",
     ) -> None:
         check_stability(stability)
+        check_stroke_size(stroke_size)
         if channel_order not in ("bgr", "rgb"):
             raise OptionError(f"channel_order: {channel_order!r} came; choose bgr or rgb")
         self._stylizer, self._stability, self._order = stylizer, stability, channel_order
-        self._strength = strength
+        self._strength, self._stroke_size = strength, stroke_size
         self._smoother = None if stability == "off" else Smoother(stability)
         self.timings_ms: Mapping[str, float] = {}
         self.seconds: dict[str, float] = {}
@@ -79,7 +83,8 @@ class FrameStylizer:
             OptionError: An option that cannot be used.
         """
         strength = self._strength if strength is None else strength
-        check_options(strength, preserve_color, None)
+        # what is painted twice is not calm
+        check_options(strength, preserve_color, None, most_strength=1.0)
         self.styles = resolve_style_mix(style, self._stylizer.styles)
         self._strength, self._preserve_color = strength, preserve_color
         self.reset()
@@ -93,6 +98,7 @@ class FrameStylizer:
             "stability": self._stability,
             "strength": self._strength,
             "preserve-color": self._preserve_color,
+            "stroke-size": self._stroke_size,
         }
 
     @property
@@ -151,14 +157,19 @@ class FrameStylizer:
         if self._smoother is not None:
             return self._on_the_grid(given, *self._smoother.phase)
         options: dict[str, Any] = {"strength": self._strength, "preserve_color": self._preserve_color}
-        return self._stylizer.stylize(photo, self.styles, out=out if self._order == "rgb" else None, **options).pixels
+        return self._stylized(photo, out=out if self._order == "rgb" else None, **options)
+
+    def _stylized(self, photo: NDArray[np.uint8], **options: Any) -> NDArray[np.uint8]:
+        """In strokes of one size whatever the frames' size: that may follow the machine, and shall not be seen."""
+        stroke_size = self._stroke_size / in_proportion(*photo.shape[:2])
+        return self._stylizer.stylize(photo, self.styles, stroke_size=stroke_size, **options).pixels
 
     def _on_the_grid(self, photo: NDArray[np.uint8], top: int, left: int) -> NDArray[np.uint8]:
         """Painted with so much of a border, and cut out again."""
         cv2 = opencv()
         height, width = photo.shape[:2]
         bordered = cv2.copyMakeBorder(photo, top, GRID_PX - top, left, GRID_PX - left, cv2.BORDER_REFLECT_101)
-        painted = self._stylizer.stylize(bordered, self.styles).pixels
+        painted = self._stylized(bordered)
         return painted[top : top + height, left : left + width]
 
     def _swapped(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

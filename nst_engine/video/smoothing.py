@@ -23,8 +23,8 @@ from nst_engine.video.motion import Motion, MotionEstimator, places
 
 Stability = Literal["off", "low", "high"]
 
-#: Of the networks' grid, px: 2 x 2 x 2.
-GRID_PX = 8
+#: Of the networks' grid, px: 2 x 2 x 2 x 2.
+GRID_PX = 16
 
 _INVISIBLE = 1 / 1000  # share of a painting
 # More than half a pixel, lest what stands between two is laid to and fro

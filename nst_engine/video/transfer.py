@@ -30,6 +30,7 @@ def stylize_video(
     stability: Stability = "low",
     strength: float = 1.0,
     preserve_color: str | None = None,
+    stroke_size: float = 1.0,
     options: VideoOptions = DEFAULT_OPTIONS,
     on_progress: Callable[[VideoProgress], None] | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -44,6 +45,7 @@ def stylize_video(
         stability: Against flicker: `off`, `low` or `high`; see `FrameStylizer`.
         strength: See there.
         preserve_color: See there.
+        stroke_size: See there.
         options: What is painted, and how it is written.
         on_progress: Called after each frame.
         on_note: Called at once with each line that the result's `notes` will hold.
@@ -52,7 +54,13 @@ def stylize_video(
         NSTError: What `paint_video` and `Stylizer.stylize` raise.
     """
     painter = FrameStylizer(
-        stylizer, style, stability=stability, strength=strength, preserve_color=preserve_color, channel_order="rgb"
+        stylizer,
+        style,
+        stability=stability,
+        strength=strength,
+        preserve_color=preserve_color,
+        stroke_size=stroke_size,
+        channel_order="rgb",
     )
     result = paint_video(source, output, painter, options=options, on_progress=on_progress, on_note=on_note)
     return replace(result, paint_seconds=painter.seconds)

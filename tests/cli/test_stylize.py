@@ -37,7 +37,7 @@ def test_a_photo_is_painted_as_the_library_does_it(tmp_path: Path, stylizer: Sty
 
 def test_every_option_reaches_the_library(tmp_path: Path, stylizer: Stylizer) -> None:
     photo = write(tmp_path / "photo.png", painting(90, 120))
-    options = ("--strength", "0.6", "--preserve-color", "luma", "--max-side", "64")
+    options = ("--strength", "0.6", "--preserve-color", "luma", "--max-side", "64", "--stroke-size", "1.5")
     blend = "great-wave:0.7,scream:0.3"
     done = nst("stylize", photo, "--style", blend, *options, "-o", "p.png", "--json", *LIVE, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -47,7 +47,7 @@ def test_every_option_reaches_the_library(tmp_path: Path, stylizer: Stylizer) ->
     assert record["provider"] == "CPUExecutionProvider"
     assert record["timings_ms"]["total"] > 0
     mix = {"great-wave": 0.7, "scream": 0.3}
-    wanted = stylizer.stylize(photo, mix, strength=0.6, preserve_color="luma", max_side=64).pixels
+    wanted = stylizer.stylize(photo, mix, strength=0.6, preserve_color="luma", max_side=64, stroke_size=1.5).pixels
     np.testing.assert_array_equal(pixels_of(tmp_path / "p.png"), wanted)
 
 
@@ -138,7 +138,7 @@ def test_alpha_is_kept(tmp_path: Path) -> None:
         (("photo.png", "--style", "screm"), "did you mean scream"),
         (("photo.png",), "none came"),
         (("photo.png", "--style", "scream:x"), "wanted a number"),
-        (("photo.png", "--style", "scream", "--strength", "2"), "strength"),
+        (("photo.png", "--style", "scream", "--strength", "3"), "strength"),
         (("photo.png", "--style", "scream", "--max-side", "0"), "--max-side"),
         (("photo.png", "--style", "scream", "-o", "photo.png"), "photo.png"),
         (("photo.png", "--style", "scream", "-o", "no/where.png"), "no/"),

@@ -126,6 +126,7 @@ def test_sequences_and_animations_are_painted(here: Path, model: Path) -> None:
         (("in.mp4", "-o", "out.mp4", "--codec", "divx"), "takes h264, hevc, vp9, av1"),
         (("in.mp4", "-o", "out.mp4", "--crf", "99"), "--crf"),
         (("in.mp4", "-o", "out.mp4", "--strength", "2"), "--strength"),
+        (("in.mp4", "-o", "out.mp4", "--stroke-size", "99"), "--stroke-size"),
         (("in.mp4", "-o", "out.mp4", "--max-side", "0"), "--max-side"),
         (("in.mp4", "-o", "out.mp4", "--fps", "25"), "--fps"),
         (("in.mp4", "-o", "out.mp4", "--start", "3", "--end", "2"), "--end"),

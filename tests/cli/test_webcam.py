@@ -77,6 +77,7 @@ def test_the_end_of_a_file_is_the_end(clip: Path, tmp_path: Path) -> None:
         (["--target-fps", "0"], "--target-fps: 0 came"),
         (["--frames", "0"], "--frames: 0 came"),
         (["--strength", "2"], "--strength: 2.0 came"),
+        (["--stroke-size", "0"], "--stroke-size: 0.0 came"),
         (["--camera", "CLIP", "--style", "screem"], "did you mean scream"),
         (["--camera", "CLIP", "--record", "out.txt"], "wanted one of .mp4"),
     ],

@@ -15,7 +15,7 @@ from tiny_models import write_own
 from nst_engine import Stylizer
 from nst_engine.catalogue import content_path
 from nst_engine.errors import OptionError, StyleNotFoundError
-from nst_engine.image import load_image
+from nst_engine.image import load_image, resize_image
 from nst_engine.video import FrameStylizer
 
 Pixels = NDArray[np.uint8]
@@ -170,3 +170,18 @@ def test_bad_options_are_refused(tiny: Stylizer) -> None:
             FrameStylizer(tiny, "wave", **wrong)
     with pytest.raises(StyleNotFoundError, match="did you mean wave"):
         FrameStylizer(tiny, "waves")
+
+
+def test_frames_are_painted_in_strokes_of_the_size_that_was_asked_for(live: Stylizer) -> None:
+    frame = resize_image(WHOLE, 240, 360)
+    frames = FrameStylizer(live, "scream", stability="off", channel_order="rgb", stroke_size=2.0)
+    wanted = live.stylize(frame, "scream", stroke_size=2.0).pixels
+    np.testing.assert_array_equal(frames.stylize_frame(frame), wanted)
+    assert frames.settings["stroke-size"] == 2.0
+    # frames larger than pictures whose strokes would grow keep the network's own
+    large = resize_image(frame, 960, 1440)
+    plain = FrameStylizer(live, "scream", stability="off", channel_order="rgb")
+    other = live.stylize(large, "scream", stroke_size=1280 / 1440).pixels
+    np.testing.assert_array_equal(plain.stylize_frame(large), other)
+    with pytest.raises(OptionError, match="--stroke-size"):
+        FrameStylizer(live, "scream", stroke_size=0.0)

@@ -1,0 +1,81 @@
+"""The size of the strokes: a network paints in strokes of so many pixels, whatever the picture.
+
+Larger ones come of a smaller picture, whose painting is enlarged; what an enlarged picture lacks, the crispness of the
+finest strokes, is taken from a painting of that painting. So large forms are painted once, and nothing is soft.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.image import resize_image
+
+#: Of `stroke_size`.
+SMALLEST, LARGEST = 0.25, 8.0
+
+#: Longer side up to which strokes are as the network paints them, px; beyond it they grow with the picture.
+NATURAL_SIDE_PX = 1280
+
+_BLOCK_ROWS = 64
+_LEAST_SIDE_PX = 16
+
+Pictures = Sequence[NDArray[np.uint8]]
+
+
+def in_proportion(height: int, width: int) -> float:
+    """How much larger than the network's own the strokes of a picture of this size are."""
+    return max(1.0, max(height, width) / NATURAL_SIDE_PX)
+
+
+def check_stroke_size(stroke_size: float) -> None:
+    """Refuse what cannot be painted, before long work.
+
+    Raises:
+        OptionError: No number, or out of range.
+    """
+    is_number = isinstance(stroke_size, int | float | np.number) and not isinstance(stroke_size, bool)
+    if not is_number or not SMALLEST <= stroke_size <= LARGEST:
+        raise OptionError(
+            f"--stroke-size: {stroke_size!r} came; wanted a number from {SMALLEST:g} (fine) to {LARGEST:g} (broad)"
+        )
+
+
+def painted_broadly(
+    photos: Pictures, scale: float, paint: Callable[[Pictures], list[NDArray[np.uint8]]]
+) -> list[NDArray[np.uint8]]:
+    """Paint pictures of one size in strokes so many times as large as the network's own.
+
+    Args:
+        photos: uint8 H×W×3 each.
+        scale: 1: as the network paints.
+        paint: Paints pictures of any one size.
+
+    Returns:
+        uint8 H×W×3 each.
+    """
+    height, width = photos[0].shape[:2]
+    other = [max(min(side, _LEAST_SIDE_PX), round(side / scale)) for side in (height, width)]
+    if other == [height, width]:
+        return paint(photos)
+    broad = [resize_image(each, height, width) for each in paint([resize_image(photo, *other) for photo in photos])]
+    if scale < 1:
+        return broad
+    return [_crisp(first, again, other) for first, again in zip(broad, paint(broad), strict=True)]
+
+
+def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], held: Sequence[int]) -> NDArray[np.uint8]:
+    """An enlarged painting with what is too fine, in the painting of it, for the size that it was enlarged from."""
+    coarse = resize_image(resize_image(again, *held), *broad.shape[:2])
+    crisp = np.empty_like(broad)
+    for top in range(0, len(broad), _BLOCK_ROWS):
+        rows = slice(top, top + _BLOCK_ROWS)
+        levels = again[rows].astype(np.int16)
+        levels -= coarse[rows]
+        levels += broad[rows]
+        np.clip(levels, 0, 255, out=levels)
+        crisp[rows] = levels
+    return crisp
