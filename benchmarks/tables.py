@@ -98,45 +98,62 @@ def variants_table(report: Report) -> str:
 
 
 def quality_means(report: Report) -> str:
-    """Each network's distances, over all styles and photos."""
-    rows = [
-        [each["name"], f"{each['mean']['style_distance']:.3f}", f"{each['mean']['content_distance']:.2f}"]
-        for each in report["networks"]
-    ]
+    """Each network's measures, over all styles and photos; optimisation's; and what can be measured of the peer."""
+    rows = [[each["name"], *_measures(each["mean"])] for each in report["networks"]]
+    rows.append(["`nst optimize`", *_measures(report["optimize"]["mean"])])
+    peer = report["peer"]
+    rows.append([f"{peer['name']}, its own styles", "", "", f"{peer['detail']:.2f}", f"{peer['grain']:.1f}"])
     styles = len(report["networks"][0]["styles"])
+    headings = ["model", "style distance", "content distance", "detail", "grain"]
     return (
-        f"{markdown_table(['model', 'style distance', 'content distance'], rows)}\n\n"
-        f"Means over {styles} styles and {len(report['photos'])} photos at {report['longer_side_px']} px."
+        f"{markdown_table(headings, rows)}\n\n"
+        f"Means over {styles} styles and {len(report['photos'])} photos at {report['longer_side_px']} px, of "
+        f"optimisation over {len(report['optimize']['photos'])}."
     )
 
 
+def _measures(mean: Mapping[str, float]) -> list[str]:
+    return [
+        f"{mean['style_distance']:.3f}",
+        f"{mean['content_distance']:.2f}",
+        f"{mean['detail']:.2f}",
+        f"{mean['grain']:.1f}",
+    ]
+
+
 def quality_table(report: Report) -> str:
-    """The networks' distances and L-BFGS iterations, a line per style."""
+    """The networks' measures and L-BFGS iterations, a line per style; then optimisation's."""
     networks, descent = report["networks"], report["descent"]
     headings = ["style"]
     for network in networks:
-        headings += [f"{network['name']}: style", "content", "L-BFGS iterations"]
+        headings += [f"{network['name']}: style (relu5_1)", "content", "detail", "grain", "L-BFGS iterations"]
+    headings += ["optimize: style (relu5_1)", "content", "detail", "grain"]
     rows = []
     for number, style in enumerate(networks[0]["styles"]):
         row = [style["style"]]
         for network in networks:
-            row += _quality_cells(network["styles"][number], descent["most_iterations"])
-        rows.append(row)
+            row += _quality_cells(network["styles"][number])
+            row.append(_count(network["styles"][number]["equals_lbfgs_iterations"], descent["most_iterations"]))
+        rows.append(row + _quality_cells(report["optimize"]["styles"][number]))
     means = ["mean"]
-    for network in networks:
-        mean = network["mean"]
-        means += [f"**{mean['style_distance']:.3f}**", f"**{mean['content_distance']:.2f}**", ""]
+    for each in (*networks, report["optimize"]):
+        means += [f"**{cell}**" for cell in _measures(each["mean"])]
+        means += [""] if each in networks else []
     return (
         f"{markdown_table(headings, [*rows, means])}\n\n"
-        f"Means over {len(report['photos'])} photos at {report['longer_side_px']} px; L-BFGS with a line search from "
-        f"the photo, on {' and '.join(descent['contents'])} at {descent['longer_side_px']} px. {machine_line(report)}"
+        f"Means over {len(report['photos'])} photos at {report['longer_side_px']} px, of optimisation over "
+        f"{', '.join(report['optimize']['photos'])}; L-BFGS with a line search from the photo, on "
+        f"{' and '.join(descent['contents'])} at {descent['longer_side_px']} px. {machine_line(report)}"
     )
 
 
-def _quality_cells(row: Mapping[str, Any], most: int) -> list[str]:
-    count = row["equals_lbfgs_iterations"]
-    told = f"over {most}" if count is None else str(count)
-    return [f"{row['style_distance']:.3f}", f"{row['content_distance']:.2f}", told]
+def _quality_cells(row: Mapping[str, Any]) -> list[str]:
+    style, *others = _measures(row)
+    return [f"{style} ({row['layers'][-1]:.2f})", *others]
+
+
+def _count(count: int | None, most: int) -> str:
+    return f"over {most}" if count is None else str(count)
 
 
 def add_style_table(report: Report) -> str:

@@ -70,6 +70,7 @@ _LOSS_OPTIONS: tuple[tuple[str, Callable[[str], Any] | tuple[str, ...], str | No
         + ")",
     ),
     ("tv_weight", float, "W", "of the total variation loss"),
+    ("calm_weight", float, "W", "of the same where the content is calm"),
     ("content_layers", layer_list, "LAYER[:W],...", "layers of the content loss, with weights"),
     ("style_layers", layer_list, "LAYER[:W],...", "layers of the style loss, with weights"),
     (

@@ -15,6 +15,7 @@ from nst_engine.image import resize_image
 from nst_engine.kernels import normalize
 from nst_engine.layers import MIN_SIDE_PX
 from nst_engine.networks.vgg19 import VGG19
+from nst_engine.optimization.calm import calm_variation_loss, calmness
 from nst_engine.optimization.descent import Bounds, Evaluation
 from nst_engine.optimization.inputs import Inputs
 from nst_engine.optimization.losses import (
@@ -57,6 +58,7 @@ class Objective:
         self._content_weight = options.content_weight / scale.ratio
         self._mean = network.get_buffer("mean")
         self.content_image = self.tensor_of(inputs.content_image)
+        self._calm = calmness(self.content_image, scale.ratio)
         self.bounds = self._bounds(inputs.content_guides)
         self._content_layers = {layer: weight for layer, weight in options.content_lambdas.items() if weight > 0}
         self._style_layers = {layer: weight for layer, weight in options.style_lambdas.items() if weight > 0}
@@ -97,6 +99,8 @@ class Objective:
             loss = options.effective_style_weight * target.weight * self._style_loss(features[target.layer], target)
             style[key] = style[key] + loss if key in style else loss
         tv = options.tv_weight * total_variation_loss(leaf)
+        if options.calm_weight > 0:
+            tv = tv + options.calm_weight * self._scale.ratio**2 * calm_variation_loss(leaf, self._calm)
         total = torch.stack([*content.values(), *style.values(), tv]).sum()
         total.backward()  # type: ignore[no-untyped-call]
         by_layer = {name: float(value.detach()) for name, value in {**content, **style}.items()}

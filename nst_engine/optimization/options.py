@@ -25,7 +25,7 @@ GATYS_CONTENT_LAYERS = ("relu4_2",)
 GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 #: Ratio of style to content weight that gives pictures of about the same look under each convention. All but `target`
 #: depend on the scale of the features too: these are for the Oxford weights (pictures in 0-255).
-DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 14.0, "none": 3e-10, "hw": 5e-4, "chw": 100.0}
+DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 7.5, "none": 3e-10, "hw": 5e-4, "chw": 100.0}
 DEFAULT_LEARNING_RATE: Mapping[OptimizerName, float] = {"lbfgs": 1.0, "adam": 0.02}
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 16384
 
@@ -39,6 +39,8 @@ class OptimizeOptions:
         content_weight: Of the content loss at full size; coarser scales weigh it more, by the inverse of their ratio.
         style_weight: Of the style loss; None: `DEFAULT_STYLE_WEIGHT` of the Gram normalisation.
         tv_weight: Of the total variation loss (mean squared difference of neighbours, 0-1 range).
+        calm_weight: Of the same where the content image is calm, so that skies and walls do not become sandpaper;
+            coarser scales weigh it less, by the square of their ratio, and paint large forms there.
         content_layers: Layers of the content loss with their weights.
         style_layers: Layers of the style loss with their weights.
         gram_normalization: Denominator of Gram matrix and loss, see `losses.gram_factor`.
@@ -64,7 +66,8 @@ class OptimizeOptions:
     style_blend_weights: tuple[float, ...] | None = None
     content_weight: float = 1.0
     style_weight: float | None = None
-    tv_weight: float = 20.0
+    tv_weight: float = 2.0
+    calm_weight: float = 190.0
     content_layers: LayerWeights = GATYS_CONTENT_LAYERS
     style_layers: LayerWeights = GATYS_STYLE_LAYERS
     gram_normalization: GramNormalization = "target"
@@ -182,6 +185,7 @@ _RANGES = (
     ("content_weight", 0.0, math.inf, False),
     ("style_weight", 0.0, math.inf, False),
     ("tv_weight", 0.0, math.inf, False),
+    ("calm_weight", 0.0, math.inf, False),
     ("learning_rate", 0.0, math.inf, True),
     ("num_iterations", 1, 1_000_000, False),
     ("seed", 0, 2**63 - 1, False),
@@ -191,7 +195,7 @@ _RANGES = (
     ("style_scale", 0.0, 16.0, True),
 )
 
-_NEVER_NONE = ("content_weight", "tv_weight", "seed", "image_size", "style_scale")
+_NEVER_NONE = ("content_weight", "tv_weight", "calm_weight", "seed", "image_size", "style_scale")
 
 
 def layer_weights(name: str, layers: LayerWeights) -> dict[str, float]:

@@ -11,9 +11,9 @@ from nst_engine.layers import MIN_SIDE_PX as NETWORK_MIN_SIDE_PX
 
 #: Iterations of the finest scale, the next coarser one, ...; scales beyond the list take the last number. Coarse
 #: ones are cheap and lay down the large strokes; the finest only has to draw them sharp.
-ITERATIONS_FINE_TO_COARSE = (15, 20, 30, 40, 50)
+ITERATIONS_FINE_TO_COARSE = (18, 23, 34, 46, 58)
 #: Of the coarsest scale, whichever it is: it starts from the photo.
-ITERATIONS_AT_FIRST = 60
+ITERATIONS_AT_FIRST = 69
 ITERATIONS_WITHOUT_PYRAMID = 100
 #: Shorter side of the coarsest scale, px: below it the deepest style layer sees too few pixels for statistics.
 COARSEST_SIDE_PX = 80
