@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
-from nst_engine.image import resize_image
+from nst_engine.image import resize_image, without_finest
 
 #: Of `stroke_size`.
 SMALLEST, LARGEST = 0.25, 8.0
@@ -21,6 +21,7 @@ SMALLEST, LARGEST = 0.25, 8.0
 NATURAL_SIDE_PX = 1280
 
 _BLOCK_ROWS = 64
+_FINER = 1.3
 _LEAST_SIDE_PX = 16
 
 Pictures = Sequence[NDArray[np.uint8]]
@@ -69,7 +70,9 @@ def painted_broadly(
 
 def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], held: Sequence[int]) -> NDArray[np.uint8]:
     """An enlarged painting with what is too fine, in the painting of it, for the size that it was enlarged from."""
-    coarse = resize_image(resize_image(again, *held), *broad.shape[:2])
+    # a little more than that is left out, or the strokes of the second painting would show beside the first one's
+    kept = [min(side, round(_FINER * least)) for side, least in zip(broad.shape[:2], held, strict=True)]
+    coarse = without_finest(again, *kept)
     crisp = np.empty_like(broad)
     for top in range(0, len(broad), _BLOCK_ROWS):
         rows = slice(top, top + _BLOCK_ROWS)

@@ -9,7 +9,7 @@ from nst_engine.image.labelled import labelled_sheet
 from nst_engine.image.output import check_output, save_image, write_atomically, write_through
 from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
 from nst_engine.image.read import label_of_path
-from nst_engine.image.resize import resize_image
+from nst_engine.image.resize import resize_image, without_finest
 from nst_engine.image.sheet import contact_sheet
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "save_image",
     "to_pillow",
     "with_alpha",
+    "without_finest",
     "write_atomically",
     "write_through",
 ]

@@ -40,3 +40,10 @@ def resize_image(pixels_hwc: NDArray[_Scalar], height: int, width: int) -> NDArr
     image = Image.fromarray(np.ascontiguousarray(pixels_hwc))
     resized = np.array(image.resize((width, height), Image.Resampling.LANCZOS), dtype=pixels_hwc.dtype)
     return np.clip(resized, pixels_hwc.min(), pixels_hwc.max()) if is_float else resized
+
+
+def without_finest(pixels_hwc: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """What is left of a picture, uint8 H×W×3, that was shrunk to a size and enlarged again: a new array."""
+    image = Image.fromarray(np.ascontiguousarray(pixels_hwc))
+    small = image.resize((width, height), Image.Resampling.BOX)
+    return np.array(small.resize(image.size, Image.Resampling.BILINEAR))

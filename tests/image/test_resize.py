@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from nst_engine.errors import OptionError
-from nst_engine.image import resize_image
+from nst_engine.image import resize_image, without_finest
 
 from .samples import noise, smooth
 
@@ -51,3 +52,11 @@ def test_same_size_is_a_copy() -> None:
 def test_refused(pixels: Any, size: tuple[int, int]) -> None:
     with pytest.raises(OptionError, match=r"came .* wanted"):
         resize_image(pixels, *size)
+
+
+def test_without_the_finest_is_the_mean_of_blocks_enlarged_again() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    means = pixels.reshape(20, 3, 30, 3, 3).mean((1, 3))
+    wanted = cv2.resize(means, (90, 60), interpolation=cv2.INTER_LINEAR)
+    # Pillow rounds after each of its passes
+    assert np.abs(without_finest(pixels, 20, 30) - wanted).max() <= 2
