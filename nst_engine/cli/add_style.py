@@ -74,4 +74,5 @@ def run(arguments: argparse.Namespace) -> int:
     write_model(
         grown, output, licence=arguments.licence or str(base.training.get("licence", "")), shown=grown.styles[-1:]
     )
+    display.say_if_undertrained("add it again with more --minutes")
     return INTERRUPTED if display.was_interrupted else 0

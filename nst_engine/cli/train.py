@@ -76,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"stopped at step {checkpoint.step}; go on with the same command and --resume")
         return INTERRUPTED
     write_model(checkpoint, output, licence=arguments.licence, shown=checkpoint.styles)
+    display.say_if_undertrained("go on with the same command, more --minutes, --resume and --overwrite")
     return 0
 
 

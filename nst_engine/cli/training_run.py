@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line
+from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line, say
 from nst_engine.errors import MissingDependencyError, OutputError
 
 if TYPE_CHECKING:
     from nst_engine.training import Checkpoint, TrainProgress
 
 _PREVIEW_CELL_PX = 256
+# of networks that have learnt their paintings: the bundled ones are at a tenth
+_LEARNT_STYLE_DISTANCE = 0.2
 
 
 def check_model_output(arguments: argparse.Namespace) -> Path:
@@ -88,12 +91,13 @@ class TrainingDisplay(InterruptibleBar):
             console=console,
         )
         super().__init__(bar, "stopping after a checkpoint (Ctrl-C again: at once)")
-        self._label, self._skipped = label, 0
+        self._label, self._skipped, self._style = label, 0, math.nan
         self._task = bar.add_task(f"{label}: reading", total=None, status="")
 
     def __call__(self, progress: TrainProgress) -> bool:
         """Show one step; False when a stop is wished."""
         self._has_begun = True
+        self._style = progress.style
         if progress.skipped > self._skipped:
             self._skipped = progress.skipped
             console.print(f"step {progress.step}: the loss was not finite; the step was left out", style="yellow")
@@ -106,3 +110,11 @@ class TrainingDisplay(InterruptibleBar):
             status=f"{clock(left)} left · content {progress.content:.3f}, style {progress.style:.3f}",
         )
         return not self.was_interrupted
+
+    def say_if_undertrained(self, how_to_go_on: str) -> None:
+        """Warn of a training that ended before the pictures look like the painting."""
+        if self._style > _LEARNT_STYLE_DISTANCE:
+            say(
+                f"undertrained: the pictures are still at {self._style:.2f} from the style, and look like it below "
+                f"{_LEARNT_STYLE_DISTANCE:g}; {how_to_go_on}"
+            )

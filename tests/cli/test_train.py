@@ -38,6 +38,8 @@ def test_a_network_is_trained_written_and_painted_with(
     done = nst(*command, "--licence", "CC0-1.0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "my.onnx: 2 styles" in done.stdout
+    assert "undertrained: " in done.stderr
+    assert "--resume" in done.stderr
     stylizer = Stylizer(tmp_path / "my.onnx", device="cpu")
     assert stylizer.styles == ("my painting", "scream")
     assert stylizer.spec.licence == "CC0-1.0"
