@@ -130,7 +130,7 @@ class Stylizer:
             style: A name of `styles`; or names with their weights, of any sum; None for a model of one style.
             strength: 0: the photo; 1: the painting; up to 2: a painting of the painting.
             preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
-            stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.25 (fine) to 8 (broad). Up to
+            stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.1 (fine) to 8 (broad). Up to
                 1,280 px of the longer side that is what the network paints; in larger pictures they grow in proportion.
             max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
             out: uint8 H×W×3 of the result's size, writeable and C-contiguous: where the result's pixels are written,

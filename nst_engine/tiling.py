@@ -9,7 +9,6 @@ lasts, and beyond that one whose later statistics come from tiles spread evenly 
 from __future__ import annotations
 
 import math
-import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,18 +22,19 @@ from nst_engine.model_spec import ModelSpec
 from nst_engine.postprocess import pictures_of
 from nst_engine.preprocess import ModelInput, model_input
 from nst_engine.runtime import Graph
+from nst_engine.workspace import return_free_memory
 
 if TYPE_CHECKING:
     from nst_engine.graphs.stages import CutModel
 
 TILE_PX = 1024
-#: As far as the shipped networks see: with less, neighbouring tiles do not agree.
-HALO_PX = 160
+HALO_PX = 160  # as far as the shipped networks see: with less, neighbouring tiles do not agree
 STORE_BYTES = 512 * 1024**2
 
 #: Tiles begin at multiples of this, as the strides of the networks do, so that all see the same phase.
 _STRIDE_PX = 16
-#: Of the R2 sequence (Roberts 2018), any first part of which is spread evenly.
+_RUNS_UNTIL_TIDY = 6
+# of the R2 sequence (Roberts 2018), any first part of which is spread evenly
 _SPREAD = (0.7548776662466927, 0.5698402909980532)
 
 _Values = Mapping[str, NDArray[Any]]
@@ -179,7 +179,7 @@ class _Painting:
         self._multiple, self._model = multiple, model
         #: What is the same for all tiles: style weights and statistics.
         self._shared: dict[str, NDArray[Any]] = {} if cut.style_weights is None else {cut.style_weights: style_weights}
-        self._held: dict[_Tile, _Values] = {}
+        self._held, self._runs = dict[_Tile, _Values](), 0
         self._needed_after = [
             {cut.painted}.union(*(later.inputs for later in cut.stages[number + 1 :])) for number in range(len(graphs))
         ]
@@ -210,6 +210,9 @@ class _Painting:
     def _passed(self, number: int, values: _Values) -> _Values:
         """What a tile holds after a stage."""
         stage = self._cut.stages[number]
+        self._runs += 1
+        if self._runs % _RUNS_UNTIL_TIDY == 0:
+            return_free_memory()
         known = {**self._shared, **values}
         feed = {name: _unpacked(known[name]) for name in stage.inputs}
         try:
@@ -237,10 +240,8 @@ def _packed(value: NDArray[Any]) -> NDArray[Any]:
     """Features in half precision: twice as many tiles fit, and the picture differs by less than rounding its bytes."""
     if value.ndim < 3 or value.dtype != np.float32:
         return value
-    # in pages of their own: on the heap they would lie between what was freed and keep that from the system
-    packed = np.frombuffer(mmap.mmap(-1, value.size * 2), np.float16).reshape(value.shape)
     with np.errstate(over="ignore"):
-        packed[...] = value
+        packed = value.astype(np.float16)
     return packed if np.isfinite(packed).all() else value
 
 

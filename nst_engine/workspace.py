@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -55,3 +57,20 @@ def _aligned(size_bytes: int) -> NDArray[np.uint8]:
     memory = np.empty(size_bytes + _ALIGNMENT_BYTES, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT_BYTES
     return memory[start : start + size_bytes]
+
+
+def return_free_memory() -> None:
+    """Give back to the system what the allocator keeps free between what is in use; where that must be asked for.
+
+    glibc keeps it, and arrays of many sizes, made and dropped in turn, leave more holes than they ever filled.
+    """
+    _trimming()(0)
+
+
+@cache
+def _trimming() -> Callable[[int], Any]:
+    try:
+        trim: Callable[[int], Any] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # another C library, or none that can be named
+        return lambda _: None
+    return trim
