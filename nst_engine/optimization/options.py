@@ -167,6 +167,8 @@ def reconstruction_options(options: OptimizeOptions, layer: str, *, style: bool)
         OptionError: An unknown layer.
     """
     check_layers([layer])
+    # what the layer knows shall show, calm or not
+    options = replace(options, calm_weight=0.0)
     if not style:
         return replace(options, content_layers=(layer,), style_layers=(), init="random")
     below = [name for name in GATYS_STYLE_LAYERS if LAYERS.index(name) < LAYERS.index(layer)]
