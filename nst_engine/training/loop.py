@@ -161,9 +161,9 @@ class Training:
         return Checkpoint(
             arch=self.options.arch,
             styles=list(styles),
-            network=dict(self.network.state_dict()),
-            averaged=dict(self._averaged),
-            optimizer=moments,
+            network={name: value.cpu() for name, value in self.network.state_dict().items()},
+            averaged={name: value.cpu() for name, value in self._averaged.items()},
+            optimizer={name: value.cpu() for name, value in moments.items()},
             step=self.step,
             seconds=self.seconds,
             style_weight=self.style_weight,
