@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nst_engine.errors import ModelChecksumError
 from nst_engine.models import ModelFile
 
@@ -13,15 +15,16 @@ class ModelContent:
         file: Of the model.
 
     Attributes:
-        is_rewritten: Whether its fixed size is made free.
+        rewrite: What is done to the file before it is given out; None: nothing.
     """
 
     def __init__(self, file: ModelFile) -> None:
-        self._file, self.is_rewritten = file, False
+        self._file = file
+        self.rewrite: Callable[[bytes], bytes] | None = None
         self._opened = self._state()
 
     def read(self) -> bytes:
-        """The file, with its size made free if that is asked for.
+        """The file, rewritten if that is asked for.
 
         Raises:
             ModelChecksumError: It is another one by now, or gone.
@@ -32,11 +35,7 @@ class ModelContent:
             is_same = False
         if not is_same:
             raise ModelChecksumError(f"{self._file.name}: changed or gone since it was loaded; make a new Stylizer")
-        if not self.is_rewritten:
-            return content
-        from nst_engine.graphs.rewrite import with_dynamic_size
-
-        return with_dynamic_size(content)
+        return content if self.rewrite is None else self.rewrite(content)
 
     def _state(self) -> tuple[int, int]:
         found = self._file.path.stat()

@@ -1,144 +1,67 @@
-"""Pictures in, paintings out: the line through a loaded model, whole or by tiles."""
+"""Photo → tensor → run → picture: the line through a model, once."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.postprocess import finished, pictures_of, room_for
+from nst_engine.model_spec import ModelSpec
+from nst_engine.postprocess import pictures_of, room_for
 from nst_engine.preprocess import model_input
-from nst_engine.session import Session
-from nst_engine.strokes import Pictures, painted_broadly
 from nst_engine.stylize_result import Stopwatch
-from nst_engine.tiling import TiledModel
-from nst_engine.workspace import Workspaces
-
-#: Off the CPU every new size of picture costs a choice of algorithms, or a build: seconds. So sides are padded to
-#: multiples of this. Not to larger ones: instance normalisation sees the padding as if it were picture.
-BUCKET_PX = 64
-
-#: Larger pictures are painted by tiles: here that begins to take less memory, and costs a little time.
-TILE_ABOVE_PX = 3_000_000
-
-_TAKES_ANY_SIZE = "cpu"
+from nst_engine.workspace import Workspace
 
 
-class OnePass:
-    """A model's way from pictures to pictures. May be used by several threads at once.
+class Run(Protocol):
+    """Whatever computes."""
+
+    def __call__(self, tensor: NDArray[Any], into: NDArray[Any] | None, /) -> NDArray[Any]:
+        """N pictures as the specification says, painted, in the same layout, type and range; in `into` if it can."""
+
+
+def one_pass(
+    photos: Sequence[NDArray[np.uint8]],
+    spec: ModelSpec,
+    run: Run,
+    *,
+    model: str,
+    threads: int = 1,
+    bucket_px: int = 1,
+    strength: float = 1.0,
+    workspace: Workspace | None = None,
+    out: NDArray[np.uint8] | None = None,
+    stopwatch: Stopwatch | None = None,
+) -> list[NDArray[np.uint8]]:
+    """Paint pictures of one size.
 
     Args:
-        session: The model, loaded.
-        tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory.
+        photos: uint8 H×W×3 each, RGB, which stay as they are.
+        spec: What `run` takes and returns.
+        run: Computes.
+        model: What messages call it.
+        threads: Of the CPU, for what is not in the model.
+        bucket_px: As `nst_engine.preprocess.model_input` takes it.
+        strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
+        workspace: Where tensors are made; None: in fresh memory.
+        out: uint8 H×W×3, C-contiguous, where the only painting is written; None: to fresh memory.
+        stopwatch: Gets a lap for each stage.
+
+    Returns:
+        uint8 H×W×3 each, RGB.
+
+    Raises:
+        InferenceError: The model failed, or returned what is no picture.
     """
-
-    def __init__(self, session: Session, tile_above_px: int) -> None:
-        self._session = session
-        self._bucket_px = 1 if session.device == _TAKES_ANY_SIZE else BUCKET_PX
-        self._tile_above_px = tile_above_px
-        self._workspaces = Workspaces()
-        self._tiled_model: TiledModel | None = None
-        self._tiled_model_lock = threading.Lock()
-
-    def paint(
-        self,
-        photos: Sequence[NDArray[np.uint8]],
-        weights: NDArray[np.float32],
-        stopwatch: Stopwatch,
-        *,
-        strength: float = 1.0,
-        preserve_color: str | None = None,
-        stroke_scale: float = 1.0,
-        out: NDArray[np.uint8] | None = None,
-    ) -> list[NDArray[np.uint8]]:
-        """Paint pictures of one size in one style.
-
-        Args:
-            photos: uint8 H×W×3 each, RGB, which stay as they are.
-            weights: float32 1×styles.
-            stopwatch: Gets a lap for each stage.
-            strength: As `nst_engine.postprocess.finished` takes it, and `preserve_color` too; above 1, the painting is
-                painted again, and 2 is that.
-            preserve_color: See there.
-            stroke_scale: As `nst_engine.strokes.painted_broadly` takes it.
-            out: uint8 H×W×3, C-contiguous, where the only painting is written; None: fresh memory.
-
-        Returns:
-            uint8 H×W×3 each, RGB.
-
-        Raises:
-            InferenceError: The model failed.
-        """
-        if preserve_color is None and stroke_scale == 1 and strength <= 1:
-            return self._run(photos, weights, stopwatch, strength=strength, out=out)
-
-        def paint(pictures: Pictures) -> list[NDArray[np.uint8]]:
-            return self._run(pictures, weights, stopwatch, strength=1.0, out=None)
-
-        painted = painted_broadly(photos, stroke_scale, paint)
-        if strength > 1:
-            again = painted_broadly(painted, stroke_scale, paint)
-            painted = [finished(*pair, strength=strength - 1) for pair in zip(again, painted, strict=True)]
-        painted = [
-            finished(pixels, photo, strength=min(strength, 1.0), preserve_color=preserve_color)
-            for pixels, photo in zip(painted, photos, strict=True)
-        ]
-        if out is not None:
-            out[...] = painted[0]
-            painted = [out]
-        stopwatch.lap("postprocess")
-        return painted
-
-    def _run(
-        self,
-        photos: Sequence[NDArray[np.uint8]],
-        weights: NDArray[np.float32],
-        stopwatch: Stopwatch,
-        *,
-        strength: float,
-        out: NDArray[np.uint8] | None,
-    ) -> list[NDArray[np.uint8]]:
-        """Through the model in one run, or each by tiles; blended with the photos."""
-        session = self._session
-        height, width = photos[0].shape[:2]
-        if height * width > self._tile_above_px:
-            painted_by_tiles = [self._tiled().paint(pixels, weights, strength=strength, out=out) for pixels in photos]
-            stopwatch.lap("inference")
-            return painted_by_tiles
-        with self._workspaces.borrowed() as workspace:
-            given = model_input(
-                photos, session.takes, bucket_px=self._bucket_px, threads=session.threads, workspace=workspace
-            )
-            stopwatch.lap("preprocess")
-            into = room_for(given, session.takes, workspace, out)
-            painted = session.run(given.tensor, np.repeat(weights, len(photos), axis=0), into)
-            stopwatch.lap("inference")
-            pixels = pictures_of(
-                painted,
-                given,
-                session.takes,
-                model=session.model,
-                threads=session.threads,
-                photos=photos,
-                strength=strength,
-                out=out,
-            )
-        stopwatch.lap("postprocess")
-        return pixels
-
-    def _tiled(self) -> TiledModel:
-        """Cut and loaded when the first large picture comes."""
-        with self._tiled_model_lock:
-            if self._tiled_model is None:
-                session = self._session
-                self._tiled_model = TiledModel(
-                    session.content(),
-                    session.spec,
-                    session.open_part,
-                    name=session.model,
-                    bucket_px=self._bucket_px,
-                    threads=session.threads,
-                )
-            return self._tiled_model
+    stopwatch = stopwatch or Stopwatch()
+    given = model_input(photos, spec, bucket_px=bucket_px, threads=threads, workspace=workspace)
+    stopwatch.lap("preprocess")
+    painted = run(given.tensor, None if workspace is None else room_for(given, spec, workspace, out))
+    stopwatch.lap("inference")
+    pictures = pictures_of(
+        painted, given, spec, model=model, threads=threads, photos=photos, strength=strength, out=out
+    )
+    stopwatch.lap("postprocess")
+    return pictures

@@ -58,7 +58,9 @@ class OpenVinoLoader:
         spec = self._file.spec(metadata_of(content, self._file.name))
         model, signature = self._read(content, spec)
         if signature.has_fixed_size:
-            self._content.is_rewritten = True
+            from nst_engine.graphs.rewrite import with_dynamic_size  # this loads onnx
+
+            self._content.rewrite = with_dynamic_size
             model, signature = self._read(self._content.read(), spec)
         model, takes = in_bytes(model, spec, signature)
         return Loaded(SizedPainter(model, self._compiled), spec, takes, signature, f"OpenVINO {self._hint}")

@@ -78,7 +78,8 @@ class SizedPainter:
         from openvino import Tensor  # type: ignore[import-untyped,unused-ignore]
 
         requests = self._of_size(tuple((name, array.shape) for name, array in feed.items()))
-        painted = np.empty(requests.shape(output), np.uint8) if into is None else into
+        shape = requests.shape(output)
+        painted = np.empty(shape, np.uint8) if into is None or into.shape != shape else into
         with requests.borrowed() as request:
             request.set_tensor(output, Tensor(painted, shared_memory=True))
             found = request.infer(dict(feed), share_inputs=True, share_outputs=True)

@@ -67,7 +67,9 @@ class OrtLoader:
         spec = self._file.spec(session.get_modelmeta().custom_metadata_map)
         signature = self._signature(session, spec)
         if signature.has_fixed_size:
-            self._content.is_rewritten = True
+            from nst_engine.graphs.rewrite import with_dynamic_size  # this loads onnx
+
+            self._content.rewrite = with_dynamic_size
             session = self.load(self._content.read(), device)
             signature = self._signature(session, spec)
         if signature.has_fixed_size:
@@ -157,15 +159,24 @@ class OrtPainter:
 
     def paint(self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None) -> NDArray[Any]:
         """See `nst_engine.runtime.Painter`."""
-        if into is None:
-            (painted,) = self._session.run([output], feed)
-            return np.asarray(painted)
+        if into is not None and self._paint_into(into, feed, output):
+            return into
+        (painted,) = self._session.run([output], feed)
+        return np.asarray(painted)
+
+    def _paint_into(self, into: NDArray[Any], feed: Mapping[str, NDArray[Any]], output: str) -> bool:
+        """Whether what is painted has this shape; only if not, the model is run again."""
         binding = self._session.io_binding()
         for name, array in feed.items():
             binding.bind_cpu_input(name, array)
         binding.bind_output(output, "cpu", 0, into.dtype, into.shape, into.ctypes.data)
-        self._session.run_with_iobinding(binding)
-        return into
+        try:
+            self._session.run_with_iobinding(binding)
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
+            if "shape" not in str(error):
+                raise
+            return False
+        return True
 
 
 def first_line(error: Exception) -> str:

@@ -14,6 +14,7 @@ from nst_engine.color import COLOR_MODES, keep_luma, match_color
 from nst_engine.errors import InferenceError, OptionError
 from nst_engine.model_spec import ModelSpec
 from nst_engine.preprocess import ModelInput, with_whole_rows
+from nst_engine.runtime import not_finite
 from nst_engine.workspace import Workspace
 
 #: Of one pass: above 1, the painting is painted again.
@@ -188,11 +189,3 @@ def _check_finite(painted: NDArray[np.float32], model: str) -> None:
         suspicious = not np.isfinite(painted.sum())
     if suspicious and (count := int(painted.size - np.isfinite(painted).sum())):
         raise not_finite(model, f" in {count:,} of {painted.size:,} values")
-
-
-def not_finite(model: str, where: str = "") -> InferenceError:
-    """What to raise for a model that returned NaN or infinity."""
-    return InferenceError(
-        f"{model}: returned NaN or infinity{where}: its weights are damaged, or "
-        "its specification (value_range, mean, std) is wrong, or the precision too low; use --precision float32"
-    )

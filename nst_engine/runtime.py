@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from nst_engine.errors import InferenceError
 from nst_engine.model_spec import ModelSpec
 from nst_engine.providers import Device
 from nst_engine.signature import Signature
@@ -22,7 +23,10 @@ class Painter(Protocol):
         Args:
             feed: The inputs by name, C-contiguous.
             output: Name of the painted pictures.
-            into: Where they are written, of their type and shape; None: to a fresh array.
+            into: Of their type: where they are written if they have its shape; None: to a fresh array.
+
+        Raises:
+            FloatingPointError: They hold NaN or infinity, where the runtime looks for that itself.
         """
 
 
@@ -63,3 +67,11 @@ class Loader(Protocol):
 
     def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> Graph:
         """A graph from a model's bytes; without `keeps_memory` it lets go of it between runs."""
+
+
+def not_finite(model: str, where: str = "") -> InferenceError:
+    """What to raise for a model that returned NaN or infinity."""
+    return InferenceError(
+        f"{model}: returned NaN or infinity{where}: its weights are damaged, or "
+        "its specification (value_range, mean, std) is wrong, or the precision too low; use --precision float32"
+    )

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,6 @@ from nst_engine.cpu_quota import usable_cpus
 from nst_engine.errors import InferenceError, ProviderUnavailableError
 from nst_engine.models import ModelFile, find_model, int8_model
 from nst_engine.ort_loader import OrtLoader, first_line
-from nst_engine.postprocess import not_finite, pictures_of
-from nst_engine.preprocess import model_input
 from nst_engine.providers import (
     AUTO_ORDER,
     PROVIDERS,
@@ -29,7 +28,7 @@ from nst_engine.providers import (
     check_precision,
     parse_device,
 )
-from nst_engine.runtime import Graph, Loaded, Loader
+from nst_engine.runtime import Graph, Loaded, Loader, not_finite
 
 #: OpenVINO takes half a second more until the first picture, and gains a twentieth of one with each.
 FEW_PICTURES = 16
@@ -99,7 +98,7 @@ class Session:
             feed[self._signature.style_input] = style_weights
         try:
             with self._turn:
-                return self._paint(feed, into)
+                return self._painter.paint(feed, self._signature.image_output, into)
         except FloatingPointError:
             raise not_finite(self.model) from None
         except Exception as error:  # the runtimes' exceptions have no common base
@@ -110,25 +109,6 @@ class Session:
                 else "see whether another picture size or --device cpu works"
             )
             raise InferenceError(f"{self.model}: failed on {shape} ({first_line(error)}); {cure}") from error
-
-    def _paint(self, feed: Mapping[str, NDArray[Any]], into: NDArray[Any] | None) -> NDArray[Any]:
-        output = self._signature.image_output
-        try:
-            return self._painter.paint(feed, output, into)
-        except FloatingPointError:
-            raise
-        except Exception:
-            if into is None:
-                raise
-            # it may be but the shape: the caller shall see which one comes
-            return self._painter.paint(feed, output, None)
-
-    def painted(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """One picture, uint8 H×W×3, in the model's first style."""
-        given = model_input([picture], self.takes, threads=self.threads)
-        weights = np.eye(1, len(self.spec.styles), dtype=np.float32)
-        found = self.run(given.tensor, weights)
-        return pictures_of(found, given, self.takes, model=self.model, threads=self.threads)[0]
 
     def content(self) -> bytes:
         """The model as it was loaded: the file, with its size made free if it was fixed."""
@@ -160,6 +140,7 @@ def open_session(
     precision: Precision = "auto",
     backend: Backend = "auto",
     expected_pictures: int | None = None,
+    paint: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
 ) -> Session:
     """Load a model onto a device.
 
@@ -173,8 +154,8 @@ def open_session(
             `nst_engine.models.int8_model`; `auto`: the device's default.
         backend: `onnxruntime`; `openvino`: its own package, on x86 CPUs; `auto`: `NST_ENGINE_BACKEND` where it is set,
             else, on the CPU, the fastest installed one whose pixels are right (see `nst_engine.backend_choice`).
-        expected_pictures: How many will be painted, if that is known: for a few, `auto` takes ONNX Runtime, which is
-            ready sooner than it takes to measure or compile.
+        expected_pictures: How many will be painted, if known: for a few, `auto` takes ONNX Runtime, ready at once.
+        paint: Paints a picture, uint8 H×W×3: by that `auto` compares backends; None: it takes ONNX Runtime.
 
     Raises:
         ModelNotFoundError: There is no such model.
@@ -202,7 +183,9 @@ def open_session(
         if faster is not None:
             return faster
     is_for_few = expected_pictures is not None and expected_pictures < FEW_PICTURES
-    return opening.on_cpu("onnxruntime" if chosen == "auto" and is_for_few else chosen)
+    if chosen == "auto" and paint is not None and not is_for_few:
+        return opening.on_cpu_fastest(paint)
+    return opening.session("onnxruntime", _ON_CPU, precision)
 
 
 class _Opening:
@@ -245,14 +228,12 @@ class _Opening:
                 self._passed_over.append(str(unavailable))
         return None
 
-    def on_cpu(self, backend: Backend) -> Session:
-        """In the runtime asked for, or in the fastest."""
-        if backend == "onnxruntime":
-            return self.session(backend, _ON_CPU, self._precision)
+    def on_cpu_fastest(self, paint: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]]) -> Session:
+        """In the fastest runtime."""
         from nst_engine.backend_choice import choose
 
         def load(each: Backend, precision: Precision) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
-            return self.session(each, _ON_CPU, precision).painted
+            return partial(paint, self.session(each, _ON_CPU, precision))
 
         choice = choose(self._file, self._precision, self._threads, load)
         return self.session(choice.backend, _ON_CPU, choice.precision, choice.reason)

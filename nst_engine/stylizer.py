@@ -13,7 +13,7 @@ from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource, Picture
 from nst_engine.model_spec import ModelSpec
-from nst_engine.one_pass import TILE_ABOVE_PX, OnePass
+from nst_engine.pipeline import TILE_ABOVE_PX, Pipeline, painted_once
 from nst_engine.postprocess import MOST_STRENGTH, check_finish, check_room
 from nst_engine.providers import Backend, Precision
 from nst_engine.session import open_session
@@ -63,8 +63,9 @@ class Stylizer:
             precision=precision,
             backend=backend,
             expected_pictures=expected_pictures,
+            paint=painted_once,
         )
-        self._one_pass = OnePass(self._session, tile_above_px)
+        self._pipeline = Pipeline(self._session, tile_above_px)
 
     @property
     def model(self) -> str:
@@ -109,7 +110,7 @@ class Stylizer:
         for height, width in sizes or (_WARMUP_SIZE,):
             if height < 1 or width < 1:
                 raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
-            self._one_pass.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
+            self._pipeline.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
 
     def stylize(
         self,
@@ -147,7 +148,7 @@ class Stylizer:
         check_options(strength, preserve_color, max_side, stroke_size)
         picture, stopwatch = timed_read(content_image, max_side)
         check_room(out, picture.pixels)
-        (painted,) = self._one_pass.paint(
+        (painted,) = self._pipeline.paint(
             [picture.pixels],
             style_vector(mix, self.styles),
             stopwatch,
@@ -194,7 +195,7 @@ class Stylizer:
         for group in groups_of([picture for picture, _ in reads], batch_size):
             stopwatch = Stopwatch()
             photos = [reads[i][0].pixels for i in group]
-            painted = self._one_pass.paint(
+            painted = self._pipeline.paint(
                 photos,
                 style_vector(mix, self.styles),
                 stopwatch,

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from nst_engine.errors import InferenceError, OptionError
 from nst_engine.geometry import Span, tile_spans
 from nst_engine.model_spec import ModelSpec
-from nst_engine.postprocess import pictures_of
-from nst_engine.preprocess import ModelInput, model_input
+from nst_engine.one_pass import one_pass
+from nst_engine.preprocess import model_input
 from nst_engine.runtime import Graph
+from nst_engine.tile_statistics import merged, moments_of
 from nst_engine.workspace import return_free_memory
 
 if TYPE_CHECKING:
@@ -112,21 +113,25 @@ class TiledModel:
                 f"tile_px of at least {smallest} for this halo"
             )
         rows, columns = (tile_spans(side, tile=tile_px, halo=halo_px, multiple=multiple) for side in picture.shape[:2])
-        tiles = _spread(rows, columns)
-        painting = _Painting(
-            self._cut, self._graphs, style_weights, tiles, store_bytes, multiple=multiple, model=self._name
-        )
+        tiles, bucket_px, threads = _spread(rows, columns), self._bucket_px, self._threads
+        at_hand = (self._cut, self._graphs, style_weights, tiles, store_bytes)
+        painting = _Painting(*at_hand, multiple=multiple, model=self._name)
 
-        def given(tile: _Tile) -> ModelInput:
-            return model_input([picture[tile.area]], self._spec, bucket_px=self._bucket_px, threads=self._threads)
+        def tensor_of(tile: _Tile) -> NDArray[Any]:
+            return model_input([picture[tile.area]], self._spec, bucket_px=bucket_px, threads=threads).tensor
 
-        painting.measure(lambda tile: given(tile).tensor)
         painted = np.empty(picture.shape, np.uint8) if out is None else out
+        painting.measure(tensor_of)
         for tile in tiles:
-            taken = given(tile)
-            output = painting.finish(tile, taken.tensor)
-            options: dict[str, Any] = {"model": self._name, "threads": self._threads, "strength": strength}
-            (pixels,) = pictures_of(output, taken, self._spec, photos=[picture[tile.area]], **options)
+            (pixels,) = one_pass(
+                [picture[tile.area]],
+                self._spec,
+                lambda tensor, _, tile=tile: painting.finish(tile, tensor),
+                model=self._name,
+                threads=threads,
+                bucket_px=bucket_px,
+                strength=strength,
+            )
             painted[tile.core] = pixels[tile.core_inside]
         return painted
 
@@ -150,15 +155,6 @@ class _Tile:
     def core_inside(self) -> tuple[slice, slice]:
         """What is kept, in the tile."""
         return self.rows.core_inside, self.columns.core_inside
-
-
-@dataclass(frozen=True, eq=False)
-class _Moments:
-    """Mean and variance per channel, float32, of so many pixels."""
-
-    pixels: int
-    mean: NDArray[np.float32]
-    variance: NDArray[np.float32]
 
 
 class _Painting:
@@ -193,10 +189,12 @@ class _Painting:
                     continue
                 values = self._held[tile] if number > 0 else {self._cut.picture: tensor_of(tile)}
                 values = self._passed(number, values)
-                measured.append([_moments(values[norm.features], tile, self._multiple) for norm in stage.norms])
+                measured.append(
+                    [moments_of(values[norm.features], tile.rows, tile.columns, self._multiple) for norm in stage.norms]
+                )
                 self._hold(tile, values)
             for norm, moments in zip(stage.norms, zip(*measured, strict=True), strict=True):
-                self._shared[norm.mean], self._shared[norm.variance] = _merged(moments)
+                self._shared[norm.mean], self._shared[norm.variance] = merged(moments)
 
     def finish(self, tile: _Tile, tensor: NDArray[Any]) -> NDArray[Any]:
         """The painted tile; what it held is let go."""
@@ -254,47 +252,3 @@ def _spread(rows: Sequence[Span], columns: Sequence[Span]) -> list[_Tile]:
     places = [(i, j) for i in range(len(rows)) for j in range(len(columns))]
     places.sort(key=lambda place: (place[0] * _SPREAD[0] + place[1] * _SPREAD[1]) % 1)
     return [_Tile(rows[i], columns[j]) for i, j in places]
-
-
-def _moments(features: NDArray[np.float32], tile: _Tile, multiple: int) -> _Moments:
-    """Statistics of a tile's features, without its halo: N×C×H×W, or anything with channels second."""
-    planes = features.reshape(features.shape[0] * features.shape[1], *features.shape[2:])
-    if planes.ndim == 3:
-        height, width = planes.shape[1:]
-        planes = planes[
-            :, _core_of_features(tile.rows, height, multiple), _core_of_features(tile.columns, width, multiple)
-        ]
-    planes = planes.reshape(len(planes), -1)
-    # features that are no numbers become a picture that is none, which is refused
-    with np.errstate(all="ignore"):
-        mean = planes.mean(1)
-        centred = planes - mean[:, None]
-        variance = np.square(centred, out=centred).mean(1)
-    return _Moments(planes.shape[1], mean, variance)
-
-
-def _core_of_features(span: Span, length: int, multiple: int) -> slice:
-    """Where a tile's core lies along an axis of its features.
-
-    They are the picture's at a stride, which has grown to a multiple, and may reach some beyond it at both ends; at the
-    picture's own ends that counts as in the untiled run.
-    """
-    side = -(-(span.stop - span.start) // multiple) * multiple
-    # strides are powers of two, and what lies beyond is less than half of a tile
-    stride = 2 ** max(0, round(math.log2(side / length)))
-    beyond = max(0, (length - side // stride) // 2)
-    inside = span.core_inside
-    first = 0 if span.is_first else beyond + inside.start // stride
-    last = length if span.is_last else beyond + inside.stop // stride
-    return slice(first, last)
-
-
-def _merged(parts: Sequence[_Moments]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and variance of all pixels together."""
-    shares = np.array([part.pixels for part in parts], np.float64)
-    shares /= shares.sum()
-    means, variances = (np.array([getattr(part, what) for part in parts], np.float64) for what in ("mean", "variance"))
-    with np.errstate(all="ignore"):
-        mean = shares @ means
-        variance = shares @ (variances + (means - mean) ** 2)
-    return mean.astype(np.float32), variance.astype(np.float32)

@@ -194,6 +194,23 @@ def test_a_lack_of_memory_says_what_helps(own: Path, monkeypatch: pytest.MonkeyP
         loaded.run(np.zeros((1, 3, 16, 16), np.float32), np.ones((1, 3), np.float32))
 
 
+def test_it_runs_again_for_another_shape_and_for_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, result = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "h", "w"]) for name in ("x", "y")
+    )
+    pool = helper.make_node("AveragePool", ["x"], ["y"], kernel_shape=[2, 2])
+    loaded = opened(tmp_path, serialized([pool], [picture], [result], {}, own_spec(styles=["a"])))
+    given, weights = np.ones((1, 3, 16, 16), np.float32), np.ones((1, 1), np.float32)
+    np.testing.assert_array_equal(loaded.run(given, weights, np.empty_like(given)), np.ones((1, 3, 15, 15)))
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("Failed to allocate memory for requested buffer of size 99")
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run_with_iobinding", fail)
+    with pytest.raises(InferenceError, match="not enough memory"):
+        loaded.run(given, weights, np.empty_like(given))
+
+
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", "", None])
 def test_an_unknown_device_is_refused(own: Path, device: Any) -> None:
     with pytest.raises(OptionError, match="choose from auto, cpu, cuda, cuda:N, tensorrt"):

@@ -29,7 +29,7 @@ from tiny_models import (
 
 import nst_engine
 from nst_engine import Stylizer
-from nst_engine import one_pass as one_pass_module
+from nst_engine import pipeline as pipeline_module
 from nst_engine.color import keep_luma
 from nst_engine.errors import (
     ImageDecodeError,
@@ -423,7 +423,7 @@ def test_weights_that_make_no_number_are_told(tmp_path: Path, backend: Any, fact
 
 
 def test_off_the_cpu_sizes_are_brought_to_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_pass_module, "_TAKES_ANY_SIZE", "another device")
+    monkeypatch.setattr(pipeline_module, "_TAKES_ANY_SIZE", "another device")
     stylizer = Stylizer(write_own(tmp_path), device="cpu")
     shapes: list[tuple[int, ...]] = []
     run = Session.run

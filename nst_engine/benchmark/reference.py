@@ -15,9 +15,8 @@ from nst_engine.benchmark.pictures import photos_of
 from nst_engine.errors import ModelNotFoundError, NSTError
 from nst_engine.model_spec import ModelSpec
 from nst_engine.models import ModelFile, find_model, int8_model
+from nst_engine.one_pass import one_pass
 from nst_engine.ort_loader import OrtLoader
-from nst_engine.postprocess import pictures_of
-from nst_engine.preprocess import model_input
 from nst_engine.providers import parse_device
 from nst_engine.style_mix import parse_style_mix, resolve_style_mix, style_vector
 
@@ -69,10 +68,15 @@ def measure(
     )
     pictures = {}
     for width, height in sizes:
-        given = model_input(photos_of(width, height, batch), loaded.spec, threads=threads)
-        painted = painted_by(loaded, given.tensor, bench_model.weights_of(batch))
+        painted = one_pass(
+            photos_of(width, height, batch),
+            loaded.spec,
+            lambda tensor, _: painted_by(loaded, tensor, bench_model.weights_of(batch)),
+            model=file.name,
+            threads=threads,
+        )
         path = Path(folder) / f"reference-{width}x{height}.npy"
-        np.save(path, np.stack(pictures_of(painted, given, loaded.spec, model=file.name, threads=threads)))
+        np.save(path, np.stack(painted))
         pictures[f"{width}x{height}"] = str(path)
     return {"model": bench_model.to_json(), "style": mix, "pictures": pictures}
 
