@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nst_engine.cpu_quota import usable_cpus
+from nst_engine.environment import usable_cpus
 from nst_engine.version import __version__
 
 _PACKAGES = (

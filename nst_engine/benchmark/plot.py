@@ -12,7 +12,7 @@ from nst_engine.benchmark.report import Report
 from nst_engine.benchmark.row import Row, size_label
 from nst_engine.benchmark.tables import WRONG, milliseconds
 from nst_engine.errors import MissingDependencyError
-from nst_engine.image import write_atomically
+from nst_engine.files import write_atomically
 
 SUFFIXES = (".png", ".svg")
 _BAR_INCH, _FRAME_INCH = 0.3, 1.3

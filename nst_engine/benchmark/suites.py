@@ -63,7 +63,7 @@ def stylize_suite(
 
     Args:
         backends: Their names; empty: all that can be used here.
-        model: As for `nst_engine.models.find_model`.
+        model: As for `nst_engine.models.find.find_model`.
         style: As for `nst_engine.benchmark.reference.measure`.
         sizes: Width and height each.
         batch: Pictures in a run.
@@ -77,7 +77,7 @@ def stylize_suite(
         MissingDependencyError: There is nothing to paint the reference with.
         ModelNotFoundError: There is no such model; `ModelChecksumError`: it is damaged.
     """
-    from nst_engine.models import find_model
+    from nst_engine.models.find import find_model
 
     usable, absent = _backends(backends)
     find_model(model)

@@ -110,11 +110,11 @@ def _runtime() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
-    from nst_engine.models import bundled_models
+    from nst_engine.models.find import bundled_models
 
     if not any(_version(name) for name in _RUNTIMES):
         return
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
 
     for name in bundled_models():
         started = time.perf_counter()
@@ -141,7 +141,7 @@ def _gpu() -> Iterator[Finding]:
             "type: pip uninstall -y onnxruntime && pip install 'nst-engine[gpu]'",
         )
         return
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
 
     try:
         stylizer = Stylizer("bundled:live", device="cuda")
@@ -156,7 +156,7 @@ def _training() -> Finding:
     if _version("torch") is None:
         return Finding("note", "torch is not installed: nst optimize, train and add-style do not work",
                        "type: pip install 'nst-engine[train]'")  # fmt: skip
-    from nst_engine.weights import load_vgg19_weights
+    from nst_engine.vgg19.weights import load_vgg19_weights
 
     try:
         weights = load_vgg19_weights()

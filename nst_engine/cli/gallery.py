@@ -32,14 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.catalogue import content_path, style_path
     from nst_engine.cli.progress_bar import RunDisplay, result_line
     from nst_engine.errors import OptionError, OutputError
-    from nst_engine.image import check_output, contact_sheet, load_image, save_image
+    from nst_engine.image import check_image_output, contact_sheet, load_image, save_image
 
     options = options_from(arguments)
     contents = [content_path(content) for content in arguments.contents]
     styles = [style_path(style) for style in arguments.styles]
     if not 32 <= arguments.cell_size <= 2048:
         raise OptionError(f"--cell-size: {arguments.cell_size} came, 32 to 2048 px was wanted")
-    check_output(arguments.output, inputs=[*contents, *styles], overwrite=arguments.overwrite)
+    check_image_output(arguments.output, inputs=[*contents, *styles], overwrite=arguments.overwrite)
     if arguments.save_cells is not None and not arguments.save_cells.is_dir():
         raise OutputError(f"{arguments.save_cells}: no such folder; type: mkdir -p {arguments.save_cells}")
     cell_paths = _cell_paths(arguments.save_cells, contents, styles)
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _cell_paths(folder: Path | None, contents: list[Path], styles: list[Path]) -> list[Path]:
     """Where each picture goes, row by row; empty: nowhere."""
     from nst_engine.errors import OptionError
-    from nst_engine.image import check_output
+    from nst_engine.image import check_image_output
 
     if folder is None:
         return []
@@ -92,5 +92,5 @@ def _cell_paths(folder: Path | None, contents: list[Path], styles: list[Path]) -
     for path in paths:
         if paths.count(path) > 1:
             raise OptionError(f"{path}: two cells would be written there; rename one of the pictures")
-        check_output(path, inputs=[*contents, *styles])
+        check_image_output(path, inputs=[*contents, *styles])
     return paths

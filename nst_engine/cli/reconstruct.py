@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Reconstruct and write."""
     from nst_engine.catalogue import bundled_styles, content_path
     from nst_engine.cli.progress_bar import RunDisplay, result_line
-    from nst_engine.image import check_output
+    from nst_engine.image import check_image_output
     from nst_engine.optimization.inputs import with_own_style
     from nst_engine.optimization.options import reconstruction_options
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     path = content_path(arguments.image)
     image = painting.path if painting is not None and not path.exists() else path
     name = f"{image.stem}_{arguments.layer}{'_style' if arguments.style else ''}.png"
-    output = check_output(arguments.output or Path(name), inputs=[image], overwrite=arguments.overwrite)
+    output = check_image_output(arguments.output or Path(name), inputs=[image], overwrite=arguments.overwrite)
     inputs = read_checked(str(image), [], options)
     if inputs.alpha is not None:
         check_holds_alpha(output, image)

@@ -58,7 +58,7 @@ def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Se
     from nst_engine.catalogue import bundled_contents
     from nst_engine.exporting.stylizer import export_stylizer
     from nst_engine.image import contact_sheet, load_image, save_image
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
 
     difference = export_stylizer(checkpoint, output, name=output.stem, licence=licence)
     stylizer = Stylizer(output, device="cpu")

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import MissingDependencyError
-from nst_engine.image import resize_image, save_image, write_atomically
+from nst_engine.files import write_atomically
+from nst_engine.image import resize_image, save_image
 from nst_engine.optimization.progress import Progress
 
 #: Frames of an animation are collected so that about this many come together.

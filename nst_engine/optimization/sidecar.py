@@ -15,7 +15,7 @@ from nst_engine import kernels
 from nst_engine.errors import NSTError, OptionError
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.version import __version__
-from nst_engine.weights import NAMED_SOURCES
+from nst_engine.vgg19.weights import NAMED_SOURCES
 
 if TYPE_CHECKING:
     from nst_engine.optimization.transfer import OptimizeResult

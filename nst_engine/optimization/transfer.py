@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from nst_engine.catalogue import style_path
 from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource, resize_image, save_image
-from nst_engine.layers import LAYERS
-from nst_engine.networks.vgg19 import VGG19
 from nst_engine.optimization.descend import ScaleObjective, descend, to_pixels
 from nst_engine.optimization.device import resolve_device, resolve_precision, torch_threads
 from nst_engine.optimization.inputs import Inputs, read_inputs, with_own_style
@@ -26,7 +24,9 @@ from nst_engine.optimization.objective import Objective
 from nst_engine.optimization.options import INITS, OptimizeOptions, reconstruction_options
 from nst_engine.optimization.progress import LossTerms, ProgressCallback
 from nst_engine.optimization.pyramid import Scale, plan_scales
-from nst_engine.weights import load_vgg19_weights
+from nst_engine.vgg19.layers import LAYERS
+from nst_engine.vgg19.network import VGG19
+from nst_engine.vgg19.weights import load_vgg19_weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelNotFoundError
-from nst_engine.image import write_atomically
+from nst_engine.files import write_atomically
 
 FORMAT = "nst-engine stylizer checkpoint 2"
 

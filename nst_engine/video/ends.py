@@ -9,14 +9,15 @@ from typing import Any
 
 from nst_engine.checks import require_count
 from nst_engine.errors import OptionError, VideoNotFoundError
-from nst_engine.image import ANIMATION_SUFFIXES, check_output, label_of_path
+from nst_engine.files import check_output, label_of_path
+from nst_engine.image import ANIMATION_SUFFIXES
 from nst_engine.version import __version__
 from nst_engine.video.animations import AnimationReader, AnimationSink
-from nst_engine.video.av_loader import require_av
+from nst_engine.video.av.loader import require_av
+from nst_engine.video.av.reader import VideoReader
 from nst_engine.video.formats import CONTAINERS, Plan, codec_for
 from nst_engine.video.frames import Clip, Reader, Sink
 from nst_engine.video.options import VideoOptions
-from nst_engine.video.reader import VideoReader
 from nst_engine.video.segments import VideoSink
 from nst_engine.video.sequences import DEFAULT_FPS, Pattern, SequenceReader, SequenceSink, is_pattern
 from nst_engine.video.work_folder import WorkFolder

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nst_engine import kernels
 from nst_engine.errors import MissingDependencyError, OptionError
-from nst_engine.video.colors import BT601_TAGS, SRGB_TAGS, ColorTags
+from nst_engine.video.av.colors import BT601_TAGS, SRGB_TAGS, ColorTags
 
 #: FFmpeg's names of the containers that are written.
 CONTAINERS = {

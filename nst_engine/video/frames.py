@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.video.colors import SRGB_TAGS, ColorTags
+from nst_engine.video.av.colors import SRGB_TAGS, ColorTags
 
 
 @dataclass(frozen=True, eq=False)

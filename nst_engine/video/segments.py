@@ -6,12 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from nst_engine.errors import OutputError
-from nst_engine.image import flatten, label_of_path
-from nst_engine.video.av_loader import writing_errors
-from nst_engine.video.encoder import FrameEncoder
+from nst_engine.files import label_of_path
+from nst_engine.image import flatten
+from nst_engine.video.av.encoder import FrameEncoder
+from nst_engine.video.av.joining import Segment, join
+from nst_engine.video.av.loader import writing_errors
 from nst_engine.video.formats import Plan
 from nst_engine.video.frames import Clip, Frame
-from nst_engine.video.joining import Segment, join
 from nst_engine.video.work_folder import WorkFolder
 
 #: A segment ends with the first of these, whatever the machine's speed, so that a resumed run cuts in the same places.

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError
-from nst_engine.image import check_output
-from nst_engine.video.av_loader import writing_errors
-from nst_engine.video.cv import opencv
-from nst_engine.video.encoder import FrameEncoder
+from nst_engine.files import check_output
+from nst_engine.motion.opencv import opencv
+from nst_engine.video.av.encoder import FrameEncoder
+from nst_engine.video.av.loader import writing_errors
 from nst_engine.video.formats import CONTAINERS, Plan, codec_for
 
 _WAITING_FRAMES = 12

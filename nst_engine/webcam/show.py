@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.image import save_image
-from nst_engine.video.cv import opencv
+from nst_engine.motion.opencv import opencv
 from nst_engine.webcam.camera import Camera
 from nst_engine.webcam.governor import Governor
 from nst_engine.webcam.live import LivePainter, Painted

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
-from nst_engine.model_spec import ModelSpec, parse_spec
+from nst_engine.models.spec import ModelSpec, parse_spec
 
 Precision = Literal["float32", "float16", "bfloat16", "int8"]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nst_engine.benchmark.backends.backend import BenchModel, Precision, is_installed, refuse_precision
 from nst_engine.errors import ModelSpecError
-from nst_engine.model_spec import ModelSpec
+from nst_engine.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     import torch

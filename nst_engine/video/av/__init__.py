@@ -1,0 +1,1 @@
+"""Video files, by PyAV: the only package that imports it."""
