@@ -1,13 +1,76 @@
-"""How many CPUs this process may really use."""
+"""What this machine and this installation have, and what to type for what they have not."""
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import importlib.metadata
+import importlib.util
 import math
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from nst_engine.errors import MissingDependencyError
 
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
+
+
+def package_version(name: str) -> str | None:
+    """Of a distribution; None where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def is_importable(module: str) -> bool:
+    """Whether a package can be imported, as far as can be told without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # half installed, or hidden on purpose
+        return False
+
+
+def pip_install(extra: str) -> str:
+    """What to type for an extra of this package."""
+    return f"pip install 'nst-engine[{extra}]'"
+
+
+@contextlib.contextmanager
+def needed(what: str, extra: str, *, instead: str = "", says_why: bool = False) -> Iterator[None]:
+    """Tell what to type where an import in the block fails.
+
+    Args:
+        what: Needs what, such as `training needs torch`.
+        extra: That brings it.
+        instead: What else would do, with what stands before it.
+        says_why: Whether the message tells why it cannot be imported; else it is taken for not installed.
+
+    Raises:
+        MissingDependencyError: It fails.
+    """
+    try:
+        yield
+    except ImportError as missing:
+        reason = f"cannot be imported ({missing})" if says_why else "is not installed"
+        raise MissingDependencyError(f"{what}, which {reason}; type: {pip_install(extra)}{instead}") from missing
+
+
+def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """`did you mean NAME? ` for the most alike of those known, with a prefix; empty where none is."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {prefix}{close[0]}? " if close else ""
+
+
+def cpu_fields() -> dict[str, str]:
+    """What Linux tells of the first CPU, such as `model name` and `flags`; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").partition("\n\n")[0].splitlines()
+    except OSError:
+        return {}
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def usable_cpus(*, cgroup_root: Path = _CGROUP_ROOT, own_cgroups: Path = _OWN_CGROUPS) -> int:

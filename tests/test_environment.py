@@ -7,6 +7,7 @@ import pytest
 
 from nst_engine import environment as module
 from nst_engine.environment import cpu_quota, usable_cpus
+from nst_engine.errors import MissingDependencyError
 
 V1_GROUPS = "4:cpu,cpuacct:/docker/abc\n2:memory:/docker/abc\n0::/\n"
 
@@ -75,3 +76,27 @@ def test_quotas_are_rounded_up_and_kept_within_the_affinity(
     monkeypatch.setattr(module, "_affinity", lambda: 8)
     written(tmp_path, cpu__max=f"{maximum} 100000", own="0::/\n")
     assert usable_cpus(cgroup_root=tmp_path, own_cgroups=tmp_path / "own") == cpus
+
+
+def test_what_is_needed_is_told_with_what_to_type() -> None:
+    said = r"^training needs torch, which is not installed; type: pip install 'nst-engine\[train\]', or wait$"
+    what = module.needed("training needs torch", "train", instead=", or wait")
+    with pytest.raises(MissingDependencyError, match=said), what:
+        raise ImportError
+    said = r"which cannot be imported \(no such library\)"
+    with pytest.raises(MissingDependencyError, match=said), module.needed("all need it", "cpu", says_why=True):
+        raise ImportError("no such library")
+
+
+def test_close_names_are_suggested() -> None:
+    known = ("scream", "great-wave")
+    assert module.did_you_mean("graet-wave", known, "bundled:") == "did you mean bundled:great-wave? "
+    assert module.did_you_mean("xyz", known) == ""
+
+
+def test_versions_and_modules_that_are_not_there() -> None:
+    assert module.package_version("numpy")
+    assert module.package_version("no-such-package") is None
+    assert module.is_importable("numpy")
+    assert not module.is_importable("no_such_package")
+    assert not module.is_importable("no_such_package.inside")

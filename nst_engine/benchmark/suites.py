@@ -157,8 +157,8 @@ def optimize_suite(
         StyleNotFoundError: There is no such painting.
         MissingDependencyError: torch is not installed.
     """
-    from nst_engine.benchmark.backends.backend import is_installed
     from nst_engine.catalogue import style_path
+    from nst_engine.environment import is_importable, pip_install
     from nst_engine.optimization import OptimizeOptions
     from nst_engine.optimization.pyramid import plan_scales
 
@@ -166,9 +166,9 @@ def optimize_suite(
     for width, height in sizes:
         options = OptimizeOptions(image_size=max(width, height), num_iterations=iterations, threads=threads)
         plan_scales(height, width, image_size=options.image_size, num_iterations=iterations, pyramid=False)
-    if not is_installed("torch"):
+    if not is_importable("torch"):
         raise MissingDependencyError(
-            "optimisation needs torch, which is not installed; type: pip install 'nst-engine[optimize]'"
+            f"optimisation needs torch, which is not installed; type: {pip_install('optimize')}"
         )
     jobs = []
     for width, height in sizes:

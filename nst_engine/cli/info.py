@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import platform
 from typing import Any
 
+from nst_engine.environment import package_version, pip_install
 from nst_engine.version import __version__
 
 _PACKAGES = (
@@ -80,7 +80,7 @@ def collect() -> dict[str, Any]:
             "available": list(active.available),
             "reason": active.reason,
         },
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: package_version(name) for name in _PACKAGES},
         "device": device,
         "precision": precision,
         "stylize_device": _stylize_device(),
@@ -91,19 +91,12 @@ def collect() -> dict[str, Any]:
     }
 
 
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def _torch_defaults() -> tuple[str, str]:
     try:
         from nst_engine.optimization.device import resolve_device, resolve_precision
     except (ImportError, OSError):  # OSError: a library of torch's own is missing
-        broken = "needs torch" if _version("torch") is None else "torch is installed but does not load"
-        return (f"{broken}; type: pip install 'nst-engine[train]'",) * 2
+        broken = "needs torch" if package_version("torch") is None else "torch is installed but does not load"
+        return (f"{broken}; type: {pip_install('train')}",) * 2
 
     device = resolve_device("auto")
     return str(device), str(resolve_precision("auto", device)).removeprefix("torch.")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nst_engine.errors import MissingDependencyError
+from nst_engine.environment import needed
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
 from nst_engine.files import write_atomically
 from nst_engine.graphs.stylizer_graph import OPSET
@@ -70,12 +70,8 @@ def export_vgg19(weights: VGGWeights, layers: Sequence[str], path: Path, *, pool
 
 
 def _exported(network: _InOrder, layers: list[str]) -> Any:
-    try:
+    with needed("torch exports with onnxscript", "export"):
         import onnxscript  # noqa: F401
-    except ImportError as missing:
-        raise MissingDependencyError(
-            "torch exports with onnxscript, which is not installed; type: pip install 'nst-engine[export]'"
-        ) from missing
     batch, height, width = (torch.export.Dim.DYNAMIC,) * 3
     with warnings.catch_warnings():
         # of deprecations inside torch and onnxscript themselves

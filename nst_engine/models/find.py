@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from nst_engine.environment import did_you_mean
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
 from nst_engine.models.spec import METADATA_KEY, ModelSpec, parse_spec, spec_defaults
 
@@ -129,8 +129,7 @@ def int8_model(model: ModelFile) -> ModelFile:
 
 def _bundled_file(name: str, bundled: Mapping[str, BundledModel]) -> ModelFile:
     if name not in bundled:
-        close = difflib.get_close_matches(name, bundled, n=1)
-        hint = f"did you mean {BUNDLED_PREFIX}{close[0]}? " if close else ""
+        hint = did_you_mean(name, bundled, BUNDLED_PREFIX)
         names = ", ".join(BUNDLED_PREFIX + each for each in bundled)
         raise ModelNotFoundError(f"{BUNDLED_PREFIX}{name}: no such model; {hint}the bundled ones are: {names}")
     model = bundled[name]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from nst_engine.environment import did_you_mean
 from nst_engine.errors import ModelSpecError
 
 #: Key of the specification among an ONNX file's own metadata.
@@ -84,9 +84,7 @@ def parse_spec(text: str, *, source: str, name: str, allow_unknown: bool = False
         )
     known = [each.name for each in fields(ModelSpec)]
     for key in stored.keys() - set(known) if not allow_unknown else ():
-        close = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise ModelSpecError(f"{source}: unknown key {key!r}; {hint}there are {', '.join(known)}")
+        raise ModelSpecError(f"{source}: unknown key {key!r}; {did_you_mean(key, known)}there are {', '.join(known)}")
     values = {key: _checked(key, value, source) for key, value in stored.items() if key in known}
     return ModelSpec(**{"name": name, "styles": (name,), **values})
 

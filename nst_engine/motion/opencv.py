@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from nst_engine.errors import MissingDependencyError
+from nst_engine.environment import needed
 
 
 @cache
@@ -15,11 +15,8 @@ def opencv() -> Any:
     Raises:
         MissingDependencyError: It is not installed.
     """
-    try:
+    with needed(
+        "stability of moving pictures and webcams need OpenCV", "video", instead=", or --stability off", says_why=True
+    ):
         import cv2
-    except ImportError as missing:
-        raise MissingDependencyError(
-            f"stability of moving pictures and webcams need OpenCV, which cannot be imported ({missing}); type: "
-            "pip install 'nst-engine[video]', or --stability off"
-        ) from missing
     return cv2

@@ -5,7 +5,7 @@ Options and progress records need no torch; what does is imported when it is fir
 
 from typing import TYPE_CHECKING, Any
 
-from nst_engine.errors import MissingDependencyError
+from nst_engine.environment import needed
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.optimization.progress import LossTerms, Progress, ProgressCallback
 
@@ -32,12 +32,8 @@ def __getattr__(name: str) -> Any:
     """
     if name not in ("OptimizeResult", "optimize", "paint", "reconstruct"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
+    with needed("optimisation needs torch", "optimize"):
         import torch  # noqa: F401
-    except ImportError as missing:
-        raise MissingDependencyError(
-            "optimisation needs torch, which is not installed; type: pip install 'nst-engine[optimize]'"
-        ) from missing
     from nst_engine.optimization import transfer
 
     return getattr(transfer, name)

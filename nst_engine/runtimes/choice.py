@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.catalogue import bundled_contents
+from nst_engine.environment import cpu_fields, is_importable, package_version
 from nst_engine.errors import NSTError
 from nst_engine.image import load_image, resize_image
 from nst_engine.models.find import INT8_SUFFIX, ModelFile
@@ -59,7 +58,7 @@ def candidates(precision: Precision, model: ModelFile) -> Sequence[tuple[Backend
     is_int8 = model.path.stem.endswith(INT8_SUFFIX)
     found: list[tuple[Backend, Precision]] = [("onnxruntime", "auto")]
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    if is_x86 and precision in ("auto", "float32") and importlib.util.find_spec("openvino") is not None:
+    if is_x86 and precision in ("auto", "float32") and is_importable("openvino"):
         found.append(("openvino", "float32"))
         if precision == "auto" and not is_int8:
             found.append(("openvino", "bfloat16"))
@@ -132,23 +131,17 @@ def _psnr_db(reference: NDArray[np.uint8], painted: NDArray[np.uint8]) -> float:
 def _key(model: ModelFile, precision: str, threads: int) -> str:
     """Of all that the choice depends on."""
     parts = [hashlib.sha256(model.path.read_bytes()).hexdigest(), precision, str(threads), _cpu()]
-    parts += [f"{name} {_version(name)}" for name in ("onnxruntime", "onnxruntime-gpu", "openvino", "nst-engine")]
+    parts += [
+        f"{name} {package_version(name) or 'none'}"
+        for name in ("onnxruntime", "onnxruntime-gpu", "openvino", "nst-engine")
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return f"{platform.processor()} {os.cpu_count()}"
-    return "\n".join(dict.fromkeys(line for line in lines if line.startswith(("model name", "flags"))))
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "none"
+    fields = cpu_fields()
+    known = [f"{name}: {fields[name]}" for name in ("model name", "flags") if name in fields]
+    return "\n".join(known) or f"{platform.processor()} {os.cpu_count()}"
 
 
 def _stored(path: Path) -> Choice | None:

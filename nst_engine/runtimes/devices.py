@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import importlib.metadata
 import os
 import re
 import sys
@@ -13,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from nst_engine.environment import cpu_quota
+from nst_engine.environment import cpu_quota, package_version
 from nst_engine.errors import OptionError
 
 Precision = Literal["auto", "float32", "float16", "bfloat16", "int8"]
@@ -213,9 +211,7 @@ def _cure(device: Device) -> str:
 
 
 def _is_installed(distribution: str) -> bool:
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return bool(importlib.metadata.distribution(distribution))
-    return False
+    return package_version(distribution) is not None
 
 
 def _load_error(folder: Path, library: str) -> str | None:

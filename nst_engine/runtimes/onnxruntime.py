@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelSpecError, ProviderUnavailableError
+from nst_engine.environment import needed
+from nst_engine.errors import ModelChecksumError, ModelSpecError, ProviderUnavailableError
 from nst_engine.models.content import ModelContent
 from nst_engine.models.find import ModelFile
 from nst_engine.models.signature import Signature, TensorInfo, read_signature
@@ -186,11 +187,6 @@ def first_line(error: Exception) -> str:
 
 
 def _onnxruntime() -> Any:
-    try:
+    with needed("stylising in one pass needs onnxruntime", "cpu", instead=" (or [gpu] for NVIDIA)", says_why=True):
         import onnxruntime  # type: ignore[import-untyped]
-    except ImportError as missing:
-        raise MissingDependencyError(
-            f"stylising in one pass needs onnxruntime, which cannot be imported ({missing}); type: "
-            "pip install 'nst-engine[cpu]' (or [gpu] for NVIDIA)"
-        ) from missing
     return onnxruntime

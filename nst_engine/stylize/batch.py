@@ -1,4 +1,4 @@
-"""Many pictures: which files are painted, and where each result goes."""
+"""Many pictures: which files are painted, where each result goes, and which can be painted together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nst_engine.errors import ImageNotFoundError, OptionError
-from nst_engine.image import IMAGE_SUFFIXES, READABLE_SUFFIXES
+from nst_engine.image import IMAGE_SUFFIXES, READABLE_SUFFIXES, Picture
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,14 @@ def result_name(photo: Path, label: str) -> str:
 def style_label(styles: Iterable[str]) -> str:
     """Of a blend, for file names: other people's models may call styles what no file can be called."""
     return re.sub(r"[^\w .,()+-]", "_", "+".join(styles))
+
+
+def groups_of(pictures: Sequence[Picture], largest: int) -> list[list[int]]:
+    """Places of pictures of one size, at most so many together."""
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for place, picture in enumerate(pictures):
+        by_size.setdefault((picture.height, picture.width), []).append(place)
+    return [places[i : i + largest] for places in by_size.values() for i in range(0, len(places), largest)]
 
 
 def _pictures_below(folder: Path, output_folder: Path) -> Iterator[Path]:

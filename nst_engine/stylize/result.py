@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.image import save_image, to_pillow, with_alpha
+from nst_engine.image import ImageSource, save_image, to_pillow, with_alpha
 
 STAGES = ("decode", "preprocess", "inference", "postprocess")
 
@@ -66,6 +66,13 @@ class StylizeResult:
         return save_image(
             path, self.pixels, alpha=self.alpha, quality=quality, inputs=[self.source_path], overwrite=overwrite
         )
+
+
+def kind_of(source: ImageSource) -> Kind:
+    """What a result is given back as."""
+    if not isinstance(source, np.ndarray):
+        return "pillow"
+    return "rgba" if source.ndim == 3 and source.shape[2] in (2, 4) else "rgb"
 
 
 class Stopwatch:

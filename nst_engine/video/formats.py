@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from pathlib import Path
 
 from nst_engine import kernels
+from nst_engine.environment import cpu_fields
 from nst_engine.errors import MissingDependencyError, OptionError
 from nst_engine.video.av.colors import BT601_TAGS, SRGB_TAGS, ColorTags
 
@@ -151,9 +150,7 @@ def _has_avx512() -> bool:
     available = kernels.active().available
     if available:
         return "avx512" in available
-    with contextlib.suppress(OSError):  # NumPy's kernels do not tell
-        return "avx512f" in Path("/proc/cpuinfo").read_text()
-    return False
+    return "avx512f" in cpu_fields().get("flags", "").split()  # NumPy's kernels do not tell
 
 
 def codec_for(suffix: str, name: str | None, crf: int | None) -> tuple[str, Codec, int | None]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.benchmark.backends.backend import BenchModel, Precision, is_installed, refuse_precision
+from nst_engine.benchmark.backends.backend import BenchModel, Precision, refuse_precision
+from nst_engine.environment import is_importable, pip_install
 from nst_engine.models.find import ModelFile
 from nst_engine.runtimes.devices import PROVIDERS, parse_device, why_not_built_in
 from nst_engine.runtimes.devices import Precision as EnginePrecision
@@ -37,8 +38,8 @@ class OnnxRuntime:
 
     def why_absent(self) -> str | None:
         """As `nst doctor` says it."""
-        if not is_installed("onnxruntime"):
-            return "onnxruntime is not installed; type: pip install 'nst-engine[cpu]' (or [gpu] for NVIDIA)"
+        if not is_importable("onnxruntime"):
+            return f"onnxruntime is not installed; type: {pip_install('cpu')} (or [gpu] for NVIDIA)"
         import onnxruntime  # type: ignore[import-untyped]
 
         return why_not_built_in(parse_device(self._kind), onnxruntime.get_available_providers())

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import MissingDependencyError, ModelChecksumError, OptionError, ProviderUnavailableError
+from nst_engine.environment import needed
+from nst_engine.errors import ModelChecksumError, OptionError, ProviderUnavailableError
 from nst_engine.graphs.model_bytes import metadata_of
 from nst_engine.models.content import ModelContent
 from nst_engine.models.find import ModelFile
@@ -147,11 +148,6 @@ def _told(error: Exception) -> str:
 
 
 def _openvino() -> Any:
-    try:
+    with needed("--backend openvino needs openvino", "openvino", says_why=True):
         import openvino  # type: ignore[import-untyped,unused-ignore]
-    except ImportError as missing:
-        raise MissingDependencyError(
-            f"--backend openvino needs openvino, which cannot be imported ({missing}); type: "
-            "pip install 'nst-engine[openvino]'"
-        ) from missing
     return openvino

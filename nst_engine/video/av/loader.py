@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from nst_engine.environment import needed
 from nst_engine.errors import MissingDependencyError
 
 # Older ones convert colours by other rules, or do not say what a frame's colours mean.
@@ -20,12 +21,8 @@ def require_av(what: str = "a video", instead: str = "") -> None:
     Raises:
         MissingDependencyError: PyAV is not installed, or too old.
     """
-    try:
+    with needed(f"{what} needs PyAV", "video", instead=instead):
         import av
-    except ImportError as missing:
-        raise MissingDependencyError(
-            f"{what} needs PyAV, which is not installed; type: pip install 'nst-engine[video]'{instead}"
-        ) from missing
     if int(av.__version__.partition(".")[0]) < _OLDEST:
         raise MissingDependencyError(
             f"{what} needs PyAV {_OLDEST} or later, and {av.__version__} is installed; type: pip install -U av{instead}"
