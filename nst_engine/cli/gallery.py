@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     style_images = [load_image(style).pixels for style in styles]
     # every pair can be painted: nobody wants to learn otherwise half-way
     inputs = [[read_checked(str(content), [str(style)], options) for style in styles] for content in contents]
-    from nst_engine.optimization import paint  # torch is loaded only for what can be done
+    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
 
     cells: list[list[Any]] = [[None] * len(styles) for _ in contents]
     pairs = [(row, column) for row in range(len(contents)) for column in range(len(styles))]
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         label = f"{contents[row].stem} × {styles[column].stem} ({number}/{len(pairs)})"
         try:
             with RunDisplay(label) as display:
-                result = paint(inputs[row][column], options, on_progress=display)
+                result = optimize(inputs[row][column], options=options, on_progress=display)
         except KeyboardInterrupt:
             if number == 1:
                 raise

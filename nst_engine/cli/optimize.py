@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     is_opaque = read.alpha is None
     output = _check_outputs(arguments, inputs.content, is_opaque, [file for _, file in inputs.files(init_file)])
-    from nst_engine.optimization import paint  # torch is loaded only for what can be done
+    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
 
     recorder = Recorder(
         output,
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         quality=arguments.quality,
     )
     with RunDisplay(output.name, recorder) as display:
-        result = paint(read, options, on_progress=display)
+        result = optimize(read, options=options, on_progress=display)
     files = [file for _, file in inputs.files(init_file)]
     result.save(output, quality=arguments.quality, inputs=files, overwrite=arguments.overwrite)
     if arguments.animation is not None:

@@ -10,7 +10,7 @@ from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.optimization.progress import LossTerms, Progress, ProgressCallback
 
 if TYPE_CHECKING:
-    from nst_engine.optimization.transfer import OptimizeResult, optimize, paint, reconstruct
+    from nst_engine.optimization.transfer import OptimizeResult, optimize, reconstruct
 
 __all__ = [
     "LossTerms",
@@ -19,7 +19,6 @@ __all__ = [
     "Progress",
     "ProgressCallback",
     "optimize",
-    "paint",
     "reconstruct",
 ]
 
@@ -30,7 +29,7 @@ def __getattr__(name: str) -> Any:
     Raises:
         MissingDependencyError: It is not installed.
     """
-    if name not in ("OptimizeResult", "optimize", "paint", "reconstruct"):
+    if name not in ("OptimizeResult", "optimize", "reconstruct"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with needed("optimisation needs torch", "optimize"):
         import torch  # noqa: F401

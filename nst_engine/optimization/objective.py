@@ -14,8 +14,8 @@ from nst_engine.errors import OptionError
 from nst_engine.image import resize_image
 from nst_engine.kernels import normalize
 from nst_engine.optimization.calm import calm_variation_loss, calmness
-from nst_engine.optimization.descent import Bounds, Evaluation
 from nst_engine.optimization.inputs import Inputs
+from nst_engine.optimization.optimizers import Bounds, Evaluation
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.optimization.progress import LossTerms
 from nst_engine.optimization.pyramid import Scale

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -53,23 +52,6 @@ class Bounds:
         return (~held).to(image.dtype)
 
 
-class Descent(Protocol):
-    """An optimiser that proposes pictures and is told how good they are."""
-
-    def propose(self, current: Evaluation) -> torch.Tensor:
-        """The next picture to try."""
-
-    def accept(self, current: Evaluation, trial: Evaluation) -> bool:
-        """Learn from a trial; whether it becomes the current picture."""
-
-    def rescale(self, bounds: Bounds) -> None:
-        """Go on at the size of other bounds."""
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether no step leads anywhere any more."""
-
-
 class ProjectedLBFGS:
     """L-BFGS (Nocedal 1980) on the pixels that are free to move, projected on the bounds.
 
@@ -90,7 +72,7 @@ class ProjectedLBFGS:
         self._halvings = 0
 
     def propose(self, current: Evaluation) -> torch.Tensor:
-        """Current picture plus the quasi-Newton step, within the bounds."""
+        """The next picture to try: the current one plus the quasi-Newton step, within the bounds."""
         if not self._recent:
             self._recent.append(current.losses.total)
         free = self.bounds.free(current.image, current.gradient)
@@ -193,6 +175,9 @@ class ProjectedAdam:
     def is_stuck(self) -> bool:
         """No number came after many halvings."""
         return self._failures > 8
+
+
+Optimizer = ProjectedLBFGS | ProjectedAdam
 
 
 def _resized(image: torch.Tensor, size: torch.Size | tuple[int, int]) -> torch.Tensor:

@@ -7,7 +7,7 @@ import pytest
 import scipy.optimize  # type: ignore[import-untyped]
 import torch
 
-from nst_engine.optimization.descent import Bounds, Descent, Evaluation, ProjectedAdam, ProjectedLBFGS
+from nst_engine.optimization.optimizers import Bounds, Evaluation, Optimizer, ProjectedAdam, ProjectedLBFGS
 from nst_engine.optimization.progress import LossTerms
 
 SIZE = (1, 3, 5, 7)
@@ -37,11 +37,11 @@ def unit_bounds(size: tuple[int, ...] = SIZE) -> Bounds:
     return Bounds(torch.zeros(size), torch.ones(size))
 
 
-def minimise(descent: Descent, function: Function, start: torch.Tensor, steps: int) -> Evaluation:
+def minimise(optimizer: Optimizer, function: Function, start: torch.Tensor, steps: int) -> Evaluation:
     current = best = evaluate(function, start)
     for _ in range(steps):
-        trial = evaluate(function, descent.propose(current))
-        if descent.accept(current, trial):
+        trial = evaluate(function, optimizer.propose(current))
+        if optimizer.accept(current, trial):
             current = trial
             best = min(best, trial, key=lambda evaluation: evaluation.losses.total)
     return best
@@ -99,26 +99,26 @@ def test_pixels_whose_bounds_touch_never_move(kind: type[ProjectedLBFGS] | type[
 
 
 def test_lbfgs_halves_the_step_when_the_loss_rises_and_reports_when_nothing_helps() -> None:
-    descent = ProjectedLBFGS(unit_bounds())
+    optimizer = ProjectedLBFGS(unit_bounds())
     current = evaluate(lambda image: image.sum(), torch.full(SIZE, 0.5))
     lengths = []
-    for _ in range(descent.MAX_HALVINGS + 1):
-        assert not descent.is_stuck
-        image = descent.propose(current)
+    for _ in range(optimizer.MAX_HALVINGS + 1):
+        assert not optimizer.is_stuck
+        image = optimizer.propose(current)
         lengths.append(float((image - current.image).abs().sum()))
         worse = LossTerms(1e9, 1e9, 0.0, 0.0, {})
-        assert not descent.accept(current, Evaluation(image, current.gradient, worse))
-    assert descent.is_stuck
+        assert not optimizer.accept(current, Evaluation(image, current.gradient, worse))
+    assert optimizer.is_stuck
     assert lengths == pytest.approx([lengths[0] / 2**k for k in range(len(lengths))], rel=1e-3)
 
 
 def test_a_loss_that_is_no_number_is_never_accepted() -> None:
     current = evaluate(lambda image: image.square().sum(), torch.full(SIZE, 0.5))
     broken = Evaluation(current.image, current.gradient * float("nan"), current.losses)
-    for descent in (ProjectedLBFGS(unit_bounds()), ProjectedAdam(unit_bounds())):
-        descent.propose(current)
-        assert not descent.accept(current, broken)
-        assert descent.propose(current).isfinite().all()
+    for optimizer in (ProjectedLBFGS(unit_bounds()), ProjectedAdam(unit_bounds())):
+        optimizer.propose(current)
+        assert not optimizer.accept(current, broken)
+        assert optimizer.propose(current).isfinite().all()
 
 
 @pytest.mark.parametrize("kind", [ProjectedLBFGS, ProjectedAdam])
@@ -133,7 +133,7 @@ def test_the_state_is_carried_to_another_size(kind: type[ProjectedLBFGS] | type[
     minimise(carried, mean_square, torch.full(small, 0.2), 3)
     carried.rescale(unit_bounds(large))
     current = evaluate(mean_square, torch.full(large, 0.2))
-    left = [float(mean_square(descent.propose(current))) / current.losses.total for descent in (carried, fresh)]
+    left = [float(mean_square(optimizer.propose(current))) / current.losses.total for optimizer in (carried, fresh)]
     if kind is ProjectedLBFGS:
         assert left[0] < 1e-3 < left[1]
     else:

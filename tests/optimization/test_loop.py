@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from nst_engine.errors import OptimizationError
-from nst_engine.optimization.descend import FLAT_WINDOW, Descended, descend
-from nst_engine.optimization.descent import Bounds, Evaluation
+from nst_engine.optimization.loop import FLAT_WINDOW, LoopResult, optimize_scales
+from nst_engine.optimization.objective import Objective
+from nst_engine.optimization.optimizers import Bounds, Evaluation
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.optimization.progress import LossTerms, Progress
 from nst_engine.optimization.pyramid import Scale
@@ -18,7 +19,7 @@ from nst_engine.optimization.pyramid import Scale
 FULL = Scale(12, 17, 1.0, 30)
 
 
-class Valley:
+class Valley(Objective):
     """|image - goal|^2 / pixels, spoilt by `spoil(count of evaluations, loss)`."""
 
     def __init__(self, scale: Scale, spoil: Callable[[int, float], float] = lambda _, loss: loss) -> None:
@@ -38,8 +39,8 @@ def run(
     scales: tuple[Scale, ...] = (FULL,),
     on_progress: Callable[[Progress], bool | None] | None = None,
     options: OptimizeOptions | None = None,
-) -> Descended:
-    return descend(
+) -> LoopResult:
+    return optimize_scales(
         scales,
         objective,
         lambda scale, _: torch.full((1, 3, scale.height, scale.width), 0.5),

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptimizationError
 from nst_engine.kernels import denormalize
-from nst_engine.optimization.descent import Bounds, Descent, Evaluation, ProjectedAdam, ProjectedLBFGS
+from nst_engine.optimization.objective import Objective
+from nst_engine.optimization.optimizers import Bounds, Evaluation, Optimizer, ProjectedAdam, ProjectedLBFGS
 from nst_engine.optimization.options import DEFAULT_LEARNING_RATE, OptimizeOptions
 from nst_engine.optimization.progress import Progress, ProgressCallback
 from nst_engine.optimization.pyramid import Scale
@@ -24,17 +24,8 @@ from nst_engine.optimization.pyramid import Scale
 FLAT_WINDOW, FLAT_CHANGE = 50, 1e-4
 
 
-class ScaleObjective(Protocol):
-    """What the loop needs of an objective; `objective.Objective` is the one."""
-
-    bounds: Bounds
-
-    def evaluate(self, image: torch.Tensor) -> Evaluation:
-        """Loss and gradient at a picture, float32 1 x 3 x H x W in 0-1."""
-
-
 @dataclass(frozen=True, eq=False)
-class Descended:
+class LoopResult:
     """What the loop ends with.
 
     Attributes:
@@ -55,16 +46,16 @@ def to_pixels(image: torch.Tensor) -> NDArray[np.uint8]:
     return denormalize(image.detach().float().cpu().contiguous().numpy())
 
 
-def descend(
+def optimize_scales(
     scales: Sequence[Scale],
-    objective_at: Callable[[Scale], ScaleObjective],
-    first_image: Callable[[Scale, ScaleObjective], torch.Tensor],
+    objective_at: Callable[[Scale], Objective],
+    first_image: Callable[[Scale, Objective], torch.Tensor],
     options: OptimizeOptions,
     *,
     on_progress: ProgressCallback | None = None,
     finish: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = lambda image: image,
     started: float | None = None,
-) -> Descended:
+) -> LoopResult:
     """Optimise a picture, coarse to fine.
 
     Args:
@@ -81,20 +72,20 @@ def descend(
     """
     run = _Run(scales, options, on_progress, finish, time.perf_counter() if started is None else started)
     objective = objective_at(scales[0])
-    descent = _descent(options, objective.bounds)
+    optimizer = _optimizer(options, objective.bounds)
     first = objective.evaluate(objective.bounds.clip(first_image(scales[0], objective)))
-    best = run.at_scale(0, objective, first, descent)
+    best = run.at_scale(0, objective, first, optimizer)
     for index, scale in enumerate(scales[1:], 1):
         if run.was_stopped:
             break
         objective = objective_at(scale)
-        descent.rescale(objective.bounds)
+        optimizer.rescale(objective.bounds)
         first = objective.evaluate(objective.bounds.clip(_upsampled(best.image, scale)))
         if not first.is_finite():
             run.notes.append(f"the loss at {scale.width}x{scale.height} px is not a number: kept the scale before")
             break
-        best = run.at_scale(index, objective, first, descent)
-    return Descended(best, run.iteration, run.was_stopped, tuple(run.notes))
+        best = run.at_scale(index, objective, first, optimizer)
+    return LoopResult(best, run.iteration, run.was_stopped, tuple(run.notes))
 
 
 class _Run:
@@ -114,7 +105,7 @@ class _Run:
         # the time of an iteration is nearly proportional to its pixels
         self._pixels_done, self._loop_started = 0, time.perf_counter()
 
-    def at_scale(self, index: int, objective: ScaleObjective, current: Evaluation, descent: Descent) -> Evaluation:
+    def at_scale(self, index: int, objective: Objective, current: Evaluation, optimizer: Optimizer) -> Evaluation:
         """Spend the iterations of one scale; the best evaluation.
 
         Adam, if L-BFGS fails, helps out for this scale only. A coarse scale that stands still has done its work.
@@ -127,21 +118,21 @@ class _Run:
         best, best_losses = current, deque([current.losses.total], FLAT_WINDOW + 1)
         is_last = index == len(self._scales) - 1
         for count in range(1, self._scales[index].iterations + 1):
-            trial = objective.evaluate(descent.propose(current))
+            trial = objective.evaluate(optimizer.propose(current))
             note, is_over = "", False
-            if descent.accept(current, trial):
+            if optimizer.accept(current, trial):
                 current = trial
                 best = min(best, trial, key=lambda evaluation: evaluation.losses.total)
             elif not trial.is_finite():
                 note, current = "the loss is not a number: back to the best picture so far", best
             best_losses.append(best.losses.total)
             is_flat = len(best_losses) > FLAT_WINDOW and _is_flat(best_losses)
-            if descent.is_stuck or is_flat:
-                if isinstance(descent, ProjectedAdam) or (is_flat and not is_last):
+            if optimizer.is_stuck or is_flat:
+                if isinstance(optimizer, ProjectedAdam) or (is_flat and not is_last):
                     is_over = True
                 else:
-                    note = f"L-BFGS {'finds no step' if descent.is_stuck else 'stands still'}: on with Adam"
-                    descent = ProjectedAdam(objective.bounds, learning_rate=DEFAULT_LEARNING_RATE["adam"])
+                    note = f"L-BFGS {'finds no step' if optimizer.is_stuck else 'stands still'}: on with Adam"
+                    optimizer = ProjectedAdam(objective.bounds, learning_rate=DEFAULT_LEARNING_RATE["adam"])
                     current, best_losses = best, deque([best.losses.total], FLAT_WINDOW + 1)
             self._report(index, count, current, note)
             if self.was_stopped or is_over or float(best.gradient.abs().max()) == 0.0:
@@ -180,7 +171,7 @@ def _is_flat(best_losses: deque[float]) -> bool:
     return gain <= FLAT_CHANGE * abs(best_losses[0])
 
 
-def _descent(options: OptimizeOptions, bounds: Bounds) -> Descent:
+def _optimizer(options: OptimizeOptions, bounds: Bounds) -> Optimizer:
     kind = ProjectedAdam if options.optimizer == "adam" else ProjectedLBFGS
     return kind(bounds, learning_rate=options.effective_learning_rate)
 
