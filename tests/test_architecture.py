@@ -24,7 +24,7 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "misc", "core"}
 OWNERS = {
     "PIL": ("image",),
     "argparse": ("cli",),
-    "av": ("video",),
+    "av": ("video.av",),
     "cv2": ("motion", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
     "pyvirtualcam": ("webcam",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
@@ -49,7 +49,6 @@ OWNERS = {
 LAZY = {
     ("openvino", "runtimes.openvino"),
     ("torch", "vgg19.weights"),
-    ("av", "video"),
     ("cv2", "benchmark"),
     ("cv2", "motion"),
     ("pyvirtualcam", "webcam"),
@@ -62,6 +61,10 @@ LAZY = {
     ("onnxruntime", "runtimes.onnxruntime"),
     ("onnxruntime", "exporting.int8"),
     ("onnxruntime", "exporting.parity"),
+}
+# Modules that import an optional package when they are imported: they are imported at use, after a check of it.
+AT_ONCE = {
+    "av": ("video.av", "video.segments", "webcam.recorder"),
 }
 
 
@@ -158,6 +161,16 @@ def test_optional_packages_are_imported_at_use(package: str, owner: str) -> None
     found = [each for each in FOREIGN if each.target.split(".")[0] == package and each.module.startswith(owner)]
     assert found
     assert not [str(each) for each in found if each.is_eager]
+
+
+@pytest.mark.parametrize("package", sorted(AT_ONCE))
+def test_what_imports_an_optional_package_at_once_is_itself_imported_at_use(package: str) -> None:
+    at_once = {found.module for found in FOREIGN if found.is_eager and found.target.split(".")[0] == package}
+    below = {(found.module, found.target.removeprefix("nst_engine.")) for found in OWN if found.is_eager}
+    while more := {module for module, target in below if target in at_once} - at_once:
+        at_once |= more
+    allowed = AT_ONCE[package]
+    assert not {each for each in at_once if not any(each == name or each.startswith(f"{name}.") for name in allowed)}
 
 
 def test_files_are_short_and_named_after_what_they_hold() -> None:

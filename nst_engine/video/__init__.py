@@ -1,8 +1,8 @@
-"""Moving pictures: the only package that imports PyAV."""
+"""Moving pictures: files, animations and sequences, painted frame by frame."""
 
 from nst_engine.motion.frame_stylizer import FrameStylizer
-from nst_engine.video.av.files import VIDEO_SUFFIXES, check_video_writing, write_video
 from nst_engine.video.ends import OUTPUT_SUFFIXES, check_video
+from nst_engine.video.files import VIDEO_SUFFIXES, check_video_writing, write_video
 from nst_engine.video.flicker import Flicker, flicker_by_setting
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
 from nst_engine.video.painting import FramePainter

@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
+import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import av
+from nst_engine.video.frames import BT470BG, BT709, FULL_RANGE, SMPTE170M, SRGB_TAGS, UNKNOWN, ColorTags
 
-_UNKNOWN = 2
-_BT709, _BT470BG, _SMPTE170M = 1, 5, 6
-_LIMITED, _FULL = 1, 2
-_SRGB_CURVE = 13
-_NOT_YUV = (0, _UNKNOWN, 3)
+_NOT_YUV = (0, UNKNOWN, 3)
 # What players take untagged pictures for: from 720 rows on, or of 1280 columns, BT.709.
 _HD_ROWS, _HD_COLUMNS = 720, 1280
-_HDR_CURVES = {16: "PQ", 18: "HLG"}
 # Swscale calls BT.601 by the number of one of its two names.
-_SCALER_NAME = {_SMPTE170M: _BT470BG}
+_SCALER_NAME = {SMPTE170M: BT470BG}
 # Swscale's flags, by number since not every PyAV names them. Without the last three it takes a short cut that is dark
 # by one and a half levels.
 _BILINEAR, _BICUBIC = 0x2, 0x4
 _WHOLE_CHROMA_OUT, _WHOLE_CHROMA_IN, _EXACT = 0x2000, 0x4000, 0x40000
-
-
-@dataclass(frozen=True)
-class ColorTags:
-    """What numbers of a video mean, by the code points of ISO/IEC 23091-2 (and of FFmpeg); 2: not said.
-
-    Attributes:
-        matrix: From RGB to YUV; said or guessed, always one that can be computed with.
-        is_full_range: Whether luma goes from 0 to 255, not from 16 to 235.
-        primaries: The colours of red, green and blue.
-        transfer: The curve between light and number.
-    """
-
-    matrix: int = _BT709
-    is_full_range: bool = False
-    primaries: int = _BT709
-    transfer: int = _SRGB_CURVE
-
-    @property
-    def range(self) -> int:
-        """FFmpeg's number of the range."""
-        return _FULL if self.is_full_range else _LIMITED
-
-    @property
-    def hdr(self) -> str | None:
-        """Name of the transfer curve if it is one of high dynamic range."""
-        return _HDR_CURVES.get(self.transfer)
-
-
-#: Of what comes as RGB, such as GIFs, pictures and screen recordings.
-SRGB_TAGS = ColorTags()
-#: What players take a video for that cannot say anything.
-BT601_TAGS = ColorTags(_SMPTE170M, False, _UNKNOWN, _UNKNOWN)
 
 
 def tags_of(frame: av.VideoFrame) -> ColorTags:
@@ -67,8 +27,8 @@ def tags_of(frame: av.VideoFrame) -> ColorTags:
     matrix = int(frame.colorspace)
     if matrix in _NOT_YUV:
         is_hd = frame.height >= _HD_ROWS or frame.width >= _HD_COLUMNS
-        matrix = _BT709 if is_hd else _SMPTE170M
-    is_full = int(frame.color_range) == _FULL or frame.format.name.startswith("yuvj")
+        matrix = BT709 if is_hd else SMPTE170M
+    is_full = int(frame.color_range) == FULL_RANGE or frame.format.name.startswith("yuvj")
     return ColorTags(matrix, is_full, int(frame.color_primaries), int(frame.color_trc))
 
 
@@ -82,8 +42,6 @@ class ToRgb:
     """
 
     def __init__(self, height: int, width: int, tags: ColorTags) -> None:
-        from av.video.reformatter import VideoReformatter
-
         self._height, self._width, self._tags = height, width, tags
         self._reformatter = VideoReformatter()
 
@@ -111,15 +69,11 @@ class FromRgb:
     """
 
     def __init__(self, pixel_format: str, tags: ColorTags) -> None:
-        from av.video.reformatter import VideoReformatter
-
         self._pixel_format, self._tags = pixel_format, tags
         self._reformatter = VideoReformatter()
 
     def __call__(self, pixels: NDArray[np.uint8]) -> av.VideoFrame:
         """A frame of uint8 H×W×3."""
-        import av
-
         tags = self._tags
         rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         frame = self._reformatter.reformat(

@@ -1,4 +1,4 @@
-"""RGB frames become packets in a file."""
+"""RGB frames become packets in a file, in a codec that is there."""
 
 from __future__ import annotations
 
@@ -6,17 +6,57 @@ import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+import av
 import numpy as np
+from av.codec.context import Flags
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from nst_engine.errors import OutputError
+from nst_engine.errors import MissingDependencyError, OptionError, OutputError
 from nst_engine.video.av.colors import FromRgb
-from nst_engine.video.formats import Plan
+from nst_engine.video.formats import CODECS, DEFAULT_CODECS, Codec, Plan
 
-if TYPE_CHECKING:
-    from av.video.stream import VideoStream
+#: What PyAV raises when it cannot write.
+WRITING_ERRORS = (OSError, ValueError, av.FFmpegError)
+
+
+def is_available(codec: Codec) -> bool:
+    """Whether this PyAV has an encoder for it."""
+    return codec.encoder in av.codecs_available
+
+
+def codec_for(suffix: str, name: str | None, crf: int | None) -> tuple[str, Codec, int | None]:
+    """Name, codec and quality for an output.
+
+    Args:
+        suffix: Of the output, a key of `CONTAINERS`.
+        name: A key of `CODECS`; None: H.264; in a .webm VP9, in an .avi MPEG-4.
+        crf: Quality; None: the codec's default.
+
+    Raises:
+        OptionError: The codec is unknown, or does not go into such a file, or has no such quality.
+        MissingDependencyError: This PyAV has no encoder for it.
+    """
+    possible = [each for each, codec in CODECS.items() if suffix in codec.suffixes]
+    chosen = name or DEFAULT_CODECS.get(suffix, "h264")
+    offered = ", ".join(each for each in possible if is_available(CODECS[each]))
+    if chosen not in possible:
+        raise OptionError(f"--codec: {chosen} came; a {suffix} takes {offered}")
+    codec = CODECS[chosen]
+    if not is_available(codec):
+        raise MissingDependencyError(
+            f"--codec {chosen}: this PyAV is built without {codec.encoder}; take {offered or 'another kind of file'}, "
+            "or the PyAV of PyPI: pip install --force-reinstall av"
+        )
+    if crf is None:
+        return chosen, codec, codec.crf
+    if codec.crf is None:
+        raise OptionError(f"--crf: {chosen} has no such setting; leave it out")
+    if not 0 <= crf <= codec.highest_crf:
+        raise OptionError(f"--crf: {crf} came; {chosen} takes 0 (best) to {codec.highest_crf}")
+    return chosen, codec, crf
 
 
 class FrameEncoder:
@@ -45,8 +85,6 @@ class FrameEncoder:
         container: str,
         container_options: Mapping[str, str] | None = None,
     ) -> None:
-        import av
-
         self._path, self._plan = path, plan
         self._padding = ((0, height % 2), (0, width % 2), (0, 0))
         self._from_rgb = FromRgb(plan.codec.pixel_format, plan.tags)
@@ -62,7 +100,7 @@ class FrameEncoder:
                 width=width + width % 2,
                 time_base=plan.time_base,
             )
-            self._stream = cast("VideoStream", stream)
+            self._stream = cast(VideoStream, stream)
             self._describe()
             self._container.start_encoding()
         except OSError:  # the file's fault
@@ -88,8 +126,6 @@ class FrameEncoder:
         if plan.pixel_aspect is not None:
             context.sample_aspect_ratio = plan.pixel_aspect.limit_denominator(10_000)
         if plan.is_avi:  # what decoding needs stands before each key frame: AVI has no other place for it
-            from av.codec.context import Flags
-
             context.flags &= ~int(Flags.global_header)
 
     def write(self, pixels: NDArray[np.uint8], pts: int) -> None:

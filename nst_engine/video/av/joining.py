@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
 
 from nst_engine.video.av.sound import Sound
 from nst_engine.video.formats import CONTAINERS, Plan
 from nst_engine.video.frames import Clip
-
-if TYPE_CHECKING:
-    from av.container import OutputContainer
-    from av.packet import Packet
-    from av.video.stream import VideoStream
 
 _LARGEST_TIMESCALE = 2**31 - 1
 # So that the start of a sound of this rate is exact too.
@@ -66,8 +66,6 @@ def join(segments: Sequence[Segment], plan: Plan, clip: Clip, path: Path) -> lis
         OSError: The file cannot be written; `av.FFmpegError` likewise.
         ValueError: As above, by another name of PyAV's.
     """
-    import av
-
     times = _packet_times(segments, plan.time_base)
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(av.open(os.fspath(segments[0].path)))
@@ -118,8 +116,6 @@ def _shown(segment: Segment, time_base: Fraction) -> list[int]:
 
 @contextlib.contextmanager
 def _packets_of(segment: Segment) -> Iterator[Iterator[Packet[Any]]]:
-    import av
-
     with av.open(os.fspath(segment.path)) as container:
         yield (packet for packet in container.demux(container.streams.video[0]) if packet.size)
 

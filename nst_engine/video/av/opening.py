@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.format import Flags
+from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from nst_engine.errors import VideoDecodeError, VideoNotFoundError
 from nst_engine.image import DEFAULT_LIMITS
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
-    from av.video.stream import VideoStream
 
 _WANTED = "wanted a video such as .mp4, .mov, .mkv, .webm or .avi, a .gif, or pictures as FOLDER/%05d.png"
 # Of plain text FFmpeg makes a picture of a terminal.
@@ -30,8 +32,6 @@ def open_pictures(path: Path, label: str) -> tuple[InputContainer, VideoStream]:
         VideoDecodeError: It is no video.
         ImageTooLargeError: Its frames are too large.
     """
-    import av
-
     if path.is_dir():
         raise VideoDecodeError(f"{label}: is a folder; {_WANTED}")
     try:
@@ -55,8 +55,6 @@ def open_pictures(path: Path, label: str) -> tuple[InputContainer, VideoStream]:
 
 def _pictures_of(container: InputContainer, label: str) -> VideoStream:
     """The stream to paint: the first one that is no cover."""
-    from av.stream import Disposition
-
     if container.format.name.endswith("_pipe") or container.format.name == "image2":
         raise VideoDecodeError(f"{label}: is a still picture; type: nst stylize {label}")
     if container.format.name in _NO_VIDEO:
@@ -79,8 +77,6 @@ def base_of(stream: VideoStream) -> Fraction:
 
 def origin_of(container: InputContainer) -> Fraction:
     """Seconds on the file's clock when it begins: those of broadcasts began long before."""
-    from av.format import Flags
-
     discontinuous: Any = Flags.ts_discont.value
     has_clock = bool(container.format.flags & discontinuous)
     return Fraction(container.start_time or 0, 1_000_000) if has_clock else Fraction(0)

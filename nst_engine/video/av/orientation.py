@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import av
 
 
 @dataclass(frozen=True)

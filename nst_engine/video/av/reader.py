@@ -9,23 +9,20 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TypeGuard
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import VideoDecodeError
 from nst_engine.files import label_of_path
 from nst_engine.video.av.colors import ToRgb, tags_of
-from nst_engine.video.av.loader import require_av
 from nst_engine.video.av.opening import base_of, open_pictures, origin_of
 from nst_engine.video.av.orientation import turn_of
 from nst_engine.video.av.tags import clip_metadata, stream_metadata
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
-
-if TYPE_CHECKING:
-    import av
 
 _RATE_IF_UNKNOWN, _HIGHEST_RATE = Fraction(25), 1000
 
@@ -50,7 +47,6 @@ class VideoReader:
         self, path: Path, *, span: Span = WHOLE, max_side: int | None = None, has_square_pixels: bool = False
     ) -> None:
         label = label_of_path(path)
-        require_av(label)
         self.notes: list[str] = []
         self.files: tuple[Path, ...] = (path,)
         self._label, self._errors = label, 0
@@ -108,8 +104,6 @@ class VideoReader:
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """All frames that can be decoded, in the order in which they are shown."""
-        import av
-
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -130,8 +124,6 @@ class VideoReader:
 
     def _go_to(self, path: Path, start: Fraction) -> None:
         """Begin at the key frame before a time where the format can do that."""
-        import av
-
         base = base_of(self._stream)
         place = math.floor((origin_of(self._container) + start) / base)
         with contextlib.suppress(av.FFmpegError):

@@ -8,18 +8,18 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.subtitles.stream import SubtitleStream
 
 from nst_engine.video.av.tags import stream_metadata
 from nst_engine.video.formats import CONTAINERS, Plan
 from nst_engine.video.frames import Clip
-
-if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
-    from av.audio.stream import AudioStream
-    from av.container import InputContainer, OutputContainer
-    from av.packet import Packet
-    from av.subtitles.stream import SubtitleStream
 
 # Encoder and its rates of samples, where a sound cannot be copied; (): any rate.
 _ENCODERS: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -55,8 +55,6 @@ class Sound:
         self._tracks: dict[int, _Copied | _Encoded] = {}
         if clip.sound is None:
             return
-        import av
-
         self._container = av.open(
             str(clip.sound.absolute()), "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
         )
@@ -79,8 +77,6 @@ class Sound:
         """Seconds, 1 and the packet, for all packets of all tracks, at their new times."""
         if self._container is None or not self._tracks:
             return
-        import av
-
         seconds = self._span.seconds
         self._go_to_start()
         packets = self._container.demux(*(track.source for track in self._tracks.values()))
@@ -108,8 +104,6 @@ class Sound:
             self._container.close()
 
     def _timed(self, track: _Copied | _Encoded, packet: Packet[Any] | None) -> Iterator[tuple[float, int, Packet[Any]]]:
-        import av
-
         try:
             for each in track.taken(packet, self._shift):
                 yield float((each.dts if each.dts is not None else each.pts or 0) * each.time_base), 1, each
@@ -136,8 +130,6 @@ class Sound:
         )
 
     def _go_to_start(self) -> None:
-        import av
-
         if self._container is None or self._span.start is None:
             return
         try:
@@ -204,8 +196,6 @@ class _Encoded:
 
 def _is_held(source: AudioStream | SubtitleStream, container: str) -> bool:
     """Whether a container takes such packets: found out by writing the beginning of a file to memory."""
-    import av
-
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
             trial.add_stream_from_template(source, opaque=True)
@@ -217,8 +207,6 @@ def _is_held(source: AudioStream | SubtitleStream, container: str) -> bool:
 
 def _silence_before(frame: AudioFrame) -> AudioFrame:
     """From 0 to where the frame begins."""
-    import av
-
     samples = round((frame.pts or 0) * (frame.time_base or 0) * frame.sample_rate)
     silence = av.AudioFrame(format=frame.format.name, layout=frame.layout.name, samples=max(1, samples))
     for plane in silence.planes:
