@@ -29,6 +29,7 @@ check: $(VENV)/.installed-dev ## what CI checks besides the tests: lint, format,
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run -Werror $(wildcard csrc/*.cpp csrc/*.h csrc/kernels/*.cpp csrc/kernels/*.h)
 
 format: $(VENV)/.installed-dev ## format everything

@@ -180,7 +180,7 @@ def _statistics(channels: int, side: int, threads: int) -> Calls:
     import torch
 
     from nst_engine.kernels import gram_matrix
-    from nst_engine.optimization.losses import FeatureStatistics
+    from nst_engine.vgg19.losses import FeatureStatistics
 
     features = torch.randn(1, channels, side, side, generator=torch.Generator().manual_seed(0)).bfloat16()
     features = features.contiguous(memory_format=torch.channels_last)

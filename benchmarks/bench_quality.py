@@ -31,7 +31,7 @@ from nst_engine.image import contact_sheet, load_image, save_image
 from nst_engine.optimization.device import resolve_precision
 from nst_engine.training.perceptual import PerceptualLoss, image_tensor
 from nst_engine.training.photos import find_photos, sized
-from nst_engine.weights import load_vgg19_weights
+from nst_engine.vgg19.weights import load_vgg19_weights
 
 MODELS = ("quality", "live")
 #: At this size and up to so many iterations the networks are compared with L-BFGS.

@@ -25,7 +25,7 @@ from machine import describe_machine
 from numpy.typing import NDArray
 from report import RESULTS
 
-from nst_engine.cpu_quota import usable_cpus
+from nst_engine.environment import usable_cpus
 
 SIZES = {
     "256²": (256, 256),

@@ -31,8 +31,8 @@ from nst_engine.exporting.int8 import with_int8
 from nst_engine.graphs.float16 import with_float16
 from nst_engine.graphs.self_contained import self_contained
 from nst_engine.image import load_image
-from nst_engine.models import bundled_models
-from nst_engine.providers import Precision
+from nst_engine.models.find import bundled_models
+from nst_engine.runtimes.devices import Precision
 from nst_engine.training.photos import sized
 
 SIZES = {"512²": (512, 512), "640×480": (480, 640), "1080p": (1080, 1920)}

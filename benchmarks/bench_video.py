@@ -32,7 +32,7 @@ from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_styles, content_path
 from nst_engine.image import load_image, save_image
 from nst_engine.video import FrameStylizer, write_video
-from nst_engine.video.warping import warping_error
+from nst_engine.video.flicker import warping_error
 
 HEIGHT, WIDTH = 480, 640
 CONTENTS, STYLES = ("coffee", "rocket"), ("great-wave", "starry-night", "scream")

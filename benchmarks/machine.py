@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
-from pathlib import Path
 from typing import Any
+
+from nst_engine.environment import cpu_fields, package_version
 
 _INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
 
 
 def describe_machine(packages: tuple[str, ...]) -> dict[str, Any]:
     """Processor, cores, memory, system and versions, for the JSON of a result."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    fields = cpu_fields()
     flags = fields.get("flags", "").split()
     return {
         "cpu": fields.get("model name", platform.processor()),
@@ -24,5 +22,5 @@ def describe_machine(packages: tuple[str, ...]) -> dict[str, Any]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
+        "packages": {name: package_version(name) for name in packages},
     }

@@ -27,7 +27,7 @@ def main() -> int:
 def export(arguments: argparse.Namespace) -> int:
     """Write the extractor and print how well it agrees."""
     from nst_engine.exporting.vgg19 import export_vgg19
-    from nst_engine.weights import load_vgg19_weights
+    from nst_engine.vgg19.weights import load_vgg19_weights
 
     weights = load_vgg19_weights(arguments.vgg_weights)
     output: Path = arguments.output

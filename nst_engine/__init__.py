@@ -26,8 +26,8 @@ from nst_engine.version import __version__
 if TYPE_CHECKING:
     from nst_engine.image import load_image, save_image
     from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
-    from nst_engine.stylize_result import StylizeResult
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.result import StylizeResult
+    from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.video import FrameStylizer, VideoOptions, VideoProgress, VideoResult, stylize_video
 
 __all__ = [
@@ -73,8 +73,8 @@ _AT_FIRST_USE = {
     "Progress": "nst_engine.optimization",
     "optimize": "nst_engine.optimization",
     "reconstruct": "nst_engine.optimization",
-    "StylizeResult": "nst_engine.stylize_result",
-    "Stylizer": "nst_engine.stylizer",
+    "StylizeResult": "nst_engine.stylize.result",
+    "Stylizer": "nst_engine.stylize.stylizer",
     "FrameStylizer": "nst_engine.video",
     "VideoOptions": "nst_engine.video",
     "VideoProgress": "nst_engine.video",

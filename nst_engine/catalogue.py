@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from nst_engine.environment import did_you_mean
 from nst_engine.errors import StyleNotFoundError
 
 _FOLDER = Path(__file__).parent / "bundled"
@@ -57,8 +57,7 @@ def style_path(name_or_file: str) -> Path:
     path = Path(name_or_file)
     if path.exists():
         return path
-    close = difflib.get_close_matches(name_or_file, bundled, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    hint = did_you_mean(name_or_file, bundled)
     raise StyleNotFoundError(
         f"{name_or_file}: neither a file nor a bundled style; {hint}the bundled ones are {', '.join(bundled)}"
     )

@@ -1,4 +1,7 @@
-"""The rules that keep the package readable: who imports whom, who owns a third-party package, how long things are."""
+"""The rules that keep the package readable: who imports whom, who owns a third-party package, how long things are.
+
+Which folder may import which stands in pyproject.toml, for import-linter.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from importlinter.cli import lint_imports
 
 import nst_engine
 
@@ -16,70 +20,22 @@ ROOT = Path(nst_engine.__file__).parent
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "misc", "core"}
 
-# A unit is a module or a folder right below the package. It imports from itself and from lower lines.
-LINE_OF_UNIT = {
-    "version": 0,
-    "errors": 0,
-    "checks": 1,
-    "cpu_quota": 1,
-    "kernels": 1,
-    "geometry": 1,
-    "layers": 1,
-    "image": 2,
-    "weights": 2,
-    "color": 2,
-    "catalogue": 2,
-    "model_spec": 1,
-    "models": 2,
-    "style_mix": 2,
-    "networks": 3,
-    "workspace": 1,
-    "preprocess": 3,
-    "providers": 3,
-    "signature": 3,
-    "stylize_result": 3,
-    "stylize_input": 4,
-    "graphs": 3,
-    "optimization": 4,
-    "postprocess": 4,
-    "model_content": 4,  # above the graphs: models of one size are rewritten when they are opened
-    "runtime": 4,
-    "openvino_bytes": 4,
-    "openvino_painter": 5,
-    "openvino_loader": 6,
-    "ort_loader": 5,
-    "tiling": 5,
-    "backend_choice": 5,
-    "session": 7,
-    "training": 5,
-    "batch": 6,
-    "strokes": 4,
-    "one_pass": 8,
-    "stylizer": 9,
-    "exporting": 6,  # of what was trained
-    "video": 10,
-    "benchmark": 10,
-    "webcam": 11,
-    "cli": 12,
-    "__main__": 13,
-    "__init__": 13,  # the package root: it imports, nobody imports it
-}
 # Who alone may import what; every other third-party package is foreign here. NumPy is everybody's.
 OWNERS = {
     "PIL": ("image",),
     "argparse": ("cli",),
-    "av": ("video",),
-    "cv2": ("video", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
+    "av": ("video.av",),
+    "cv2": ("motion", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
     "pyvirtualcam": ("webcam",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
     "onnx": ("graphs", "exporting"),
-    "onnxruntime": ("ort_loader", "exporting.int8", "exporting.parity", "benchmark.backends.onnx_runtime"),
+    "onnxruntime": ("runtimes.onnxruntime", "exporting.int8", "exporting.parity", "benchmark.backends.onnx_runtime"),
     "onnxscript": ("exporting",),
-    "openvino": ("openvino_bytes", "openvino_loader", "openvino_painter", "benchmark.backends.open_vino"),
+    "openvino": ("runtimes.openvino", "benchmark.backends.open_vino"),
     "rich": ("cli",),
-    "safetensors": ("weights", "training"),
+    "safetensors": ("vgg19.weights", "training"),
     "torch": (
-        "weights",
+        "vgg19",
         "networks",
         "optimization",
         "training",
@@ -87,17 +43,14 @@ OWNERS = {
         "benchmark.backends.torch_network",
         "benchmark.kernel_contenders",
     ),
-    "torchvision": ("weights",),
+    "torchvision": ("vgg19.weights",),
 }
 # Owners that import so only inside functions, or for type checkers.
 LAZY = {
-    ("openvino", "openvino_bytes"),
-    ("openvino", "openvino_loader"),
-    ("openvino", "openvino_painter"),
-    ("torch", "weights"),
-    ("av", "video"),
+    ("openvino", "runtimes.openvino"),
+    ("torch", "vgg19.weights"),
     ("cv2", "benchmark"),
-    ("cv2", "video"),
+    ("cv2", "motion"),
     ("pyvirtualcam", "webcam"),
     ("matplotlib", "benchmark"),
     ("onnxruntime", "benchmark"),
@@ -105,9 +58,13 @@ LAZY = {
     ("torch", "benchmark"),
     ("matplotlib", "optimization.recording"),
     ("matplotlib", "training.record"),
-    ("onnxruntime", "ort_loader"),
+    ("onnxruntime", "runtimes.onnxruntime"),
     ("onnxruntime", "exporting.int8"),
     ("onnxruntime", "exporting.parity"),
+}
+# Modules that import an optional package when they are imported: they are imported at use, after a check of it.
+AT_ONCE = {
+    "av": ("video.av", "video.segments", "webcam.recorder"),
 }
 
 
@@ -162,26 +119,13 @@ OWN = [found for found in IMPORTS if found.target.split(".")[0] == "nst_engine"]
 FOREIGN = [found for found in IMPORTS if found.target.split(".")[0] not in ("nst_engine", "__future__")]
 
 
-def unit(module: str) -> str:
-    return module.removeprefix("nst_engine.").split(".")[0]
-
-
-def test_every_unit_has_its_line_and_every_line_its_unit() -> None:
-    assert {unit(module) for module in FILES} == set(LINE_OF_UNIT)
-
-
 def test_nobody_imports_the_package_root_or_by_dots() -> None:
     assert not [str(found) for found in IMPORTS if found.target == "nst_engine" or found.target.startswith(".")]
 
 
-def test_units_import_only_from_lower_lines() -> None:
-    upwards = [
-        str(found)
-        for found in OWN
-        if unit(found.module) != unit(found.target)
-        and LINE_OF_UNIT[unit(found.module)] <= LINE_OF_UNIT.get(unit(found.target), 99)
-    ]
-    assert not upwards
+def test_folders_import_only_from_lower_floors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT.parent)
+    assert lint_imports(no_cache=True) == 0  # the floors are in pyproject.toml
 
 
 def test_modules_import_in_no_circle() -> None:
@@ -217,6 +161,16 @@ def test_optional_packages_are_imported_at_use(package: str, owner: str) -> None
     found = [each for each in FOREIGN if each.target.split(".")[0] == package and each.module.startswith(owner)]
     assert found
     assert not [str(each) for each in found if each.is_eager]
+
+
+@pytest.mark.parametrize("package", sorted(AT_ONCE))
+def test_what_imports_an_optional_package_at_once_is_itself_imported_at_use(package: str) -> None:
+    at_once = {found.module for found in FOREIGN if found.is_eager and found.target.split(".")[0] == package}
+    below = {(found.module, found.target.removeprefix("nst_engine.")) for found in OWN if found.is_eager}
+    while more := {module for module, target in below if target in at_once} - at_once:
+        at_once |= more
+    allowed = AT_ONCE[package]
+    assert not {each for each in at_once if not any(each == name or each.startswith(f"{name}.") for name in allowed)}
 
 
 def test_files_are_short_and_named_after_what_they_hold() -> None:

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.benchmark.backends.backend import is_installed
 from nst_engine.benchmark.pictures import photos_of
+from nst_engine.environment import is_importable, pip_install
 
 Kernel = Literal["normalize", "denormalize", "gram_matrix"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
@@ -122,24 +122,26 @@ class Peer:
 
     Attributes:
         module: That it is imported as.
-        cure: What to type where it is missing.
+        extra: Of this package, that brings it.
         calls: What it can do.
     """
 
     module: str
-    cure: str
+    extra: str
     calls: Mapping[str, Callable[[_Array, int], _Call]]
 
     def why_absent(self) -> str | None:
         """Why it cannot be used here; None if it can."""
-        return None if is_installed(self.module) else f"{self.module} is not installed; type: {self.cure}"
+        return (
+            None if is_importable(self.module) else f"{self.module} is not installed; type: {pip_install(self.extra)}"
+        )
 
 
 PEERS: Mapping[str, Peer] = {
-    "opencv": Peer("cv2", "pip install 'nst-engine[opencv]'", {"normalize": _opencv_normalize}),
+    "opencv": Peer("cv2", "opencv", {"normalize": _opencv_normalize}),
     "torch": Peer(
         "torch",
-        "pip install 'nst-engine[optimize]'",
+        "optimize",
         {"normalize": _torch_normalize, "denormalize": _torch_denormalize, "gram_matrix": _torch_gram},
     ),
 }

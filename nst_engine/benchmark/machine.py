@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -11,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nst_engine.cpu_quota import usable_cpus
+from nst_engine.environment import cpu_fields, package_version, usable_cpus
 from nst_engine.version import __version__
 
 _PACKAGES = (
@@ -52,7 +51,7 @@ def fingerprint() -> dict[str, Any]:
         "python": platform.python_version(),
         "nst_engine": __version__,
         "kernels": f"{active.implementation} {active.isa}",
-        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in _PACKAGES if (version := package_version(name))},
     }
 
 
@@ -101,7 +100,7 @@ def _gpus() -> list[str]:
 
 
 def _cpu_name() -> str:
-    if name := _cpu_field("model name"):
+    if name := cpu_fields().get("model name"):
         return name
     if sys.platform == "darwin" and (told := _ask("sysctl", "-n", "machdep.cpu.brand_string")):
         return told[0]
@@ -109,17 +108,9 @@ def _cpu_name() -> str:
 
 
 def _instruction_sets() -> list[str]:
-    flags = (_cpu_field("flags") or _cpu_field("Features")).split()
+    fields = cpu_fields()
+    flags = (fields.get("flags") or fields.get("Features", "")).split()
     return [name for name in _INSTRUCTION_SETS if name in flags]
-
-
-def _cpu_field(name: str) -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == name:
-                return value.strip()
-    return ""
 
 
 def _memory_gib() -> float | None:
@@ -136,13 +127,6 @@ def _ask(*command: str) -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [line.strip() for line in done.stdout.splitlines() if line.strip()]
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _told(value: Any) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 from nst_engine.benchmark.report import Report
 from nst_engine.benchmark.row import Row, size_label
 from nst_engine.benchmark.tables import WRONG, milliseconds
-from nst_engine.errors import MissingDependencyError
-from nst_engine.image import write_atomically
+from nst_engine.environment import needed
+from nst_engine.files import write_atomically
 
 SUFFIXES = (".png", ".svg")
 _BAR_INCH, _FRAME_INCH = 0.3, 1.3
@@ -24,12 +24,8 @@ def check_plotting() -> None:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    try:
+    with needed("--plot needs matplotlib", "plot"):
         import matplotlib  # noqa: F401
-    except ImportError as missing:
-        raise MissingDependencyError(
-            "--plot needs matplotlib, which is not installed; type: pip install 'nst-engine[plot]'"
-        ) from missing
 
 
 def write_plot(path: Path, report: Report) -> None:

@@ -13,13 +13,12 @@ from nst_engine.benchmark.backends.backend import BenchModel, Precision
 from nst_engine.benchmark.backends.onnx_runtime import painted_by
 from nst_engine.benchmark.pictures import photos_of
 from nst_engine.errors import ModelNotFoundError, NSTError
-from nst_engine.model_spec import ModelSpec
-from nst_engine.models import ModelFile, find_model, int8_model
-from nst_engine.ort_loader import OrtLoader
-from nst_engine.postprocess import pictures_of
-from nst_engine.preprocess import model_input
-from nst_engine.providers import parse_device
-from nst_engine.style_mix import parse_style_mix, resolve_style_mix, style_vector
+from nst_engine.models.find import ModelFile, find_model, int8_model
+from nst_engine.models.spec import ModelSpec
+from nst_engine.runtimes.devices import parse_device
+from nst_engine.runtimes.onnxruntime import OrtLoader
+from nst_engine.stylize.one_pass import one_pass
+from nst_engine.stylize.style_mix import parse_style_mix, resolve_style_mix, style_vector
 
 _CALIBRATION_PX = 256
 
@@ -37,8 +36,8 @@ def measure(
     """Paint each size by ONNX Runtime on the CPU in float32, and make the file of the precision that is measured.
 
     Args:
-        model: As for `nst_engine.models.find_model`.
-        style: As `nst_engine.style_mix.parse_style_mix` reads it; None: the model's first.
+        model: As for `nst_engine.models.find.find_model`.
+        style: As `nst_engine.stylize.style_mix.parse_style_mix` reads it; None: the model's first.
         sizes: Width and height each.
         batch: Pictures of each size.
         threads: Of the CPU.
@@ -69,10 +68,15 @@ def measure(
     )
     pictures = {}
     for width, height in sizes:
-        given = model_input(photos_of(width, height, batch), loaded.spec, threads=threads)
-        painted = painted_by(loaded, given.tensor, bench_model.weights_of(batch))
+        painted = one_pass(
+            photos_of(width, height, batch),
+            loaded.spec,
+            lambda tensor, _: painted_by(loaded, tensor, bench_model.weights_of(batch)),
+            model=file.name,
+            threads=threads,
+        )
         path = Path(folder) / f"reference-{width}x{height}.npy"
-        np.save(path, np.stack(pictures_of(painted, given, loaded.spec, model=file.name, threads=threads)))
+        np.save(path, np.stack(painted))
         pictures[f"{width}x{height}"] = str(path)
     return {"model": bench_model.to_json(), "style": mix, "pictures": pictures}
 

@@ -16,8 +16,8 @@ from nst_engine.benchmark.backends.backend import Backend, BenchModel, Precision
 from nst_engine.benchmark.machine import gpu_memory_mib, peak_rss_mib
 from nst_engine.benchmark.pictures import least_psnr_db, photos_of
 from nst_engine.benchmark.row import TOTAL
-from nst_engine.postprocess import pictures_of
-from nst_engine.preprocess import model_input
+from nst_engine.stylize.one_pass import one_pass
+from nst_engine.stylize.result import Stopwatch
 
 #: Against float32 by ONNX Runtime on the CPU; below, a row paints something else.
 LEAST_PSNR_DB: Mapping[str, float] = {"float32": 35.0, "float16": 35.0, "bfloat16": 35.0, "int8": 28.0}
@@ -107,15 +107,17 @@ class _Line:
 
     def paint(self, photos: _Pictures) -> _Pictures:
         """One run; what each stage took is kept."""
-        spec, threads = self._model.spec, self._threads
-        begun = time.perf_counter()
-        given = model_input(photos, spec, threads=threads)
-        ready = time.perf_counter()
-        painted = self.backend.run(given.tensor)
-        done = time.perf_counter()
-        pictures = pictures_of(painted, given, spec, model=self._model.name, threads=threads)
-        laps = (ready - begun, done - ready, time.perf_counter() - done)
-        self.stage_ms = {stage: seconds * 1e3 for stage, seconds in zip(_STAGES, laps, strict=True)}
+        stopwatch = Stopwatch()
+        pictures = one_pass(
+            photos,
+            self._model.spec,
+            lambda tensor, _: self.backend.run(tensor),
+            model=self._model.name,
+            threads=self._threads,
+            stopwatch=stopwatch,
+        )
+        timings_ms = stopwatch.timings_ms()
+        self.stage_ms = {stage: timings_ms[stage] for stage in _STAGES}
         return pictures
 
     def new_size_ms(self, size: Sequence[int], batch: int) -> float:

@@ -63,7 +63,7 @@ def stylize_suite(
 
     Args:
         backends: Their names; empty: all that can be used here.
-        model: As for `nst_engine.models.find_model`.
+        model: As for `nst_engine.models.find.find_model`.
         style: As for `nst_engine.benchmark.reference.measure`.
         sizes: Width and height each.
         batch: Pictures in a run.
@@ -77,7 +77,7 @@ def stylize_suite(
         MissingDependencyError: There is nothing to paint the reference with.
         ModelNotFoundError: There is no such model; `ModelChecksumError`: it is damaged.
     """
-    from nst_engine.models import find_model
+    from nst_engine.models.find import find_model
 
     usable, absent = _backends(backends)
     find_model(model)
@@ -157,8 +157,8 @@ def optimize_suite(
         StyleNotFoundError: There is no such painting.
         MissingDependencyError: torch is not installed.
     """
-    from nst_engine.benchmark.backends.backend import is_installed
     from nst_engine.catalogue import style_path
+    from nst_engine.environment import is_importable, pip_install
     from nst_engine.optimization import OptimizeOptions
     from nst_engine.optimization.pyramid import plan_scales
 
@@ -166,9 +166,9 @@ def optimize_suite(
     for width, height in sizes:
         options = OptimizeOptions(image_size=max(width, height), num_iterations=iterations, threads=threads)
         plan_scales(height, width, image_size=options.image_size, num_iterations=iterations, pyramid=False)
-    if not is_installed("torch"):
+    if not is_importable("torch"):
         raise MissingDependencyError(
-            "optimisation needs torch, which is not installed; type: pip install 'nst-engine[optimize]'"
+            f"optimisation needs torch, which is not installed; type: {pip_install('optimize')}"
         )
     jobs = []
     for width, height in sizes:

@@ -40,8 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         training_folder,
         write_model,
     )
-    from nst_engine.models import find_model
-    from nst_engine.style_mix import check_style_name
+    from nst_engine.models.find import find_model
+    from nst_engine.stylize.style_mix import check_style_name
 
     output, folder = check_model_output(arguments), training_folder(arguments)
     painting = style_path(arguments.painting)

@@ -124,7 +124,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
 
 def _suite(form: str, options: dict[str, Any]) -> Suite:
     from nst_engine.benchmark import suites
-    from nst_engine.cpu_quota import usable_cpus
+    from nst_engine.environment import usable_cpus
 
     sizes, threads = options["sizes"], options["threads"] or usable_cpus()
     if form == "kernels":
@@ -155,7 +155,7 @@ def _show(options: dict[str, Any], report: Report, outputs: dict[str, Path]) -> 
     from nst_engine.benchmark.markdown import markdown_of
     from nst_engine.benchmark.plot import write_plot
     from nst_engine.cli.bench_display import print_report, tell
-    from nst_engine.image import write_atomically
+    from nst_engine.files import write_atomically
 
     if options["json"]:
         print(report.to_json(), end="")

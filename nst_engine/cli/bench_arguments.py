@@ -137,7 +137,7 @@ def checked_outputs(options: Mapping[str, Any]) -> dict[str, Path]:
         MissingDependencyError: There is nothing to plot with.
     """
     from nst_engine.benchmark.plot import SUFFIXES, check_plotting
-    from nst_engine.image import check_output
+    from nst_engine.files import check_output
 
     if options["json"] and options["markdown"] is True:
         raise OptionError("--json and --markdown cannot both go to stdout; give --markdown FILE, or -o FILE")

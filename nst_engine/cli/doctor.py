@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import sys
 import time
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from nst_engine.environment import package_version, pip_install
 from nst_engine.errors import NSTError
 
 _PROBLEMS_FOUND = 1
@@ -84,7 +84,7 @@ def _kernels() -> Finding:
 
 
 def _runtime() -> Iterator[Finding]:
-    installed = {name: version for name in _RUNTIMES if (version := _version(name)) is not None}
+    installed = {name: version for name in _RUNTIMES if (version := package_version(name)) is not None}
     told = ", ".join(f"{name} {version}" for name, version in installed.items())
     if len(installed) > 1:
         wanted = "onnxruntime-gpu" if "onnxruntime-gpu" in installed else next(iter(installed))
@@ -97,11 +97,11 @@ def _runtime() -> Iterator[Finding]:
         yield Finding(
             "problem",
             "no ONNX Runtime: stylising in one pass does not work",
-            "type: pip install 'nst-engine[cpu]' (or [gpu] for NVIDIA)",
+            f"type: {pip_install('cpu')} (or [gpu] for NVIDIA)",
         )
     else:
         yield Finding("ok", told)
-    if _version("onnx") is None:
+    if package_version("onnx") is None:
         yield Finding(
             "note",
             "onnx is not installed: pictures larger than a tile, and models with a fixed size, do not work",
@@ -110,11 +110,11 @@ def _runtime() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
-    from nst_engine.models import bundled_models
+    from nst_engine.models.find import bundled_models
 
-    if not any(_version(name) for name in _RUNTIMES):
+    if not any(package_version(name) for name in _RUNTIMES):
         return
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
 
     for name in bundled_models():
         started = time.perf_counter()
@@ -131,17 +131,17 @@ def _models() -> Iterator[Finding]:
 
 def _gpu() -> Iterator[Finding]:
     """An NVIDIA GPU that is there shall be used, or said why not."""
-    has_gpu_runtime = _version("onnxruntime-gpu") is not None
+    has_gpu_runtime = package_version("onnxruntime-gpu") is not None
     if not _nvidia_gpus() and not has_gpu_runtime:
         return
     if not has_gpu_runtime:
         yield Finding(
             "note",
             "there is an NVIDIA GPU, and this ONNX Runtime does not use it",
-            "type: pip uninstall -y onnxruntime && pip install 'nst-engine[gpu]'",
+            f"type: pip uninstall -y onnxruntime && {pip_install('gpu')}",
         )
         return
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
 
     try:
         stylizer = Stylizer("bundled:live", device="cuda")
@@ -153,26 +153,19 @@ def _gpu() -> Iterator[Finding]:
 
 
 def _training() -> Finding:
-    if _version("torch") is None:
+    if package_version("torch") is None:
         return Finding("note", "torch is not installed: nst optimize, train and add-style do not work",
-                       "type: pip install 'nst-engine[train]'")  # fmt: skip
-    from nst_engine.weights import load_vgg19_weights
+                       f"type: {pip_install('train')}")  # fmt: skip
+    from nst_engine.vgg19.weights import load_vgg19_weights
 
     try:
         weights = load_vgg19_weights()
     except (NSTError, OSError) as error:
         return Finding("problem", f"torch is installed, but VGG-19's weights cannot be read: {error}")
-    return Finding("ok", f"torch {_version('torch')}, VGG-19 of {weights.source}")
+    return Finding("ok", f"torch {package_version('torch')}, VGG-19 of {weights.source}")
 
 
 def _nvidia_gpus() -> list[Path]:
     if sys.platform == "win32":
         return [path for path in [Path(r"C:\Windows\System32\nvcuda.dll")] if path.exists()]
     return sorted(Path("/dev").glob("nvidia[0-9]*"))
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -32,21 +32,21 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.catalogue import content_path, style_path
     from nst_engine.cli.progress_bar import RunDisplay, result_line
     from nst_engine.errors import OptionError, OutputError
-    from nst_engine.image import check_output, contact_sheet, load_image, save_image
+    from nst_engine.image import check_image_output, contact_sheet, load_image, save_image
 
     options = options_from(arguments)
     contents = [content_path(content) for content in arguments.contents]
     styles = [style_path(style) for style in arguments.styles]
     if not 32 <= arguments.cell_size <= 2048:
         raise OptionError(f"--cell-size: {arguments.cell_size} came, 32 to 2048 px was wanted")
-    check_output(arguments.output, inputs=[*contents, *styles], overwrite=arguments.overwrite)
+    check_image_output(arguments.output, inputs=[*contents, *styles], overwrite=arguments.overwrite)
     if arguments.save_cells is not None and not arguments.save_cells.is_dir():
         raise OutputError(f"{arguments.save_cells}: no such folder; type: mkdir -p {arguments.save_cells}")
     cell_paths = _cell_paths(arguments.save_cells, contents, styles)
     style_images = [load_image(style).pixels for style in styles]
     # every pair can be painted: nobody wants to learn otherwise half-way
     inputs = [[read_checked(str(content), [str(style)], options) for style in styles] for content in contents]
-    from nst_engine.optimization import paint  # torch is loaded only for what can be done
+    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
 
     cells: list[list[Any]] = [[None] * len(styles) for _ in contents]
     pairs = [(row, column) for row in range(len(contents)) for column in range(len(styles))]
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         label = f"{contents[row].stem} × {styles[column].stem} ({number}/{len(pairs)})"
         try:
             with RunDisplay(label) as display:
-                result = paint(inputs[row][column], options, on_progress=display)
+                result = optimize(inputs[row][column], options=options, on_progress=display)
         except KeyboardInterrupt:
             if number == 1:
                 raise
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _cell_paths(folder: Path | None, contents: list[Path], styles: list[Path]) -> list[Path]:
     """Where each picture goes, row by row; empty: nowhere."""
     from nst_engine.errors import OptionError
-    from nst_engine.image import check_output
+    from nst_engine.image import check_image_output
 
     if folder is None:
         return []
@@ -92,5 +92,5 @@ def _cell_paths(folder: Path | None, contents: list[Path], styles: list[Path]) -
     for path in paths:
         if paths.count(path) > 1:
             raise OptionError(f"{path}: two cells would be written there; rename one of the pictures")
-        check_output(path, inputs=[*contents, *styles])
+        check_image_output(path, inputs=[*contents, *styles])
     return paths

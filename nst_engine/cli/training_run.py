@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line, say
+from nst_engine.environment import is_importable, pip_install
 from nst_engine.errors import MissingDependencyError, OutputError
 
 if TYPE_CHECKING:
@@ -40,10 +40,8 @@ def check_model_output(arguments: argparse.Namespace) -> Path:
     if output.exists() and not arguments.overwrite:
         raise OutputError(f"{output} is there already; take another name, or --overwrite")
     for name in ("onnx", "onnxruntime"):
-        if importlib.util.find_spec(name) is None:
-            raise MissingDependencyError(
-                f"the model could not be written without {name}; type: pip install 'nst-engine[train]'"
-            )
+        if not is_importable(name):
+            raise MissingDependencyError(f"the model could not be written without {name}; type: {pip_install('train')}")
     return output
 
 
@@ -58,7 +56,7 @@ def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Se
     from nst_engine.catalogue import bundled_contents
     from nst_engine.exporting.stylizer import export_stylizer
     from nst_engine.image import contact_sheet, load_image, save_image
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
 
     difference = export_stylizer(checkpoint, output, name=output.stem, licence=licence)
     stylizer = Stylizer(output, device="cpu")

@@ -12,13 +12,12 @@ from nst_engine.errors import OptionError
 from nst_engine.optimization.options import (
     DEFAULT_LEARNING_RATE,
     DEFAULT_STYLE_WEIGHT,
-    GramNormalization,
     OptimizeOptions,
     OptimizerName,
-    Pooling,
     Precision,
     StyleLoss,
 )
+from nst_engine.vgg19.layers import GramNormalization, Pooling
 
 if TYPE_CHECKING:
     from nst_engine.optimization.inputs import Inputs

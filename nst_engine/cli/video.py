@@ -15,8 +15,8 @@ from nst_engine.color import COLOR_MODES
 from nst_engine.errors import NSTError
 
 if TYPE_CHECKING:
-    from nst_engine.style_mix import StyleMix
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.style_mix import StyleMix
+    from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.video import VideoOptions, VideoProgress, VideoResult
 
 _SUFFIX_ELSE = ".mp4"
@@ -59,8 +59,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, load, paint, report."""
-    from nst_engine.style_mix import parse_style_mix, resolve_style_mix
-    from nst_engine.stylizer import check_options
+    from nst_engine.stylize.style_mix import parse_style_mix, resolve_style_mix
+    from nst_engine.stylize.stylizer import check_options
     from nst_engine.video import FrameStylizer, VideoOptions, check_video, finished_frames, paint_video
 
     names = ("max_side", "start", "end", "fps", "codec", "crf", "resume", "overwrite")
@@ -116,8 +116,8 @@ def _report_flicker(
 
 
 def _default_output(source: Path, mix: dict[str, float]) -> Path:
-    from nst_engine.batch import style_label
     from nst_engine.errors import OptionError
+    from nst_engine.stylize.batch import style_label
     from nst_engine.video import OUTPUT_SUFFIXES, is_pattern
 
     if is_pattern(source):

@@ -13,7 +13,7 @@ from nst_engine.color import COLOR_MODES
 from nst_engine.errors import OptionError
 
 if TYPE_CHECKING:
-    from nst_engine.stylizer import Stylizer
+    from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.webcam.governor import Governor
     from nst_engine.webcam.look import Look
     from nst_engine.webcam.outputs import Screen, VirtualCamera
@@ -58,7 +58,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Open all, show, report."""
     _check(arguments)
-    from nst_engine.video.frame_stylizer import FrameStylizer
+    from nst_engine.motion.frame_stylizer import FrameStylizer
     from nst_engine.webcam.camera import Camera
     from nst_engine.webcam.live import LivePainter
     from nst_engine.webcam.outputs import NoScreen, Window
@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     from nst_engine.checks import require_count
-    from nst_engine.stylizer import check_options
+    from nst_engine.stylize.stylizer import check_options
 
     looks = (arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
     check_options(*looks, most_strength=1.0)
@@ -124,7 +124,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _look(arguments: argparse.Namespace, stylizer: Stylizer) -> Look:
-    from nst_engine.style_mix import parse_style_mix, resolve_style_mix
+    from nst_engine.stylize.style_mix import parse_style_mix, resolve_style_mix
     from nst_engine.webcam.look import Look
 
     asked = parse_style_mix(arguments.style) if arguments.style is not None else stylizer.styles[0]

@@ -1,11 +1,8 @@
 """From torch to ONNX, with a parity check; needs torch, onnx and onnxruntime."""
 
-import importlib.util
-
-from nst_engine.errors import MissingDependencyError
+from nst_engine.environment import is_importable, needed
 
 for _package in ("torch", "onnx"):
-    if importlib.util.find_spec(_package) is None:
-        raise MissingDependencyError(
-            f"exporting needs {_package}, which is not installed; type: pip install 'nst-engine[export]'"
-        )
+    with needed(f"exporting needs {_package}", "export"):
+        if not is_importable(_package):
+            raise ImportError

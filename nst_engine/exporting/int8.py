@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.model_bytes import parsed_model
 from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
-from nst_engine.model_spec import METADATA_KEY
+from nst_engine.models.spec import METADATA_KEY
 
 # What the picture goes through first and last: in int8 they cost 6 dB, and bring a twentieth of the time.
 _IN_FLOATS = ("down1.", "down2.", "up2.", "up1.")

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import MissingDependencyError, ModelParityError
+from nst_engine.environment import needed
+from nst_engine.errors import ModelParityError
 
 #: Largest difference accepted between float32 networks, in units of the output (0-1 for pictures).
 TOLERANCE = 1e-3
@@ -44,12 +45,8 @@ def run_once(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[A
         ModelParityError: It cannot be loaded, or does not take these inputs.
         MissingDependencyError: onnxruntime is not installed.
     """
-    try:
+    with needed("models are checked with onnxruntime", "cpu"):
         import onnxruntime  # type: ignore[import-untyped]
-    except ImportError as missing:
-        raise MissingDependencyError(
-            "models are checked with onnxruntime, which is not installed; type: pip install 'nst-engine[cpu]'"
-        ) from missing
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:

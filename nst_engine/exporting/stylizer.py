@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nst_engine.errors import ModelChecksumError, OptionError
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
 from nst_engine.exporting.reduced import ModelPrecision, psnr_db, require_psnr, with_precision
+from nst_engine.files import write_atomically
 from nst_engine.graphs.self_contained import self_contained
 from nst_engine.graphs.stylizer_graph import (
     IMAGE,
@@ -24,8 +25,7 @@ from nst_engine.graphs.stylizer_graph import (
     stylizer_graph,
     stylizer_weights,
 )
-from nst_engine.image import write_atomically
-from nst_engine.model_spec import FORMAT, METADATA_KEY, spec_defaults
+from nst_engine.models.spec import FORMAT, METADATA_KEY, spec_defaults
 from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
 from nst_engine.training.checkpoint import Checkpoint
 
@@ -108,7 +108,7 @@ def _wrapped(model: bytes, spec: Mapping[str, Any], what: str) -> bytes:
 
 
 def model_spec(checkpoint: Checkpoint, name: str, licence: str) -> dict[str, Any]:
-    """What is said about the model inside its file; see `nst_engine.model_spec.ModelSpec`."""
+    """What is said about the model inside its file; see `nst_engine.models.spec.ModelSpec`."""
     return {
         "format": FORMAT,
         "name": name,

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from nst_engine.errors import MissingDependencyError
+from nst_engine.environment import needed
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
+from nst_engine.files import write_atomically
 from nst_engine.graphs.stylizer_graph import OPSET
-from nst_engine.image import write_atomically
-from nst_engine.model_spec import METADATA_KEY
-from nst_engine.networks.vgg19 import VGG19, Pooling
-from nst_engine.weights import VGGWeights
+from nst_engine.models.spec import METADATA_KEY
+from nst_engine.vgg19.layers import Pooling
+from nst_engine.vgg19.network import VGG19
+from nst_engine.vgg19.weights import VGGWeights
 
 #: Of features relative to their layer's largest value: they reach thousands, where 1e-3 is beyond float32.
 RELATIVE_TOLERANCE = 1e-3
@@ -43,7 +44,7 @@ def export_vgg19(weights: VGGWeights, layers: Sequence[str], path: Path, *, pool
     """Write VGG-19 up to the deepest of the layers.
 
     Args:
-        weights: See `nst_engine.weights.load_vgg19_weights`.
+        weights: See `nst_engine.vgg19.weights.load_vgg19_weights`.
         layers: Such as relu4_2; each is an output of that name, float32 N x C x H' x W'.
         path: Of the `.onnx` file; its input is `image`, float32 N x 3 x H x W, RGB, 0-1.
         pooling: See `networks.vgg19.VGG19`.
@@ -69,12 +70,8 @@ def export_vgg19(weights: VGGWeights, layers: Sequence[str], path: Path, *, pool
 
 
 def _exported(network: _InOrder, layers: list[str]) -> Any:
-    try:
+    with needed("torch exports with onnxscript", "export"):
         import onnxscript  # noqa: F401
-    except ImportError as missing:
-        raise MissingDependencyError(
-            "torch exports with onnxscript, which is not installed; type: pip install 'nst-engine[export]'"
-        ) from missing
     batch, height, width = (torch.export.Dim.DYNAMIC,) * 3
     with warnings.catch_warnings():
         # of deprecations inside torch and onnxscript themselves

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.errors import ModelSpecError
 from nst_engine.graphs.model_bytes import default_opset, parsed_model, serialized_model
-from nst_engine.model_spec import FORMAT, METADATA_KEY, ModelSpec, parse_spec, spec_defaults
+from nst_engine.models.spec import FORMAT, METADATA_KEY, ModelSpec, parse_spec, spec_defaults
 
 IMAGE, STYLIZED_IMAGE = "image", "stylized_image"
 
@@ -33,7 +33,7 @@ def self_contained(model: bytes, spec: Mapping[str, Any]) -> bytes:
 
     Args:
         model: ONNX with dynamic sides (see `nst_engine.graphs.rewrite.with_dynamic_size`).
-        spec: What it takes and returns, with the keys of `nst_engine.model_spec.ModelSpec`.
+        spec: What it takes and returns, with the keys of `nst_engine.models.spec.ModelSpec`.
 
     Returns:
         ONNX: `image` uint8 N×H×W×3, RGB, to `stylized_image` of the same shape and type, rounded half to even; NaN
@@ -113,7 +113,7 @@ class _Wrapping:
         self.constants: dict[str, onnx.TensorProto] = {}
 
     def before(self, picture: str) -> list[onnx.NodeProto]:
-        """Bytes to what the model takes, with the same arithmetic as `nst_engine.preprocess`."""
+        """Bytes to what the model takes, with the same arithmetic as `nst_engine.stylize.preprocess`."""
         self._nodes = []
         spec = self._spec
         x = IMAGE
@@ -132,7 +132,7 @@ class _Wrapping:
         return self._nodes
 
     def after(self, painted: str) -> list[onnx.NodeProto]:
-        """What the model returns to bytes, as `nst_engine.postprocess` does; what that refuses, NaN, becomes 0."""
+        """What the model returns to bytes, as `stylize.postprocess` does; what that refuses, NaN, becomes 0."""
         self._nodes = []
         spec = self._spec
         axes = self._integers("sides_out", [2, 3] if spec.layout == "nchw" else [1, 2])

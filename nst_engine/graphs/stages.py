@@ -3,7 +3,7 @@
 Instance normalisation is the one operator of a stylizer that sees the whole picture: painted alone, each tile would
 have a contrast and colours of its own. URST (Chen et al. 2022, arXiv:2103.11784) normalises tiles by the statistics of
 a thumbnail, whose features are not those of the picture. Cut into stages instead, all tiles go through one stage, their
-statistics are merged, and all go through the next: exact, and nothing is computed twice (see `nst_engine.tiling`).
+statistics are merged, and all go through the next: exact, and nothing is computed twice (see `stylize.tiling`).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from nst_engine.model_spec import METADATA_KEY
+from nst_engine.models.spec import METADATA_KEY
 
 Weights = Mapping[str, NDArray[np.float32]]
 

@@ -6,9 +6,8 @@ from nst_engine.image.animation_parts import TimedPart, animation_writer, encode
 from nst_engine.image.decode import ACCEPTED_FORMATS, READABLE_SUFFIXES, ImageSource, load_image, load_mask
 from nst_engine.image.encode import FORMATS, IMAGE_SUFFIXES, encode_image, flatten, to_pillow, with_alpha
 from nst_engine.image.labelled import labelled_sheet
-from nst_engine.image.output import check_output, save_image, write_atomically, write_through
+from nst_engine.image.output import check_image_output, save_image
 from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
-from nst_engine.image.read import label_of_path
 from nst_engine.image.resize import resize_image, without_finest
 from nst_engine.image.sheet import contact_sheet
 
@@ -26,12 +25,11 @@ __all__ = [
     "Picture",
     "TimedPart",
     "animation_writer",
-    "check_output",
+    "check_image_output",
     "contact_sheet",
     "encode_frame",
     "encode_image",
     "flatten",
-    "label_of_path",
     "labelled_sheet",
     "load_image",
     "load_mask",
@@ -41,6 +39,4 @@ __all__ = [
     "to_pillow",
     "with_alpha",
     "without_finest",
-    "write_atomically",
-    "write_through",
 ]

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from nst_engine.errors import ImageEncodeError, OptionError
-from nst_engine.image.output import PathLike, check_output, write_through
+from nst_engine.files import PathLike, check_output, write_through
 from nst_engine.image.picture import Pixels, require_pixels
 from nst_engine.image.quiet import pillow_quiet
 

@@ -22,12 +22,13 @@ from PIL import (
 )
 
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
+from nst_engine.files import label_of_path
 from nst_engine.image.arrays import picture_of_array
 from nst_engine.image.encode import IMAGE_SUFFIXES
 from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
 from nst_engine.image.profile import srgb_of
 from nst_engine.image.quiet import pillow_quiet
-from nst_engine.image.read import label_of_path, read_file, read_path
+from nst_engine.image.read import read_file, read_path
 
 ImageSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image
 

@@ -1,20 +1,17 @@
-"""Results reach the disk whole or not at all, and never on top of an input by accident."""
+"""Pictures reach the disk, in the format of the suffix."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
 
-from nst_engine.errors import ImageEncodeError, OutputError
+from nst_engine.files import PathLike, check_output, write_atomically
 from nst_engine.image.encode import IMAGE_SUFFIXES, encode_image
 from nst_engine.image.picture import Pixels
-from nst_engine.image.read import label_of_path
 
-PathLike: TypeAlias = str | os.PathLike[str]
+#: `nst_engine.files.check_output` for pictures.
+check_image_output = partial(check_output, suffixes=tuple(IMAGE_SUFFIXES))
 
 
 def save_image(
@@ -41,114 +38,6 @@ def save_image(
         OutputError: the place cannot be written, or is an input.
         OptionError: `quality` outside 1–100.
     """
-    target = check_output(path, inputs=inputs, overwrite=overwrite)
+    target = check_image_output(path, inputs=inputs, overwrite=overwrite)
     write_atomically(target, encode_image(pixels, IMAGE_SUFFIXES[target.suffix.lower()], alpha=alpha, quality=quality))
     return target
-
-
-def check_output(
-    path: PathLike,
-    *,
-    inputs: Iterable[object] = (),
-    overwrite: bool = False,
-    suffixes: Collection[str] = tuple(IMAGE_SUFFIXES),
-) -> Path:
-    """Check, before long work starts, that a result can be written to `path`.
-
-    Args:
-        path: the output to be.
-        inputs: sources that must stay; anything that is no path (bytes, arrays) is passed over.
-        overwrite: allow `path` to be one of `inputs`.
-        suffixes: the valid ones, lower case with the dot.
-
-    Returns:
-        `path` as a `Path`, as given.
-
-    Raises:
-        ImageEncodeError: the suffix is not among `suffixes`.
-        OutputError: the folder is missing or not writable, `path` is a folder or a device, or it is the
-            same file as one of `inputs` (also through a symbolic or hard link).
-    """
-    target, label = Path(path), label_of_path(path)
-    if target.suffix.lower() not in suffixes:
-        came = f"the suffix {target.suffix!r}" if target.suffix else "no suffix"
-        raise ImageEncodeError(f"{label}: came {came}, wanted one of {', '.join(suffixes)}.")
-    _check_place(target, label)
-    if not overwrite:
-        for source in inputs:
-            if isinstance(source, str | os.PathLike) and _same_file(target, Path(source)):
-                raise OutputError(
-                    f"{label}: is the input {label_of_path(source)}, which would be lost. "
-                    "Choose another name, or say --overwrite (overwrite=True)."
-                )
-    return target
-
-
-def write_atomically(path: PathLike, content: bytes) -> None:
-    """Write `content` to a temporary file beside `path`, then rename it.
-
-    A symbolic link is followed, so the link stays and the file behind it is replaced.
-
-    Raises:
-        OutputError: the place cannot be written; nothing is left behind and an older file is untouched.
-    """
-
-    def write(file: BinaryIO) -> None:
-        file.write(content)
-
-    write_through(path, write)
-
-
-def write_through(path: PathLike, write: Callable[[BinaryIO], None]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it; on any failure it is removed.
-
-    Raises:
-        OutputError: the place cannot be written. What `write` raises beside `OSError` passes through.
-    """
-    label = label_of_path(path)
-    target = _check_place(Path(path), label)
-    partial = target.with_name(f".nst-{secrets.token_hex(8)}.part")
-    try:
-        # os.open, not tempfile: its files are private (0600), ours shall follow the umask.
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-        partial.replace(target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        if isinstance(error, OSError) and not isinstance(error, OutputError):
-            raise OutputError(
-                f"{label}: cannot be written ({error.strerror or error}). Check the space and the permissions."
-            ) from error
-        raise
-
-
-def _check_place(path: Path, label: str) -> Path:
-    """Return the real path (links followed) if a file can be put there."""
-    try:
-        target = path.resolve()
-        if target.is_dir():
-            raise OutputError(f"{label}: is a folder, a file name was wanted. Add a name with a suffix.")
-        if target.exists() and not target.is_file():
-            raise OutputError(f"{label}: is a device or pipe, not a file. Choose a file name.")
-        folder_exists = target.parent.is_dir()
-    except (RuntimeError, ValueError) as error:  # a loop of links; a null character
-        raise OutputError(f"{label!r}: is no usable path ({error}). Choose another name.") from error
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{label}: is no usable path ({error.strerror or error}). Choose another name.") from error
-    folder = label_of_path(target.parent)
-    if not folder_exists:
-        raise OutputError(f"{label}: there is no folder {folder}. Create it first, or choose another.")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{label}: the folder {folder} may not be written to. Choose another, or change its mode.")
-    return target
-
-
-def _same_file(target: Path, source: Path) -> bool:
-    try:
-        return target.samefile(source)
-    except (OSError, ValueError):  # one of the two does not exist
-        return False

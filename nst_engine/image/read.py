@@ -13,11 +13,6 @@ from nst_engine.image.picture import ImageLimits
 _CHUNK_BYTES = 1 << 20
 
 
-def label_of_path(path: str | os.PathLike[str]) -> str:
-    """Return the path as printable text; bytes that are no UTF-8 are escaped."""
-    return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def read_path(path: str | os.PathLike[str], label: str, limits: ImageLimits) -> bytes:
     """Read a file; its size is checked before a byte is read.
 

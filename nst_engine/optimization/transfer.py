@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from nst_engine.catalogue import style_path
 from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource, resize_image, save_image
-from nst_engine.layers import LAYERS
-from nst_engine.networks.vgg19 import VGG19
-from nst_engine.optimization.descend import ScaleObjective, descend, to_pixels
 from nst_engine.optimization.device import resolve_device, resolve_precision, torch_threads
 from nst_engine.optimization.inputs import Inputs, read_inputs, with_own_style
+from nst_engine.optimization.loop import optimize_scales, to_pixels
 from nst_engine.optimization.objective import Objective
 from nst_engine.optimization.options import INITS, OptimizeOptions, reconstruction_options
 from nst_engine.optimization.progress import LossTerms, ProgressCallback
 from nst_engine.optimization.pyramid import Scale, plan_scales
-from nst_engine.weights import load_vgg19_weights
+from nst_engine.vgg19.layers import LAYERS
+from nst_engine.vgg19.network import VGG19
+from nst_engine.vgg19.weights import load_vgg19_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +76,8 @@ class OptimizeResult:
 
 
 def optimize(
-    content_image: ImageSource,
-    style_images: ImageSource | Sequence[ImageSource],
+    content_image: ImageSource | Inputs,
+    style_images: ImageSource | Sequence[ImageSource] = (),
     *,
     content_masks: Sequence[ImageSource] = (),
     style_masks: Sequence[ImageSource] = (),
@@ -88,7 +88,8 @@ def optimize(
     """Paint the content image in the style of one or more paintings (Gatys et al. 2015, arXiv:1508.06576).
 
     Args:
-        content_image: A path, encoded bytes, an open file, an array (uint8 H x W x 3 and others) or a PIL image.
+        content_image: A path, encoded bytes, an open file, an array (uint8 H x W x 3 and others) or a PIL image; or all
+            pictures, read already by `read_inputs` with these options.
         style_images: The same, or the name of a bundled painting (`nst_engine.catalogue.STYLES`); one or several.
         content_masks: Where to paint each style: a grey picture of the content's size for each, white inside
             (guided Gram matrices, Gatys et al. 2017, arXiv:1611.07865). Elsewhere the content stays as it is.
@@ -107,6 +108,8 @@ def optimize(
     """
     options = _options(options, option_values)
     started = time.perf_counter()
+    if isinstance(content_image, Inputs):
+        return _optimized(content_image, options, on_progress, started)
     styles = _as_list(style_images)
     if not styles:
         raise OptionError("no style image came; give at least one (--style)")
@@ -119,11 +122,11 @@ def optimize(
         init=None if options.init in INITS else options.init,
         preserve_color=options.preserve_color,
     )
-    return paint(inputs, options, on_progress=on_progress, started=started)
+    return _optimized(inputs, options, on_progress, started)
 
 
 def reconstruct(
-    image: ImageSource,
+    image: ImageSource | Inputs,
     layer: str,
     *,
     style: bool = False,
@@ -147,8 +150,8 @@ def reconstruct(
     """
     started = time.perf_counter()
     options = reconstruction_options(_options(options, option_values), layer, style=style)
-    inputs = read_inputs(image, [], [])
-    return paint(with_own_style(inputs) if style else inputs, options, on_progress=on_progress, started=started)
+    inputs = image if isinstance(image, Inputs) else read_inputs(image, [], [])
+    return _optimized(with_own_style(inputs) if style else inputs, options, on_progress, started)
 
 
 def _options(options: OptimizeOptions | None, values: Mapping[str, Any]) -> OptimizeOptions:
@@ -169,15 +172,9 @@ def _resolve_style(style: ImageSource) -> ImageSource:
     return style_path(style) if isinstance(style, str) else style
 
 
-def paint(
-    inputs: Inputs,
-    options: OptimizeOptions,
-    *,
-    on_progress: ProgressCallback | None = None,
-    started: float | None = None,
+def _optimized(
+    inputs: Inputs, options: OptimizeOptions, on_progress: ProgressCallback | None, started: float
 ) -> OptimizeResult:
-    """`optimize` for pictures that have been read already; `started` is the `time.perf_counter()` of the call."""
-    started = time.perf_counter() if started is None else started
     lambdas = [*options.content_lambdas.items(), *options.style_lambdas.items()]
     wanted = {name for name, weight in lambdas if weight > 0}
     height, width = inputs.content_image.shape[:2]
@@ -195,7 +192,7 @@ def paint(
         network = VGG19(weights, [name for name in LAYERS if name in wanted], pooling=options.pooling, dtype=dtype)
         # the module's `to` has no overload for both in its stubs
         network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        descended = descend(
+        outcome = optimize_scales(
             scales,
             partial(Objective, network, inputs, options),
             partial(_first_image, inputs, options),
@@ -204,18 +201,18 @@ def paint(
             finish=inputs.finish,
             started=started,
         )
-    image = to_pixels(descended.best.image)
-    notes, (height, width) = descended.notes, image.shape[:2]
+    image = to_pixels(outcome.best.image)
+    notes, (height, width) = outcome.notes, image.shape[:2]
     if (height, width) != (scales[-1].height, scales[-1].width):
         notes += (f"ended at {width}x{height} px and was enlarged",)
     image = inputs.finish(resize_image(image, scales[-1].height, scales[-1].width))
     return OptimizeResult(
         image=image,
         alpha=None if inputs.alpha is None else resize_image(inputs.alpha, *image.shape[:2]),
-        losses=descended.best.losses,
-        iterations=descended.iterations,
+        losses=outcome.best.losses,
+        iterations=outcome.iterations,
         seconds=time.perf_counter() - started,
-        was_stopped=descended.was_stopped,
+        was_stopped=outcome.was_stopped,
         notes=notes,
         device=str(device),
         precision=str(dtype).removeprefix("torch."),
@@ -226,10 +223,8 @@ def paint(
     )
 
 
-def _first_image(inputs: Inputs, options: OptimizeOptions, scale: Scale, objective: ScaleObjective) -> torch.Tensor:
+def _first_image(inputs: Inputs, options: OptimizeOptions, scale: Scale, objective: Objective) -> torch.Tensor:
     """The picture that the coarsest scale starts from."""
-    if not isinstance(objective, Objective):
-        raise TypeError("the first picture is made for an Objective")
     if inputs.init_image is not None:
         return objective.tensor_of(_cropped(inputs.init_image, scale.height / scale.width))
     if options.init == "style":

@@ -5,7 +5,7 @@ Options need no torch; what does is imported when it is first used.
 
 from typing import TYPE_CHECKING, Any
 
-from nst_engine.errors import MissingDependencyError
+from nst_engine.environment import needed
 from nst_engine.training.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -36,10 +36,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    try:
+    with needed("training needs torch", "train"):
         import torch  # noqa: F401
-    except ImportError as missing:
-        raise MissingDependencyError(
-            "training needs torch, which is not installed; type: pip install 'nst-engine[train]'"
-        ) from missing
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

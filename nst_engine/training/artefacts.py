@@ -60,7 +60,7 @@ def flicker_loss(painted: torch.Tensor, again: torch.Tensor) -> torch.Tensor:
 
 def _laplacian_of_gaussian(images: torch.Tensor) -> torch.Tensor:
     luminance = (images * images.new_tensor(_LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    smooth = _blurred(luminance, _DETAIL_SIGMA_PX, radii=4)
+    smooth = _blurred(luminance, _DETAIL_SIGMA_PX, radii=4, border="reflect")
     laplacian = images.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
     return F.conv2d(F.pad(smooth, (1, 1, 1, 1), mode="reflect"), laplacian)
 
@@ -71,12 +71,12 @@ def _contrast(images: torch.Tensor) -> torch.Tensor:
     return (small - _blurred(small, _SURROUNDINGS_SIGMA)).square().mean(1, keepdim=True)
 
 
-def _blurred(images: torch.Tensor, sigma: float, radii: float = 2.5) -> torch.Tensor:
-    """By a Gaussian cut off at that many sigmas, on a reflected border."""
+def _blurred(images: torch.Tensor, sigma: float, radii: float = 2.5, border: str = "replicate") -> torch.Tensor:
+    """By a Gaussian cut off at that many sigmas; only a repeated border suits pictures smaller than that."""
     radius, channels = round(radii * sigma), images.shape[1]
     places = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     line = torch.exp(-places.square() / (2 * sigma**2))
     line = (line / line.sum()).expand(channels, 1, 1, -1)
-    bordered = F.pad(images, (radius,) * 4, mode="reflect")
+    bordered = F.pad(images, (radius,) * 4, mode=border)
     rows = F.conv2d(bordered, line, groups=channels)
     return F.conv2d(rows, line.transpose(2, 3), groups=channels)

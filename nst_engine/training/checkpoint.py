@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelNotFoundError
-from nst_engine.image import write_atomically
+from nst_engine.environment import needed
+from nst_engine.errors import ModelChecksumError, ModelNotFoundError
+from nst_engine.files import write_atomically
 
 FORMAT = "nst-engine stylizer checkpoint 2"
 
@@ -74,12 +75,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ModelChecksumError: It is damaged or another kind of file.
         MissingDependencyError: safetensors is not installed.
     """
-    try:
+    with needed("checkpoints need safetensors", "train"):
         from safetensors import safe_open
-    except ImportError as missing:
-        raise MissingDependencyError(
-            "checkpoints need safetensors, which is not installed; type: pip install 'nst-engine[train]'"
-        ) from missing
     if not path.is_file():
         raise ModelNotFoundError(f"{path}: no such checkpoint")
     try:

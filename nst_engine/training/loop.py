@@ -16,13 +16,13 @@ from torch import nn
 
 from nst_engine.errors import OptimizationError
 from nst_engine.networks.stylizer_net import STRIDE, StylizerNet
-from nst_engine.optimization.losses import total_variation_loss
 from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, motif_loss
 from nst_engine.training.checkpoint import Checkpoint
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, energies, evened
 from nst_engine.training.photos import Photos
 from nst_engine.training.variations import as_shown, varied
+from nst_engine.vgg19.losses import total_variation_loss
 
 _WARMUP = 0.05  # of the training, until the learning rate's peak
 _LAST_RATE = 0.01  # of the peak, at the end

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from nst_engine.networks.vgg19 import VGG19
-from nst_engine.weights import VGGWeights
+from nst_engine.vgg19.network import VGG19
+from nst_engine.vgg19.weights import VGGWeights
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYER = "relu4_2"

@@ -22,7 +22,7 @@ from nst_engine.training.perceptual import PerceptualLoss, image_tensor
 from nst_engine.training.photos import Photos, sized
 from nst_engine.training.record import Every, TrainRecorder, paint_preview, write_preview
 from nst_engine.version import __version__
-from nst_engine.weights import VGGWeights, load_vgg19_weights
+from nst_engine.vgg19.weights import VGGWeights, load_vgg19_weights
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -55,7 +55,7 @@ def train(
         folder: For checkpoint, trace, plot and previews; made if missing.
         resume: Go on from the folder's checkpoint, which must be of the same network and styles.
         start: Begin with the weights of this network, of the same styles, instead of random ones.
-        vgg_weights: See `nst_engine.weights.load_vgg19_weights`.
+        vgg_weights: See `nst_engine.vgg19.weights.load_vgg19_weights`.
         on_step: Called after each step; False ends the training after a checkpoint.
 
     Returns:

@@ -1,13 +1,13 @@
-"""Moving pictures: the only package that imports PyAV."""
+"""Moving pictures: files, animations and sequences, painted frame by frame."""
 
+from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.video.ends import OUTPUT_SUFFIXES, check_video
 from nst_engine.video.files import VIDEO_SUFFIXES, check_video_writing, write_video
-from nst_engine.video.frame_stylizer import FrameStylizer
+from nst_engine.video.flicker import Flicker, flicker_by_setting
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
 from nst_engine.video.painting import FramePainter
 from nst_engine.video.sequences import is_pattern
 from nst_engine.video.transfer import paint_video, stylize_video
-from nst_engine.video.warping import Flicker, flicker_by_setting
 from nst_engine.video.work_folder import finished_frames
 
 __all__ = [

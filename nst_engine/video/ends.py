@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.checks import require_count
+from nst_engine.environment import package_version
 from nst_engine.errors import OptionError, VideoNotFoundError
-from nst_engine.image import ANIMATION_SUFFIXES, check_output, label_of_path
+from nst_engine.files import check_output, label_of_path
+from nst_engine.image import ANIMATION_SUFFIXES
 from nst_engine.version import __version__
 from nst_engine.video.animations import AnimationReader, AnimationSink
-from nst_engine.video.av_loader import require_av
-from nst_engine.video.formats import CONTAINERS, Plan, codec_for
+from nst_engine.video.av import require_av
+from nst_engine.video.formats import CONTAINERS, Plan
 from nst_engine.video.frames import Clip, Reader, Sink
 from nst_engine.video.options import VideoOptions
-from nst_engine.video.reader import VideoReader
-from nst_engine.video.segments import VideoSink
 from nst_engine.video.sequences import DEFAULT_FPS, Pattern, SequenceReader, SequenceSink, is_pattern
 from nst_engine.video.work_folder import WorkFolder
 
@@ -50,6 +50,8 @@ def check_video(source: Path, output: Path, options: VideoOptions) -> None:
         check_output(output, inputs=[source], overwrite=options.overwrite, suffixes=OUTPUT_SUFFIXES)
     if suffix in CONTAINERS:
         require_av(label_of_path(output), ", or take .gif or .webp")
+        from nst_engine.video.av.encoder import codec_for
+
         codec_for(suffix, options.codec, options.crf)
     elif options.codec is not None or options.crf is not None:
         raise OptionError(
@@ -76,6 +78,9 @@ def open_reader(source: Path, options: VideoOptions, *, has_square_pixels: bool 
     head = _head(source, 16)
     if head.startswith(_ANIMATION_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return AnimationReader(source, span=span, max_side=max_side)
+    require_av(label_of_path(source))
+    from nst_engine.video.av.reader import VideoReader
+
     return VideoReader(source, span=span, max_side=max_side, has_square_pixels=has_square_pixels)
 
 
@@ -84,6 +89,8 @@ def tells_pixel_aspect(output: Path, options: VideoOptions) -> bool:
     suffix = output.suffix.lower()
     if suffix not in CONTAINERS:
         return False
+    from nst_engine.video.av.encoder import codec_for
+
     _, codec, _ = codec_for(suffix, options.codec, options.crf)
     return suffix not in (".webm", ".mkv") or codec.holds_pixel_aspect
 
@@ -120,12 +127,16 @@ def open_sink(
         written |= versions
     identity = {"input": _fingerprint(reader), "options": {**written, **settings, "nst-engine": __version__}}
     work = WorkFolder(target, identity, resume=options.resume, on_note=tell)
-    return VideoSink(target, clip, plan, work) if plan is not None else AnimationSink(target, clip, work)
+    if plan is None:
+        return AnimationSink(target, clip, work)
+    from nst_engine.video.segments import VideoSink
+
+    return VideoSink(target, clip, plan, work)
 
 
 def _plan(suffix: str, clip: Clip, options: VideoOptions) -> tuple[Plan, dict[str, Any]]:
     """How a video is encoded, and what of that a resumed run must have the same."""
-    import av
+    from nst_engine.video.av.encoder import codec_for
 
     name, codec, crf = codec_for(suffix, options.codec, options.crf)
     rate, base = clip.rate, clip.time_base
@@ -133,7 +144,7 @@ def _plan(suffix: str, clip: Clip, options: VideoOptions) -> tuple[Plan, dict[st
         rate = rate.limit_denominator(1001)  # MPEG-4 counts to 65,535 within a second
         base = 1 / rate
     plan = Plan(suffix, codec, crf, base, rate, clip.tags, clip.pixel_aspect)
-    return plan, {"codec": name, "crf": crf, "PyAV": av.__version__}
+    return plan, {"codec": name, "crf": crf, "PyAV": package_version("av")}
 
 
 def _fingerprint(reader: Reader) -> dict[str, Any]:

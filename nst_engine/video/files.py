@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import MissingDependencyError, OutputError
-from nst_engine.video.av_loader import require_av, writing_errors
-from nst_engine.video.encoder import FrameEncoder
+from nst_engine.video.av import require_av
 from nst_engine.video.formats import CODECS, Plan
 
 VIDEO_SUFFIXES = (".mp4",)
@@ -29,9 +28,9 @@ def check_video_writing() -> None:
         MissingDependencyError: PyAV is not installed, or has no H.264.
     """
     require_av("an .mp4", _INSTEAD)
-    import av
+    from nst_engine.video.av.encoder import is_available
 
-    if CODECS["h264"].encoder not in av.codecs_available:
+    if not is_available(CODECS["h264"]):
         raise MissingDependencyError(f"this PyAV is built without libx264; take the PyAV of PyPI{_INSTEAD}")
 
 
@@ -49,6 +48,8 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int, ho
         OutputError: The file cannot be written.
     """
     check_video_writing()
+    from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder
+
     # a recording is short: there is time to encode it well
     codec = replace(CODECS["h264"], options={"preset": "medium"})
     plan = Plan(".mp4", codec, codec.crf, 1 / Fraction(fps), Fraction(fps))
@@ -69,7 +70,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int, ho
             encoder.write(last, later)
         encoder.finish()
         temporary.replace(path)
-    except writing_errors() as failed:
+    except WRITING_ERRORS as failed:
         if isinstance(failed, OutputError):
             raise
         raise OutputError(f"{path}: the video cannot be written ({failed})") from failed

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from pathlib import Path
 
 from nst_engine import kernels
-from nst_engine.errors import MissingDependencyError, OptionError
-from nst_engine.video.colors import BT601_TAGS, SRGB_TAGS, ColorTags
+from nst_engine.environment import cpu_fields
+from nst_engine.video.frames import BT601_TAGS, SRGB_TAGS, ColorTags
 
 #: FFmpeg's names of the containers that are written.
 CONTAINERS = {
@@ -85,7 +83,7 @@ CODECS = {
         options={"profile": "standard"},
     ),
 }
-_DEFAULTS = {".webm": "vp9", ".avi": "mpeg4"}
+DEFAULT_CODECS = {".webm": "vp9", ".avi": "mpeg4"}
 # FFmpeg's unit of a fixed quantiser.
 _LAMBDA_PER_QUANTISER = 118
 
@@ -151,40 +149,4 @@ def _has_avx512() -> bool:
     available = kernels.active().available
     if available:
         return "avx512" in available
-    with contextlib.suppress(OSError):  # NumPy's kernels do not tell
-        return "avx512f" in Path("/proc/cpuinfo").read_text()
-    return False
-
-
-def codec_for(suffix: str, name: str | None, crf: int | None) -> tuple[str, Codec, int | None]:
-    """Name, codec and quality for an output.
-
-    Args:
-        suffix: Of the output, a key of `CONTAINERS`.
-        name: A key of `CODECS`; None: H.264; in a .webm VP9, in an .avi MPEG-4.
-        crf: Quality; None: the codec's default.
-
-    Raises:
-        OptionError: The codec is unknown, or does not go into such a file, or has no such quality.
-        MissingDependencyError: This PyAV has no encoder for it.
-    """
-    import av
-
-    possible = [each for each, codec in CODECS.items() if suffix in codec.suffixes]
-    chosen = name or _DEFAULTS.get(suffix, "h264")
-    offered = ", ".join(each for each in possible if CODECS[each].encoder in av.codecs_available)
-    if chosen not in possible:
-        raise OptionError(f"--codec: {chosen} came; a {suffix} takes {offered}")
-    codec = CODECS[chosen]
-    if codec.encoder not in av.codecs_available:
-        raise MissingDependencyError(
-            f"--codec {chosen}: this PyAV is built without {codec.encoder}; take {offered or 'another kind of file'}, "
-            "or the PyAV of PyPI: pip install --force-reinstall av"
-        )
-    if crf is None:
-        return chosen, codec, codec.crf
-    if codec.crf is None:
-        raise OptionError(f"--crf: {chosen} has no such setting; leave it out")
-    if not 0 <= crf <= codec.highest_crf:
-        raise OptionError(f"--crf: {crf} came; {chosen} takes 0 (best) to {codec.highest_crf}")
-    return chosen, codec, crf
+    return "avx512f" in cpu_fields().get("flags", "").split()  # NumPy's kernels do not tell

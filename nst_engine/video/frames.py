@@ -11,7 +11,45 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.video.colors import SRGB_TAGS, ColorTags
+# Code points of ISO/IEC 23091-2, which are FFmpeg's too.
+UNKNOWN = 2
+BT709, BT470BG, SMPTE170M = 1, 5, 6
+_LIMITED_RANGE, FULL_RANGE = 1, 2
+_SRGB_CURVE = 13
+_HDR_CURVES = {16: "PQ", 18: "HLG"}
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """What numbers of a video mean, by the code points of ISO/IEC 23091-2 (and of FFmpeg); 2: not said.
+
+    Attributes:
+        matrix: From RGB to YUV; said or guessed, always one that can be computed with.
+        is_full_range: Whether luma goes from 0 to 255, not from 16 to 235.
+        primaries: The colours of red, green and blue.
+        transfer: The curve between light and number.
+    """
+
+    matrix: int = BT709
+    is_full_range: bool = False
+    primaries: int = BT709
+    transfer: int = _SRGB_CURVE
+
+    @property
+    def range(self) -> int:
+        """FFmpeg's number of the range."""
+        return FULL_RANGE if self.is_full_range else _LIMITED_RANGE
+
+    @property
+    def hdr(self) -> str | None:
+        """Name of the transfer curve if it is one of high dynamic range."""
+        return _HDR_CURVES.get(self.transfer)
+
+
+#: Of what comes as RGB, such as GIFs, pictures and screen recordings.
+SRGB_TAGS = ColorTags()
+#: What players take a video for that cannot say anything.
+BT601_TAGS = ColorTags(SMPTE170M, False, UNKNOWN, UNKNOWN)
 
 
 @dataclass(frozen=True, eq=False)

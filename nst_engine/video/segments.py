@@ -6,12 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from nst_engine.errors import OutputError
-from nst_engine.image import flatten, label_of_path
-from nst_engine.video.av_loader import writing_errors
-from nst_engine.video.encoder import FrameEncoder
+from nst_engine.files import label_of_path
+from nst_engine.image import flatten
+from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder
+from nst_engine.video.av.joining import Segment, join
 from nst_engine.video.formats import Plan
 from nst_engine.video.frames import Clip, Frame
-from nst_engine.video.joining import Segment, join
 from nst_engine.video.work_folder import WorkFolder
 
 #: A segment ends with the first of these, whatever the machine's speed, so that a resumed run cuts in the same places.
@@ -58,7 +58,7 @@ class VideoSink:
                 self._encoder = FrameEncoder(self._path, self._plan, height, width, container=self._plan.part_container)
                 self._first, self._count = pts, 0
             self._encoder.write(flatten(frame.pixels, frame.alpha), pts - self._first)
-        except writing_errors() as error:
+        except WRITING_ERRORS as error:
             raise self._failed(error) from error
         self._count, self._end = self._count + 1, end
 
@@ -76,7 +76,7 @@ class VideoSink:
             segments = [Segment(self._work.path_of(part), part.first_pts, part.end_pts) for part in parts]
             self.notes += join(segments, self._plan, self._clip, whole)
             whole.replace(self._target.resolve())
-        except writing_errors() as error:
+        except WRITING_ERRORS as error:
             raise self._failed(error) from error
         if self._largest_move > Fraction(1, 1000):
             self.notes.append(

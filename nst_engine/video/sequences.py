@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError, OutputError, VideoDecodeError, VideoNotFoundError
-from nst_engine.image import IMAGE_SUFFIXES, check_output, flatten, label_of_path, load_image, save_image
+from nst_engine.files import label_of_path
+from nst_engine.image import IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
 from nst_engine.video.animations import fitted
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
@@ -164,7 +165,7 @@ class SequenceSink:
             raise OutputError(
                 f"{label_of_path(folder)}: cannot be made ({error.strerror}); choose another folder"
             ) from error
-        check_output(self._pattern.path_of(1))
+        check_image_output(self._pattern.path_of(1))
         there = self._pattern.numbers()
         read = {_file_id(source) for source in sources}
         for written in filter(lambda path: _file_id(path) in read, map(self._pattern.path_of, there)):

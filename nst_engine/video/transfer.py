@@ -10,15 +10,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from nst_engine.errors import VideoDecodeError
-from nst_engine.style_mix import StyleMix
-from nst_engine.stylizer import Stylizer
+from nst_engine.motion.frame_stylizer import FrameStylizer
+from nst_engine.motion.smoothing import Stability
+from nst_engine.stylize.style_mix import StyleMix
+from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect
-from nst_engine.video.frame_stylizer import FrameStylizer
 from nst_engine.video.frames import Reader, Sink
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
 from nst_engine.video.painting import FramePainter, PainterStage
 from nst_engine.video.pipeline import run_pipeline
-from nst_engine.video.smoothing import Stability
 
 
 def stylize_video(

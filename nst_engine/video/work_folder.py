@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nst_engine.errors import OptionError, OutputError
-from nst_engine.image import label_of_path, write_atomically
+from nst_engine.files import label_of_path, write_atomically
 
 _LOG = "work.jsonl"
 

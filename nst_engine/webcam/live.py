@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.video.cv import opencv
-from nst_engine.video.frame_stylizer import FrameStylizer
+from nst_engine.motion.frame_stylizer import FrameStylizer
+from nst_engine.motion.opencv import opencv
 from nst_engine.webcam.camera import Camera, Captured
 from nst_engine.webcam.governor import Governor
 from nst_engine.webcam.look import Look

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import MissingDependencyError, OptionError, OutputError
-from nst_engine.video.cv import opencv
+from nst_engine.motion.opencv import opencv
 
 _TITLE = "nst webcam"
 

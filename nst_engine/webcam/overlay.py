@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.video.cv import opencv
+from nst_engine.motion.opencv import opencv
 from nst_engine.webcam.look import KEYS
 
 _LINE_PX, _MARGIN_PX = 22, 8

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError
-from nst_engine.image import check_output
-from nst_engine.video.av_loader import writing_errors
-from nst_engine.video.cv import opencv
-from nst_engine.video.encoder import FrameEncoder
-from nst_engine.video.formats import CONTAINERS, Plan, codec_for
+from nst_engine.files import check_output
+from nst_engine.motion.opencv import opencv
+from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder, codec_for
+from nst_engine.video.formats import CONTAINERS, Plan
 
 _WAITING_FRAMES = 12
 _TICK = Fraction(1, 1000)
@@ -82,7 +81,7 @@ class Recorder:
             if encoder is not None:
                 encoder.finish()
                 partial.replace(self._target)
-        except writing_errors() as failure:
+        except WRITING_ERRORS as failure:
             self._failure = failure
             if encoder is not None:
                 encoder.discard()

@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.image import save_image
-from nst_engine.video.cv import opencv
+from nst_engine.motion.opencv import opencv
+from nst_engine.video.av import require_av
 from nst_engine.webcam.camera import Camera
 from nst_engine.webcam.governor import Governor
 from nst_engine.webcam.live import LivePainter, Painted
 from nst_engine.webcam.outputs import Screen, VirtualCamera
 from nst_engine.webcam.overlay import help_lines, with_lines
-from nst_engine.webcam.recorder import Recorder
 from nst_engine.webcam.statistics import FrameStatistics
+
+if TYPE_CHECKING:
+    from nst_engine.webcam.recorder import Recorder
 
 _PATIENCE_S = 0.05
 _TOLD_S = 3.0  # how long a message stays on the screen
@@ -52,7 +56,7 @@ class Show:
         self.statistics = FrameStatistics()
         self._camera, self._painter, self._governor, self._screen = camera, painter, governor, screen
         self._provider, self._say, self._virtual_camera = provider, say, virtual_camera
-        self._recorder = None if recording is None else Recorder(recording)
+        self._recorder = None if recording is None else _recorder_to(recording)
         self._last: Painted | None = None
         self._dropped_before = 0
         self._message, self._told_at = "", 0.0
@@ -130,7 +134,7 @@ class Show:
 
     def _switch_recording(self) -> None:
         if self._recorder is None:
-            self._recorder = Recorder(_stamped("mp4"))
+            self._recorder = _recorder_to(_stamped("mp4"))
             self._tell(f"recording to {self._recorder.path}")
         else:
             recorder, self._recorder = self._recorder, None
@@ -149,3 +153,10 @@ class Show:
 
 def _stamped(suffix: str) -> Path:
     return Path(f"nst-webcam-{time.strftime('%Y%m%d-%H%M%S')}.{suffix}")
+
+
+def _recorder_to(path: Path) -> Recorder:
+    require_av(str(path))
+    from nst_engine.webcam.recorder import Recorder
+
+    return Recorder(path)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
-from nst_engine.video.cv import opencv
+from nst_engine.motion.opencv import opencv
 
 _USUAL_FPS = 30.0
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from nst_engine.cli.main import main
-from nst_engine.models import bundled_models
+from nst_engine.models.find import bundled_models
 
 from .running import ENVIRONMENT, code_of, nst
 

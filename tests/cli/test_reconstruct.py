@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from nst_engine.cli.main import main
-from nst_engine.layers import LAYERS
-from nst_engine.networks.vgg19 import VGG19
-from nst_engine.weights import load_vgg19_weights
+from nst_engine.vgg19.layers import LAYERS
+from nst_engine.vgg19.network import VGG19
+from nst_engine.vgg19.weights import load_vgg19_weights
 
 from .running import nst, painting, pixels_of, write
 

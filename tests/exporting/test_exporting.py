@@ -24,12 +24,12 @@ from nst_engine.exporting.reduced import LEAST_PSNR_DB, ModelPrecision, psnr_db,
 from nst_engine.exporting.stylizer import checkpoint_of, export_stylizer, parity_of
 from nst_engine.exporting.vgg19 import export_vgg19
 from nst_engine.image import load_image
-from nst_engine.models import bundled_models
+from nst_engine.models.find import bundled_models
 from nst_engine.networks.stylizer_net import StylizerNet, architecture
-from nst_engine.networks.vgg19 import VGG19
 from nst_engine.training.checkpoint import Checkpoint, save_checkpoint
 from nst_engine.training.photos import sized
-from nst_engine.weights import load_vgg19_weights
+from nst_engine.vgg19.network import VGG19
+from nst_engine.vgg19.weights import load_vgg19_weights
 
 EXPORT = Path(__file__).parents[2] / "export"
 STYLES = ["first", "second"]

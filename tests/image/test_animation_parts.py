@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nst_engine.errors import ImageDecodeError, ImageEncodeError
-from nst_engine.image import Animation, animation_writer, encode_frame, write_through
+from nst_engine.files import write_through
+from nst_engine.image import Animation, animation_writer, encode_frame
 
 from .samples import noise
 

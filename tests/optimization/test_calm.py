@@ -11,7 +11,7 @@ from nst_engine import optimize
 from nst_engine.catalogue import content_path, style_path
 from nst_engine.image import load_image, resize_image
 from nst_engine.optimization.calm import calm_variation_loss, calmness
-from nst_engine.optimization.losses import total_variation_loss
+from nst_engine.vgg19.losses import total_variation_loss
 
 
 def test_calmness_is_that_of_the_formula() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 import nst_engine
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.errors import OptionError, StyleNotFoundError
-from nst_engine.weights import load_vgg19_weights
+from nst_engine.vgg19.weights import load_vgg19_weights
 
 Pixels = npt.NDArray[np.uint8]
 CONTENT = bundled_contents()["rocket"].path

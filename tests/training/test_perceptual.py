@@ -8,7 +8,6 @@ import torch
 
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.image import load_image
-from nst_engine.networks.vgg19 import VGG19
 from nst_engine.training.perceptual import (
     CONTENT_LAYER,
     STYLE_LAYERS,
@@ -18,7 +17,8 @@ from nst_engine.training.perceptual import (
     image_tensor,
 )
 from nst_engine.training.photos import sized
-from nst_engine.weights import load_vgg19_weights
+from nst_engine.vgg19.network import VGG19
+from nst_engine.vgg19.weights import load_vgg19_weights
 
 CPU = torch.device("cpu")
 NAMES = ("great-wave", "scream")

@@ -200,7 +200,7 @@ def test_a_start_behind_the_end_says_so(tmp_path: Path) -> None:
 
 def test_frames_beyond_all_measure_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_clip(tmp_path / "in.mp4", pictures(2))
-    monkeypatch.setattr("nst_engine.video.opening.DEFAULT_LIMITS", ImageLimits(max_pixels=64 * 48 - 1))
+    monkeypatch.setattr("nst_engine.video.av.opening.DEFAULT_LIMITS", ImageLimits(max_pixels=64 * 48 - 1))
     fails(ImageTooLargeError, "64×48 = 3,072 pixels", source)
 
 

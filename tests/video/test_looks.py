@@ -12,8 +12,8 @@ from moving_clips import Identity, error_of, pictures, seen, stream_of, write_cl
 from numpy.typing import NDArray
 
 from nst_engine.video import VideoOptions, paint_video, write_video
+from nst_engine.video.av.reader import VideoReader
 from nst_engine.video.frames import WHOLE
-from nst_engine.video.reader import VideoReader
 
 # number of the matrix: what red and blue weigh in luma
 WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
@@ -122,7 +122,7 @@ def test_a_turned_video_is_painted_upright(tmp_path: Path, rotation: int) -> Non
 
 @pytest.mark.parametrize("numbers", [(1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)])
 def test_mirrored_frames_are_laid_down_as_the_matrix_says(numbers: tuple[int, int, int, int]) -> None:
-    from nst_engine.video.orientation import Turn
+    from nst_engine.video.av.orientation import Turn
 
     a, b, c, d = numbers
     turn = Turn(False, a < 0, d < 0) if a else Turn(True, c < 0, b < 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
-from nst_engine.model_spec import ModelSpec, parse_spec
+from nst_engine.models.spec import ModelSpec, parse_spec
 
 Precision = Literal["float32", "float16", "bfloat16", "int8"]
 
@@ -101,14 +100,6 @@ def model_from_json(stored: Mapping[str, Any]) -> BenchModel:
     """What `BenchModel.to_json` gave."""
     spec = parse_spec(json.dumps(stored["spec"]), source=stored["name"], name=stored["name"])
     return BenchModel(**{**stored, "spec": spec, "style_weights": tuple(stored["style_weights"])})
-
-
-def is_installed(module: str) -> bool:
-    """Whether a package can be imported, as far as can be told without importing it."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):  # half installed, or hidden on purpose
-        return False
 
 
 def refuse_precision(backend: str, precision: Precision, offered: tuple[Precision, ...]) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.benchmark.backends.backend import BenchModel, Precision, is_installed, refuse_precision
-from nst_engine.models import ModelFile
-from nst_engine.providers import PROVIDERS, parse_device, why_not_built_in
-from nst_engine.providers import Precision as EnginePrecision
+from nst_engine.benchmark.backends.backend import BenchModel, Precision, refuse_precision
+from nst_engine.environment import is_importable, pip_install
+from nst_engine.models.find import ModelFile
+from nst_engine.runtimes.devices import PROVIDERS, parse_device, why_not_built_in
+from nst_engine.runtimes.devices import Precision as EnginePrecision
 
 if TYPE_CHECKING:
-    from nst_engine.runtime import Loaded
+    from nst_engine.runtimes.base import Loaded
 
 #: Those that are told their precision; the others compute in that of the file.
 _PRECISE_PROVIDERS = ("tensorrt", "openvino")
@@ -24,7 +25,7 @@ class OnnxRuntime:
     """One provider.
 
     Args:
-        kind: A key of `nst_engine.providers.PROVIDERS`.
+        kind: A key of `nst_engine.runtimes.devices.PROVIDERS`.
     """
 
     modules = ("onnxruntime",)
@@ -37,15 +38,15 @@ class OnnxRuntime:
 
     def why_absent(self) -> str | None:
         """As `nst doctor` says it."""
-        if not is_installed("onnxruntime"):
-            return "onnxruntime is not installed; type: pip install 'nst-engine[cpu]' (or [gpu] for NVIDIA)"
+        if not is_importable("onnxruntime"):
+            return f"onnxruntime is not installed; type: {pip_install('cpu')} (or [gpu] for NVIDIA)"
         import onnxruntime  # type: ignore[import-untyped]
 
         return why_not_built_in(parse_device(self._kind), onnxruntime.get_available_providers())
 
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
         """As the engine loads it."""
-        from nst_engine.ort_loader import OrtLoader
+        from nst_engine.runtimes.onnxruntime import OrtLoader
 
         refuse_precision(self.name, precision, ("float32", "float16", "int8"))
         asked, path = str(precision), model.path

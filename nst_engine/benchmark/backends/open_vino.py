@@ -9,7 +9,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.benchmark.backends.backend import BenchModel, Precision, is_installed, refuse_precision
+from nst_engine.benchmark.backends.backend import BenchModel, Precision, refuse_precision
+from nst_engine.environment import is_importable, pip_install
 from nst_engine.errors import ProviderUnavailableError
 
 _HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
@@ -30,9 +31,9 @@ class OpenVino:
 
     def why_absent(self) -> str | None:
         """Whether the package is there."""
-        if is_installed("openvino"):
+        if is_importable("openvino"):
             return None
-        return "openvino is not installed; type: pip install 'nst-engine[openvino]'"
+        return f"openvino is not installed; type: {pip_install('openvino')}"
 
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
         """Read the file; int8 takes the quantised one."""

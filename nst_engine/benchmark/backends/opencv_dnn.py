@@ -7,7 +7,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.benchmark.backends.backend import BenchModel, Precision, is_installed, refuse_precision
+from nst_engine.benchmark.backends.backend import BenchModel, Precision, refuse_precision
+from nst_engine.environment import is_importable, pip_install
 
 
 class OpenCVDnn:
@@ -23,9 +24,9 @@ class OpenCVDnn:
 
     def why_absent(self) -> str | None:
         """Whether the package is there."""
-        if is_installed("cv2"):
+        if is_importable("cv2"):
             return None
-        return "opencv-python is not installed; type: pip install 'nst-engine[opencv]'"
+        return f"opencv-python is not installed; type: {pip_install('opencv')}"
 
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
         """Read the file; int8 takes the quantised one."""

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.benchmark.backends.backend import BenchModel, Precision, is_installed, refuse_precision
+from nst_engine.benchmark.backends.backend import BenchModel, Precision, refuse_precision
+from nst_engine.environment import is_importable, pip_install
 from nst_engine.errors import ModelSpecError
-from nst_engine.model_spec import ModelSpec
+from nst_engine.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -43,9 +44,9 @@ class TorchNetwork:
 
     def why_absent(self) -> str | None:
         """Whether torch is there, a GPU where one is meant, and a compiler where one is needed."""
-        missing = [name for name in ("torch", "onnx") if not is_installed(name)]
+        missing = [name for name in ("torch", "onnx") if not is_importable(name)]
         if missing:
-            return f"{' and '.join(missing)} cannot be imported; type: pip install 'nst-engine[train]'"
+            return f"{' and '.join(missing)} cannot be imported; type: {pip_install('train')}"
         if self._device == "cuda" and (reason := _why_no_cuda()):
             return reason
         if self._is_compiled and not shutil.which(os.environ.get("CXX", "")) and not any(map(shutil.which, _COMPILERS)):

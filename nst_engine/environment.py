@@ -1,0 +1,131 @@
+"""What this machine and this installation have, and what to type for what they have not."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib.metadata
+import importlib.util
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from nst_engine.errors import MissingDependencyError
+
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
+
+
+def package_version(name: str) -> str | None:
+    """Of a distribution; None where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def is_importable(module: str) -> bool:
+    """Whether a package can be imported, as far as can be told without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # half installed, or hidden on purpose
+        return False
+
+
+def pip_install(extra: str) -> str:
+    """What to type for an extra of this package."""
+    return f"pip install 'nst-engine[{extra}]'"
+
+
+@contextlib.contextmanager
+def needed(what: str, extra: str, *, instead: str = "", says_why: bool = False) -> Iterator[None]:
+    """Tell what to type where an import in the block fails.
+
+    Args:
+        what: Needs what, such as `training needs torch`.
+        extra: That brings it.
+        instead: What else would do, with what stands before it.
+        says_why: Whether the message tells why it cannot be imported; else it is taken for not installed.
+
+    Raises:
+        MissingDependencyError: It fails.
+    """
+    try:
+        yield
+    except ImportError as missing:
+        reason = f"cannot be imported ({missing})" if says_why else "is not installed"
+        raise MissingDependencyError(f"{what}, which {reason}; type: {pip_install(extra)}{instead}") from missing
+
+
+def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """`did you mean NAME? ` for the most alike of those known, with a prefix; empty where none is."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {prefix}{close[0]}? " if close else ""
+
+
+def cpu_fields() -> dict[str, str]:
+    """What Linux tells of the first CPU, such as `model name` and `flags`; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").partition("\n\n")[0].splitlines()
+    except OSError:
+        return {}
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def usable_cpus(*, cgroup_root: Path = _CGROUP_ROOT, own_cgroups: Path = _OWN_CGROUPS) -> int:
+    """CPUs that this process may run on, and no more than its container may use, rounded up; at least 1.
+
+    `os.cpu_count()` counts the machine's: a container with a quota of two CPUs of 64 would start 64 threads that take
+    turns on two.
+
+    Args:
+        cgroup_root: Where the control groups (version 2 or 1) are mounted.
+        own_cgroups: Which of them this process is in, as the kernel lists it.
+    """
+    cpus = _affinity()
+    quota = cpu_quota(cgroup_root=cgroup_root, own_cgroups=own_cgroups)
+    return cpus if quota is None else max(1, min(cpus, math.ceil(quota)))
+
+
+def cpu_quota(*, cgroup_root: Path = _CGROUP_ROOT, own_cgroups: Path = _OWN_CGROUPS) -> float | None:
+    """The smallest CPU quota, in CPUs, of this process's control groups and those around them; None: no limit."""
+    quotas = [quota for folder in _folders(cgroup_root, own_cgroups) if (quota := _quota_in(folder)) is not None]
+    return min(quotas, default=None)
+
+
+def _affinity() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def _folders(root: Path, own_cgroups: Path) -> list[Path]:
+    """Folders that may hold a quota for this process: its own groups and all their parents."""
+    try:
+        lines = own_cgroups.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    folders = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)  # "0::/kubepods/pod1" or "4:cpu,cpuacct:/docker/1"
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mounts = [root / controllers, root / "cpu"] if controllers else [root]
+        # inside a container the group may be named as seen from outside; its mount is then the own group
+        parents = [part for part in (Path(group), *Path(group).parents) if part != Path("/")]
+        folders += [mount / str(part).lstrip("/") for mount in mounts for part in (*parents, Path())]
+    return folders
+
+
+def _quota_in(folder: Path) -> float | None:
+    try:
+        if (version2 := folder / "cpu.max").is_file():
+            quota, period = version2.read_text(encoding="utf-8").split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text(encoding="utf-8").strip()
+            period = (folder / "cpu.cfs_period_us").read_text(encoding="utf-8").strip()
+        return None if quota in ("max", "-1") else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None  # not there, or in a form of the future: no limit that we know of

@@ -1,0 +1,1 @@
+"""Model files: which one, what it says of itself, what it takes."""

@@ -1,0 +1,160 @@
+"""Models for one-pass stylisation: which file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from nst_engine.environment import did_you_mean
+from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
+from nst_engine.models.spec import METADATA_KEY, ModelSpec, parse_spec, spec_defaults
+
+BUNDLED_PREFIX = "bundled:"
+#: Of the names of quantised models.
+INT8_SUFFIX = "-int8"
+
+_FOLDER = Path(__file__).parents[1] / "bundled" / "models"
+
+
+@dataclass(frozen=True)
+class BundledModel:
+    """A model that comes with the package.
+
+    Attributes:
+        name: As used after `bundled:`.
+        path: Of the file.
+        sha256: Of its bytes.
+        description: In a few words.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    description: str
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file that exists.
+
+    Attributes:
+        name: `bundled:live`, or the path as given.
+        path: Of the file.
+        cure: What to type when the file turns out to be damaged.
+    """
+
+    name: str
+    path: Path
+    cure: str
+
+    def spec(self, metadata: Mapping[str, str]) -> ModelSpec:
+        """What the file says of itself in its metadata, or else the JSON beside it.
+
+        Args:
+            metadata: The file's `metadata_props`.
+
+        Raises:
+            ModelSpecError: Neither is there, or it cannot be used.
+        """
+        if METADATA_KEY in metadata:
+            # what a later version of ours adds within the same format does no harm
+            source = f"{self.name} (its metadata {METADATA_KEY!r})"
+            return parse_spec(metadata[METADATA_KEY], source=source, name=self.path.stem, allow_unknown=True)
+        beside = self.path.with_suffix(".json")
+        try:
+            text = beside.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            example = {"styles": [self.path.stem], "value_range": [0, 255], "pad_multiple": 4}
+            raise ModelSpecError(
+                f"{self.name}: the model does not say what it takes (no metadata {METADATA_KEY!r}, no file {beside}); "
+                f"write {beside.name} beside it, for example {json.dumps(example)}; keys left out have the defaults "
+                f"{json.dumps(spec_defaults())}"
+            ) from None
+        except (OSError, UnicodeDecodeError) as unreadable:
+            raise ModelSpecError(f"{beside}: cannot be read ({unreadable}); wanted JSON in UTF-8") from unreadable
+        return parse_spec(text, source=str(beside), name=self.path.stem)
+
+
+def bundled_models() -> Mapping[str, BundledModel]:
+    """The models that come with the package, by name."""
+    return _catalogue(_FOLDER)
+
+
+def find_model(model: str | os.PathLike[str]) -> ModelFile:
+    """The file of `bundled:NAME` or of a path.
+
+    A bundled file's SHA-256 is checked once per process.
+
+    Raises:
+        ModelNotFoundError: No such file, or no bundled model of that name.
+        ModelChecksumError: A bundled file is not the one that was shipped.
+    """
+    name = os.fspath(model)
+    bundled = bundled_models()
+    if name.startswith(BUNDLED_PREFIX):
+        return _bundled_file(name.removeprefix(BUNDLED_PREFIX), bundled)
+    path = Path(model)
+    if path.is_file():
+        return ModelFile(name, path, "export or download it again")
+    came = "is a folder" if path.is_dir() else "no such file"
+    names = ", ".join(BUNDLED_PREFIX + each for each in bundled)
+    hint = f"did you mean {BUNDLED_PREFIX}{name}? " if name in bundled else ""
+    raise ModelNotFoundError(f"{name}: {came}; {hint}a model is an .onnx file or one of the bundled ones: {names}")
+
+
+def int8_model(model: ModelFile) -> ModelFile:
+    """The quantised file of a model: NAME-int8 of the bundled ones, or FILE-int8.onnx beside FILE.onnx.
+
+    Raises:
+        ModelNotFoundError: There is none.
+        ModelChecksumError: As for `find_model`.
+    """
+    if model.name.endswith(INT8_SUFFIX) or model.path.stem.endswith(INT8_SUFFIX):
+        return model
+    if model.name.startswith(BUNDLED_PREFIX):
+        return find_model(model.name + INT8_SUFFIX)
+    beside = model.path.with_name(model.path.stem + INT8_SUFFIX + model.path.suffix)
+    if not beside.is_file():
+        raise ModelNotFoundError(
+            f"--precision int8: {model.name} has no quantised file {beside} beside it; make one with "
+            f"export/export_stylizer.py --precision int8, or use --precision auto"
+        )
+    return ModelFile(str(beside), beside, model.cure)
+
+
+def _bundled_file(name: str, bundled: Mapping[str, BundledModel]) -> ModelFile:
+    if name not in bundled:
+        hint = did_you_mean(name, bundled, BUNDLED_PREFIX)
+        names = ", ".join(BUNDLED_PREFIX + each for each in bundled)
+        raise ModelNotFoundError(f"{BUNDLED_PREFIX}{name}: no such model; {hint}the bundled ones are: {names}")
+    model = bundled[name]
+    cure = "type: pip install --force-reinstall --no-deps nst-engine"
+    if not model.path.is_file():
+        raise ModelNotFoundError(f"{BUNDLED_PREFIX}{name}: {model.path} is missing; {cure}")
+    sha256 = _sha256(model.path)
+    if sha256 != model.sha256:
+        raise ModelChecksumError(
+            f"{BUNDLED_PREFIX}{name}: SHA-256 of {model.path} is {sha256[:16]}..., wanted {model.sha256[:16]}...: "
+            f"damaged or replaced; {cure}"
+        )
+    return ModelFile(BUNDLED_PREFIX + name, model.path, cure)
+
+
+@cache
+def _catalogue(folder: Path) -> Mapping[str, BundledModel]:
+    stored = json.loads((folder / "models.json").read_text(encoding="utf-8"))
+    return {
+        name: BundledModel(name, folder / entry["file"], entry["sha256"], entry["description"])
+        for name, entry in stored.items()
+    }
+
+
+@cache
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,161 @@
+"""What a model takes and returns, and how it is said in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from nst_engine.environment import did_you_mean
+from nst_engine.errors import ModelSpecError
+
+#: Key of the specification among an ONNX file's own metadata.
+METADATA_KEY = "nst_engine"
+#: Of specifications, their key `format`.
+FORMAT = 1
+
+_LARGEST_SIDE_PX = 4096
+_LARGEST_NUMBER = 1e38  # of float32, nearly
+
+Layout = Literal["nchw", "nhwc"]
+TensorType = Literal["float32", "uint8"]
+ChannelOrder = Literal["rgb", "bgr"]
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """What a model takes and returns.
+
+    Attributes:
+        name: For people.
+        styles: Names of the styles the model holds, in the order of its `style_weights`; one for a model without.
+        layout: Axes of the pictures: `nchw` or `nhwc`.
+        dtype: `float32`, or `uint8` for models that take and return bytes; value range, mean and std do not apply then.
+        channel_order: `rgb` or `bgr`.
+        value_range: What the bytes 0 and 255 become, in and out.
+        mean: Per channel in the model's order, subtracted from the input only, in units of `value_range`.
+        std: Per channel, what the input is divided by after that.
+        pad_multiple: Height and width must be multiples of this.
+        min_side_px: Smallest height and width.
+        licence: Of the model's weights.
+        training: How it came about.
+    """
+
+    name: str
+    styles: tuple[str, ...]
+    layout: Layout = "nchw"
+    dtype: TensorType = "float32"
+    channel_order: ChannelOrder = "rgb"
+    value_range: tuple[float, float] = (0.0, 1.0)
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (1.0, 1.0, 1.0)
+    pad_multiple: int = 1
+    min_side_px: int = 16
+    licence: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_spec(text: str, *, source: str, name: str, allow_unknown: bool = False) -> ModelSpec:
+    """Read a specification in JSON.
+
+    Args:
+        text: A JSON object with keys of `ModelSpec`, and `format`, which is 1.
+        source: What messages call it.
+        name: The model's, and its only style's, where the text does not say.
+        allow_unknown: Pass over keys that are not known here.
+
+    Raises:
+        ModelSpecError: It is no such object, or a value cannot be used.
+    """
+    try:
+        stored = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelSpecError(f"{source}: is no JSON ({error}); mend it or export the model again") from error
+    if not isinstance(stored, dict):
+        raise ModelSpecError(
+            f'{source}: came {_shown(stored)}, wanted a JSON object such as {{"value_range": [0, 255]}}'
+        )
+    version = stored.pop("format", FORMAT)
+    if version != FORMAT:
+        raise ModelSpecError(
+            f"{source}: format is {_shown(version)}, this nst-engine reads {FORMAT}; type: pip install -U nst-engine"
+        )
+    known = [each.name for each in fields(ModelSpec)]
+    for key in stored.keys() - set(known) if not allow_unknown else ():
+        raise ModelSpecError(f"{source}: unknown key {key!r}; {did_you_mean(key, known)}there are {', '.join(known)}")
+    values = {key: _checked(key, value, source) for key, value in stored.items() if key in known}
+    return ModelSpec(**{"name": name, "styles": (name,), **values})
+
+
+def spec_defaults() -> dict[str, Any]:
+    """What a specification means by what it leaves out, for JSON: float32 N x 3 x H x W, RGB, 0-1, of any size."""
+    without = ("licence", "training")
+    return {
+        each.name: each.default
+        for each in fields(ModelSpec)
+        if each.default is not MISSING and each.name not in without
+    }
+
+
+def _checked(key: str, value: Any, source: str) -> Any:
+    """A value of the specification in its own type."""
+    usable, wanted = _CHECKS[key]
+    if not usable(value):
+        raise ModelSpecError(f"{source}: {key} is {_shown(value)}, wanted {wanted}")
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_names(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(each, str) and each for each in value)
+        and len(set(value)) == len(value)
+    )
+
+
+def _is_numbers(value: object, count: int) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(each, int | float) and not isinstance(each, bool) for each in value)
+        and all(abs(each) < _LARGEST_NUMBER for each in value)
+    )
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST_SIDE_PX
+
+
+def _one_of(choices: Sequence[str]) -> tuple[Any, str]:
+    return (lambda value: value in choices), f"one of {', '.join(choices)}"
+
+
+_CHECKS: Mapping[str, tuple[Any, str]] = {
+    "name": (_is_text, "a text"),
+    "styles": (_is_names, "a list of different names"),
+    "layout": _one_of(get_args(Layout)),
+    "dtype": _one_of(get_args(TensorType)),
+    "channel_order": _one_of(get_args(ChannelOrder)),
+    "value_range": (
+        lambda value: _is_numbers(value, 2) and value[0] < value[1],
+        "two rising numbers, such as [0, 255]",
+    ),
+    "mean": (lambda value: _is_numbers(value, 3), "three numbers"),
+    "std": (lambda value: _is_numbers(value, 3) and 0 not in value, "three numbers other than 0"),
+    "pad_multiple": (_is_side, f"a whole number from 1 to {_LARGEST_SIDE_PX}"),
+    "min_side_px": (_is_side, f"a whole number from 1 to {_LARGEST_SIDE_PX}"),
+    "licence": (_is_text, "a text"),
+    "training": (lambda value: isinstance(value, dict), "a JSON object"),
+}

@@ -1,0 +1,1 @@
+"""Frames in their order, without flicker."""

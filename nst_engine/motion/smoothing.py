@@ -1,0 +1,165 @@
+"""Paintings of moving pictures that do not flicker: what can be seen again keeps how it was painted.
+
+Networks that halve the size on the way paint another texture where the photo has moved by less than their stride. So
+the photo is laid on their grid as the scene lies on it: then it is painted the same. The painting before is brought
+along the motion and blended with the new one, where the motion is sure (Ruder et al. 2016, arXiv:1604.08610, use it as
+start and target of an optimisation, which one pass has not). Where nothing moves, the photo before is painted again
+instead of its noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.motion.opencv import opencv
+from nst_engine.motion.optical_flow import Motion, MotionEstimator, places
+
+Stability = Literal["off", "low", "high"]
+
+#: Of the networks' grid, px: 2 x 2 x 2 x 2.
+GRID_PX = 16
+
+_INVISIBLE = 1 / 1000  # share of a painting
+# More than half a pixel, lest what stands between two is laid to and fro
+_ELSEWHERE_PX = 0.7
+# share of a frame that must have been seen before, or another scene begins
+_LEAST_SEEN = 0.35
+_NOISE_LEVELS = 5  # of 255
+# Motion below which a pixel stands, px of the grey frames. Noise looks like more of it than a slow camera makes, so it
+# may be more where most of the frame stands.
+_STANDING_PX, _STANDING_IN_A_STILL_PX, _STILL_PX = 0.1, 1.0, 0.05
+
+
+@dataclass(frozen=True)
+class _Level:
+    """How calm.
+
+    Attributes:
+        share: Of the painting before, where it is sure.
+        longer_side_px: Of the frames on which motion is looked for.
+        preset: Of DIS.
+        checks_back: See `MotionEstimator`.
+    """
+
+    share: float
+    longer_side_px: int
+    preset: str
+    checks_back: bool
+
+
+_LEVELS: Mapping[str, _Level] = {
+    "low": _Level(0.2, 320, "ultrafast", checks_back=False),
+    "high": _Level(0.3, 320, "medium", checks_back=True),
+}
+
+
+def check_stability(stability: str) -> None:
+    """Refuse what is none.
+
+    Raises:
+        OptionError: As said.
+    """
+    if stability not in get_args(Stability):
+        raise OptionError(f"--stability: {stability!r} came; choose from {', '.join(get_args(Stability))}")
+
+
+class Smoother:
+    """Remembers the frame before and its painting. For one clip and one thread.
+
+    Args:
+        stability: `low` or `high`.
+
+    Attributes:
+        cuts: Scenes that began, beside the first.
+        memory_frames: After so many frames nothing is left of a painting in what is blended from it.
+        phase: Where the scene lies on the network's grid, px from the top and the left, each below `GRID_PX`.
+    """
+
+    def __init__(self, stability: Stability) -> None:
+        self._level = _LEVELS[stability]
+        self._estimator = MotionEstimator(
+            self._level.longer_side_px, self._level.preset, checks_back=self._level.checks_back
+        )
+        self.cuts = 0
+        self.memory_frames = math.ceil(math.log(_INVISIBLE) / math.log(self._level.share))
+        self.reset()
+
+    def reset(self) -> None:
+        """The next frame has nothing to do with those before."""
+        self._grey: NDArray[np.uint8] | None = None
+        self._held: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None  # and its grey one
+        self._painting: NDArray[np.uint8] | None = None
+        self._motion: Motion | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """A scene."""
+        self._travelled, self._laid = np.zeros(2), np.zeros(2)
+        self.phase = (0, 0)
+
+    def held(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Look at the next frame, uint8 H×W×3; what to paint instead: the same without the noise in what stands."""
+        grey = self._estimator.grey(photo)
+        before = self._grey
+        if before is not None and (self._painting is None or self._painting.shape != photo.shape):
+            self.reset()
+            before = None
+        self._grey, self._motion = grey, None
+        if before is not None:
+            motion = self._estimator.between(before, grey)
+            if float(motion.seen.mean()) >= _LEAST_SEEN:
+                self._motion = motion
+                self._follow(motion, photo.shape[1] / grey.shape[1])
+                return self._without_noise(photo, grey, motion)
+            self.cuts += 1
+            self._begin()
+        self._held = (photo.copy(), grey)
+        return self._held[0]
+
+    def smoothed(self, painting: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The painting of what `held` returned last, uint8 H×W×3, calmed; it is kept for the next frame."""
+        cv2 = opencv()
+        before, motion = self._painting, self._motion
+        if before is None or motion is None:
+            self._painting = painting.copy()
+            return self._painting
+        height, width = painting.shape[:2]
+        came_from, fine = cv2.convertMaps(places(motion.flow, height, width), None, cv2.CV_16SC2)
+        brought = cv2.remap(before, came_from, fine, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        blended = cv2.addWeighted(brought, self._level.share, painting, 1 - self._level.share, 0)
+        unseen = cv2.resize(1 - motion.seen, (width, height), interpolation=cv2.INTER_NEAREST)
+        self._painting = cv2.copyTo(painting, unseen, blended)
+        return self._painting
+
+    def _follow(self, motion: Motion, scale: float) -> None:
+        """Most of the scene has moved by this, so it lies elsewhere on the grid."""
+        self._travelled += scale * motion.shift
+        if np.abs(self._travelled - self._laid).max() > _ELSEWHERE_PX:
+            self._laid = np.rint(self._travelled)
+        left, top = (int(way) % GRID_PX for way in self._laid)
+        self.phase = (top, left)
+
+    def _without_noise(self, photo: NDArray[np.uint8], grey: NDArray[np.uint8], motion: Motion) -> NDArray[np.uint8]:
+        """The next frame, and in place of what stands and differs by noise alone the frame before."""
+        cv2 = opencv()
+        assert self._held is not None
+        held, held_grey = self._held
+        is_still = float(np.abs(motion.shift).max()) < _STILL_PX
+        most_px = _STANDING_IN_A_STILL_PX if is_still else _STANDING_PX
+        _, quiet = cv2.threshold(
+            cv2.blur(cv2.absdiff(grey, held_grey), (3, 3)), _NOISE_LEVELS, 1, cv2.THRESH_BINARY_INV
+        )
+        stands = cv2.inRange(motion.flow, (-most_px, -most_px), (most_px, most_px)) & quiet
+        photo, grey = photo.copy(), grey.copy()
+        cv2.copyTo(held_grey, stands, grey)
+        height, width = photo.shape[:2]
+        cv2.copyTo(held, cv2.resize(stands, (width, height), interpolation=cv2.INTER_NEAREST), photo)
+        self._held = (photo, grey)
+        return photo

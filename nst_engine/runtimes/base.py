@@ -1,0 +1,77 @@
+"""What a runtime gives the session that runs pictures through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from nst_engine.errors import InferenceError
+from nst_engine.models.signature import Signature
+from nst_engine.models.spec import ModelSpec
+from nst_engine.runtimes.devices import Device
+
+
+class Painter(Protocol):
+    """A whole model, loaded. May be used by several threads at once."""
+
+    def paint(self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None) -> NDArray[Any]:
+        """Run pictures through the model; the runtime's own exceptions.
+
+        Args:
+            feed: The inputs by name, C-contiguous.
+            output: Name of the painted pictures.
+            into: Of their type: where they are written if they have its shape; None: to a fresh array.
+
+        Raises:
+            FloatingPointError: They hold NaN or infinity, where the runtime looks for that itself.
+        """
+
+
+class Graph(Protocol):
+    """A part of a model, loaded; `onnxruntime.InferenceSession` is one."""
+
+    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], /) -> Sequence[NDArray[Any]]:
+        """The outputs asked for; the runtime's own exceptions."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model on a device.
+
+    Attributes:
+        painter: In the runtime.
+        spec: What the model file takes and returns.
+        takes: What the painter does: the same, or bytes where the runtime scales them itself.
+        signature: Its inputs and outputs.
+        provider: What computes, for people.
+    """
+
+    painter: Painter
+    spec: ModelSpec
+    takes: ModelSpec
+    signature: Signature
+    provider: str
+
+
+class Loader(Protocol):
+    """Loads one model file in a runtime, and parts of it."""
+
+    def open(self, device: Device) -> Loaded:
+        """The model on a device, or `ProviderUnavailableError`."""
+
+    def content(self) -> bytes:
+        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+
+    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> Graph:
+        """A graph from a model's bytes; without `keeps_memory` it lets go of it between runs."""
+
+
+def not_finite(model: str, where: str = "") -> InferenceError:
+    """What to raise for a model that returned NaN or infinity."""
+    return InferenceError(
+        f"{model}: returned NaN or infinity{where}: its weights are damaged, or "
+        "its specification (value_range, mean, std) is wrong, or the precision too low; use --precision float32"
+    )

@@ -1,0 +1,159 @@
+"""Which runtime is the fastest on this CPU, of those whose pixels are right: measured once per machine and model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.catalogue import bundled_contents
+from nst_engine.environment import cpu_fields, is_importable, package_version
+from nst_engine.errors import NSTError
+from nst_engine.image import load_image, resize_image
+from nst_engine.models.find import INT8_SUFFIX, ModelFile
+from nst_engine.runtimes.devices import Backend, Precision, cache_folder
+
+#: PSNR against ONNX Runtime below which pixels are wrong, dB.
+LEAST_PSNR_DB, LEAST_PSNR_DB_INT8 = 35.0, 28.0
+
+_PHOTO = "chelsea"
+_SIZE = (384, 512)
+_RUNS = 5
+_NOT_WORTH_CHANGING = 0.95  # of the reference's time
+
+
+class Paints(Protocol):
+    """A model that is loaded."""
+
+    def __call__(self, picture: NDArray[np.uint8], /) -> NDArray[np.uint8]:
+        """The picture, painted: uint8 H×W×3 both."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A runtime, and why.
+
+    Attributes:
+        backend: `onnxruntime` or `openvino`.
+        precision: That it computes in.
+        reason: The others' times and pixels.
+    """
+
+    backend: Backend
+    precision: Precision
+    reason: str
+
+
+def candidates(precision: Precision, model: ModelFile) -> Sequence[tuple[Backend, Precision]]:
+    """What could run the model on this CPU, the reference first; only that where nothing else is installed."""
+    is_int8 = model.path.stem.endswith(INT8_SUFFIX)
+    found: list[tuple[Backend, Precision]] = [("onnxruntime", "auto")]
+    is_x86 = platform.machine().lower() in ("x86_64", "amd64")
+    if is_x86 and precision in ("auto", "float32") and is_importable("openvino"):
+        found.append(("openvino", "float32"))
+        if precision == "auto" and not is_int8:
+            found.append(("openvino", "bfloat16"))
+    return found
+
+
+def choose(
+    model: ModelFile, precision: Precision, threads: int, load: Callable[[Backend, Precision], Paints]
+) -> Choice:
+    """The fastest candidate whose pixels are right.
+
+    What was found out is kept in the cache folder, until the model, a runtime or the machine is another one.
+
+    Args:
+        model: That is to run.
+        precision: `auto` lets bfloat16 take part.
+        threads: Of the CPU.
+        load: Opens a candidate; `NSTError` where it cannot be used.
+    """
+    known = candidates(precision, model)
+    if len(known) == 1:
+        return Choice(*known[0], "")
+    path = cache_folder() / "backends" / f"{_key(model, precision, threads)}.json"
+    stored = _stored(path)
+    if stored is not None and (stored.backend, stored.precision) in known:
+        return stored
+    choice = _measured(known, model, load)
+    _store(path, choice)
+    return choice
+
+
+def _measured(
+    known: Sequence[tuple[Backend, Precision]], model: ModelFile, load: Callable[[Backend, Precision], Paints]
+) -> Choice:
+    picture = resize_image(load_image(bundled_contents()[_PHOTO].path).pixels, *_SIZE)
+    least = LEAST_PSNR_DB_INT8 if model.path.stem.endswith(INT8_SUFFIX) else LEAST_PSNR_DB
+    reference, reference_ms = _timed(load(*known[0]), picture)
+    best, best_ms = known[0], _NOT_WORTH_CHANGING * reference_ms
+    told = [f"{known[0][0]} {reference_ms:.1f} ms"]
+    for backend, precision in known[1:]:
+        name = f"{backend} in {precision}"
+        try:
+            painted, ms = _timed(load(backend, precision), picture)
+        except NSTError as unusable:
+            told.append(f"{name}: {unusable}")
+            continue
+        psnr = _psnr_db(reference, painted)
+        is_right = psnr >= least
+        told.append(f"{name} {ms:.1f} ms at {psnr:.0f} dB{'' if is_right else f', wanted {least:g}'}")
+        if is_right and ms < best_ms:
+            best, best_ms = (backend, precision), ms
+    return Choice(*best, "; ".join(told))
+
+
+def _timed(paint: Paints, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    painted = paint(picture)
+    times = []
+    for _ in range(_RUNS):
+        started = time.perf_counter()
+        painted = paint(picture)
+        times.append(1e3 * (time.perf_counter() - started))
+    return painted, float(np.median(times))
+
+
+def _psnr_db(reference: NDArray[np.uint8], painted: NDArray[np.uint8]) -> float:
+    error = np.square(reference.astype(np.float64) - painted).mean()
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+def _key(model: ModelFile, precision: str, threads: int) -> str:
+    """Of all that the choice depends on."""
+    parts = [hashlib.sha256(model.path.read_bytes()).hexdigest(), precision, str(threads), _cpu()]
+    parts += [
+        f"{name} {package_version(name) or 'none'}"
+        for name in ("onnxruntime", "onnxruntime-gpu", "openvino", "nst-engine")
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _cpu() -> str:
+    fields = cpu_fields()
+    known = [f"{name}: {fields[name]}" for name in ("model name", "flags") if name in fields]
+    return "\n".join(known) or f"{platform.processor()} {os.cpu_count()}"
+
+
+def _stored(path: Path) -> Choice | None:
+    try:
+        return Choice(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _store(path: Path, choice: Choice) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(choice)), encoding="utf-8")
+    except OSError:
+        pass  # a folder that cannot be written costs the next process the same measurement

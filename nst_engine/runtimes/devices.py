@@ -1,0 +1,229 @@
+"""ONNX Runtime's execution providers: which device means which, with which options, and why one cannot be used."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from nst_engine.environment import cpu_quota, package_version
+from nst_engine.errors import OptionError
+
+Precision = Literal["auto", "float32", "float16", "bfloat16", "int8"]
+
+Backend = Literal["auto", "onnxruntime", "openvino"]
+
+CPU = "CPUExecutionProvider"
+PROVIDERS: Mapping[str, str] = {
+    "cpu": CPU,
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+}
+#: What `auto` tries, best first. TensorRT builds an engine for minutes, so it is for those who ask for it.
+AUTO_ORDER = ("cuda", "coreml", "directml", "openvino", "cpu")
+DEVICES = ("auto", "cpu", "cuda", "cuda:N", "tensorrt", "openvino", "coreml", "directml")
+
+#: The package that brings each, and what to type for it. All of them install the same module `onnxruntime`.
+_PACKAGES: Mapping[str, tuple[str, str]] = {
+    "cpu": ("onnxruntime", "'nst-engine[cpu]'"),
+    "cuda": ("onnxruntime-gpu", "'nst-engine[gpu]'"),
+    "tensorrt": ("onnxruntime-gpu", "'nst-engine[gpu]'"),
+    "openvino": ("onnxruntime-openvino", "onnxruntime-openvino"),
+    "coreml": ("onnxruntime", "'nst-engine[cpu]' (on a Mac)"),
+    "directml": ("onnxruntime-directml", "onnxruntime-directml (on Windows)"),
+}
+_LIBRARIES = {"cuda": "onnxruntime_providers_cuda", "tensorrt": "onnxruntime_providers_tensorrt"}
+_TYPE_FOR_LIBRARIES = {
+    "cuda": "pip install 'onnxruntime-gpu[cuda,cudnn]', or install CUDA and cuDNN of the versions this build asks for",
+    "tensorrt": "pip install tensorrt (of the version this build asks for) beside CUDA and cuDNN",
+}
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where to compute.
+
+    Attributes:
+        kind: A key of `PROVIDERS`, or `auto`.
+        index: Of the GPU, for `cuda`.
+    """
+
+    kind: str
+    index: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.index}" if self.index else self.kind
+
+    @property
+    def provider(self) -> str:
+        """ONNX Runtime's name."""
+        return PROVIDERS[self.kind]
+
+
+def parse_device(name: str) -> Device:
+    """Read one of `DEVICES`.
+
+    Raises:
+        OptionError: It is none of them.
+    """
+    if isinstance(name, str):
+        if matched := re.fullmatch(r"cuda:(\d{1,3})", name):
+            return Device("cuda", int(matched[1]))
+        if name == "auto" or name in PROVIDERS:
+            return Device(name)
+    raise OptionError(f"--device: {name!r} came; choose from {', '.join(DEVICES)}")
+
+
+def check_precision(precision: str, device: Device) -> None:
+    """Refuse a precision that the device does not offer.
+
+    Raises:
+        OptionError: No such precision, or not on this device.
+    """
+    if precision not in get_args(Precision):
+        raise OptionError(f"--precision: {precision!r} came; choose from {', '.join(get_args(Precision))}")
+    if precision == "float16" and device.kind not in ("tensorrt", "openvino"):
+        raise OptionError(
+            f"--precision float16: --device {device} computes in the model's own precision; use --precision auto, or "
+            "--device tensorrt or openvino"
+        )
+
+
+def check_backend(backend: str, precision: str) -> Backend:
+    """The backend asked for; `NST_ENGINE_BACKEND` answers for `auto`.
+
+    Raises:
+        OptionError: There is no such backend, or it does not compute in that precision.
+    """
+    source = "--backend"
+    if backend == "auto" and os.environ.get("NST_ENGINE_BACKEND"):
+        source, backend = "NST_ENGINE_BACKEND", os.environ["NST_ENGINE_BACKEND"]
+    for known in get_args(Backend):
+        if backend == known:
+            chosen: Backend = known
+            break
+    else:
+        raise OptionError(f"{source}: {backend!r} came; choose from {', '.join(get_args(Backend))}")
+    if precision == "bfloat16" and chosen == "onnxruntime":
+        raise OptionError("--precision bfloat16: ONNX Runtime does not compute in it; use --backend openvino")
+    return "openvino" if precision == "bfloat16" else chosen
+
+
+def provider_options(device: Device, precision: str) -> list[tuple[str, dict[str, Any]]]:
+    """Providers with their options, the device's own first, the CPU last, for what the first cannot compute."""
+    chosen = [(device.provider, _options(device, precision))]
+    if device.kind == "tensorrt":  # what TensorRT leaves shall stay on the GPU
+        cuda = Device("cuda", device.index)
+        chosen.append((cuda.provider, _options(cuda, precision)))
+    return chosen if device.kind == "cpu" else [*chosen, (CPU, {})]
+
+
+def _options(device: Device, precision: str) -> dict[str, Any]:
+    if device.kind == "cuda":
+        return {
+            "device_id": str(device.index),
+            # the default, EXHAUSTIVE, measures every algorithm anew for every size of picture: seconds each
+            "cudnn_conv_algo_search": "HEURISTIC",
+            # not powers of two: a large picture would take twice the memory it needs
+            "arena_extend_strategy": "kSameAsRequested",
+            "use_tf32": "0" if precision == "float32" else "1",
+        }
+    if device.kind == "tensorrt":
+        folder = cache_folder() / "tensorrt"
+        folder.mkdir(parents=True, exist_ok=True)
+        return {
+            "device_id": str(device.index),
+            "trt_fp16_enable": str(precision == "float16"),
+            "trt_engine_cache_enable": "True",
+            "trt_engine_cache_path": str(folder),
+            "trt_timing_cache_enable": "True",
+            "trt_timing_cache_path": str(folder),
+        }
+    if device.kind == "openvino":
+        asked = {"float32": {"precision": "FP32"}, "float16": {"precision": "FP16"}}
+        return {"device_type": "AUTO", **asked.get(precision, {})}
+    return {"ModelFormat": "MLProgram"} if device.kind == "coreml" else {}
+
+
+def cache_folder() -> Path:
+    """Where what took long to build or to find out is kept: `NST_ENGINE_CACHE`, or the user's cache folder."""
+    own = os.environ.get("NST_ENGINE_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nst-engine"
+
+
+def session_config() -> Mapping[str, str]:
+    """What is set for every session, whatever its device."""
+    # threads that wait by spinning answer sooner, but a container's quota is charged for it and then runs out
+    return {"session.intra_op.allow_spinning": "1" if cpu_quota() is None else "0"}
+
+
+def why_not_built_in(device: Device, available: Sequence[str]) -> str | None:
+    """Why this build of ONNX Runtime cannot use the device, and what to type; None if it has the provider.
+
+    Args:
+        device: Not `auto`.
+        available: The providers it was built with.
+    """
+    if device.provider in available:
+        return None
+    return f"the installed onnxruntime has only {', '.join(available)}; {_cure(device)}"
+
+
+def why_it_failed(device: Device, library_folder: Path, said: str) -> str:
+    """Why a provider that ONNX Runtime was built with does not work, and what to type.
+
+    To be asked only after ONNX Runtime has tried: a provider's library that is loaded before does not find its host.
+
+    Args:
+        device: Not `auto`.
+        library_folder: Where ONNX Runtime's own libraries are.
+        said: What ONNX Runtime says; often nothing.
+    """
+    library = _LIBRARIES.get(device.kind)
+    missing = library and _load_error(library_folder, library)
+    if missing and re.search(r"libcuda\.so|nvcuda\.dll", missing):
+        return f"there is no NVIDIA driver ({missing}): install it, or start the container with --gpus all"
+    if missing:
+        return f"its libraries cannot be loaded ({missing}); type: {_TYPE_FOR_LIBRARIES[device.kind]}"
+    return f"{device.provider} does not work ({said}): see what the device's own tool (nvidia-smi, ...) says"
+
+
+def _cure(device: Device) -> str:
+    package, to_install = _PACKAGES[device.kind]
+    installed = [name for name in dict.fromkeys(name for name, _ in _PACKAGES.values()) if _is_installed(name)]
+    if len(installed) > 1:
+        both = " and ".join(installed)
+        return (
+            f"{both} are installed over each other, which leaves one of them broken; "
+            f"type: pip uninstall -y {' '.join(installed)} && pip install {to_install}"
+        )
+    if installed and installed != [package]:
+        return f"type: pip uninstall -y {installed[0]} && pip install {to_install}"
+    return f"it comes with: pip install {to_install}"
+
+
+def _is_installed(distribution: str) -> bool:
+    return package_version(distribution) is not None
+
+
+def _load_error(folder: Path, library: str) -> str | None:
+    """What the system's loader says of one of ONNX Runtime's libraries; None where all it needs is there."""
+    pattern = {"win32": "{}.dll", "darwin": "lib{}.dylib"}.get(sys.platform, "lib{}.so")
+    path = folder / pattern.format(library)
+    if not path.is_file():
+        return None  # built in, or put elsewhere
+    try:
+        # the provider's symbols come from this one
+        ctypes.CDLL(str(folder / pattern.format("onnxruntime_providers_shared")), mode=ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(str(path))
+    except OSError as error:
+        return str(error)
+    return None

@@ -1,0 +1,192 @@
+"""Model files in ONNX Runtime: the only module that imports it, and only when a model is loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.environment import needed
+from nst_engine.errors import ModelChecksumError, ModelSpecError, ProviderUnavailableError
+from nst_engine.models.content import ModelContent
+from nst_engine.models.find import ModelFile
+from nst_engine.models.signature import Signature, TensorInfo, read_signature
+from nst_engine.models.spec import ModelSpec
+from nst_engine.runtimes.base import Loaded
+from nst_engine.runtimes.devices import (
+    Device,
+    Precision,
+    provider_options,
+    session_config,
+    why_it_failed,
+    why_not_built_in,
+)
+
+_SILENT = 4  # ONNX Runtime's "fatal": all that matters comes as an exception as well
+_WARNINGS = 2  # its default
+
+
+class OrtLoader:
+    """Loads one model file onto one device after the other.
+
+    Args:
+        file: Of the model.
+        threads: Of the CPU.
+        precision: See `nst_engine.runtimes.session.open_session`.
+
+    Attributes:
+        available: ONNX Runtime's names of the providers that it was built with.
+
+    Raises:
+        MissingDependencyError: onnxruntime is not installed.
+    """
+
+    def __init__(self, file: ModelFile, threads: int, precision: Precision) -> None:
+        self._ort = ort = _onnxruntime()
+        self._file, self._threads, self._precision = file, threads, precision
+        self.available: Sequence[str] = ort.get_available_providers()
+
+    def open(self, device: Device) -> Loaded:
+        """Load the model.
+
+        Raises:
+            ProviderUnavailableError: The device cannot be used here.
+            ModelChecksumError: The file is damaged, or no ONNX model.
+            ModelSpecError: It does not say what it takes, or takes something else than it says.
+        """
+        if reason := why_not_built_in(device, self.available):
+            raise ProviderUnavailableError(f"--device {device}: {reason}; or use --device cpu")
+        if device.kind in ("cuda", "tensorrt"):
+            self._preload_cuda()
+        self._content = ModelContent(self._file)
+        session = self.load(str(self._file.path), device)
+        spec = self._file.spec(session.get_modelmeta().custom_metadata_map)
+        signature = self._signature(session, spec)
+        if signature.has_fixed_size:
+            from nst_engine.graphs.rewrite import with_dynamic_size  # this loads onnx
+
+            self._content.rewrite = with_dynamic_size
+            session = self.load(self._content.read(), device)
+            signature = self._signature(session, spec)
+        if signature.has_fixed_size:
+            raise ModelSpecError(f"{self._file.name}: takes one size of picture only; export it with dynamic axes")
+        return Loaded(OrtPainter(session), spec, spec, signature, device.provider)
+
+    def content(self) -> bytes:
+        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+        return self._content.read()
+
+    def _preload_cuda(self) -> None:
+        """Load CUDA's libraries from pip packages, where the system's loader does not look."""
+        if hasattr(self._ort, "preload_dlls"):
+            # it prints what it does not find; the library that needs it says so again, to us
+            with contextlib.redirect_stdout(io.StringIO()):
+                self._ort.preload_dlls()
+
+    def _signature(self, session: Any, spec: ModelSpec) -> Signature:
+        inputs, outputs = (
+            [TensorInfo(node.name, node.type, tuple(node.shape)) for node in nodes]
+            for nodes in (session.get_inputs(), session.get_outputs())
+        )
+        return read_signature(inputs, outputs, spec, self._file.name)
+
+    def load(self, source: str | bytes, device: Device, *, keeps_memory: bool = True) -> Any:
+        """ONNX Runtime's own session of a path or of a model's bytes."""
+        try:
+            session = self._create(source, device, keeps_memory=keeps_memory)
+        except MemoryError:
+            raise
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
+            if device.kind == "cpu" or not self._loads_on_cpu(source):
+                raise ModelChecksumError(
+                    f"{self._file.name}: cannot be loaded as an ONNX model ({first_line(error)}); it is truncated, "
+                    f"damaged, another kind of file, or newer than onnxruntime {self._ort.__version__}; "
+                    f"{self._file.cure}"
+                ) from error
+            raise self._unavailable(device, first_line(error)) from error
+        if session.get_providers()[0] != device.provider:
+            raise self._unavailable(device, "onnxruntime left it out without a word")
+        return session
+
+    def _unavailable(self, device: Device, said: str) -> ProviderUnavailableError:
+        reason = why_it_failed(device, Path(self._ort.__file__).parent / "capi", said)
+        return ProviderUnavailableError(f"--device {device}: {reason}; or use --device cpu")
+
+    def _loads_on_cpu(self, source: str | bytes) -> bool:
+        """Whether it is the device that fails, and not the model."""
+        try:
+            self._create(source, Device("cpu"))
+        except Exception:
+            return False
+        return True
+
+    def _create(self, source: str | bytes, device: Device, *, keeps_memory: bool = True) -> Any:
+        options = self._ort.SessionOptions()
+        options.enable_cpu_mem_arena = keeps_memory
+        options.log_severity_level = _SILENT
+        options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.intra_op_num_threads = self._threads
+        for key, value in session_config().items():
+            options.add_session_config_entry(key, value)
+        if device.kind == "directml":  # its documentation asks for both
+            options.enable_mem_pattern = False
+            options.execution_mode = self._ort.ExecutionMode.ORT_SEQUENTIAL
+        providers = provider_options(device, self._precision)
+        if device.kind != "cpu":
+            # of a provider that cannot be created, the session's own logger says nothing, but the process's does
+            self._ort.set_default_logger_severity(_SILENT)
+        try:
+            # the fallback would print to stdout and compute on the CPU
+            return self._ort.InferenceSession(source, options, providers=providers, enable_fallback=0)
+        finally:
+            if device.kind != "cpu":
+                self._ort.set_default_logger_severity(_WARNINGS)
+
+
+class OrtPainter:
+    """A whole model in ONNX Runtime. May be used by several threads at once.
+
+    Args:
+        session: ONNX Runtime's own.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def paint(self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None) -> NDArray[Any]:
+        """See `nst_engine.runtimes.base.Painter`."""
+        if into is not None and self._paint_into(into, feed, output):
+            return into
+        (painted,) = self._session.run([output], feed)
+        return np.asarray(painted)
+
+    def _paint_into(self, into: NDArray[Any], feed: Mapping[str, NDArray[Any]], output: str) -> bool:
+        """Whether what is painted has this shape; only if not, the model is run again."""
+        binding = self._session.io_binding()
+        for name, array in feed.items():
+            binding.bind_cpu_input(name, array)
+        binding.bind_output(output, "cpu", 0, into.dtype, into.shape, into.ctypes.data)
+        try:
+            self._session.run_with_iobinding(binding)
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
+            if "shape" not in str(error):
+                raise
+            return False
+        return True
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of ONNX Runtime says, in short."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].removeprefix("[ONNXRuntimeError] : ")[:200]
+
+
+def _onnxruntime() -> Any:
+    with needed("stylising in one pass needs onnxruntime", "cpu", instead=" (or [gpu] for NVIDIA)", says_why=True):
+        import onnxruntime  # type: ignore[import-untyped]
+    return onnxruntime

@@ -1,0 +1,1 @@
+"""Model files in OpenVINO's own runtime, on x86 CPUs."""

@@ -1,0 +1,153 @@
+"""Model files in OpenVINO's own runtime, on x86 CPUs: the only module that imports it, when a model is loaded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.environment import needed
+from nst_engine.errors import ModelChecksumError, OptionError, ProviderUnavailableError
+from nst_engine.graphs.model_bytes import metadata_of
+from nst_engine.models.content import ModelContent
+from nst_engine.models.find import ModelFile
+from nst_engine.models.signature import Signature, TensorInfo, read_signature
+from nst_engine.models.spec import ModelSpec
+from nst_engine.runtimes.base import Loaded
+from nst_engine.runtimes.devices import Device, Precision
+from nst_engine.runtimes.openvino.byte_graph import in_bytes
+from nst_engine.runtimes.openvino.painter import Requests, SizedPainter
+
+_HINTS = {"auto": "f32", "float32": "f32", "bfloat16": "bf16"}
+_TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
+
+
+class OpenVinoLoader:
+    """Loads one model file for the CPU.
+
+    Args:
+        file: Of the model.
+        threads: Of the CPU.
+        precision: `auto` and `float32`: no rounding beyond float32's; `bfloat16`: where the CPU multiplies in it.
+
+    Raises:
+        MissingDependencyError: openvino is not installed.
+        OptionError: Another precision.
+    """
+
+    def __init__(self, file: ModelFile, threads: int, precision: Precision) -> None:
+        if precision not in _HINTS:
+            raise OptionError(f"--precision {precision}: OpenVINO offers {', '.join(_HINTS)} here; choose one of them")
+        self._openvino = _openvino()
+        self._file, self._threads, self._hint = file, threads, _HINTS[precision]
+        self._core = self._openvino.Core()
+
+    def open(self, device: Device) -> Loaded:
+        """Load the model; it is compiled for each size of picture when the first one comes.
+
+        Raises:
+            ProviderUnavailableError: The CPU does not compute in the precision asked for.
+            ModelChecksumError: The file is damaged, or no ONNX model.
+            ModelSpecError: It does not say what it takes, or takes something else than it says.
+        """
+        self._check(device)
+        self._content = ModelContent(self._file)
+        content = self._content.read()
+        spec = self._file.spec(metadata_of(content, self._file.name))
+        model, signature = self._read(content, spec)
+        if signature.has_fixed_size:
+            from nst_engine.graphs.rewrite import with_dynamic_size  # this loads onnx
+
+            self._content.rewrite = with_dynamic_size
+            model, signature = self._read(self._content.read(), spec)
+        model, takes = in_bytes(model, spec, signature)
+        return Loaded(SizedPainter(model, self._compiled), spec, takes, signature, f"OpenVINO {self._hint}")
+
+    def content(self) -> bytes:
+        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+        return self._content.read()
+
+    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> OpenVinoGraph:
+        """A graph of any size from a model's bytes; without `keeps_memory` it lets go of its features between runs."""
+        self._check(device)
+        return OpenVinoGraph(self._compiled(self._model(source)), keeps_memory=keeps_memory)
+
+    def _check(self, device: Device) -> None:
+        if device.kind not in ("auto", "cpu"):
+            raise ProviderUnavailableError(
+                f"--device {device}: the openvino package computes on the CPU here; use --backend onnxruntime"
+            )
+        if self._hint == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise ProviderUnavailableError(
+                "--precision bfloat16: this CPU does not compute in it; use --precision auto"
+            )
+
+    def _read(self, content: bytes, spec: ModelSpec) -> tuple[Any, Signature]:
+        model = self._model(content)
+        inputs, outputs = ([_info(port) for port in ports] for ports in (model.inputs, model.outputs))
+        return model, read_signature(inputs, outputs, spec, self._file.name)
+
+    def _model(self, content: bytes) -> Any:
+        with self._explained():
+            return self._core.read_model(content)
+
+    def _compiled(self, model: Any) -> Any:
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": self._threads,
+            "INFERENCE_PRECISION_HINT": self._hint,
+        }
+        with self._explained():
+            return self._core.compile_model(model, "CPU", settings)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except MemoryError:
+            raise
+        except Exception as error:  # OpenVINO raises RuntimeError, with its sources' lines
+            raise ModelChecksumError(
+                f"{self._file.name}: cannot be loaded by openvino {self._openvino.__version__} ({_told(error)}); "
+                f"use --backend onnxruntime, or: {self._file.cure}"
+            ) from error
+
+
+class OpenVinoGraph:
+    """A part of a model, for any size. May be used by several threads at once.
+
+    Args:
+        compiled: OpenVINO's own.
+        keeps_memory: Whether what features took is used again by the next run, or given back.
+    """
+
+    def __init__(self, compiled: Any, *, keeps_memory: bool = True) -> None:
+        self._keeps_memory = keeps_memory
+        self._requests = Requests(compiled)
+
+    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The outputs asked for, copied."""
+        with self._requests.borrowed(is_kept=self._keeps_memory) as request:
+            found = request.infer(dict(feed), share_inputs=True, share_outputs=True)
+            return [np.array(found[self._requests.places[name]]) for name in outputs]
+
+
+def _info(port: Any) -> TensorInfo:
+    kind = port.get_element_type().get_type_name()
+    shape = tuple(None if side.is_dynamic else int(side.get_length()) for side in port.get_partial_shape())
+    return TensorInfo(port.get_any_name(), _TYPES.get(kind, f"tensor({kind})"), shape)
+
+
+def _told(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    # the first lines say where in OpenVINO's sources it was noticed, the last one what
+    return lines[-1][:200]
+
+
+def _openvino() -> Any:
+    with needed("--backend openvino needs openvino", "openvino", says_why=True):
+        import openvino  # type: ignore[import-untyped,unused-ignore]
+    return openvino

@@ -1,0 +1,239 @@
+"""Models that are loaded: what runs pictures through a runtime."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.checks import require_count
+from nst_engine.environment import usable_cpus
+from nst_engine.errors import InferenceError, ProviderUnavailableError
+from nst_engine.models.find import ModelFile, find_model, int8_model
+from nst_engine.runtimes.base import Graph, Loaded, Loader, not_finite
+from nst_engine.runtimes.devices import (
+    AUTO_ORDER,
+    PROVIDERS,
+    Backend,
+    Device,
+    Precision,
+    check_backend,
+    check_precision,
+    parse_device,
+)
+from nst_engine.runtimes.onnxruntime import OrtLoader, first_line
+
+#: OpenVINO takes half a second more until the first picture, and gains a twentieth of one with each.
+FEW_PICTURES = 16
+
+_ON_CPU = Device("cpu")
+
+
+class Session:
+    """A loaded model. May be used by several threads at once.
+
+    Attributes:
+        model: Name of the model file.
+        spec: What it takes and returns.
+        takes: What `run` does: the same, or bytes where the runtime scales them itself.
+        provider: What computes: ONNX Runtime's name of it, or `OpenVINO f32`, `OpenVINO bf16`.
+        device: `cpu`, `cuda:1`, ...
+        threads: Of the CPU, for each run.
+        passed_over: With `auto`: why better devices are not used.
+        why: With `auto`: what the choice of the backend was made by; empty where there was none.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        loader: Loader,
+        device: Device,
+        *,
+        model: str,
+        threads: int,
+        passed_over: tuple[str, ...] = (),
+        why: str = "",
+        parts: Loader | None = None,
+    ) -> None:
+        self.model, self.spec, self.takes, self.threads = model, loaded.spec, loaded.takes, threads
+        self.passed_over, self.why = passed_over, why
+        self.device, self.provider = str(device), loaded.provider
+        self._painter, self._signature = loaded.painter, loaded.signature
+        self._loader, self._device = loader, device
+        self._loader_of_parts = parts or loader
+        # DirectML alone does not allow two runs at a time
+        self._turn: AbstractContextManager[Any] = (
+            threading.Lock() if device.kind == "directml" else contextlib.nullcontext()
+        )
+
+    def run(
+        self, pictures: NDArray[Any], style_weights: NDArray[np.float32], into: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        """Paint a batch.
+
+        Args:
+            pictures: N pictures in the layout, type and range of `takes`.
+            style_weights: float32 N×styles; models without such an input do without.
+            into: Of the type and shape of `pictures`: where the result is written, if the model keeps that shape;
+                None: to a fresh array.
+
+        Returns:
+            N pictures in the same layout and type, not checked.
+
+        Raises:
+            InferenceError: The runtime failed, for want of memory most often, or found NaN.
+        """
+        if self._signature.is_single and len(pictures) > 1:
+            singles = [self.run(pictures[i : i + 1], style_weights[i : i + 1]) for i in range(len(pictures))]
+            return np.concatenate(singles)
+        feed: dict[str, NDArray[Any]] = {self._signature.image_input: pictures}
+        if self._signature.style_input is not None:
+            feed[self._signature.style_input] = style_weights
+        try:
+            with self._turn:
+                return self._painter.paint(feed, self._signature.image_output, into)
+        except FloatingPointError:
+            raise not_finite(self.model) from None
+        except Exception as error:  # the runtimes' exceptions have no common base
+            shape = "×".join(map(str, pictures.shape))
+            cure = (
+                "there is not enough memory: make the picture smaller (--max-side)"
+                if "alloc" in str(error).lower()
+                else "see whether another picture size or --device cpu works"
+            )
+            raise InferenceError(f"{self.model}: failed on {shape} ({first_line(error)}); {cure}") from error
+
+    def content(self) -> bytes:
+        """The model as it was loaded: the file, with its size made free if it was fixed."""
+        return self._loader.content()
+
+    def open_part(self, model: bytes) -> Part:
+        """A part of the model, on the same device but perhaps in another runtime; it keeps no memory between runs."""
+        return Part(self._loader_of_parts.load(model, self._device, keeps_memory=False), self._turn)
+
+
+class Part:
+    """A part of a model, which takes turns with the whole where a device needs that."""
+
+    def __init__(self, graph: Graph, turn: AbstractContextManager[Any]) -> None:
+        self._graph, self._turn = graph, turn
+
+    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        """The outputs asked for; the runtime's own exceptions."""
+        with self._turn:
+            found: Sequence[NDArray[Any]] = self._graph.run(outputs, feed)
+        return found
+
+
+def open_session(
+    model: str | os.PathLike[str] | ModelFile,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    precision: Precision = "auto",
+    backend: Backend = "auto",
+    expected_pictures: int | None = None,
+    paint: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+) -> Session:
+    """Load a model onto a device.
+
+    Args:
+        model: `bundled:NAME`, a path, or what `find_model` found.
+        device: `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`: this or an error; `auto`: the
+            best that works.
+        threads: Of the CPU; None: as many as this process may use.
+        precision: `float32`: no rounding to TF32 on CUDA either; `float16`: TensorRT and OpenVINO's provider only;
+            `bfloat16`: the openvino backend only; `int8`: the model's quantised file, see
+            `nst_engine.models.find.int8_model`; `auto`: the device's default.
+        backend: `onnxruntime`; `openvino`: its own package, on x86 CPUs; `auto`: `NST_ENGINE_BACKEND` where it is set,
+            else, on the CPU, the fastest installed one whose pixels are right (see `nst_engine.runtimes.choice`).
+        expected_pictures: How many will be painted, if known: for a few, `auto` takes ONNX Runtime, ready at once.
+        paint: Paints a picture, uint8 H×W×3: by that `auto` compares backends; None: it takes ONNX Runtime.
+
+    Raises:
+        ModelNotFoundError: There is no such model.
+        ModelChecksumError: The file is damaged, or no ONNX model.
+        ModelSpecError: It does not say what it takes, or takes something else than it says.
+        ProviderUnavailableError: The device asked for cannot be used here.
+        MissingDependencyError: The backend is not installed.
+        OptionError: Another device, precision, backend or number of threads.
+    """
+    asked = parse_device(device)
+    check_precision(precision, asked)
+    chosen = check_backend(backend, precision)
+    if threads is not None:
+        require_count("--threads", threads, largest=1024)
+    file = model if isinstance(model, ModelFile) else find_model(model)
+    if precision == "int8":
+        file, precision = int8_model(file), "auto"
+    opening = _Opening(file, threads or usable_cpus(), precision)
+    if chosen == "openvino":
+        return opening.session("openvino", asked if asked.kind != "auto" else _ON_CPU, precision)
+    if asked.kind not in ("auto", "cpu"):
+        return opening.session("onnxruntime", asked, precision)
+    if asked.kind == "auto":
+        faster = opening.on_the_best_device()
+        if faster is not None:
+            return faster
+    is_for_few = expected_pictures is not None and expected_pictures < FEW_PICTURES
+    if chosen == "auto" and paint is not None and not is_for_few:
+        return opening.on_cpu_fastest(paint)
+    return opening.session("onnxruntime", _ON_CPU, precision)
+
+
+class _Opening:
+    """A model on its way onto one device or another."""
+
+    def __init__(self, file: ModelFile, threads: int, precision: Precision) -> None:
+        self._file, self._threads, self._precision = file, threads, precision
+        self._passed_over: list[str] = []
+
+    def session(self, backend: Backend, device: Device, precision: Precision, why: str = "") -> Session:
+        """The model in a runtime."""
+        loader: Loader
+        if backend == "openvino":
+            from nst_engine.runtimes.openvino.loader import OpenVinoLoader
+
+            loader = OpenVinoLoader(self._file, self._threads, precision)
+        else:
+            loader = OrtLoader(self._file, self._threads, precision)
+        return Session(
+            loader.open(device),
+            loader,
+            device,
+            model=self._file.name,
+            threads=self._threads,
+            passed_over=tuple(self._passed_over),
+            why=why,
+            # tiles are as fast in ONNX Runtime, in a third less memory; who asks for OpenVINO may have nothing else
+            parts=OrtLoader(self._file, self._threads, "auto") if why and backend == "openvino" else None,
+        )
+
+    def on_the_best_device(self) -> Session | None:
+        """On something better than the CPU, if there is any that works."""
+        available = OrtLoader(self._file, self._threads, self._precision).available
+        for kind in AUTO_ORDER:
+            if kind == "cpu" or PROVIDERS[kind] not in available:
+                continue
+            try:
+                return self.session("onnxruntime", Device(kind), self._precision)
+            except ProviderUnavailableError as unavailable:
+                self._passed_over.append(str(unavailable))
+        return None
+
+    def on_cpu_fastest(self, paint: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]]) -> Session:
+        """In the fastest runtime."""
+        from nst_engine.runtimes.choice import choose
+
+        def load(each: Backend, precision: Precision) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+            return partial(paint, self.session(each, _ON_CPU, precision))
+
+        choice = choose(self._file, self._precision, self._threads, load)
+        return self.session(choice.backend, _ON_CPU, choice.precision, choice.reason)

@@ -1,0 +1,1 @@
+"""One pass: a photo becomes a painting."""

@@ -1,0 +1,67 @@
+"""Photo → tensor → run → picture: the line through a model, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.models.spec import ModelSpec
+from nst_engine.stylize.postprocess import pictures_of, room_for
+from nst_engine.stylize.preprocess import model_input
+from nst_engine.stylize.result import Stopwatch
+from nst_engine.stylize.workspace import Workspace
+
+
+class Run(Protocol):
+    """Whatever computes."""
+
+    def __call__(self, tensor: NDArray[Any], into: NDArray[Any] | None, /) -> NDArray[Any]:
+        """N pictures as the specification says, painted, in the same layout, type and range; in `into` if it can."""
+
+
+def one_pass(
+    photos: Sequence[NDArray[np.uint8]],
+    spec: ModelSpec,
+    run: Run,
+    *,
+    model: str,
+    threads: int = 1,
+    bucket_px: int = 1,
+    strength: float = 1.0,
+    workspace: Workspace | None = None,
+    out: NDArray[np.uint8] | None = None,
+    stopwatch: Stopwatch | None = None,
+) -> list[NDArray[np.uint8]]:
+    """Paint pictures of one size.
+
+    Args:
+        photos: uint8 H×W×3 each, RGB, which stay as they are.
+        spec: What `run` takes and returns.
+        run: Computes.
+        model: What messages call it.
+        threads: Of the CPU, for what is not in the model.
+        bucket_px: As `nst_engine.stylize.preprocess.model_input` takes it.
+        strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
+        workspace: Where tensors are made; None: in fresh memory.
+        out: uint8 H×W×3, C-contiguous, where the only painting is written; None: to fresh memory.
+        stopwatch: Gets a lap for each stage.
+
+    Returns:
+        uint8 H×W×3 each, RGB.
+
+    Raises:
+        InferenceError: The model failed, or returned what is no picture.
+    """
+    stopwatch = stopwatch or Stopwatch()
+    given = model_input(photos, spec, bucket_px=bucket_px, threads=threads, workspace=workspace)
+    stopwatch.lap("preprocess")
+    painted = run(given.tensor, None if workspace is None else room_for(given, spec, workspace, out))
+    stopwatch.lap("inference")
+    pictures = pictures_of(
+        painted, given, spec, model=model, threads=threads, photos=photos, strength=strength, out=out
+    )
+    stopwatch.lap("postprocess")
+    return pictures

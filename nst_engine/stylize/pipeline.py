@@ -1,0 +1,150 @@
+"""Pictures in, paintings out: the whole way through a loaded model, by tiles and more than once where it takes that."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.runtimes.session import Session
+from nst_engine.stylize.one_pass import one_pass
+from nst_engine.stylize.postprocess import finished
+from nst_engine.stylize.result import Stopwatch
+from nst_engine.stylize.strokes import Pictures, painted_broadly
+from nst_engine.stylize.tiling import TiledModel
+from nst_engine.stylize.workspace import Workspaces
+
+#: Off the CPU every new size of picture costs a choice of algorithms, or a build: seconds. So sides are padded to
+#: multiples of this. Not to larger ones: instance normalisation sees the padding as if it were picture.
+BUCKET_PX = 64
+
+#: Larger pictures are painted by tiles: here that begins to take less memory, and costs a little time.
+TILE_ABOVE_PX = 3_000_000
+
+_TAKES_ANY_SIZE = "cpu"
+
+
+class Pipeline:
+    """A model's way from pictures to pictures. May be used by several threads at once.
+
+    Args:
+        session: The model, loaded.
+        tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory.
+    """
+
+    def __init__(self, session: Session, tile_above_px: int) -> None:
+        self._session = session
+        self._bucket_px = 1 if session.device == _TAKES_ANY_SIZE else BUCKET_PX
+        self._tile_above_px = tile_above_px
+        self._workspaces = Workspaces()
+        self._tiled_model: TiledModel | None = None
+        self._tiled_model_lock = threading.Lock()
+
+    def paint(
+        self,
+        photos: Sequence[NDArray[np.uint8]],
+        weights: NDArray[np.float32],
+        stopwatch: Stopwatch,
+        *,
+        strength: float = 1.0,
+        preserve_color: str | None = None,
+        stroke_scale: float = 1.0,
+        out: NDArray[np.uint8] | None = None,
+    ) -> list[NDArray[np.uint8]]:
+        """Paint pictures of one size in one style.
+
+        Args:
+            photos: uint8 H×W×3 each, RGB, which stay as they are.
+            weights: float32 1×styles.
+            stopwatch: Gets a lap for each stage.
+            strength: As `nst_engine.stylize.postprocess.finished` takes it, and `preserve_color` too; above 1, the
+                painting is painted again, and 2 is that.
+            preserve_color: See there.
+            stroke_scale: As `nst_engine.stylize.strokes.painted_broadly` takes it.
+            out: uint8 H×W×3, C-contiguous, where the only painting is written; None: fresh memory.
+
+        Returns:
+            uint8 H×W×3 each, RGB.
+
+        Raises:
+            InferenceError: The model failed.
+        """
+        if preserve_color is None and stroke_scale == 1 and strength <= 1:
+            return self._run(photos, weights, stopwatch, strength=strength, out=out)
+
+        def paint(pictures: Pictures) -> list[NDArray[np.uint8]]:
+            return self._run(pictures, weights, stopwatch, strength=1.0, out=None)
+
+        painted = painted_broadly(photos, stroke_scale, paint)
+        if strength > 1:
+            again = painted_broadly(painted, stroke_scale, paint)
+            painted = [finished(*pair, strength=strength - 1) for pair in zip(again, painted, strict=True)]
+        painted = [
+            finished(pixels, photo, strength=min(strength, 1.0), preserve_color=preserve_color)
+            for pixels, photo in zip(painted, photos, strict=True)
+        ]
+        if out is not None:
+            out[...] = painted[0]
+            painted = [out]
+        stopwatch.lap("postprocess")
+        return painted
+
+    def _run(
+        self,
+        photos: Sequence[NDArray[np.uint8]],
+        weights: NDArray[np.float32],
+        stopwatch: Stopwatch,
+        *,
+        strength: float,
+        out: NDArray[np.uint8] | None,
+    ) -> list[NDArray[np.uint8]]:
+        """Through the model in one run, or each by tiles; blended with the photos."""
+        session = self._session
+        height, width = photos[0].shape[:2]
+        if height * width > self._tile_above_px:
+            painted_by_tiles = [self._tiled().paint(pixels, weights, strength=strength, out=out) for pixels in photos]
+            stopwatch.lap("inference")
+            return painted_by_tiles
+        with self._workspaces.borrowed() as workspace:
+            return one_pass(
+                photos,
+                session.takes,
+                lambda tensor, into: session.run(tensor, np.repeat(weights, len(photos), axis=0), into),
+                model=session.model,
+                threads=session.threads,
+                bucket_px=self._bucket_px,
+                strength=strength,
+                workspace=workspace,
+                out=out,
+                stopwatch=stopwatch,
+            )
+
+    def _tiled(self) -> TiledModel:
+        """Cut and loaded when the first large picture comes."""
+        with self._tiled_model_lock:
+            if self._tiled_model is None:
+                session = self._session
+                self._tiled_model = TiledModel(
+                    session.content(),
+                    session.spec,
+                    session.open_part,
+                    name=session.model,
+                    bucket_px=self._bucket_px,
+                    threads=session.threads,
+                )
+            return self._tiled_model
+
+
+def painted_once(session: Session, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """One picture, uint8 H×W×3, in the model's first style, in fresh memory."""
+    weights = np.eye(1, len(session.spec.styles), dtype=np.float32)
+    (painted,) = one_pass(
+        [picture],
+        session.takes,
+        lambda tensor, _: session.run(tensor, weights),
+        model=session.model,
+        threads=session.threads,
+    )
+    return painted

@@ -1,0 +1,191 @@
+"""What a model returns becomes pictures: checked, cropped, blended with the photo, in the photo's colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine import kernels
+from nst_engine.color import COLOR_MODES, keep_luma, match_color
+from nst_engine.errors import InferenceError, OptionError
+from nst_engine.models.spec import ModelSpec
+from nst_engine.runtimes.base import not_finite
+from nst_engine.stylize.preprocess import ModelInput, with_whole_rows
+from nst_engine.stylize.workspace import Workspace
+
+#: Of one pass: above 1, the painting is painted again.
+MOST_STRENGTH = 2.0
+
+_BLOCK_ROWS = 64  # of a blend: no float copy of a whole photo
+
+
+def pictures_of(
+    painted: NDArray[Any],
+    given: ModelInput,
+    spec: ModelSpec,
+    *,
+    model: str,
+    threads: int = 1,
+    photos: Sequence[NDArray[np.uint8]] | None = None,
+    strength: float = 1.0,
+    out: NDArray[np.uint8] | None = None,
+) -> list[NDArray[np.uint8]]:
+    """Turn a model's output into pictures.
+
+    Args:
+        painted: What the model returned for `given`.
+        given: What went in.
+        spec: Of the model.
+        model: What messages call it.
+        threads: Of the CPU.
+        photos: uint8 H×W×3 each, RGB: what shines through where `strength` is below 1.
+        strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
+        out: uint8 H×W×3, where the only picture is written; None: to fresh arrays.
+
+    Returns:
+        uint8 H×W×3 each, RGB, of the size before padding; values beyond the range are clipped.
+
+    Raises:
+        InferenceError: Another shape came out than went in, or something that is no number.
+    """
+    if painted.shape != given.tensor.shape:
+        came, wanted = ("×".join(map(str, tensor.shape)) for tensor in (painted, given.tensor))
+        raise InferenceError(
+            f"{model}: returned {came} for {wanted}, wanted the same size; the model needs sides that are multiples "
+            'of some number: write it to its specification, such as "pad_multiple": 4'
+        )
+    under = None if photos is None or strength == 1 else photos
+    if spec.dtype == "uint8":
+        pictures = _of_bytes(painted, given, spec)
+        if under is not None:
+            pictures = list(map(partial(_blended, strength=strength), pictures, under))
+        return pictures if out is None else [_copied(pictures[0], out)]
+    _check_finite(painted, model)
+    low, high = spec.value_range
+    batch = painted if spec.layout == "nchw" else np.moveaxis(painted, 3, 1)
+    batch = np.ascontiguousarray(batch - np.float32(low) if low else batch)
+    return [
+        kernels.denormalize(
+            batch[place : place + 1],
+            scale=255 / (high - low),
+            size=(given.height, given.width),
+            swap_rb=spec.channel_order == "bgr",
+            photo=None if under is None else with_whole_rows(under[place]),
+            strength=strength,
+            out=out,
+            threads=threads,
+        )
+        for place in range(len(batch))
+    ]
+
+
+def room_for(given: ModelInput, spec: ModelSpec, workspace: Workspace, out: NDArray[np.uint8] | None) -> NDArray[Any]:
+    """Where a model shall write its output.
+
+    Numbers go to the workspace; bytes are the picture itself, and go to `out` or to memory of their own.
+
+    Args:
+        given: What goes in.
+        spec: Of the model.
+        workspace: Of this run.
+        out: uint8 H×W×3, where the picture shall be in the end.
+    """
+    if spec.dtype != "uint8":
+        return workspace.array("painted", given.tensor.shape, given.tensor.dtype)
+    if out is not None and given.tensor.shape == (1, *out.shape):
+        return out[np.newaxis]
+    return np.empty(given.tensor.shape, np.uint8)
+
+
+def check_room(out: NDArray[np.uint8] | None, photo: NDArray[np.uint8]) -> None:
+    """Refuse an array that cannot take the painted photo, before it is painted.
+
+    Raises:
+        OptionError: Of another type or size, not writeable or not C-contiguous, or the photo's own memory.
+    """
+    if out is None:
+        return
+    came = f"{out.dtype} {'×'.join(map(str, out.shape))}" if isinstance(out, np.ndarray) else type(out).__name__
+    wanted = f"out: came {came}, wanted uint8 {'×'.join(map(str, photo.shape))}"
+    if not isinstance(out, np.ndarray) or out.dtype != np.uint8 or out.shape != photo.shape:
+        raise OptionError(f"{wanted}; type out=np.empty({photo.shape}, np.uint8)")
+    if not (out.flags.writeable and out.flags.c_contiguous):
+        raise OptionError(f"{wanted}, writeable and C-contiguous; type out=np.empty({photo.shape}, np.uint8)")
+    if np.may_share_memory(out, photo):
+        raise OptionError("out: is the photo's own memory, wanted memory of its own; type out=np.empty_like(photo)")
+
+
+def check_finish(strength: float, preserve_color: str | None, most_strength: float = 1.0) -> None:
+    """Refuse what `finished` cannot do, before long work.
+
+    Raises:
+        OptionError: A strength outside 0 to the most that there is, or an unknown way to keep colours.
+    """
+    is_number = isinstance(strength, int | float | np.number) and not isinstance(strength, bool)
+    if not is_number or not 0 <= strength <= most_strength:
+        further = f" or {most_strength:g} (a painting of it)" if most_strength > 1 else ""
+        raise OptionError(
+            f"--strength: {strength!r} came; wanted a number from 0 (the photo) to 1 (the painting){further}"
+        )
+    if preserve_color is not None and preserve_color not in COLOR_MODES:
+        raise OptionError(f"--preserve-color: {preserve_color!r} came; choose from {', '.join(COLOR_MODES)}")
+
+
+def finished(
+    painted: NDArray[np.uint8], photo: NDArray[np.uint8], *, strength: float = 1.0, preserve_color: str | None = None
+) -> NDArray[np.uint8]:
+    """Give a painted picture the photo's colours, then blend it with the photo.
+
+    Args:
+        painted: uint8 H×W×3.
+        photo: uint8 H×W×3 of the same size.
+        strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
+        preserve_color: `luma`: the photo's chroma; `match` or `histogram`: the photo's colour statistics, see
+            `nst_engine.color`; None: the painting's colours.
+
+    Raises:
+        OptionError: As `check_finish`.
+    """
+    check_finish(strength, preserve_color)
+    if preserve_color == "luma":
+        painted = keep_luma(painted, photo)
+    elif preserve_color is not None:
+        painted = match_color(painted, photo, method=preserve_color)
+    return painted if strength == 1 else _blended(painted, photo, strength)
+
+
+def _blended(painted: NDArray[np.uint8], photo: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
+    share = np.float32(strength)
+    blended = np.empty_like(photo)
+    for top in range(0, len(photo), _BLOCK_ROWS):
+        rows = slice(top, top + _BLOCK_ROWS)
+        below = photo[rows].astype(np.float32)
+        # between two bytes: no clipping
+        blended[rows] = np.rint(below + (painted[rows] - below) * share)
+    return blended
+
+
+def _copied(pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if pixels.ctypes.data != out.ctypes.data:  # the runtime may have written there itself
+        out[...] = pixels
+    return out
+
+
+def _of_bytes(painted: NDArray[np.uint8], given: ModelInput, spec: ModelSpec) -> list[NDArray[np.uint8]]:
+    batch = painted if spec.layout == "nhwc" else np.moveaxis(painted, 1, 3)
+    if spec.channel_order == "bgr":
+        batch = batch[..., ::-1]
+    return [np.ascontiguousarray(pixels) for pixels in batch[:, : given.height, : given.width]]
+
+
+def _check_finite(painted: NDArray[np.float32], model: str) -> None:
+    """Refuse NaN and infinity, which would become black and white pixels without a word."""
+    with np.errstate(all="ignore"):
+        # one pass without a copy; a sum that overflows is looked at closely
+        suspicious = not np.isfinite(painted.sum())
+    if suspicious and (count := int(painted.size - np.isfinite(painted).sum())):
+        raise not_finite(model, f" in {count:,} of {painted.size:,} values")

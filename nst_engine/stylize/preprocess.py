@@ -1,0 +1,120 @@
+"""Pictures become what a model takes: read, fitted, grown to a size it can work with, scaled, in its layout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine import kernels
+from nst_engine.geometry import fit_longer_side
+from nst_engine.image import ImageSource, Picture, load_image, resize_image
+from nst_engine.models.spec import ModelSpec
+from nst_engine.stylize.result import Stopwatch
+from nst_engine.stylize.workspace import Workspace
+
+
+def timed_read(source: ImageSource, max_side: int | None) -> tuple[Picture, Stopwatch]:
+    """The picture, shrunk if its longer side is longer than `max_side`, and the time of that."""
+    stopwatch = Stopwatch()
+    picture = _fitted(load_image(source, copy=False), max_side)
+    stopwatch.lap("decode")
+    return picture, stopwatch
+
+
+def _fitted(picture: Picture, max_side: int | None) -> Picture:
+    if max_side is None or max(picture.height, picture.width) <= max_side:
+        return picture
+    size = fit_longer_side(picture.height, picture.width, max_side)
+    alpha = None if picture.alpha is None else resize_image(picture.alpha, *size)
+    return replace(picture, pixels=resize_image(picture.pixels, *size), alpha=alpha)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelInput:
+    """A batch for a model, and how to undo what was done to the size.
+
+    Attributes:
+        tensor: N pictures as the specification says; in the workspace, or the only picture itself.
+        height: Of the pictures themselves; what follows below is padding.
+        width: Of the pictures themselves; what follows at the right is padding.
+    """
+
+    tensor: NDArray[Any] = field(repr=False)
+    height: int
+    width: int
+
+
+def model_input(
+    pictures: Sequence[NDArray[np.uint8]],
+    spec: ModelSpec,
+    *,
+    bucket_px: int = 1,
+    threads: int = 1,
+    workspace: Workspace | None = None,
+) -> ModelInput:
+    """Turn pictures of one size into a batch.
+
+    Args:
+        pictures: uint8 H×W×3 each, RGB, of one size.
+        spec: Of the model. Sides grow at the bottom and right to `min_side_px` and to a multiple of `pad_multiple`,
+            by reflection, to and fro where the picture is small.
+        bucket_px: Sides grow to a multiple of this, too.
+        threads: Of the CPU.
+        workspace: Where the batch is made; None: in fresh memory.
+    """
+    height, width = pictures[0].shape[:2]
+    multiple = math.lcm(spec.pad_multiple, bucket_px)
+    padded = [-(-max(side, spec.min_side_px) // multiple) * multiple for side in (height, width)]
+    if spec.dtype == "uint8":
+        return ModelInput(_bytes(pictures, spec, padded), height, width)
+    return ModelInput(_floats(pictures, spec, padded, threads, workspace or Workspace()), height, width)
+
+
+def _bytes(pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec, padded: Sequence[int]) -> NDArray[np.uint8]:
+    reflected = [_reflected(pixels, *padded) for pixels in pictures]
+    batch = reflected[0][np.newaxis] if len(reflected) == 1 else np.stack(reflected)
+    if spec.channel_order == "bgr":
+        batch = batch[..., ::-1]
+    return np.ascontiguousarray(batch if spec.layout == "nhwc" else np.moveaxis(batch, 3, 1))
+
+
+def _floats(
+    pictures: Sequence[NDArray[np.uint8]],
+    spec: ModelSpec,
+    padded: Sequence[int],
+    threads: int,
+    workspace: Workspace,
+) -> NDArray[np.float32]:
+    low, high = spec.value_range
+    height, width = padded
+    batch = workspace.array("given", (len(pictures), 3, height, width), np.float32)
+    for place, pixels in enumerate(pictures):
+        kernels.normalize(
+            with_whole_rows(pixels),
+            scale=(high - low) / 255,
+            mean=[mean - low for mean in spec.mean],  # the kernel scales from 0
+            std=spec.std,
+            swap_rb=spec.channel_order == "bgr",
+            padded_size=(height, width),
+            out=batch[place : place + 1],
+            threads=threads,
+        )
+    return batch if spec.layout == "nchw" else np.ascontiguousarray(np.moveaxis(batch, 1, 3))
+
+
+def with_whole_rows(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """As the kernels take it: rows may lie apart, as in a part of a picture, but not the pixels in them."""
+    return pixels if pixels.strides[1:] == (3, 1) else np.ascontiguousarray(pixels)
+
+
+def _reflected(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Grown at the bottom and right; a side of one pixel is repeated."""
+    missing = (height - pixels.shape[0], width - pixels.shape[1])
+    if not any(missing):
+        return np.ascontiguousarray(pixels)
+    return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="reflect")

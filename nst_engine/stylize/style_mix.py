@@ -1,0 +1,93 @@
+"""Which styles, and how much of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.environment import did_you_mean
+from nst_engine.errors import OptionError, StyleNotFoundError
+
+#: A name; names with their weights; or None for a model's only style.
+StyleMix: TypeAlias = str | Mapping[str, float] | None
+
+
+def parse_style_mix(text: str) -> dict[str, float]:
+    """Read `great-wave`, or `great-wave:0.7,scream:0.3`; a name without a number weighs 1.
+
+    Raises:
+        OptionError: A name is missing or there twice, or a weight is no number.
+    """
+    mix: dict[str, float] = {}
+    for part in text.split(","):
+        name, has_weight, weight = (each.strip() for each in part.partition(":"))
+        if not name or name in mix:
+            problem = f"{name} is there twice" if name else "a name is missing"
+            raise OptionError(f"style {text!r}: {problem}; wanted a name, or such as great-wave:0.7,scream:0.3")
+        try:
+            mix[name] = float(weight) if has_weight else 1.0
+        except ValueError:
+            raise OptionError(
+                f"style {text!r}: the weight of {name} is {weight!r}, wanted a number such as {name}:0.7"
+            ) from None
+    return mix
+
+
+def check_style_name(name: str, option: str) -> str:
+    """The name, if `parse_style_mix` reads it as one and files can be called after it.
+
+    Args:
+        name: Of a style to be.
+        option: What gives it another name.
+
+    Raises:
+        OptionError: It is empty, has spaces around it, or holds a comma, a colon or a slash.
+    """
+    if not name or name != name.strip() or any(each in name for each in ",:/\\"):
+        raise OptionError(f"{name!r} came as a style's name; wanted one without , : / \\ : give one with {option}")
+    return name
+
+
+def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float]:
+    """The shares of the styles asked for, of sum 1, without those of share 0.
+
+    Args:
+        style: One name, or weights of several, at least 0 and not all 0; None where there is one style only.
+        styles: Those the model has.
+
+    Raises:
+        StyleNotFoundError: A name is not among them.
+        OptionError: No style came for several, or weights that cannot be used.
+    """
+    if style is None:
+        if len(styles) != 1:
+            raise OptionError(f"style: none came, and the model has several; choose from {', '.join(styles)}")
+        style = styles[0]
+    if not isinstance(style, str | Mapping):
+        raise OptionError(f"style: came {style!r}, wanted a name or a mapping of names to weights")
+    weights = {style: 1.0} if isinstance(style, str) else dict(style)
+    for name, weight in weights.items():
+        if name not in styles:
+            raise _not_found(name, styles)
+        if not isinstance(weight, int | float | np.number) or not 0 <= weight < math.inf:
+            raise OptionError(f"style: the weight of {name} is {weight!r}, wanted a finite number of at least 0")
+    total = sum(weights.values())
+    if not 0 < total < math.inf:
+        raise OptionError(f"style: the weights {weights} sum to {total:g}; give at least one style a weight above 0")
+    return {name: float(weight) / total for name, weight in weights.items() if weight > 0}
+
+
+def style_vector(mix: Mapping[str, float], styles: Sequence[str]) -> NDArray[np.float32]:
+    """The shares in the model's order: float32 1×styles."""
+    return np.array([[mix.get(name, 0.0) for name in styles]], dtype=np.float32)
+
+
+def _not_found(name: object, styles: Sequence[str]) -> StyleNotFoundError:
+    hint = did_you_mean(str(name), styles)
+    if any(each in str(name) for each in ",:"):
+        hint = "a blend is a mapping: {'great-wave': 0.7, 'scream': 0.3} (`parse_style_mix` reads text); "
+    return StyleNotFoundError(f"{name}: the model has no such style; {hint}it has {', '.join(styles)}")

@@ -1,0 +1,249 @@
+"""`Stylizer`: load a model once, paint many pictures in one pass each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.checks import require_count
+from nst_engine.errors import OptionError
+from nst_engine.image import ImageSource, Picture
+from nst_engine.models.spec import ModelSpec
+from nst_engine.runtimes.devices import Backend, Precision
+from nst_engine.runtimes.session import open_session
+from nst_engine.stylize.batch import groups_of
+from nst_engine.stylize.pipeline import TILE_ABOVE_PX, Pipeline, painted_once
+from nst_engine.stylize.postprocess import MOST_STRENGTH, check_finish, check_room
+from nst_engine.stylize.preprocess import timed_read
+from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
+from nst_engine.stylize.strokes import check_stroke_size, in_proportion
+from nst_engine.stylize.style_mix import StyleMix, resolve_style_mix, style_vector
+
+DEFAULT_MODEL = "bundled:quality"
+_WARMUP_SIZE = (256, 256)
+
+
+class Stylizer:
+    """A model on a device. May be used by several threads at once.
+
+    Args:
+        model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models.find` for what it must say of itself.
+        device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
+        threads: Of the CPU, for each picture; None: as many as this process may use.
+        precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.runtimes.session.open_session`.
+        backend: `auto`, `onnxruntime` or `openvino`; see there. OpenVINO prepares for each new size of picture, in
+            0.2 s, and keeps the last eight.
+        expected_pictures: How many will be painted, if that is known; see there.
+        tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory.
+
+    Raises:
+        OptionError: `tile_above_px` is no number of pixels.
+        NSTError: What `nst_engine.runtimes.session.open_session` raises.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = DEFAULT_MODEL,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: Precision = "auto",
+        backend: Backend = "auto",
+        expected_pictures: int | None = None,
+        tile_above_px: int = TILE_ABOVE_PX,
+    ) -> None:
+        require_count("tile_above_px", tile_above_px)
+        self._session = open_session(
+            model,
+            device=device,
+            threads=threads,
+            precision=precision,
+            backend=backend,
+            expected_pictures=expected_pictures,
+            paint=painted_once,
+        )
+        self._pipeline = Pipeline(self._session, tile_above_px)
+
+    @property
+    def model(self) -> str:
+        """Name of the model: `bundled:NAME`, or the path as given."""
+        return self._session.model
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model takes and returns."""
+        return self._session.spec
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Names of the model's styles."""
+        return self._session.spec.styles
+
+    @property
+    def provider(self) -> str:
+        """ONNX Runtime's name of what computes, such as `CPUExecutionProvider`."""
+        return self._session.provider
+
+    @property
+    def threads(self) -> int:
+        """Of the CPU, for each picture."""
+        return self._session.threads
+
+    @property
+    def device_report(self) -> str:
+        """What computes, and with `auto` why nothing better does."""
+        session = self._session
+        chosen = f"{session.device} ({self.provider}, {self.threads} CPU threads)"
+        measured = [f"measured: {session.why}"] if session.why else []
+        return "; ".join([chosen, *measured, *(f"passed over: {reason}" for reason in session.passed_over)])
+
+    def warmup(self, *sizes: tuple[int, int]) -> None:
+        """Paint an empty picture of each (height, width), so that no later one pays for the first; by default 256×256.
+
+        Raises:
+            OptionError: A size below 1×1.
+        """
+        weights = style_vector({self.styles[0]: 1.0}, self.styles)
+        for height, width in sizes or (_WARMUP_SIZE,):
+            if height < 1 or width < 1:
+                raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
+            self._pipeline.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
+
+    def stylize(
+        self,
+        content_image: ImageSource,
+        style: StyleMix = None,
+        *,
+        strength: float = 1.0,
+        preserve_color: str | None = None,
+        stroke_size: float = 1.0,
+        max_side: int | None = None,
+        out: NDArray[np.uint8] | None = None,
+    ) -> StylizeResult:
+        """Paint one picture.
+
+        Args:
+            content_image: As `nst_engine.load_image` takes it: a path, encoded bytes, an open file, a Pillow image, or
+                an array (uint8 H×W×3 and others).
+            style: A name of `styles`; or names with their weights, of any sum; None for a model of one style.
+            strength: 0: the photo; 1: the painting; up to 2: a painting of the painting.
+            preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
+            stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.1 (fine) to 8 (broad). Up to
+                1,280 px of the longer side that is what the network paints; in larger pictures they grow in proportion.
+            max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
+            out: uint8 H×W×3 of the result's size, writeable and C-contiguous: where the result's pixels are written,
+                so that painting one size again and again takes no new memory; None: to a fresh array.
+
+        Raises:
+            StyleNotFoundError: The model has no such style.
+            OptionError: An option that cannot be used.
+            ImageDecodeError: A picture that cannot be read; also its siblings `ImageNotFoundError` and
+                `ImageTooLargeError`.
+            InferenceError: The model failed.
+        """
+        mix = resolve_style_mix(style, self.styles)
+        check_options(strength, preserve_color, max_side, stroke_size)
+        picture, stopwatch = timed_read(content_image, max_side)
+        check_room(out, picture.pixels)
+        (painted,) = self._pipeline.paint(
+            [picture.pixels],
+            style_vector(mix, self.styles),
+            stopwatch,
+            strength=strength,
+            preserve_color=preserve_color,
+            stroke_scale=stroke_size * in_proportion(*picture.pixels.shape[:2]),
+            out=out,
+        )
+        return self._result(painted, picture, mix, stopwatch.timings_ms(), content_image)
+
+    def stylize_batch(
+        self,
+        content_images: Sequence[ImageSource],
+        style: StyleMix = None,
+        *,
+        strength: float = 1.0,
+        preserve_color: str | None = None,
+        stroke_size: float = 1.0,
+        max_side: int | None = None,
+        batch_size: int = 8,
+    ) -> list[StylizeResult]:
+        """Paint several pictures; those of one size together, which a GPU does in less time.
+
+        Args:
+            content_images: Each as for `stylize`.
+            style: Of all of them; this and the other options are those of `stylize`.
+            strength: See there.
+            preserve_color: See there.
+            stroke_size: See there.
+            max_side: See there.
+            batch_size: Pictures at most in one run: memory grows with it.
+
+        Returns:
+            In the order of `content_images`, each as `stylize` returns it, to rounding.
+
+        Raises:
+            NSTError: What `stylize` raises; then none is returned.
+        """
+        require_count("batch_size", batch_size)
+        mix = resolve_style_mix(style, self.styles)
+        check_options(strength, preserve_color, max_side, stroke_size)
+        reads = [timed_read(source, max_side) for source in content_images]
+        results: dict[int, StylizeResult] = {}
+        for group in groups_of([picture for picture, _ in reads], batch_size):
+            stopwatch = Stopwatch()
+            photos = [reads[i][0].pixels for i in group]
+            painted = self._pipeline.paint(
+                photos,
+                style_vector(mix, self.styles),
+                stopwatch,
+                strength=strength,
+                preserve_color=preserve_color,
+                stroke_scale=stroke_size * in_proportion(*photos[0].shape[:2]),
+            )
+            for i, pixels in zip(group, painted, strict=True):
+                picture, own_time = reads[i]
+                timings = own_time.timings_ms(shared=stopwatch, among=len(group))
+                results[i] = self._result(pixels, picture, mix, timings, content_images[i])
+        return [results[i] for i in range(len(reads))]
+
+    def _result(
+        self,
+        pixels: NDArray[np.uint8],
+        picture: Picture,
+        mix: Mapping[str, float],
+        timings_ms: Mapping[str, float],
+        source: ImageSource,
+    ) -> StylizeResult:
+        return StylizeResult(
+            pixels=pixels,
+            alpha=picture.alpha,
+            timings_ms=timings_ms,
+            provider=self.provider,
+            model=self.model,
+            styles=mix,
+            kind=kind_of(source),
+            source_path=Path(source) if isinstance(source, str | os.PathLike) else None,
+        )
+
+
+def check_options(
+    strength: float,
+    preserve_color: str | None,
+    max_side: int | None,
+    stroke_size: float = 1.0,
+    *,
+    most_strength: float = MOST_STRENGTH,
+) -> None:
+    """Refuse what `Stylizer.stylize` cannot do, before long work.
+
+    Raises:
+        OptionError: As there.
+    """
+    check_finish(strength, preserve_color, most_strength)
+    check_stroke_size(stroke_size)
+    if max_side is not None:
+        require_count("--max-side", max_side)

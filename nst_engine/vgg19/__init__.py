@@ -1,0 +1,1 @@
+"""VGG-19, by which pictures are compared: its layers, weights, features and losses."""

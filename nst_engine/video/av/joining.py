@@ -1,0 +1,162 @@
+"""Finished segments and the sound of the source become one file, packet by packet: nothing is encoded twice."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from nst_engine.video.av.sound import Sound
+from nst_engine.video.formats import CONTAINERS, Plan
+from nst_engine.video.frames import Clip
+
+_LARGEST_TIMESCALE = 2**31 - 1
+# So that the start of a sound of this rate is exact too.
+_SOUND_RATE = 48_000
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A file with a stretch of the pictures.
+
+    Attributes:
+        path: The file; its times count from its own first frame.
+        first_pts: When that is shown, in ticks of the plan's time base.
+        end_pts: When the last one ends.
+    """
+
+    path: Path
+    first_pts: int
+    end_pts: int
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Of one packet, in ticks of the plan's time base."""
+
+    pts: int
+    dts: int
+    duration: int
+
+
+def join(segments: Sequence[Segment], plan: Plan, clip: Clip, path: Path) -> list[str]:
+    """Write the whole file.
+
+    Args:
+        segments: In order.
+        plan: What they were encoded by.
+        clip: Whose sound and metadata go in.
+        path: Where to.
+
+    Returns:
+        What people should know of the sound.
+
+    Raises:
+        OSError: The file cannot be written; `av.FFmpegError` likewise.
+        ValueError: As above, by another name of PyAV's.
+    """
+    times = _packet_times(segments, plan.time_base)
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(av.open(os.fspath(segments[0].path)))
+        whole = stack.enter_context(
+            av.open(
+                os.fspath(path.absolute()),
+                "w",
+                format=CONTAINERS[plan.suffix],
+                container_options=_container_options(plan, clip),
+            )
+        )
+        whole.metadata.update(clip.metadata)
+        pictures = _pictures_like(whole, first.streams.video[0], plan, clip)
+        sound = Sound(whole, plan, clip)
+        stack.callback(sound.close)
+        sources = [_timed_pictures(segments, times, pictures, plan.time_base), sound.packets()]
+        for _, _, packet in heapq.merge(*sources, key=lambda each: each[:2]):
+            whole.mux(packet)
+    return sound.notes
+
+
+def _packet_times(segments: Sequence[Segment], time_base: Fraction) -> list[_Times]:
+    """When each packet is shown and decoded, over all segments, in the order in which they are stored.
+
+    Each segment tells when its packets are shown. When they are decoded is worked out anew for all together: one
+    after the other, each no later than it is shown.
+    """
+    shown = [pts for segment in segments for pts in _shown(segment, time_base)]
+    in_order = sorted(shown)
+    rank = {pts: place for place, pts in enumerate(in_order)}
+    delay = max(place - rank[pts] for place, pts in enumerate(shown))
+    step = in_order[1] - in_order[0] if len(in_order) > 1 else 1
+    ahead = [in_order[0] - step * (delay - place) for place in range(delay)]
+    following = [*in_order[1:], segments[-1].end_pts]
+    decoded = [*ahead, *in_order]
+    times = [_Times(pts, dts, following[rank[pts]] - pts) for pts, dts in zip(shown, decoded, strict=False)]
+    # An .mp4 adds up the times between decodings, and takes the last packet's duration for the end of all: that
+    # packet need not be the one that is shown last.
+    played = segments[-1].end_pts - in_order[0]
+    return [*times[:-1], replace(times[-1], duration=max(1, played - (times[-1].dts - times[0].dts)))]
+
+
+def _shown(segment: Segment, time_base: Fraction) -> list[int]:
+    with _packets_of(segment) as packets:
+        ticks = [round(Fraction(packet.pts or 0) * packet.time_base / time_base) for packet in packets]
+    return [segment.first_pts + each - min(ticks) for each in ticks]
+
+
+@contextlib.contextmanager
+def _packets_of(segment: Segment) -> Iterator[Iterator[Packet[Any]]]:
+    with av.open(os.fspath(segment.path)) as container:
+        yield (packet for packet in container.demux(container.streams.video[0]) if packet.size)
+
+
+def _timed_pictures(
+    segments: Sequence[Segment], times: Sequence[_Times], stream: VideoStream, time_base: Fraction
+) -> Iterator[tuple[float, int, Packet[Any]]]:
+    """Seconds, 0 and the packet, for all packets."""
+    left = iter(times)
+    for segment in segments:
+        with _packets_of(segment) as packets:
+            for packet, at in zip(packets, left, strict=False):
+                packet.stream = stream
+                packet.time_base = time_base
+                packet.pts, packet.dts, packet.duration = at.pts, at.dts, at.duration
+                yield float(at.dts * time_base), 0, packet
+
+
+def _pictures_like(whole: OutputContainer, template: VideoStream, plan: Plan, clip: Clip) -> VideoStream:
+    stream = whole.add_stream_from_template(template, opaque=True)
+    stream.time_base = plan.time_base
+    context, tags = stream.codec_context, plan.tags
+    context.framerate = plan.rate
+    context.colorspace, context.color_range = tags.matrix, tags.range
+    context.color_primaries, context.color_trc = tags.primaries, tags.transfer
+    if plan.pixel_aspect is not None:
+        context.sample_aspect_ratio = plan.pixel_aspect.limit_denominator(10_000)
+    if plan.codec.tag is not None and plan.suffix in (".mp4", ".m4v", ".mov"):
+        context.codec_tag = plan.codec.tag
+    stream.metadata.update(clip.stream_metadata)
+    return stream
+
+
+def _container_options(plan: Plan, clip: Clip) -> dict[str, str]:
+    if plan.suffix not in (".mp4", ".m4v", ".mov"):
+        return {}
+    flags = "+faststart"
+    if any(name.startswith("com.") for name in clip.metadata):  # what phones write; the usual place does not hold it
+        flags += "+use_metadata_tags"
+    # where tracks begin is told in these units, 1 ms unless told otherwise
+    scale = math.lcm(plan.time_base.denominator, _SOUND_RATE)
+    if scale > _LARGEST_TIMESCALE:
+        scale = min(plan.time_base.denominator, _LARGEST_TIMESCALE)
+    return {"movflags": flags, "movie_timescale": str(scale)}

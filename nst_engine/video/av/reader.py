@@ -1,0 +1,212 @@
+"""A video file becomes frames."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import TypeGuard
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import VideoDecodeError
+from nst_engine.files import label_of_path
+from nst_engine.video.av.colors import ToRgb, tags_of
+from nst_engine.video.av.opening import base_of, open_pictures, origin_of
+from nst_engine.video.av.orientation import turn_of
+from nst_engine.video.av.tags import clip_metadata, stream_metadata
+from nst_engine.video.frames import WHOLE, Clip, Frame, Span
+from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
+
+_RATE_IF_UNKNOWN, _HIGHEST_RATE = Fraction(25), 1000
+
+
+class VideoReader:
+    """A file that PyAV decodes; see `nst_engine.video.frames.Reader`.
+
+    Args:
+        path: The file.
+        span: The part to paint.
+        max_side: Frames whose longer side is longer are shrunk to it, px; None: none are.
+        has_square_pixels: Whether frames whose pixels are no squares are stretched, since the output cannot tell.
+
+    Raises:
+        MissingDependencyError: PyAV is not installed.
+        VideoNotFoundError: There is no such file.
+        VideoDecodeError: Not a single frame can be decoded; or it is a still picture.
+        ImageTooLargeError: Its frames are too large.
+    """
+
+    def __init__(
+        self, path: Path, *, span: Span = WHOLE, max_side: int | None = None, has_square_pixels: bool = False
+    ) -> None:
+        label = label_of_path(path)
+        self.notes: list[str] = []
+        self.files: tuple[Path, ...] = (path,)
+        self._label, self._errors = label, 0
+        self._container, self._stream = open_pictures(path, label)
+        try:
+            if span.start is not None:
+                self._go_to(path, span.start)
+            self._rest = self._decoded()
+            self._first = first = self._first_frame(span)
+            self._turn = turn_of(first)
+            height, width = self._turn.size(first.height, first.width)
+            aspect = self._stream.sample_aspect_ratio or None
+            if aspect is not None and self._turn.is_transposed:
+                aspect = 1 / aspect
+            if aspect is not None and has_square_pixels:
+                width, aspect = max(1, round(width * aspect)), None
+            height, width = painted_size(height, width, max_side)
+            self.clip = self._described(first, (height, width), aspect, span, path)
+            self._to_rgb = ToRgb(*self._turn.size(height, width), self.clip.tags)
+            self._note_what_is_not_kept(first)
+        except BaseException:
+            self.close()
+            raise
+
+    def frames(self, is_wanted: Callable[[int, int], bool]) -> Iterator[Frame]:
+        """Decode once; damage is passed over and noted."""
+        yield from in_order(self._raw(), self.clip, is_wanted, self.notes)
+
+    def close(self) -> None:
+        """Free the file."""
+        self._container.close()
+
+    def _first_frame(self, span: Span) -> av.VideoFrame:
+        first = next(self._rest, None)
+        if first is not None:
+            return first
+        if span.start is not None:
+            raise VideoDecodeError(f"{self._label}: has no frame at --start {float(span.start):g} s or after it")
+        raise VideoDecodeError(f"{self._label}: holds no frame that can be decoded; export or download it again")
+
+    def _raw(self) -> Iterator[RawFrame]:
+        frame, end = self._first, 0
+        while frame is not None:
+            duration = int(getattr(frame, "duration", 0) or 0)
+            end = max(end, (frame.pts or 0) + duration)
+            yield RawFrame(frame.pts, duration, None, partial(self._picture, frame))
+            following = next(self._rest, None)
+            if following is None:
+                break
+            frame = following
+        self._note_damage(end)
+
+    def _picture(self, frame: av.VideoFrame) -> tuple[NDArray[np.uint8], None]:
+        return self._turn.upright(self._to_rgb(frame)), None
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        """All frames that can be decoded, in the order in which they are shown."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:  # cut off: what the decoder still holds comes out below
+                self._errors, packet = self._errors + 1, None
+            try:
+                frames = self._stream.decode(packet)
+            except EOFError:
+                return
+            except av.FFmpegError:
+                self._errors, frames = self._errors + 1, []
+            for frame in frames:
+                self._errors += frame.is_corrupt
+                yield frame
+            if packet is None or packet.size == 0:
+                return
+
+    def _go_to(self, path: Path, start: Fraction) -> None:
+        """Begin at the key frame before a time where the format can do that."""
+        base = base_of(self._stream)
+        place = math.floor((origin_of(self._container) + start) / base)
+        with contextlib.suppress(av.FFmpegError):
+            self._container.seek(place, stream=self._stream)
+        first = next(self._decoded(), None)
+        lands_late = first is None or first.pts is None or first.pts > place
+        self._container.close()
+        self._container, self._stream = open_pictures(path, self._label)
+        self._errors = 0
+        if not lands_late:
+            self._container.seek(place, stream=self._stream)
+
+    def _described(
+        self, first: av.VideoFrame, size: tuple[int, int], aspect: Fraction | None, span: Span, path: Path
+    ) -> Clip:
+        stream, base = self._stream, base_of(self._stream)
+        rate = next(filter(_is_rate, (stream.average_rate, stream.guessed_rate)), _RATE_IF_UNKNOWN)
+        seconds = self._seconds()
+        count = stream.frames or (None if seconds is None else round(seconds * rate))
+        has_sound = any(track.type in ("audio", "subtitle") for track in self._container.streams)
+        return Clip(
+            label=self._label,
+            height=size[0],
+            width=size[1],
+            time_base=base,
+            rate=rate.limit_denominator(100_000),
+            frame_count=expected_frames(count, seconds, span),
+            tags=tags_of(first),
+            pixel_aspect=aspect,
+            metadata=clip_metadata(self._container.metadata),
+            stream_metadata=stream_metadata(stream.metadata),
+            sound=path if has_sound else None,
+            shift=shift_ticks(span, base, first.pts or 0, origin_of(self._container)) * base,
+            span=span,
+        )
+
+    def _seconds(self) -> Fraction | None:
+        """How long the pictures go on, as far as the file says so."""
+        if self._stream.duration:
+            return self._stream.duration * base_of(self._stream)
+        written = self._stream.metadata.get("DURATION", "")  # Matroska's, as hours:minutes:seconds
+        with contextlib.suppress(ValueError):
+            hours, minutes, rest = written.split(":")
+            return int(hours) * 3600 + int(minutes) * 60 + Fraction(rest)
+        if self._container.duration:
+            return Fraction(self._container.duration, 1_000_000)
+        return None
+
+    def _note_what_is_not_kept(self, first: av.VideoFrame) -> None:
+        if self.clip.tags.hdr:
+            self.notes.append(
+                f"{self._label}: is HDR ({self.clip.tags.hdr}), and is painted as it is, in 8 bits; "
+                "convert it to SDR first for truer colours"
+            )
+        if first.interlaced_frame:
+            self.notes.append(f"{self._label}: is interlaced; deinterlace it first, or its lines are painted")
+
+    def _note_damage(self, end: int) -> None:
+        """Say when less came than the file promised: `end` of the last frame, in ticks."""
+        stream, base, rate = self._stream, base_of(self._stream), self.clip.rate
+        slack = Fraction(3, 2) / rate if stream.frames else max(2 / rate, Fraction(3, 10))
+        promised = self._seconds() if stream.duration or "DURATION" in stream.metadata else None
+        if promised is not None and stream.duration:  # Matroska's is no duration, but tells when the last frame ends
+            promised += Fraction(stream.start_time or 0) * base
+        if promised is not None and end * base < promised - slack:
+            self.notes.append(
+                f"{self._label}: is cut off: its pictures end at {float(end * base):.2f} s of {float(promised):.2f} s; "
+                "painted as far as they go"
+            )
+        elif _is_short_riff(self.files[0]):  # of an AVI without its end FFmpeg makes up the length
+            self.notes.append(f"{self._label}: is cut off: its end is missing; painted as far as it goes")
+        elif self._errors:
+            self.notes.append(f"{self._label}: is damaged in {self._errors} places; painted what could be decoded")
+
+
+def _is_short_riff(path: Path) -> bool:
+    """Whether an AVI, which says in its first bytes how long it is, is shorter."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        claimed = int.from_bytes(head[4:8], "little")
+        return head[:4] == b"RIFF" and file.seek(0, os.SEEK_END) < claimed
+
+
+def _is_rate(found: Fraction | None) -> TypeGuard[Fraction]:
+    """Whether it can be one: of a single frame, FFmpeg's guess is the length of a tick."""
+    return found is not None and 0 < found <= _HIGHEST_RATE

@@ -1,0 +1,220 @@
+"""The sound of the source, for the painted file: copied where that holds such sound, else encoded anew.
+
+Subtitles come along where they can be copied.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, cast
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.subtitles.stream import SubtitleStream
+
+from nst_engine.video.av.tags import stream_metadata
+from nst_engine.video.formats import CONTAINERS, Plan
+from nst_engine.video.frames import Clip
+
+# Encoder and its rates of samples, where a sound cannot be copied; (): any rate.
+_ENCODERS: dict[str, tuple[str, tuple[int, ...]]] = {
+    ".webm": ("libopus", (48_000,)),
+    ".avi": ("libmp3lame", (32_000, 44_100, 48_000)),
+}
+_ENCODER_ELSEWHERE: tuple[str, tuple[int, ...]] = ("aac", (32_000, 44_100, 48_000, 96_000))
+_BITS_PER_CHANNEL = 96_000
+# The only ones that say of a sound's first samples that they come before its beginning, and are not to be heard.
+_HOLDS_PRIMING = (".mp4", ".m4v", ".mov")
+_AUDIBLE_SECONDS = Fraction(1, 100)
+# Past the end of the span no packet is looked for any more: tracks are interleaved by far less than this.
+_SLACK_SECONDS = 10
+
+
+class Sound:
+    """The sound tracks of a source, as tracks of an output.
+
+    Attributes:
+        notes: What people should know.
+
+    Args:
+        whole: The output; tracks are added to it.
+        plan: Of the output.
+        clip: Whose sound.
+    """
+
+    def __init__(self, whole: OutputContainer, plan: Plan, clip: Clip) -> None:
+        self.notes: list[str] = []
+        self._label, self._shift, self._span = clip.label, clip.shift, clip.span
+        self._suffix = plan.suffix
+        self._container: InputContainer | None = None
+        self._tracks: dict[int, _Copied | _Encoded] = {}
+        if clip.sound is None:
+            return
+        self._container = av.open(
+            str(clip.sound.absolute()), "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        )
+        for number, stream in enumerate(self._container.streams.audio, 1):
+            if stream.codec_context is None:
+                self.notes.append(f"{clip.label}: sound track {number} is in an unknown codec, and is left out")
+            elif _is_held(stream, CONTAINERS[plan.suffix]) and not self._is_lost(stream):
+                self._tracks[stream.index] = _Copied(whole, stream)
+            else:
+                self._tracks[stream.index] = _Encoded(whole, stream, plan.suffix)
+        for number, words in enumerate(self._container.streams.subtitles, 1):
+            if words.codec_context is not None and _is_held(words, CONTAINERS[plan.suffix]):
+                self._tracks[words.index] = _Copied(whole, words)
+            else:
+                self.notes.append(
+                    f"{clip.label}: subtitles {number} are left out: a {plan.suffix} does not hold their kind"
+                )
+
+    def packets(self) -> Iterator[tuple[float, int, Packet[Any]]]:
+        """Seconds, 1 and the packet, for all packets of all tracks, at their new times."""
+        if self._container is None or not self._tracks:
+            return
+        seconds = self._span.seconds
+        self._go_to_start()
+        packets = self._container.demux(*(track.source for track in self._tracks.values()))
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:  # cut off
+                packet = None
+            if packet is None:
+                break
+            came = packet.pts if packet.pts is not None else packet.dts
+            if came is None or not packet.size:  # the last ones, empty, say that a track has ended
+                continue
+            at = came * packet.time_base - self._shift
+            if seconds is not None and at > seconds + _SLACK_SECONDS:
+                break
+            if (at >= 0 or self._is_kept_early(packet)) and (seconds is None or at < seconds):
+                yield from self._timed(self._tracks[packet.stream_index], packet)
+        for track in self._tracks.values():
+            yield from self._timed(track, None)
+
+    def close(self) -> None:
+        """Free the source."""
+        if self._container is not None:
+            self._container.close()
+
+    def _timed(self, track: _Copied | _Encoded, packet: Packet[Any] | None) -> Iterator[tuple[float, int, Packet[Any]]]:
+        try:
+            for each in track.taken(packet, self._shift):
+                yield float((each.dts if each.dts is not None else each.pts or 0) * each.time_base), 1, each
+        except (av.FFmpegError, ValueError) as error:
+            note = f"{self._label}: its sound is damaged ({error}); what could be decoded is kept"
+            if note not in self.notes:
+                self.notes.append(note)
+
+    def _is_lost(self, stream: AudioStream) -> bool:
+        """Whether a copy would begin too early: in AVI all tracks begin at 0, so silence has to be put before it."""
+        if self._suffix != ".avi" or stream.start_time is None or stream.time_base is None:
+            return False
+        return stream.start_time * stream.time_base - self._shift > _AUDIBLE_SECONDS
+
+    def _is_kept_early(self, packet: Packet[Any]) -> bool:
+        """Whether a packet from before 0 goes in: it primes the decoder. Elsewhere it would move all else later."""
+        if self._span.start is not None or self._container is None:
+            return False
+        if self._suffix in _HOLDS_PRIMING or isinstance(self._tracks[packet.stream_index], _Encoded):
+            return True
+        # Opus tells its priming in its own header, and Matroska for any codec
+        return self._suffix != ".avi" and (
+            packet.stream.codec_context.name in ("opus", "libopus") or "matroska" in self._container.format.name
+        )
+
+    def _go_to_start(self) -> None:
+        if self._container is None or self._span.start is None:
+            return
+        try:
+            self._container.seek(int(self._shift * 1_000_000))
+        except av.FFmpegError:  # read from its beginning
+            self._container.seek(0)
+
+
+class _Copied:
+    """A track whose packets go as they are."""
+
+    def __init__(self, whole: OutputContainer, source: AudioStream | SubtitleStream) -> None:
+        self.source = source
+        self._stream = whole.add_stream_from_template(source, opaque=True)
+        _describe(self._stream, source)
+
+    def taken(self, packet: Packet[Any] | None, shift: Fraction) -> Iterator[Packet[Any]]:
+        """The packet, `shift` seconds earlier; None: the track has ended."""
+        if packet is None:
+            return
+        ticks = round(shift / packet.time_base)
+        packet.pts = None if packet.pts is None else packet.pts - ticks
+        packet.dts = packet.pts if packet.dts is None else packet.dts - ticks
+        packet.stream = self._stream
+        yield packet
+
+
+class _Encoded:
+    """A track that is decoded and encoded anew."""
+
+    def __init__(self, whole: OutputContainer, source: AudioStream, suffix: str) -> None:
+        self.source = source
+        encoder, rates = _ENCODERS.get(suffix, _ENCODER_ELSEWHERE)
+        came = source.codec_context.sample_rate
+        rate = came if came in rates else 48_000
+        self._stream = cast("AudioStream", whole.add_stream(encoder, rate=rate))
+        channels = source.codec_context.layout.nb_channels
+        layout = source.codec_context.layout.name if channels in (1, 2) or encoder != "libmp3lame" else "stereo"
+        self._stream.codec_context.layout = layout
+        self._stream.codec_context.bit_rate = _BITS_PER_CHANNEL * min(channels, 8)
+        self._is_avi = self._needs_lead = suffix == ".avi"
+        self._later: int | None = None
+        _describe(self._stream, source)
+
+    def taken(self, packet: Packet[Any] | None, shift: Fraction) -> Iterator[Packet[Any]]:
+        """What comes of the packet, `shift` seconds earlier; None: the track has ended."""
+        for frame in self.source.decode(packet):
+            if frame.pts is not None and frame.time_base is not None:
+                frame.pts -= round(shift / frame.time_base)
+                if self._needs_lead and frame.pts > 0:
+                    yield from map(self._placed, self._stream.encode(_silence_before(frame)))
+            self._needs_lead = False
+            yield from map(self._placed, self._stream.encode(frame))
+        if packet is None:
+            yield from map(self._placed, self._stream.encode(None))
+
+    def _placed(self, packet: Packet[Any]) -> Packet[Any]:
+        """Of AVI no packet comes before 0, or FFmpeg would move the pictures later as well."""
+        if self._is_avi and packet.pts is not None:
+            self._later = max(0, -packet.pts) if self._later is None else self._later
+            packet.pts = packet.dts = packet.pts + self._later
+        return packet
+
+
+def _is_held(source: AudioStream | SubtitleStream, container: str) -> bool:
+    """Whether a container takes such packets: found out by writing the beginning of a file to memory."""
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            trial.add_stream_from_template(source, opaque=True)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError, OSError):
+        return False
+    return True
+
+
+def _silence_before(frame: AudioFrame) -> AudioFrame:
+    """From 0 to where the frame begins."""
+    samples = round((frame.pts or 0) * (frame.time_base or 0) * frame.sample_rate)
+    silence = av.AudioFrame(format=frame.format.name, layout=frame.layout.name, samples=max(1, samples))
+    for plane in silence.planes:
+        plane.update(bytes(plane.buffer_size))
+    silence.sample_rate, silence.time_base, silence.pts = frame.sample_rate, frame.time_base, 0
+    return silence
+
+
+def _describe(stream: AudioStream | SubtitleStream, source: AudioStream | SubtitleStream) -> None:
+    stream.metadata.update(stream_metadata(source.metadata))
+    stream.disposition = source.disposition

@@ -1,0 +1,134 @@
+"""How much a painted clip flickers, in a number, by setting."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.motion.frame_stylizer import FrameStylizer
+from nst_engine.motion.opencv import opencv
+from nst_engine.motion.optical_flow import MotionEstimator, places
+from nst_engine.motion.smoothing import Stability
+from nst_engine.stylize.style_mix import StyleMix
+from nst_engine.stylize.stylizer import Stylizer
+from nst_engine.video.ends import open_reader
+from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions
+
+_SIDE_PX = 640  # at which the motion of the clip is looked for, more closely than any setting does
+_SETTLED_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class Flicker:
+    """Of one setting.
+
+    Attributes:
+        stability: The setting.
+        warping_error: Mean squared difference of 0-1 between a frame and the one before, brought along the motion,
+            over the pixels that are surely seen in both (Lai et al. 2018, arXiv:1808.00449).
+        ms: Median time of a frame.
+    """
+
+    stability: Stability
+    warping_error: float
+    ms: float
+
+
+def flicker_by_setting(
+    source: str | os.PathLike[str],
+    stylizer: Stylizer,
+    style: StyleMix = None,
+    *,
+    options: VideoOptions = DEFAULT_OPTIONS,
+    most_frames: int = 60,
+) -> list[Flicker]:
+    """Paint the beginning of a moving picture in all settings, and compare.
+
+    Args:
+        source: As for `stylize_video`.
+        stylizer: The model.
+        style: As for `Stylizer.stylize`.
+        options: `start`, `end`, `max_side` and `fps` count.
+        most_frames: To look at; they are kept in memory.
+
+    Raises:
+        OptionError: Too few frames, or none that moves on from another.
+        NSTError: The source cannot be read, or painting fails.
+    """
+    reader = open_reader(Path(source), options)
+    try:
+        frames = reader.frames(lambda index, number: True)
+        clip = [frame.pixels for frame in itertools.islice(frames, most_frames)]
+    finally:
+        reader.close()
+    if len(clip) <= _SETTLED_FRAMES + 1:
+        raise OptionError(f"--report: {len(clip)} frames came; at least {_SETTLED_FRAMES + 2} are needed to compare")
+    motions = _motions(clip)
+    if not any(seen.any() for _, seen in motions[_SETTLED_FRAMES:]):
+        raise OptionError("--report: no frame shows what the one before has shown, so there is nothing to compare")
+    return [_followed(stylizer, style, stability, clip, motions) for stability in get_args(Stability)]
+
+
+def _motions(clip: list[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """From each frame to the one before: where pixels were, and which were surely seen, of the frames' size."""
+    cv2 = opencv()
+    estimator = MotionEstimator(_SIDE_PX, "medium", checks_back=True)
+    greys = [estimator.grey(frame) for frame in clip]
+    height, width = clip[0].shape[:2]
+    found = []
+    for earlier, later in itertools.pairwise(greys):
+        motion = estimator.between(earlier, later)
+        found.append(
+            (
+                places(motion.flow, height, width),
+                cv2.resize(motion.seen, (width, height), interpolation=cv2.INTER_NEAREST) > 0,
+            )
+        )
+    return found
+
+
+def _followed(
+    stylizer: Stylizer,
+    style: StyleMix,
+    stability: Stability,
+    clip: list[NDArray[np.uint8]],
+    motions: list[tuple[NDArray[np.float32], NDArray[np.bool_]]],
+) -> Flicker:
+    painter = FrameStylizer(stylizer, style, stability=stability, channel_order="rgb")
+    painter.warmup(clip[0].shape[:2])
+    before = painter.stylize_frame(clip[0])
+    total, count, times = 0.0, 0, []
+    for number, (frame, (came_from, seen)) in enumerate(zip(clip[1:], motions, strict=True)):
+        begun = time.perf_counter()
+        painted = painter.stylize_frame(frame)
+        if number >= _SETTLED_FRAMES:
+            times.append(time.perf_counter() - begun)
+            total += warping_error(before, painted, came_from, seen) * int(seen.sum())
+            count += int(seen.sum())
+        before = painted
+    return Flicker(stability, total / count, 1e3 * float(np.median(times)))
+
+
+def warping_error(
+    before: NDArray[np.uint8], now: NDArray[np.uint8], came_from: NDArray[np.float32], seen: NDArray[np.bool_]
+) -> float:
+    """Mean squared difference of 0-1 between two frames along the motion.
+
+    Args:
+        before: uint8 H×W×3.
+        now: The frame after it.
+        came_from: float32 H×W×2: where each of its pixels was, x and y.
+        seen: bool H×W: which of them count; 0 where there are none.
+    """
+    cv2 = opencv()
+    brought = cv2.remap(before, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    difference = (now.astype(np.float32) - brought)[seen] / 255
+    return float(np.square(difference).mean()) if difference.size else 0.0

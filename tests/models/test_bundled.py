@@ -1,0 +1,142 @@
+"""The shipped models on real photos: what their users would notice."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nst_engine import Stylizer
+from nst_engine.catalogue import bundled_contents, bundled_styles
+from nst_engine.image import load_image, resize_image
+from nst_engine.models.find import bundled_models
+from nst_engine.training.photos import sized
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module", params=["quality", "live"])
+def stylizer(request: pytest.FixtureRequest) -> Stylizer:
+    return Stylizer(f"bundled:{request.param}", device="cpu")
+
+
+def photo(name: str, longer_side_px: int = 256) -> Pixels:
+    return sized(load_image(bundled_contents()[name].path).pixels, longer_side_px)
+
+
+def smoothed(pixels: Pixels) -> NDArray[np.float64]:
+    """Mean colour of an 8 x 8 grid: what a picture looks like from afar."""
+    return resize_image(pixels, 8, 8).astype(np.float64)
+
+
+def test_models_hold_the_bundled_styles_and_fit_the_package() -> None:
+    for name in ("quality", "live"):
+        assert Stylizer(f"bundled:{name}", device="cpu").styles == tuple(bundled_styles())
+    sizes = {name: model.path.stat().st_size for name, model in bundled_models().items()}
+    assert sizes["quality"] + sizes["live"] <= 12e6
+    assert sum(sizes.values()) <= 17e6
+
+
+def test_the_quantised_model_paints_nearly_the_same() -> None:
+    stylizer = Stylizer("bundled:quality", device="cpu")
+    quantised = Stylizer("bundled:quality", device="cpu", precision="int8")
+    assert quantised.model == f"{stylizer.model}-int8"
+    assert quantised.styles == stylizer.styles
+    errors = []
+    for number, style in enumerate(stylizer.styles):
+        picture = photo(("coffee", "rocket")[number % 2], 320)
+        wanted, found = (each.stylize(picture, style).pixels.astype(float) for each in (stylizer, quantised))
+        errors.append(float(np.square(found - wanted).mean()))
+    assert 10 * np.log10(255**2 / np.mean(errors)) >= 28
+
+
+@pytest.mark.parametrize("style", ["great-wave", "starry-night", "tableau-no-2"])
+def test_pictures_come_near_the_style_and_keep_the_photo(
+    stylizer: Stylizer, judge_of: Callable[[Path, Path], Any], style: str
+) -> None:
+    judge = judge_of(bundled_contents()["astronaut"].path, bundled_styles()[style].path)
+    style_distance, content_distance = judge.distances(stylizer.stylize(photo("astronaut", 512), style).pixels)
+    assert style_distance < 0.26
+    assert style_distance < 0.35 * judge.untouched
+    assert content_distance < 1.0
+
+
+def test_styles_differ_clearly_from_each_other(stylizer: Stylizer) -> None:
+    painted = {style: smoothed(stylizer.stylize(photo("coffee"), style).pixels) for style in stylizer.styles}
+    for (one, first), (other, second) in itertools.combinations(painted.items(), 2):
+        assert float(np.abs(first - second).mean()) > 4, (one, other)
+
+
+def test_colours_come_from_the_painting(stylizer: Stylizer) -> None:
+    def mean_colour(pixels: Pixels) -> NDArray[np.float64]:
+        mean: NDArray[np.float64] = pixels.reshape(-1, 3).mean(0)
+        return mean
+
+    nearer = 0
+    for style, work in bundled_styles().items():
+        wanted = mean_colour(load_image(work.path).pixels)
+        found = mean_colour(stylizer.stylize(photo("rocket"), style).pixels)
+        nearer += float(np.abs(found - wanted).mean()) < float(np.abs(mean_colour(photo("rocket")) - wanted).mean())
+    assert nearer >= 14
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 97), (333, 127), (1, 1), (9, 200)])
+def test_any_size_is_painted_at_its_size_and_always_the_same(stylizer: Stylizer, size: tuple[int, int]) -> None:
+    picture = resize_image(photo("chelsea"), *size)
+    first, second = (stylizer.stylize(picture, "scream").pixels for _ in range(2))
+    assert first.shape == picture.shape
+    np.testing.assert_array_equal(first, second)
+
+
+def test_flat_black_and_white_pictures_are_painted_without_nan(stylizer: Stylizer) -> None:
+    for level in (0, 128, 255):
+        assert stylizer.stylize(np.full((96, 80, 3), level, np.uint8), "auvers").pixels.shape == (96, 80, 3)
+
+
+def test_blends_lie_between_their_styles(stylizer: Stylizer) -> None:
+    picture = photo("coffee")
+    first, second = (stylizer.stylize(picture, style).pixels.astype(float) for style in ("great-wave", "scream"))
+    blend = stylizer.stylize(picture, {"great-wave": 1, "scream": 1}).pixels.astype(float)
+    apart = float(np.abs(first - second).mean())
+    assert float(np.abs(blend - first).mean()) < apart
+    assert float(np.abs(blend - second).mean()) < apart
+
+
+def test_many_threads_paint_what_one_does(stylizer: Stylizer) -> None:
+    picture, styles = photo("astronaut", 128), stylizer.styles[:8]
+    wanted = [stylizer.stylize(picture, style).pixels for style in styles]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda style: stylizer.stylize(picture, style).pixels, styles))
+    for each, other in zip(wanted, found, strict=True):
+        np.testing.assert_array_equal(each, other)
+
+
+def test_there_is_no_frame_around_the_picture(stylizer: Stylizer) -> None:
+    """What is painted at the border of a cut-out is what is painted there in the whole, but for what it cannot see."""
+    picture = photo("rocket", 320)
+    for style in ("great-wave", "composition-viii", "scream"):
+        painted = stylizer.stylize(picture, style).pixels.astype(float)
+        ring = np.ones(painted.shape[:2], bool)
+        ring[3:-3, 3:-3] = False
+        inner = np.ones(painted.shape[:2], bool)
+        inner[:16], inner[-16:], inner[:, :16], inner[:, -16:] = (False,) * 4
+        next_to = ~inner & ~ring
+        assert float(np.abs(painted[ring].mean(0) - painted[next_to].mean(0)).max()) < 14
+
+
+def test_no_grid_is_painted_into_a_calm_sky(stylizer: Stylizer) -> None:
+    """The mean of every fourth pixel, by its place in a 4 x 4 pattern, all over the picture: levels of 255."""
+    pattern: list[Any] = []
+    picture = photo("rocket", 640)
+    for style in stylizer.styles:
+        painted = stylizer.stylize(picture, style).pixels.astype(float)
+        height, width = (side - side % 4 for side in painted.shape[:2])
+        cells = painted[:height, :width].reshape(height // 4, 4, width // 4, 4, 3)
+        pattern.append(float(cells.mean((0, 2)).std(axis=(0, 1)).max()))
+    assert np.mean(pattern) < 1.5

@@ -1,0 +1,65 @@
+"""Which files are painted, and where their results go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nst_engine.errors import ImageNotFoundError, OptionError
+from nst_engine.stylize.batch import Job, plan, style_label
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_files_of_folders_keep_their_places(tmp_path: Path) -> None:
+    inside, deep = touch(tmp_path / "in" / "b.PNG"), touch(tmp_path / "in" / "x" / "y" / "a.jpeg")
+    touch(tmp_path / "in" / "notes.txt")
+    touch(tmp_path / "in" / ".hidden.png")
+    alone = touch(tmp_path / "raw.heic")
+    out = tmp_path / "out"
+    assert plan([tmp_path / "in", alone], out, "scream") == [
+        Job(inside, out / "b_scream.PNG"),
+        Job(deep, out / "x" / "y" / "a_scream.jpeg"),
+        Job(alone, out / "raw_scream.png"),
+    ]
+
+
+def test_results_of_earlier_runs_are_no_photos(tmp_path: Path) -> None:
+    photo, _ = touch(tmp_path / "a.png"), touch(tmp_path / "out" / "a_scream.png")
+    assert [job.source for job in plan([tmp_path], tmp_path / "out", "scream")] == [photo]
+    # beside the photos they are known by the name that they would get again
+    touch(tmp_path / "a_scream.png"), touch(tmp_path / "a_wave.png")
+    assert [job.source.name for job in plan([tmp_path], tmp_path, "scream")] == ["a.png", "a_wave.png", "a_scream.png"]
+
+
+def test_every_kind_of_picture_that_can_be_read_is_found(tmp_path: Path) -> None:
+    names = ["a.gif", "b.jpg", "c.TIF", "d.webp", "e.bmp"]
+    for name in names:
+        touch(tmp_path / "in" / name)
+    jobs = plan([tmp_path / "in"], tmp_path / "out", "scream")
+    assert [job.source.name for job in jobs] == names
+    assert jobs[0].output.name == "a_scream.png"
+
+
+def test_two_results_of_one_name_are_refused_and_one_photo_given_twice_is_painted_once(tmp_path: Path) -> None:
+    one, other = touch(tmp_path / "1" / "a.png"), touch(tmp_path / "2" / "a.png")
+    with pytest.raises(OptionError, match="rename one of them"):
+        plan([one, other], tmp_path / "out", "scream")
+    assert len(plan([one, one], tmp_path / "out", "scream")) == 1
+
+
+def test_nothing_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ImageNotFoundError, match="no such file or folder"):
+        plan([tmp_path / "nothing.png"], tmp_path, "scream")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageNotFoundError, match="no pictures in it"):
+        plan([tmp_path / "empty"], tmp_path, "scream")
+
+
+def test_blends_have_names_for_files() -> None:
+    assert style_label({"great-wave": 0.7, "scream": 0.3}) == "great-wave+scream"

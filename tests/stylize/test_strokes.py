@@ -1,0 +1,117 @@
+"""Strokes of any size, at any size of picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nst_engine import OptionError, Stylizer
+from nst_engine.catalogue import bundled_contents
+from nst_engine.image import load_image, resize_image, without_finest
+from nst_engine.stylize.strokes import in_proportion, painted_broadly
+
+
+@pytest.fixture(scope="module")
+def stylizer() -> Stylizer:
+    return Stylizer("bundled:live", device="cpu", backend="onnxruntime")
+
+
+def photo(side: int) -> NDArray[np.uint8]:
+    pixels = load_image(bundled_contents()["coffee"].path).pixels
+    return resize_image(pixels, round(side * pixels.shape[0] / pixels.shape[1]), side)
+
+
+def stroke_px(painted: NDArray[np.uint8]) -> float:
+    """How long the waves are that a picture is made of, without its finest and its largest forms."""
+    width = painted.shape[1]
+    grey = cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    band = cv2.GaussianBlur(grey, (0, 0), width / 350) - cv2.GaussianBlur(grey, (0, 0), width / 22)
+    slopes = [np.square(np.diff(band, axis=axis)).mean() for axis in (0, 1)]
+    return float(band.std() / np.sqrt(sum(slopes)))
+
+
+def test_larger_sizes_give_larger_strokes_smoothly(stylizer: Stylizer) -> None:
+    picture = photo(700)
+    sizes = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
+    found = [stroke_px(stylizer.stylize(picture, "auvers", stroke_size=size).pixels) for size in sizes]
+    steps = np.diff(np.log(found))
+    assert steps.min() > 0.02, found
+    assert steps.max() < 0.15, found
+
+
+def test_strokes_of_large_pictures_grow_with_them(stylizer: Stylizer) -> None:
+    small, large = (stylizer.stylize(photo(side), "scream").pixels for side in (1200, 2400))
+    assert stroke_px(large) / stroke_px(small) == pytest.approx(2, rel=0.25)
+    assert in_proportion(800, 1280) == 1
+    assert in_proportion(2560, 1000) == 2
+
+
+def test_broad_strokes_are_not_soft(stylizer: Stylizer) -> None:
+    picture = photo(1000)
+    own, broad = (stylizer.stylize(picture, "scream", stroke_size=size).pixels for size in (1.0, 3.0))
+    merely_enlarged = resize_image(stylizer.stylize(photo(333), "scream").pixels, *picture.shape[:2])
+
+    def finest(pixels: NDArray[np.uint8]) -> float:
+        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float64)
+        return float((grey - cv2.GaussianBlur(grey, (0, 0), 1)).std())
+
+    assert finest(merely_enlarged) < 0.4 * finest(own)
+    assert finest(broad) > 0.7 * finest(own)
+
+
+def test_what_is_painted_is_put_together_as_described() -> None:
+    pictures = [np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)]
+    seen: list[tuple[int, ...]] = []
+
+    def darker(given: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        seen.append(given[0].shape)
+        return [pixels // 2 for pixels in given]
+
+    (same,) = painted_broadly(pictures, 1.0, darker)
+    np.testing.assert_array_equal(same, pictures[0] // 2)
+    (fine,) = painted_broadly(pictures, 0.5, darker)
+    np.testing.assert_array_equal(fine, resize_image(resize_image(pictures[0], 120, 180) // 2, 60, 90))
+    (broad,) = painted_broadly(pictures, 3.0, darker)
+    first = resize_image(resize_image(pictures[0], 20, 30) // 2, 60, 90)
+    again = first // 2
+    coarse = without_finest(again, 26, 39)
+    np.testing.assert_array_equal(broad, np.clip(first.astype(int) + again - coarse, 0, 255))
+    assert seen == [(60, 90, 3), (120, 180, 3), (20, 30, 3), (60, 90, 3)]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (16, 17)])
+@pytest.mark.parametrize("size", [0.1, 8.0])
+def test_the_smallest_pictures_are_painted_too(stylizer: Stylizer, shape: tuple[int, int], size: float) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert stylizer.stylize(picture, "scream", stroke_size=size).pixels.shape == picture.shape
+
+
+@pytest.mark.parametrize("size", [0, 0.09, 9, -1, float("nan"), float("inf"), "2", True])
+def test_sizes_out_of_range_are_refused(stylizer: Stylizer, size: float) -> None:
+    with pytest.raises(OptionError, match=r"--stroke-size: .* from 0\.1 .* to 8"):
+        stylizer.stylize(photo(64), "scream", stroke_size=size)
+
+
+def test_strength_beyond_one_leads_to_a_painting_of_the_painting(stylizer: Stylizer) -> None:
+    picture = photo(320)
+    once, between, twice = (stylizer.stylize(picture, "great-wave", strength=s).pixels for s in (1.0, 1.5, 2.0))
+    np.testing.assert_array_equal(twice, stylizer.stylize(once, "great-wave").pixels)
+    mean = (once.astype(float) + twice) / 2
+    assert np.abs(between - mean).max() <= 0.5
+    with pytest.raises(OptionError, match=r"--strength: 2\.1 came"):
+        stylizer.stylize(picture, "great-wave", strength=2.1)
+
+
+def test_results_are_written_where_asked_with_strokes_too(stylizer: Stylizer, tmp_path: Path) -> None:
+    picture = photo(300)
+    out = np.empty_like(picture)
+    result = stylizer.stylize(picture, "scream", stroke_size=2.0, strength=0.7, out=out)
+    assert result.pixels is out
+    np.testing.assert_array_equal(out, stylizer.stylize(picture, "scream", stroke_size=2.0, strength=0.7).pixels)
+    (batched,) = stylizer.stylize_batch([picture], "scream", stroke_size=2.0, strength=0.7)
+    np.testing.assert_array_equal(out, batched.pixels)
