@@ -42,6 +42,11 @@ class Pipeline:
         self._tiled_model: TiledModel | None = None
         self._tiled_model_lock = threading.Lock()
 
+    @property
+    def swaps_in_passing(self) -> bool:
+        """Whether BGR costs nothing: of a model of numbers, whose scaling reorders them as well."""
+        return self._session.takes.dtype != "uint8"
+
     def paint(
         self,
         photos: Sequence[NDArray[np.uint8]],
@@ -51,31 +56,33 @@ class Pipeline:
         strength: float = 1.0,
         preserve_color: str | None = None,
         stroke_scale: float = 1.0,
+        swap_rb: bool = False,
         out: NDArray[np.uint8] | None = None,
     ) -> list[NDArray[np.uint8]]:
         """Paint pictures of one size in one style.
 
         Args:
-            photos: uint8 H×W×3 each, RGB, which stay as they are.
+            photos: uint8 H×W×3 each, which stay as they are.
             weights: float32 1×styles.
             stopwatch: Gets a lap for each stage.
             strength: As `nst_engine.stylize.postprocess.finished` takes it, and `preserve_color` too; above 1, the
                 painting is painted again, and 2 is that.
             preserve_color: See there.
             stroke_scale: As `nst_engine.stylize.strokes.painted_broadly` takes it.
+            swap_rb: Whether the photos are BGR, and the paintings shall be; not with `preserve_color`, which needs RGB.
             out: uint8 H×W×3, C-contiguous, where the only painting is written; None: fresh memory.
 
         Returns:
-            uint8 H×W×3 each, RGB.
+            uint8 H×W×3 each.
 
         Raises:
             InferenceError: The model failed.
         """
         if preserve_color is None and stroke_scale == 1 and strength <= 1:
-            return self._run(photos, weights, stopwatch, strength=strength, out=out)
+            return self._run(photos, weights, stopwatch, strength=strength, swap_rb=swap_rb, out=out)
 
         def paint(pictures: Pictures) -> list[NDArray[np.uint8]]:
-            return self._run(pictures, weights, stopwatch, strength=1.0, out=None)
+            return self._run(pictures, weights, stopwatch, strength=1.0, swap_rb=swap_rb, out=None)
 
         painted = painted_broadly(photos, stroke_scale, paint)
         if strength > 1:
@@ -98,15 +105,17 @@ class Pipeline:
         stopwatch: Stopwatch,
         *,
         strength: float,
+        swap_rb: bool,
         out: NDArray[np.uint8] | None,
     ) -> list[NDArray[np.uint8]]:
         """Through the model in one run, or each by tiles; blended with the photos."""
         session = self._session
         height, width = photos[0].shape[:2]
         if height * width > self._tile_above_px:
-            painted_by_tiles = [self._tiled().paint(pixels, weights, strength=strength, out=out) for pixels in photos]
+            model = self._tiled()
+            painted = [model.paint(each, weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
             stopwatch.lap("inference")
-            return painted_by_tiles
+            return painted
         with self._workspaces.borrowed() as workspace:
             return one_pass(
                 photos,
@@ -115,6 +124,7 @@ class Pipeline:
                 model=session.model,
                 threads=session.threads,
                 bucket_px=self._bucket_px,
+                swap_rb=swap_rb,
                 strength=strength,
                 workspace=workspace,
                 out=out,
