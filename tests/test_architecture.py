@@ -25,7 +25,7 @@ OWNERS = {
     "PIL": ("image",),
     "argparse": ("cli",),
     "av": ("video.av",),
-    "cv2": ("motion", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
+    "cv2": ("motion.opencv", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
     "pyvirtualcam": ("webcam",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
     "onnx": ("graphs", "exporting"),
@@ -50,7 +50,6 @@ LAZY = {
     ("openvino", "runtimes.openvino"),
     ("torch", "vgg19.weights"),
     ("cv2", "benchmark"),
-    ("cv2", "motion"),
     ("pyvirtualcam", "webcam"),
     ("matplotlib", "benchmark"),
     ("onnxruntime", "benchmark"),
@@ -65,6 +64,7 @@ LAZY = {
 # Modules that import an optional package when they are imported: they are imported at use, after a check of it.
 AT_ONCE = {
     "av": ("video.av", "video.segments", "webcam.recorder"),
+    "cv2": ("motion.opencv", "motion.optical_flow", "motion.smoothing", "video.flicker", "webcam"),
 }
 
 

@@ -34,7 +34,7 @@ def run(code: str) -> str:
         ("import nst_engine", HEAVY),
         ("from nst_engine.optimization import OptimizeOptions, Progress", ("torch", "matplotlib", "av", "rich")),
         ("import nst_engine.cli.main; nst_engine.cli.main.build_parser()", ("torch", "matplotlib", "av", "PIL")),
-        ("import nst_engine.video", ("av", "torch")),
+        ("import nst_engine.video; nst_engine.FrameStylizer", ("av", "cv2", "torch")),
     ],
 )
 def test_an_import_loads_nothing_heavy(statement: str, absent: tuple[str, ...]) -> None:

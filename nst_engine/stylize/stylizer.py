@@ -67,7 +67,8 @@ class Stylizer:
             expected_pictures=expected_pictures,
             paint=painted_once,
         )
-        self._pipeline = Pipeline(self._session, tile_above_px)
+        #: For those who paint frame after frame, and check by themselves.
+        self.pipeline = Pipeline(self._session, tile_above_px)
 
     @property
     def model(self) -> str:
@@ -112,7 +113,7 @@ class Stylizer:
         for height, width in sizes or (_WARMUP_SIZE,):
             if height < 1 or width < 1:
                 raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
-            self._pipeline.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
+            self.pipeline.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
 
     def stylize(
         self,
@@ -150,7 +151,7 @@ class Stylizer:
         check_options(strength, preserve_color, max_side, stroke_size)
         picture, stopwatch = timed_read(content_image, max_side)
         check_room(out, picture.pixels)
-        (painted,) = self._pipeline.paint(
+        (painted,) = self.pipeline.paint(
             [picture.pixels],
             style_vector(mix, self.styles),
             stopwatch,
@@ -197,7 +198,7 @@ class Stylizer:
         for group in groups_of([picture for picture, _ in reads], batch_size):
             stopwatch = Stopwatch()
             photos = [reads[i][0].pixels for i in group]
-            painted = self._pipeline.paint(
+            painted = self.pipeline.paint(
                 photos,
                 style_vector(mix, self.styles),
                 stopwatch,

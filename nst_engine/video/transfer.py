@@ -10,8 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from nst_engine.errors import VideoDecodeError
-from nst_engine.motion.frame_stylizer import FrameStylizer
-from nst_engine.motion.smoothing import Stability
+from nst_engine.motion.frame_stylizer import FrameStylizer, Stability
 from nst_engine.stylize.style_mix import StyleMix
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import MissingDependencyError, OptionError, OutputError
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.opencv import cv2
 
 _TITLE = "nst webcam"
 
@@ -38,7 +38,6 @@ class Window:
             raise OptionError(f"no window can be opened ({why}); on a machine without a screen: --no-window")
         # OpenCV's Qt complains of fonts that it does not ship, once a window
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
-        cv2 = opencv()
         try:
             cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
@@ -50,7 +49,6 @@ class Window:
 
     def show(self, frame: NDArray[np.uint8]) -> str:
         """See `Screen`. A window that is closed counts as `q`."""
-        cv2 = opencv()
         if self._size is None:
             self._size = frame.shape[1], frame.shape[0]
             cv2.resizeWindow(_TITLE, *self._size)
@@ -58,7 +56,6 @@ class Window:
         return self._key()
 
     def _key(self) -> str:
-        cv2 = opencv()
         code = cv2.waitKey(1) & 0xFF
         if cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1 or code == 27:  # Escape
             return "q"
@@ -66,7 +63,7 @@ class Window:
 
     def close(self) -> None:
         """See `Screen`."""
-        opencv().destroyAllWindows()
+        cv2.destroyAllWindows()
 
 
 def _why_no_display() -> str | None:
@@ -129,7 +126,7 @@ class VirtualCamera:
         """Show uint8 H×W×3, BGR, to other programs."""
         height, width = self._camera.height, self._camera.width
         if frame.shape[:2] != (height, width):
-            frame = opencv().resize(frame, (width, height))
+            frame = np.asarray(cv2.resize(frame, (width, height)), np.uint8)
         self._camera.send(frame)
 
     def close(self) -> None:

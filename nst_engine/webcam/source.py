@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.opencv import cv2
 
 _USUAL_FPS = 30.0
 
@@ -58,7 +58,6 @@ class OpenCvSource:
 
     def open(self) -> None:
         """See `FrameSource`."""
-        cv2 = opencv()
         self.close()
         if why := self._why_absent():
             raise OptionError(f"--camera {self._name}: {why}")

@@ -115,6 +115,19 @@ def test_out_is_filled(tiny: Stylizer, stability: Any) -> None:
         filled.stylize_frame(frames[0], out[:-1])
 
 
+@pytest.mark.parametrize(
+    "wrong", [None, np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((9, 9, 4), np.uint8)]
+)
+def test_what_is_no_frame_is_refused_and_changes_nothing(tiny: Stylizer, wrong: Any) -> None:
+    first, second = panned(2)
+    undisturbed, disturbed = (FrameStylizer(tiny, "wave", stability="low") for _ in range(2))
+    for stylizer in (undisturbed, disturbed):
+        stylizer.stylize_frame(first)
+    with pytest.raises(OptionError, match=r"frame: came .*wanted uint8 H×W×3"):
+        disturbed.stylize_frame(wrong)
+    np.testing.assert_array_equal(disturbed.stylize_frame(second), undisturbed.stylize_frame(second))
+
+
 def test_a_cut_begins_anew(live: Stylizer) -> None:
     other = load_image(content_path("rocket")).pixels[:160, :224].copy()
     frame_stylizer = FrameStylizer(live, "scream", stability="high", channel_order="rgb")
