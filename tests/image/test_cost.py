@@ -27,7 +27,7 @@ def progressive_jpeg(side: int, scans: int) -> bytes:
     def segment(marker: int, body: bytes) -> bytes:
         return b"\xff" + bytes([marker]) + struct.pack(">H", len(body) + 2) + body
 
-    blocks = -((-side // 8) ** 2)
+    blocks = math.ceil(side / 8) ** 2
     bits = ("0" + "1" * 14) * math.ceil(blocks / 32767)
     bits += "1" * (-len(bits) % 8)
     empty = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\x00")
