@@ -104,9 +104,9 @@ class Session:
         except Exception as error:  # the runtimes' exceptions have no common base
             shape = "×".join(map(str, pictures.shape))
             cure = (
-                "there is not enough memory: make the picture smaller (--max-side)"
+                "there is not enough memory: make the picture smaller (`max_side`)"
                 if "alloc" in str(error).lower()
-                else "see whether another picture size or --device cpu works"
+                else "see whether another picture size or `device='cpu'` works"
             )
             raise InferenceError(f"{self.model}: failed on {shape} ({first_line(error)}); {cure}") from error
 
@@ -169,7 +169,7 @@ def open_session(
     check_precision(precision, asked)
     chosen = check_backend(backend, precision)
     if threads is not None:
-        require_count("--threads", threads, largest=1024)
+        require_count("threads", threads, largest=1024)
     file = model if isinstance(model, ModelFile) else find_model(model)
     if precision == "int8":
         file, precision = int8_model(file), "auto"
