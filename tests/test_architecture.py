@@ -28,7 +28,7 @@ OWNERS = {
     "cv2": ("motion.opencv", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
     "pyvirtualcam": ("webcam",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
-    "onnx": ("graphs", "exporting"),
+    "onnx": ("graphs", "exporting", "models.external_data"),
     "onnxruntime": ("runtimes.onnxruntime", "exporting.int8", "exporting.parity", "benchmark.backends.onnx_runtime"),
     "onnxscript": ("exporting",),
     "openvino": ("runtimes.openvino", "benchmark.backends.open_vino"),

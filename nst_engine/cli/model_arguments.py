@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from nst_engine.cli.messages import with_flags
+
 if TYPE_CHECKING:
     from nst_engine.stylize.stylizer import Stylizer
 
@@ -53,5 +55,5 @@ def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | Non
         expected_pictures=expected_pictures,
     )
     if "passed over" in stylizer.device_report:
-        print(f"nst: device {stylizer.device_report}", file=sys.stderr)
+        print(f"nst: device {with_flags(stylizer.device_report)}", file=sys.stderr)
     return stylizer

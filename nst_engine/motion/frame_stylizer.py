@@ -33,7 +33,7 @@ def check_stability(stability: str) -> None:
         OptionError: As said.
     """
     if stability not in get_args(Stability):
-        raise OptionError(f"--stability: {stability!r} came; choose from {', '.join(get_args(Stability))}")
+        raise OptionError(f"{stability!r} came; choose from {', '.join(get_args(Stability))}", option="stability")
 
 
 class FrameStylizer:

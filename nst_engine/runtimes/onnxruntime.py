@@ -60,7 +60,7 @@ class OrtLoader:
             ModelSpecError: It does not say what it takes, or takes something else than it says.
         """
         if reason := why_not_built_in(device, self.available):
-            raise ProviderUnavailableError(f"--device {device}: {reason}; or use --device cpu")
+            raise ProviderUnavailableError(f"`device='{device}'`: {reason}; or use `device='cpu'`")
         if device.kind in ("cuda", "tensorrt"):
             self._preload_cuda()
         self._content = ModelContent(self._file)
@@ -130,7 +130,7 @@ class OrtLoader:
 
     def _unavailable(self, device: Device, said: str) -> ProviderUnavailableError:
         reason = why_it_failed(device, Path(self._ort.__file__).parent / "capi", said)
-        return ProviderUnavailableError(f"--device {device}: {reason}; or use --device cpu")
+        return ProviderUnavailableError(f"`device='{device}'`: {reason}; or use `device='cpu'`")
 
     def _loads_on_cpu(self, source: bytes) -> bool:
         """Whether it is the device that fails, and not the model."""

@@ -131,10 +131,10 @@ def check_finish(strength: float, preserve_color: str | None, most_strength: flo
     if not is_number or not 0 <= strength <= most_strength:
         further = f" or {most_strength:g} (a painting of it)" if most_strength > 1 else ""
         raise OptionError(
-            f"--strength: {strength!r} came; wanted a number from 0 (the photo) to 1 (the painting){further}"
+            f"{strength!r} came; wanted a number from 0 (the photo) to 1 (the painting){further}", option="strength"
         )
     if preserve_color is not None and preserve_color not in COLOR_MODES:
-        raise OptionError(f"--preserve-color: {preserve_color!r} came; choose from {', '.join(COLOR_MODES)}")
+        raise OptionError(f"{preserve_color!r} came; choose from {', '.join(COLOR_MODES)}", option="preserve_color")
 
 
 def finished(

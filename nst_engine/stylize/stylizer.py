@@ -248,4 +248,4 @@ def check_options(
     check_finish(strength, preserve_color, most_strength)
     check_stroke_size(stroke_size)
     if max_side is not None:
-        require_count("--max-side", max_side)
+        require_count("max_side", max_side)

@@ -225,7 +225,7 @@ class _Painting:
             outputs = self._graphs[number].run(stage.outputs, feed)
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             said = f"{error}"[:200]
-            raise InferenceError(f"{self._model}: failed on a tile ({said}); shrink it (--max-side)") from error
+            raise InferenceError(f"{self._model}: failed on a tile ({said}); shrink it (`max_side`)") from error
         known = {**values, **dict(zip(stage.outputs, outputs, strict=True))}
         return {name: value for name, value in known.items() if name in self._needed_after[number]}
 

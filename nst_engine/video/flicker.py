@@ -69,10 +69,14 @@ def flicker_by_setting(
     finally:
         reader.close()
     if len(clip) <= _SETTLED_FRAMES + 1:
-        raise OptionError(f"--report: {len(clip)} frames came; at least {_SETTLED_FRAMES + 2} are needed to compare")
+        raise OptionError(
+            f"{len(clip)} frames came; at least {_SETTLED_FRAMES + 2} are needed to compare", option="report"
+        )
     motions = _motions(clip)
     if not any(seen.any() for _, seen in motions[_SETTLED_FRAMES:]):
-        raise OptionError("--report: no frame shows what the one before has shown, so there is nothing to compare")
+        raise OptionError(
+            "no frame shows what the one before has shown, so there is nothing to compare", option="report"
+        )
     return [_followed(stylizer, style, stability, clip, motions) for stability in get_args(Stability)]
 
 

@@ -101,5 +101,5 @@ def _seconds(value: float | None) -> Fraction | None:
     if value is None:
         return None
     if not math.isfinite(value) or value < 0:
-        raise OptionError(f"--start, --end: {value} came, seconds of at least 0 were wanted")
+        raise OptionError(f"`start`, `end`: {value} came, seconds of at least 0 were wanted")
     return Fraction(value).limit_denominator(1_000_000)

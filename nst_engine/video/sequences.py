@@ -90,7 +90,7 @@ class SequenceReader:
 
     def __init__(self, path: Path, *, fps: float, span: Span = WHOLE, max_side: int | None = None) -> None:
         if not 0 < fps <= 1000:
-            raise OptionError(f"--fps: {fps:g} came; wanted a number above 0, and at most 1000")
+            raise OptionError(f"{fps:g} came; wanted a number above 0, and at most 1000", option="fps")
         self._pattern = Pattern(path)
         self._numbers = self._pattern.numbers()
         if not self._numbers:
@@ -171,7 +171,7 @@ class SequenceSink:
         for written in filter(lambda path: _file_id(path) in read, map(self._pattern.path_of, there)):
             raise OutputError(
                 f"{label_of_path(written)}: is a picture to be painted, which would be lost; "
-                "choose another folder, or say --overwrite (overwrite=True)"
+                "choose another folder, or say `overwrite=True`"
             )
         self._there = set(there) if resume else set()
         self._holds_alpha = path.suffix.lower() in _HOLDS_ALPHA

@@ -142,7 +142,7 @@ def _painted(
     stage = PainterStage(painter, is_wanted, _reporter(sink.done, reader.clip.frame_count, on_progress))
     seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write)
     if stage.painted + sink.done == 0:
-        raise VideoDecodeError(f"{reader.clip.label}: has no frame from --start to --end")
+        raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")
     begun = time.perf_counter()
     frames = sink.finish()
     return {**asdict(seconds), "join": time.perf_counter() - begun}, stage.painted, frames

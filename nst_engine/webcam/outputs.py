@@ -35,7 +35,7 @@ class Window:
 
     def __init__(self) -> None:
         if why := _why_no_display():
-            raise OptionError(f"no window can be opened ({why}); on a machine without a screen: --no-window")
+            raise OptionError(f"no window can be opened ({why}); on a machine without a screen: `no_window`")
         # OpenCV's Qt complains of fonts that it does not ship, once a window
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
         try:
@@ -43,7 +43,7 @@ class Window:
         except cv2.error as error:
             raise OptionError(
                 f"no window can be opened ({str(error).splitlines()[0][:120]}); "
-                "on a machine without a screen: --no-window"
+                "on a machine without a screen: `no_window`"
             ) from error
         self._size: tuple[int, int] | None = None
 
@@ -112,13 +112,13 @@ class VirtualCamera:
             import pyvirtualcam  # type: ignore[import-not-found,unused-ignore]
         except ImportError as missing:
             raise MissingDependencyError(
-                "--virtual-camera needs pyvirtualcam, which is not installed; type: pip install pyvirtualcam"
+                "`virtual_camera` needs pyvirtualcam, which is not installed; type: pip install pyvirtualcam"
             ) from missing
         try:
             self._camera: Any = pyvirtualcam.Camera(width, height, fps, fmt=pyvirtualcam.PixelFormat.BGR)
         except RuntimeError as error:
             raise OutputError(
-                f"--virtual-camera: {error}; on Linux: sudo modprobe v4l2loopback, elsewhere install OBS"
+                f"`virtual_camera`: {error}; on Linux: sudo modprobe v4l2loopback, elsewhere install OBS"
             ) from error
         self.name = str(self._camera.device)
 

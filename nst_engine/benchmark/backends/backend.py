@@ -120,4 +120,4 @@ def refuse_precision(backend: str, precision: Precision, offered: tuple[Precisio
         OptionError: It is not among those offered.
     """
     if precision not in offered:
-        raise OptionError(f"--precision {precision}: {backend} has {', '.join(offered)}")
+        raise OptionError(f"`precision='{precision}'`: {backend} has {', '.join(offered)}")

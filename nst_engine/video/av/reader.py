@@ -84,7 +84,7 @@ class VideoReader:
         if first is not None:
             return first
         if span.start is not None:
-            raise VideoDecodeError(f"{self._label}: has no frame at --start {float(span.start):g} s or after it")
+            raise VideoDecodeError(f"{self._label}: has no frame at `start={float(span.start):g}` s or after it")
         raise VideoDecodeError(f"{self._label}: holds no frame that can be decoded; export or download it again")
 
     def _raw(self) -> Iterator[RawFrame]:
