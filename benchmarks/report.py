@@ -28,6 +28,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
         "stability-table": lambda of: tables.stability_table(of("video")),
         "video-table": lambda of: tables.video_table(of("video")),
         "big-table": lambda of: tables.big_table(of("big")),
+        "cuda-table": lambda of: tables.cuda_table(of("cuda")),
         "variants-table": lambda of: tables.variants_table(of("variants")),
         "quality-table": lambda of: tables.quality_table(of("quality")),
         "add-style-table": lambda of: tables.add_style_table(of("add_style")),

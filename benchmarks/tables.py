@@ -321,6 +321,40 @@ def video_table(report: Report) -> str:
     )
 
 
+def cuda_table(report: Report) -> str:
+    """A GPU beside the CPU of its machine, by size."""
+    rows, remarks = [], []
+    for model, cases in report["models"].items():
+        by = {(case["backend"].removeprefix("onnxruntime-"), case["size"]): case for case in cases}
+        for (device, size), case in by.items():
+            if device == "cpu":
+                continue
+            beside = by.get(("cpu", size))
+            share = f"{beside['p50_ms']:.0f} ms (**{beside['p50_ms'] / case['p50_ms']:.0f} ×**)" if beside else "–"
+            psnr = f"{case['psnr_db']:.0f} dB"
+            rows.append(
+                [f"`{model}`, {size}", f"{case['p50_ms']:.1f} ms", share, psnr, f"{case['new_size_ms']:.0f} ms"]
+            )
+        large = report["large"][model]
+        remarks.append(f"`{model}` whole {large['whole']:.0f} ms, by tiles {large['tiles']:.0f} ms")
+    headings = [
+        "one pass",
+        "CUDA",
+        "CPU (CUDA is so many times as fast)",
+        "against the CPU's pixels",
+        "a new size costs",
+    ]
+    optimized = ", ".join(f"{case['p50_ms']:.0f} ms in {case['precision']}" for case in report["optimize"])
+    machine = report["machine"]
+    return (
+        f"{markdown_table(headings, rows)}\n\nArray in, picture out, by ONNX Runtime in float32. 3840×2160 in one go: "
+        f"{'; '.join(remarks)}. An iteration of `nst optimize` at 1024 px takes {optimized}. "
+        f"{', '.join(machine['gpus'])}, {machine['cpu']}, {machine['cores']} cores, "
+        f"onnxruntime-gpu {machine['packages']['onnxruntime-gpu']}, torch {machine['packages']['torch']}, "
+        f"{report['date'][:10]}."
+    )
+
+
 def machine_line(report: Report, package: str = "torch") -> str:
     """What a result was measured on, and when."""
     machine = report["machine"]

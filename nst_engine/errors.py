@@ -82,5 +82,9 @@ class InferenceError(NSTError, RuntimeError):
     """A model failed while it ran, or returned what is no picture."""
 
 
+class OutOfMemoryError(InferenceError, MemoryError):
+    """There was not enough memory, of the GPU most often, to run a model on a picture of that size."""
+
+
 class ModelParityError(NSTError, ArithmeticError):
     """An exported model computes something else than the network it was exported from; it was not written."""

@@ -20,7 +20,7 @@ def resolve_device(name: str) -> torch.device:
         ProviderUnavailableError: CUDA was asked for and is not there; nothing falls back to the CPU.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     if name == "cpu":
         return torch.device("cpu")
     if not re.fullmatch(r"cuda(:\d+)?", name):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nst_engine.checks import require_count
 from nst_engine.environment import usable_cpus
-from nst_engine.errors import InferenceError, ProviderUnavailableError
+from nst_engine.errors import InferenceError, OutOfMemoryError, ProviderUnavailableError
 from nst_engine.models.find import ModelFile, find_model, int8_model
 from nst_engine.runtimes.base import Graph, Loaded, Loader, not_finite
 from nst_engine.runtimes.devices import (
@@ -102,13 +102,11 @@ class Session:
         except FloatingPointError:
             raise not_finite(self.model) from None
         except Exception as error:  # the runtimes' exceptions have no common base
-            shape = "×".join(map(str, pictures.shape))
-            cure = (
-                "there is not enough memory: make the picture smaller (`max_side`)"
-                if "alloc" in str(error).lower()
-                else "see whether another picture size or `device='cpu'` works"
-            )
-            raise InferenceError(f"{self.model}: failed on {shape} ({first_line(error)}); {cure}") from error
+            failed = f"{self.model}: failed on {'×'.join(map(str, pictures.shape))} ({first_line(error)}); "
+            if "alloc" in str(error).lower():
+                cure = "there is not enough memory: make the picture smaller (`max_side`)"
+                raise OutOfMemoryError(failed + cure) from error
+            raise InferenceError(failed + "see whether another picture size or `device='cpu'` works") from error
 
     def content(self) -> bytes:
         """The model as it was loaded: the file, with its size made free if it was fixed."""

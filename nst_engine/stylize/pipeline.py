@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.errors import OutOfMemoryError
 from nst_engine.runtimes.session import Session
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.postprocess import finished
@@ -16,14 +17,28 @@ from nst_engine.stylize.strokes import Pictures, painted_broadly
 from nst_engine.stylize.tiling import TiledModel
 from nst_engine.stylize.workspace import Workspaces
 
-#: Off the CPU every new size of picture costs a choice of algorithms, or a build: seconds. So sides are padded to
-#: multiples of this. Not to larger ones: instance normalisation sees the padding as if it were picture.
+#: Some devices build the network anew for every size of picture, in seconds. There sides are padded to multiples of
+#: this. Not to larger ones, and not elsewhere: instance normalisation sees the padding as if it were picture.
 BUCKET_PX = 64
 
 #: Larger pictures are painted by tiles: here that begins to take less memory, and costs a little time.
 TILE_ABOVE_PX = 3_000_000
 
-_TAKES_ANY_SIZE = "cpu"
+#: A GPU paints whole pictures 24 times as fast as tiles of them (`benchmarks/results/cuda.json`), in up to 320 bytes a
+#: pixel; where it has not as much, in tiles after all.
+TILE_ABOVE_PX_ON_CUDA = 32_000_000
+
+_TAKES_ANY_SIZE = ("cpu", "cuda")
+
+
+def bucket_px(device: str) -> int:
+    """Multiple to which pictures' sides are padded on `cpu`, `cuda:1`, ...; 1 where every size is run as it is."""
+    return 1 if device.partition(":")[0] in _TAKES_ANY_SIZE else BUCKET_PX
+
+
+def tile_above_px(device: str) -> int:
+    """Pictures of more pixels are painted by tiles on that device."""
+    return TILE_ABOVE_PX_ON_CUDA if device.partition(":")[0] == "cuda" else TILE_ABOVE_PX
 
 
 class Pipeline:
@@ -31,13 +46,13 @@ class Pipeline:
 
     Args:
         session: The model, loaded.
-        tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory.
+        most_px: Pictures of more pixels are painted by tiles, in bounded memory; None: see `tile_above_px`.
     """
 
-    def __init__(self, session: Session, tile_above_px: int) -> None:
+    def __init__(self, session: Session, most_px: int | None) -> None:
         self._session = session
-        self._bucket_px = 1 if session.device == _TAKES_ANY_SIZE else BUCKET_PX
-        self._tile_above_px = tile_above_px
+        self._bucket_px = bucket_px(session.device)
+        self._tile_above_px = most_px or tile_above_px(session.device)
         self._workspaces = Workspaces()
         self._tiled_model: TiledModel | None = None
         self._tiled_model_lock = threading.Lock()
@@ -109,13 +124,29 @@ class Pipeline:
         out: NDArray[np.uint8] | None,
     ) -> list[NDArray[np.uint8]]:
         """Through the model in one run, or each by tiles; blended with the photos."""
+        pixels = photos[0].shape[0] * photos[0].shape[1]
+        if pixels <= self._tile_above_px:
+            try:
+                return self._run_whole(photos, weights, stopwatch, swap_rb=swap_rb, strength=strength, out=out)
+            except OutOfMemoryError:
+                if pixels <= TILE_ABOVE_PX:
+                    raise
+        model = self._tiled()
+        painted = [model.paint(each, weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
+        stopwatch.lap("inference")
+        return painted
+
+    def _run_whole(
+        self,
+        photos: Sequence[NDArray[np.uint8]],
+        weights: NDArray[np.float32],
+        stopwatch: Stopwatch,
+        *,
+        strength: float,
+        swap_rb: bool,
+        out: NDArray[np.uint8] | None,
+    ) -> list[NDArray[np.uint8]]:
         session = self._session
-        height, width = photos[0].shape[:2]
-        if height * width > self._tile_above_px:
-            model = self._tiled()
-            painted = [model.paint(each, weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
-            stopwatch.lap("inference")
-            return painted
         with self._workspaces.borrowed() as workspace:
             return one_pass(
                 photos,

@@ -16,7 +16,7 @@ from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Backend, Precision
 from nst_engine.runtimes.session import open_session
 from nst_engine.stylize.batch import groups_of
-from nst_engine.stylize.pipeline import TILE_ABOVE_PX, Pipeline, painted_once
+from nst_engine.stylize.pipeline import Pipeline, painted_once
 from nst_engine.stylize.postprocess import MOST_STRENGTH, check_finish, check_room
 from nst_engine.stylize.preprocess import timed_read
 from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
@@ -38,7 +38,7 @@ class Stylizer:
         backend: `auto`, `onnxruntime` or `openvino`; see there. OpenVINO prepares for each new size of picture, in
             0.2 s, and keeps the last eight.
         expected_pictures: How many will be painted, if that is known; see there.
-        tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory.
+        tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory; None: 3 million, on CUDA 32.
 
     Raises:
         OptionError: `tile_above_px` is no number of pixels.
@@ -54,9 +54,10 @@ class Stylizer:
         precision: Precision = "auto",
         backend: Backend = "auto",
         expected_pictures: int | None = None,
-        tile_above_px: int = TILE_ABOVE_PX,
+        tile_above_px: int | None = None,
     ) -> None:
-        require_count("tile_above_px", tile_above_px)
+        if tile_above_px is not None:
+            require_count("tile_above_px", tile_above_px)
         self._session = open_session(
             model,
             device=device,

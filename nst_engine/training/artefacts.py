@@ -1,4 +1,4 @@
-"""What a painting shall not show, beside what VGG-19 sees: a grid, the photo's own fine detail, and flicker."""
+"""What a painting shall not show, beside what VGG-19 sees: a grid, stamped motifs, the photo's detail, and flicker."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ import torch.nn.functional as F
 from nst_engine.networks.stylizer_net import STRIDE
 
 _DETAIL_SIGMA_PX = 1.5
-_DETAIL_RADIUS_PX = 6
 _LUMINANCE = (0.299, 0.587, 0.114)
+
+# motifs are larger than strokes: they are looked for in pictures an eighth as large, against their surroundings
+_MOTIF_SCALE = 8
+_SURROUNDINGS_SIGMA, _CALM_SIGMA = 4.0, 2.0
+# root mean square over the channels, 0-1: what half counts as calm in a photo, and what strokes may do there
+_CALM_CONTRAST, _STROKES_CONTRAST = 0.04, 0.05
 
 
 def grid_loss(painted: torch.Tensor) -> torch.Tensor:
@@ -33,6 +38,17 @@ def detail_kept(photos: torch.Tensor, painted: torch.Tensor) -> torch.Tensor:
     return (before * after).sum(1) / energy.clamp_min(1e-12).sqrt()
 
 
+def motif_loss(photos: torch.Tensor, painted: torch.Tensor) -> torch.Tensor:
+    """How much stands out in pictures N x 3 x H x W, 8 to 64 px large, where their photos are calm: a float32 scalar.
+
+    Gram matrices ask for a blossom or a face somewhere in the picture and not where; the cheapest place by the content
+    is a wall or the sky, and a network stamps it there again and again. Strokes are finer, and stay.
+    """
+    before, after = (_contrast(each.float()) for each in (photos, painted))
+    calm = _CALM_CONTRAST**2 / (_CALM_CONTRAST**2 + _blurred(before, _CALM_SIGMA))
+    return (calm * F.relu(after - _STROKES_CONTRAST**2)).mean()
+
+
 def flicker_loss(painted: torch.Tensor, again: torch.Tensor) -> torch.Tensor:
     """Mean squared difference of two paintings N x 3 x H x W of what should look the same: a float32 scalar.
 
@@ -44,10 +60,23 @@ def flicker_loss(painted: torch.Tensor, again: torch.Tensor) -> torch.Tensor:
 
 def _laplacian_of_gaussian(images: torch.Tensor) -> torch.Tensor:
     luminance = (images * images.new_tensor(_LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    places = torch.arange(-_DETAIL_RADIUS_PX, _DETAIL_RADIUS_PX + 1, device=images.device, dtype=images.dtype)
-    line = torch.exp(-places.square() / (2 * _DETAIL_SIGMA_PX**2))
-    line = line / line.sum()
-    bordered = F.pad(luminance, (_DETAIL_RADIUS_PX,) * 4, mode="reflect")
-    smooth = F.conv2d(F.conv2d(bordered, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
+    smooth = _blurred(luminance, _DETAIL_SIGMA_PX, radii=4, border="reflect")
     laplacian = images.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
     return F.conv2d(F.pad(smooth, (1, 1, 1, 1), mode="reflect"), laplacian)
+
+
+def _contrast(images: torch.Tensor) -> torch.Tensor:
+    """Of each place against its surroundings: mean square over the channels, N x 1 x H/8 x W/8."""
+    small = F.avg_pool2d(images, _MOTIF_SCALE)
+    return (small - _blurred(small, _SURROUNDINGS_SIGMA)).square().mean(1, keepdim=True)
+
+
+def _blurred(images: torch.Tensor, sigma: float, radii: float = 2.5, border: str = "replicate") -> torch.Tensor:
+    """By a Gaussian cut off at that many sigmas; only a repeated border suits pictures smaller than that."""
+    radius, channels = round(radii * sigma), images.shape[1]
+    places = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
+    line = torch.exp(-places.square() / (2 * sigma**2))
+    line = (line / line.sum()).expand(channels, 1, 1, -1)
+    bordered = F.pad(images, (radius,) * 4, mode=border)
+    rows = F.conv2d(bordered, line, groups=channels)
+    return F.conv2d(rows, line.transpose(2, 3), groups=channels)

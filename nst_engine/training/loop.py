@@ -16,7 +16,7 @@ from torch import nn
 
 from nst_engine.errors import OptimizationError
 from nst_engine.networks.stylizer_net import STRIDE, StylizerNet
-from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss
+from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, motif_loss
 from nst_engine.training.checkpoint import Checkpoint
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, energies, evened
@@ -32,7 +32,7 @@ _SMOOTHING = 0.98  # of the distances shown and steered by
 _STEERING = 0.004  # how fast the style's weight answers to the content's distance
 _STYLE_WEIGHT_RANGE = (0.5, 100.0)
 _MAX_BAD_STEPS = 20
-_GRID_WEIGHT = 400.0
+_GRID_WEIGHT, _MOTIF_WEIGHT = 400.0, 60.0
 _NOISE = 0.02  # of a webcam by lamplight, 0-1
 _DETAIL_WEIGHT, _MOST_DETAIL = 4.0, 0.45
 
@@ -161,9 +161,9 @@ class Training:
         return Checkpoint(
             arch=self.options.arch,
             styles=list(styles),
-            network=dict(self.network.state_dict()),
-            averaged=dict(self._averaged),
-            optimizer=moments,
+            network={name: value.cpu() for name, value in self.network.state_dict().items()},
+            averaged={name: value.cpu() for name, value in self._averaged.items()},
+            optimizer={name: value.cpu() for name, value in moments.items()},
             step=self.step,
             seconds=self.seconds,
             style_weight=self.style_weight,
@@ -218,11 +218,13 @@ class Training:
         seen = batch.seen(painted)
         distances = self._loss(seen, targets, batch.styles)
         content, style, energy = distances.content.mean(), distances.style.mean(), energies(targets)
-        detail = nn.functional.relu(detail_kept(batch.seen(clean), seen) - _MOST_DETAIL)
+        photos = batch.seen(clean)
+        detail = nn.functional.relu(detail_kept(photos, seen) - _MOST_DETAIL)
         smoothness = self.options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted)
         usual = self._distances[2] if self._distances else float(energy.mean())
         total = evened(distances.content, energy, usual).mean() + self.style_weight * distances.painted.mean()
-        total = total + _DETAIL_WEIGHT * detail.square().mean() + smoothness
+        artefacts = _DETAIL_WEIGHT * detail.square().mean() + _MOTIF_WEIGHT * motif_loss(photos, seen)
+        total = total + artefacts + smoothness
         if self.options.stability_weight:
             total = total + self.options.stability_weight * self._flicker(shown, weights, painted, batch)
         self._optimizer.zero_grad(set_to_none=True)

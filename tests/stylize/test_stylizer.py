@@ -36,6 +36,7 @@ from nst_engine.errors import (
     InferenceError,
     ModelNotFoundError,
     OptionError,
+    OutOfMemoryError,
     OutputError,
     StyleNotFoundError,
 )
@@ -214,6 +215,27 @@ def test_strength_goes_from_the_photo_to_the_painting(stylizer: Stylizer) -> Non
     assert_rounded(half, (pixels.astype(np.float64) + np.clip(painted(pixels, {"wave": 1}), 0, 255)) / 2)
     tiled = Stylizer(stylizer.model, device="cpu", tile_above_px=1).stylize(pixels, "wave", strength=0.5)
     np.testing.assert_array_equal(tiled.pixels, half)
+
+
+def test_tiles_are_taken_where_memory_is_short_and_the_picture_is_large(
+    stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = photo(20, 30)
+    wanted = stylizer.stylize(pixels, "wave").pixels
+
+    def fail(*_: Any) -> None:
+        raise OutOfMemoryError("no memory left on the GPU")
+
+    monkeypatch.setattr(Session, "run", fail)
+    with pytest.raises(OutOfMemoryError):
+        stylizer.stylize(pixels, "wave")
+    monkeypatch.setattr(pipeline_module, "TILE_ABOVE_PX", 20 * 30 - 1)
+    np.testing.assert_array_equal(stylizer.stylize(pixels, "wave").pixels, wanted)
+
+
+@pytest.mark.parametrize(("device", "bucket", "most"), [("cpu", 1, 3), ("cuda:1", 1, 32), ("tensorrt", 64, 3)])
+def test_devices_that_take_any_size_get_it_unpadded(device: str, bucket: int, most: int) -> None:
+    assert (pipeline_module.bucket_px(device), pipeline_module.tile_above_px(device)) == (bucket, most * 1_000_000)
 
 
 def test_colours_are_kept(stylizer: Stylizer) -> None:

@@ -10,12 +10,19 @@ import torch
 from nst_engine.catalogue import bundled_contents
 from nst_engine.image import load_image
 from nst_engine.networks.stylizer_net import STRIDE
-from nst_engine.training.artefacts import detail_kept, grid_loss
+from nst_engine.training.artefacts import detail_kept, grid_loss, motif_loss
 from nst_engine.training.photos import sized
 
 
 def _planes(image: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+
+
+def _contrast_by_opencv(image: np.ndarray) -> np.ndarray:
+    height, width = (side // 8 for side in image.shape[:2])
+    small = image[: height * 8, : width * 8].astype(np.float64).reshape(height, 8, width, 8, 3).mean((1, 3)) / 255
+    around = cv2.GaussianBlur(small, (21, 21), 4, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(((small - around) ** 2).mean(2))
 
 
 def _detail_by_opencv(image: np.ndarray) -> np.ndarray:
@@ -32,6 +39,29 @@ def test_detail_is_the_correlation_of_laplacians_of_gaussian() -> None:
     wanted = np.corrcoef(_detail_by_opencv(photo).ravel(), _detail_by_opencv(mixed).ravel())[0, 1]
     assert float(detail_kept(_planes(photo), _planes(mixed))) == pytest.approx(wanted, abs=2e-3)
     assert float(detail_kept(_planes(photo), _planes(photo))) == pytest.approx(1, abs=1e-5)
+
+
+def test_motifs_are_what_stands_out_where_the_photo_is_calm() -> None:
+    photo = sized(load_image(bundled_contents()["coffee"].path).pixels, 237)
+    painted = photo.copy()
+    painted[20:50, 30:60] = (250, 120, 30)
+    before, after = _contrast_by_opencv(photo), _contrast_by_opencv(painted)
+    around = cv2.GaussianBlur(before, (11, 11), 2, borderType=cv2.BORDER_REPLICATE)
+    wanted = (0.04**2 / (0.04**2 + around) * np.maximum(after - 0.05**2, 0)).mean()
+    assert float(motif_loss(_planes(photo), _planes(painted))) == pytest.approx(wanted, rel=1e-3)
+
+
+def test_a_motif_counts_in_a_sky_and_not_in_foliage() -> None:
+    rng = np.random.default_rng(0)
+    sky = np.full((256, 256, 3), 180, np.uint8)
+    foliage = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+    found = []
+    for photo in (sky, foliage):
+        stamped = photo.copy()
+        stamped[100:140, 100:140] = (250, 120, 30)
+        found.append(float(motif_loss(_planes(photo), _planes(stamped)) - motif_loss(_planes(photo), _planes(photo))))
+    assert found[0] > 10 * abs(found[1])
+    assert float(motif_loss(_planes(sky), _planes(sky))) == 0
 
 
 def test_a_grid_counts_and_what_is_painted_does_not() -> None:
