@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import nst_engine
+import nst_engine.optimization
 
 HEAVY = ("torch", "PIL", "onnxruntime", "cv2", "matplotlib", "av", "rich")
 NO_TORCH = "import sys; sys.modules['torch'] = None"

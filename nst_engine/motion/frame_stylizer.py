@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from itertools import pairwise
@@ -37,7 +38,9 @@ def check_stability(stability: str) -> None:
 
 
 class FrameStylizer:
-    """Paints frames in their order, calmly. For one clip or camera and one thread; the `Stylizer` may serve many.
+    """Paints frames in their order, calmly. For one clip or camera; the `Stylizer` may serve many.
+
+    Calls from several threads wait for each other, and their frames count as one sequence.
 
     Args:
         stylizer: The model.
@@ -80,6 +83,7 @@ class FrameStylizer:
         self._stylizer, self._stability, self._is_bgr = stylizer, stability, channel_order == "bgr"
         self._strength, self._stroke_size = strength, stroke_size
         self._smoother = None if stability == "off" else _smoother(stability, stylizer.spec.stride_px)
+        self._turn = threading.RLock()  # what the smoother remembers is in OpenCV's hands while it works
         self._bordered = np.empty((0, 0, 3), np.uint8)
         self.timings_ms: Mapping[str, float] = {}
         self.seconds: dict[str, float] = {}
@@ -103,6 +107,10 @@ class FrameStylizer:
         strength = self._strength if strength is None else strength
         # what is painted twice is not calm
         check_options(strength, preserve_color, None, most_strength=1.0)
+        with self._turn:
+            self._set(style, strength, preserve_color)
+
+    def _set(self, style: StyleMix, strength: float, preserve_color: str | None) -> None:
         self.styles = resolve_style_mix(style, self._stylizer.styles)
         self._weights = style_vector(self.styles, self._stylizer.styles)
         self._strength, self._preserve_color = strength, preserve_color
@@ -137,8 +145,9 @@ class FrameStylizer:
 
     def reset(self) -> None:
         """The next frame has nothing to do with those before."""
-        if self._smoother is not None:
-            self._smoother.reset()
+        with self._turn:
+            if self._smoother is not None:
+                self._smoother.reset()
 
     def stylize_frame(self, frame: NDArray[np.uint8], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Paint the next frame.
@@ -156,6 +165,10 @@ class FrameStylizer:
         """
         _check_frame(frame)
         check_room(out, frame)
+        with self._turn:
+            return self._next(frame, out)
+
+    def _next(self, frame: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         laps = [time.perf_counter()]
         photo = _exchanged(frame) if self._exchanges else frame
         smoother = self._smoother

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 
@@ -27,6 +28,8 @@ TILE_ABOVE_PX = 3_000_000
 #: A GPU paints whole pictures 24 times as fast as tiles of them (`benchmarks/results/cuda.json`), in up to 320 bytes a
 #: pixel; where it has not as much, in tiles after all.
 TILE_ABOVE_PX_ON_CUDA = 32_000_000
+
+_SHORTEST_PX = 64
 
 _TAKES_ANY_SIZE = ("cpu", "cuda")
 
@@ -124,7 +127,8 @@ class Pipeline:
         out: NDArray[np.uint8] | None,
     ) -> list[NDArray[np.uint8]]:
         """Through the model in one run, or each by tiles; blended with the photos."""
-        pixels = photos[0].shape[0] * photos[0].shape[1]
+        # networks reflect what is small: a line of pixels takes the memory of a band
+        pixels = math.prod(max(side, _SHORTEST_PX) for side in photos[0].shape[:2])
         if pixels <= self._tile_above_px:
             try:
                 return self._run_whole(photos, weights, stopwatch, swap_rb=swap_rb, strength=strength, out=out)

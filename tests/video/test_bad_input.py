@@ -49,7 +49,11 @@ def cut(path: Path, share: float) -> Path:
         ("text.txt", b"hello, this is a text\n" * 50, "is text"),
         ("empty.mp4", b"", "no video"),
         ("noise.mkv", np.random.default_rng(0).bytes(20_000), "no video"),
-        ("list.mp4", b"#EXTM3U\n#EXTINF:9,\nother.ts\n#EXT-X-ENDLIST\n", "no video"),
+        (
+            "sdp.mp4",
+            b"v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n",
+            "list of other files",
+        ),
         ("broken.gif", b"GIF89a" + bytes(3), "damaged"),
     ],
 )
@@ -59,6 +63,24 @@ def test_files_that_are_no_video(tmp_path: Path, name: str, content: bytes, mess
     with pytest.raises(ValueError, match=message):
         paint_video(source, tmp_path / "out.mp4", Identity())
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("disguise", [".mp4", ".mkv", ".ts", ".txt"])
+@pytest.mark.parametrize("form", ["concat", "concat after a mark", "hls", "hls absolute", "dash"])
+def test_a_file_that_names_others_gets_none_of_them_painted(tmp_path: Path, form: str, disguise: str) -> None:
+    private = write_clip(tmp_path / "private.ts", pictures(5))
+    hls = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n"
+    lists = {
+        "concat": "ffconcat version 1.0\nfile private.ts\n",
+        "concat after a mark": "\ufeffffconcat version 1.0\nfile private.ts\n",
+        "hls": hls.format("private.ts"),
+        "hls absolute": hls.format(private),
+        "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet>'
+        f"<Representation><BaseURL>{private}</BaseURL></Representation></AdaptationSet></Period></MPD>",
+    }
+    source = tmp_path / f"list{disguise}"
+    source.write_text(lists[form], encoding="utf-8")
+    fails(VideoDecodeError, "is a list of other files", source)
 
 
 def test_what_is_not_there_and_folders(tmp_path: Path) -> None:

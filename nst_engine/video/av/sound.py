@@ -17,6 +17,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 
+from nst_engine.video.av.opening import open_file
 from nst_engine.video.av.tags import stream_metadata
 from nst_engine.video.formats import CONTAINERS, Plan
 from nst_engine.video.frames import Clip
@@ -55,9 +56,7 @@ class Sound:
         self._tracks: dict[int, _Copied | _Encoded] = {}
         if clip.sound is None:
             return
-        self._container = av.open(
-            str(clip.sound.absolute()), "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
+        self._container = open_file(clip.sound)
         for number, stream in enumerate(self._container.streams.audio, 1):
             if stream.codec_context is None:
                 self.notes.append(f"{clip.label}: sound track {number} is in an unknown codec, and is left out")
