@@ -52,6 +52,7 @@ LAZY = {
     ("cv2", "benchmark"),
     ("pyvirtualcam", "webcam"),
     ("matplotlib", "benchmark"),
+    ("onnx", "models.external_data"),
     ("onnxruntime", "benchmark"),
     ("openvino", "benchmark"),
     ("torch", "benchmark"),

@@ -82,7 +82,7 @@ class FrameStylizer:
             raise OptionError(f"channel_order: {channel_order!r} came; choose bgr or rgb")
         self._stylizer, self._stability, self._is_bgr = stylizer, stability, channel_order == "bgr"
         self._strength, self._stroke_size = strength, stroke_size
-        self._smoother = None if stability == "off" else _smoother(stability)
+        self._smoother = None if stability == "off" else _smoother(stability, stylizer.spec.stride_px)
         self._turn = threading.RLock()  # what the smoother remembers is in OpenCV's hands while it works
         self._bordered = np.empty((0, 0, 3), np.uint8)
         self.timings_ms: Mapping[str, float] = {}
@@ -226,10 +226,10 @@ class FrameStylizer:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
 
 
-def _smoother(stability: Stability) -> Smoother:
+def _smoother(stability: Stability, grid_px: int) -> Smoother:
     from nst_engine.motion.smoothing import Smoother  # this imports OpenCV
 
-    return Smoother(stability)
+    return Smoother(stability, grid_px)
 
 
 def _exchanged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -21,9 +21,6 @@ from nst_engine.motion.optical_flow import Motion, MotionEstimator, places
 
 _Pixels = NDArray[np.uint8]
 
-#: Of the networks' grid, px: 2 x 2 x 2 x 2.
-GRID_PX = 16
-
 _INVISIBLE = 1 / 1000  # share of a painting
 # More than half a pixel, lest what stands between two is laid to and fro
 _ELSEWHERE_PX = 0.7
@@ -63,15 +60,17 @@ class Smoother:
 
     Args:
         stability: `low` or `high`.
+        grid_px: Of the network: what has moved by so much is painted the same.
 
     Attributes:
         cuts: Scenes that began, beside the first.
         memory_frames: After so many frames nothing is left of a painting in what is blended from it.
-        phase: Where the scene lies on the network's grid, px from the top and the left, each below `GRID_PX`.
+        phase: Where the scene lies on the network's grid, px from the top and the left, each below `grid_px`.
     """
 
-    def __init__(self, stability: str) -> None:
-        self._level = level = _LEVELS[stability]
+    def __init__(self, stability: str, grid_px: int) -> None:
+        self._level, self._grid_px = _LEVELS[stability], grid_px
+        level = self._level
         self._estimator = MotionEstimator(level.longer_side_px, level.preset, checks_back=level.checks_back)
         self.cuts = 0
         self.memory_frames = math.ceil(math.log(_INVISIBLE) / math.log(self._level.share))
@@ -115,7 +114,9 @@ class Smoother:
         """What `held` returned last, uint8 H×W×3, painted as it lies on the grid: with a border, and cut out again."""
         top, left = self.phase
         height, width = photo.shape[:2]
-        bordered = cv2.copyMakeBorder(photo, top, GRID_PX - top, left, GRID_PX - left, cv2.BORDER_REFLECT_101)
+        bordered = cv2.copyMakeBorder(
+            photo, top, self._grid_px - top, left, self._grid_px - left, cv2.BORDER_REFLECT_101
+        )
         return paint(np.asarray(bordered, np.uint8))[top : top + height, left : left + width]
 
     def smoothed(self, painting: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -137,7 +138,7 @@ class Smoother:
         self._travelled += scale * motion.shift
         if np.abs(self._travelled - self._laid).max() > _ELSEWHERE_PX:
             self._laid = np.rint(self._travelled)
-        left, top = (int(way) % GRID_PX for way in self._laid)
+        left, top = (int(way) % self._grid_px for way in self._laid)
         self.phase = (top, left)
 
     def _without_noise(self, photo: NDArray[np.uint8], grey: NDArray[np.uint8], motion: Motion) -> NDArray[np.uint8]:

@@ -10,7 +10,14 @@ from typing import Any, Literal, get_args
 
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import OptionError
-from nst_engine.vgg19.layers import LAYERS, GramNormalization, Pooling, check_layers
+from nst_engine.vgg19.layers import (
+    GATYS_CONTENT_LAYERS,
+    GATYS_STYLE_LAYERS,
+    LAYERS,
+    GramNormalization,
+    Pooling,
+    check_layers,
+)
 
 StyleLoss = Literal["gram", "moments"]
 OptimizerName = Literal["lbfgs", "adam"]
@@ -19,8 +26,6 @@ Precision = Literal["auto", "float32", "bfloat16"]
 LayerWeights = Mapping[str, float] | Sequence[str]
 
 INITS = ("content", "random", "style")
-GATYS_CONTENT_LAYERS = ("relu4_2",)
-GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 #: Ratio of style to content weight that gives pictures of about the same look under each convention. All but `target`
 #: depend on the scale of the features too: these are for the Oxford weights (pictures in 0-255).
 DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 7.5, "none": 3e-10, "hw": 5e-4, "chw": 100.0}

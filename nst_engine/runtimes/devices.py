@@ -18,6 +18,9 @@ Precision = Literal["auto", "float32", "float16", "bfloat16", "int8"]
 
 Backend = Literal["auto", "onnxruntime", "openvino"]
 
+#: PSNR against float32 by ONNX Runtime below which pixels are wrong, dB.
+LEAST_PSNR_DB: Mapping[str, float] = {"float32": 35.0, "float16": 35.0, "bfloat16": 35.0, "int8": 28.0}
+
 CPU = "CPUExecutionProvider"
 PROVIDERS: Mapping[str, str] = {
     "cpu": CPU,

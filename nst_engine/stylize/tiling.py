@@ -32,8 +32,6 @@ TILE_PX = 1024
 HALO_PX = 160  # as far as the shipped networks see: with less, neighbouring tiles do not agree
 STORE_BYTES = 512 * 1024**2
 
-#: Tiles begin at multiples of this, as the strides of the networks do, so that all see the same phase.
-_STRIDE_PX = 16
 _RUNS_UNTIL_TIDY = 6
 # of the R2 sequence (Roberts 2018), any first part of which is spread evenly
 _SPREAD = (0.7548776662466927, 0.5698402909980532)
@@ -106,7 +104,8 @@ class TiledModel:
             OptionError: A tile that is all halo, or a negative number.
             InferenceError: The model failed, or returned what is no picture.
         """
-        multiple = math.lcm(_STRIDE_PX, self._spec.pad_multiple, self._bucket_px)
+        # tiles begin at multiples of the strides, so that all see the same phase
+        multiple = math.lcm(self._spec.stride_px, self._spec.pad_multiple, self._bucket_px)
         tile_px = max(TILE_PX, 2 * halo_px + 3 * multiple) if tile_px is None else tile_px
         _check_sizes(tile_px, halo_px, store_bytes, smallest=2 * halo_px + max(multiple, self._spec.min_side_px))
         rows, columns = (tile_spans(side, tile=tile_px, halo=halo_px, multiple=multiple) for side in picture.shape[:2])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from nst_engine.errors import OptionError
+from nst_engine.optimization.options import Precision
 
 ArchitectureName = Literal["quality", "live"]
 
@@ -52,7 +53,7 @@ class TrainOptions:
     photo_size_px: int = 512
     seed: int = 0
     device: str = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
         if self.arch not in get_args(ArchitectureName):
