@@ -27,9 +27,10 @@ def main() -> int:
 def export(arguments: argparse.Namespace) -> int:
     """Write the models and print how well they agree."""
     from nst_engine.exporting.any_style import export_any_style, load_any_style
+    from nst_engine.graphs.writing import StoredBits
 
     checkpoints = [load_any_style(path) for path in arguments.checkpoints]
-    bits = dict.fromkeys(arguments.in_8_bits, 8)
+    bits: dict[str, StoredBits] = dict.fromkeys(arguments.in_8_bits, 8)
     for name, difference in export_any_style(checkpoints, arguments.output, bits, arguments.licence).items():
         path = arguments.output / name
         print(f"{path}: {path.stat().st_size:,} bytes, differs from torch by {difference:.2g}")

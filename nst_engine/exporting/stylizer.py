@@ -153,6 +153,10 @@ def checkpoint_of(path: Path) -> Checkpoint:
     tensors = {key: torch.from_numpy(value) for key, value in stylizer_weights(model).items()}
     try:
         spec: Mapping[str, Any] = json.loads(metadata.get(METADATA_KEY, "{}"))
+        if spec.get("style"):
+            raise ModelChecksumError(
+                f"{path}: takes any painting as it is (nst stylize --style-image), so nothing is learnt on from it here"
+            )
         # for who adds a style: the licence stays, unless another is given
         training = {**(spec.get("training") or {}), "licence": str(spec.get("licence", ""))}
         checkpoint = Checkpoint(str(spec["arch"]), list(spec["styles"]), tensors, tensors, training=training)

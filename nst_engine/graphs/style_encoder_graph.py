@@ -191,7 +191,7 @@ class _Graph(GraphWriter):
         )
 
     def _gelu(self, name: str, x: str) -> str:
-        """x (1 + erf(x / sqrt 2)) / 2."""
+        """X (1 + erf(x / sqrt 2)) / 2."""
         erf = self._node("Erf", f"{name}.erf", self._node("Mul", f"{name}.over", x, self._number("root", 0.5**0.5)))
         raised = self._node("Add", f"{name}.raised", erf, self._number("unit", 1.0))
         gate = self._node("Mul", f"{name}.gate", raised, self._number("one_half", 0.5))
@@ -208,7 +208,7 @@ class _Graph(GraphWriter):
         table, places = np.unique(kernel, return_inverse=True)
         if len(table) > _TABLE_SIZE:
             raise ValueError(f"{name} has {len(table)} values, wanted at most {_TABLE_SIZE}")
-        places = self._kept(f"{name}.places", places.reshape(kernel.shape).astype(np.uint8))
+        in_bytes = self._kept(f"{name}.places", places.reshape(kernel.shape).astype(np.uint8))
         # Gather takes no bytes
-        cast = self._node("Cast", f"{name}.indices", places, to=TensorProto.INT32)
+        cast = self._node("Cast", f"{name}.indices", in_bytes, to=TensorProto.INT32)
         return self._node("Gather", f"{name}.kernel", self._kept(f"{name}.table", table), cast)

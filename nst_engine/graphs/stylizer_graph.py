@@ -20,7 +20,6 @@ from onnx import TensorProto, helper, numpy_helper
 from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
 from nst_engine.models.spec import METADATA_KEY
 
-
 OPSET = 18
 IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE = "image", "style_weights", "stylized_image"
 

@@ -14,7 +14,7 @@ from nst_engine.motion.opencv import opencv
 from nst_engine.motion.smoothing import GRID_PX, Smoother, Stability, check_stability
 from nst_engine.stylize.postprocess import check_room, finished
 from nst_engine.stylize.strokes import check_stroke_size, in_proportion
-from nst_engine.stylize.style_mix import StyleMix, resolve_style_mix
+from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer, check_options
 
 ChannelOrder = Literal["bgr", "rgb"]
@@ -48,7 +48,7 @@ class FrameStylizer:
     def __init__(
         self,
         stylizer: Stylizer,
-        style: StyleMix = None,
+        style: Style = None,
         *,
         stability: Stability = "low",
         strength: float = 1.0,
@@ -68,9 +68,7 @@ class FrameStylizer:
         self.memory_frames = 0 if self._smoother is None else self._smoother.memory_frames
         self.restyle(style, strength=strength, preserve_color=preserve_color)
 
-    def restyle(
-        self, style: StyleMix = None, *, strength: float | None = None, preserve_color: str | None = None
-    ) -> None:
+    def restyle(self, style: Style = None, *, strength: float | None = None, preserve_color: str | None = None) -> None:
         """Paint otherwise from the next frame on; what was painted before does not shine through.
 
         Args:
@@ -85,7 +83,8 @@ class FrameStylizer:
         strength = self._strength if strength is None else strength
         # what is painted twice is not calm
         check_options(strength, preserve_color, None, most_strength=1.0)
-        self.styles = resolve_style_mix(style, self._stylizer.styles)
+        self._style = self._stylizer.choose_style(style)
+        self.styles = self._style.shares
         self._strength, self._preserve_color = strength, preserve_color
         self.reset()
 
@@ -94,7 +93,7 @@ class FrameStylizer:
         """What a frame's painting depends on, beside the frames: for JSON."""
         return {
             "model": self._stylizer.model,
-            "style": self.styles,
+            "style": self._style.identity,
             "stability": self._stability,
             "strength": self._strength,
             "preserve-color": self._preserve_color,
@@ -162,7 +161,7 @@ class FrameStylizer:
     def _stylized(self, photo: NDArray[np.uint8], **options: Any) -> NDArray[np.uint8]:
         """In strokes of one size whatever the frames' size: that may follow the machine, and shall not be seen."""
         stroke_size = self._stroke_size / in_proportion(*photo.shape[:2])
-        return self._stylizer.stylize(photo, self.styles, stroke_size=stroke_size, **options).pixels
+        return self._stylizer.stylize(photo, self._style, stroke_size=stroke_size, **options).pixels
 
     def _on_the_grid(self, photo: NDArray[np.uint8], top: int, left: int) -> NDArray[np.uint8]:
         """Painted with so much of a border, and cut out again."""
