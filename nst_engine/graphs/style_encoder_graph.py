@@ -169,7 +169,8 @@ class _Graph(GraphWriter):
     def _gram(self, name: str, layer: str, x: str, reading: StyleReading) -> str:
         """The upper triangle: 1 x places."""
         own = f"{name}.{layer}"
-        y = self._node("MatMul", f"{own}.projected", self._stored(f"{name}.projections.{layer}.weight"), x)
+        levels, step = self._levels(f"{name}.projections.{layer}.weight")
+        y = self._node("Mul", f"{own}.projected", self._node("MatMul", f"{own}.projected.levels", levels, x), step)
         turned = self._node("Transpose", f"{own}.turned", y, perm=[1, 0])
         total = self._node("MatMul", f"{own}.total", y, turned)
         shape = self._node("Shape", f"{layer}.size.of.{name}", y, start=1)
@@ -186,9 +187,10 @@ class _Graph(GraphWriter):
         return self._node("Mul", f"{name}.signed", self._node("Sign", f"{name}.sign", x), root)
 
     def _linear(self, name: str, x: str) -> str:
-        return self._node(
-            "Gemm", f"{name}.output", x, self._stored(f"{name}.weight"), self._row(f"{name}.bias"), transB=1
-        )
+        levels, step = self._levels(f"{name}.weight")
+        y = self._node("Gemm", f"{name}.product", x, levels, transB=1)
+        y = self._node("Mul", f"{name}.scaled", y, self._reshaped(step, f"{name}.steps", [1, -1]))
+        return self._node("Add", f"{name}.output", y, self._row(f"{name}.bias"))
 
     def _gelu(self, name: str, x: str) -> str:
         """X (1 + erf(x / sqrt 2)) / 2."""

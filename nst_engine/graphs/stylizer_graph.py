@@ -167,8 +167,7 @@ class _Graph(GraphWriter):
     def _filtered(self, name: str, x: str) -> str:
         """See `networks.stylizer_net.StyleFilters` and `BlendedFilters`."""
         if f"{name}.basis" in self._weights:
-            basis = self._rows(f"{name}.basis")
-            blend = self._node("MatMul", f"{name}.blend", self._of_styles(f"{name}.mix"), basis)
+            blend = self._blended(f"{name}.basis", self._of_styles(f"{name}.mix"))
             channels = self._weights[f"{name}.basis"].shape[1]
         else:
             blend = self._of_styles(f"{name}.filters")
@@ -181,6 +180,15 @@ class _Graph(GraphWriter):
     def _of_styles(self, name: str) -> str:
         """What all styles have of something, blended: N rows."""
         return self._node("MatMul", f"{name}.blend", STYLE_WEIGHTS, self._rows(name))
+
+    def _blended(self, name: str, shares: str) -> str:
+        """Matrices of a basis by their shares: N rows."""
+        if not self._is_in_8_bits(name):
+            return self._node("MatMul", f"{name}.blend", shares, self._rows(name))
+        levels, step = self._levels(name)
+        rows = self._reshaped(levels, f"{name}.rows", [len(self._weights[name]), -1])
+        scaled = self._node("Mul", f"{name}.shares", shares, self._reshaped(step, f"{name}.steps", [1, -1]))
+        return self._node("MatMul", f"{name}.blend", scaled, rows)
 
     def _rows(self, name: str) -> str:
         rows = self._stored(name)

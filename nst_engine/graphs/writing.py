@@ -19,9 +19,8 @@ IN_8_BITS, STEP = (".weight", ".basis"), ".step"
 
 
 def in_8_bits(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """A weight as whole numbers from -127 to 127 of a step, and the steps: one per output channel."""
-    # matrices of a basis are b x o x i, kernels o x i x 3 x 3, layers o x i: what follows the outputs shares a step
-    axes = tuple(range(2 if weight.ndim == 3 else 1, weight.ndim))
+    """A weight as whole numbers from -127 to 127 of a step, and the steps: one per output channel, or basis matrix."""
+    axes = tuple(range(1, weight.ndim))
     largest = np.abs(weight).max(axes, keepdims=True)
     step = (np.maximum(largest, np.finfo(np.float16).tiny) / 127).astype(np.float32)
     return np.rint(weight / step).astype(np.int8), step
@@ -55,12 +54,23 @@ class GraphWriter:
 
     def _stored(self, name: str) -> str:
         """A weight, kept in few bits under the network's own name; returns the name of its floats."""
-        if self._bits == 8 and name.endswith(IN_8_BITS):
-            levels, step = in_8_bits(self._weights[name])
-            cast = self._node("Cast", f"{name}.levels", self._kept(name, levels), to=TensorProto.FLOAT)
-            return self._node("Mul", f"{name}.float", cast, self._kept(name + STEP, step))
+        if self._is_in_8_bits(name):
+            return self._node("Mul", f"{name}.float", *self._levels(name))
         weight = self._kept(name, np.asarray(self._weights[name], np.float16))
         return self._node("Cast", f"{name}.float", weight, to=TensorProto.FLOAT)
+
+    def _is_in_8_bits(self, name: str) -> bool:
+        return self._bits == 8 and name.endswith(IN_8_BITS)
+
+    def _levels(self, name: str) -> tuple[str, str]:
+        """A weight in 8 bits as floats that are whole numbers, and the name of its steps.
+
+        What is multiplied as matrices takes these, and the steps are applied to what goes in or comes out: OpenVINO
+        2026.4 computes something else, or fails, where reshaped levels meet their steps before a MatMul.
+        """
+        levels, step = in_8_bits(self._weights[name])
+        cast = self._node("Cast", f"{name}.levels", self._kept(name, levels), to=TensorProto.FLOAT)
+        return cast, self._kept(name + STEP, step)
 
     def _kept(self, name: str, values: NDArray[Any]) -> str:
         """An initialiser, kept once."""
