@@ -130,7 +130,7 @@ def _checked(key: str, value: Any, source: str) -> Any:
     if not usable(value):
         raise ModelSpecError(f"{source}: {key} is {_shown(value)}, wanted {wanted}")
     if key == "style":
-        return StylePrediction(**value)
+        return None if value is None else StylePrediction(**value)
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -166,6 +166,8 @@ def _is_side(value: object) -> bool:
 
 
 def _is_prediction(value: object) -> bool:
+    if value is None:
+        return True
     known = {each.name for each in fields(StylePrediction)}
     if not isinstance(value, dict) or not {"predict", "output", "numbers"} <= value.keys() <= known:
         return False
