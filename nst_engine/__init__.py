@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nst_engine.image import load_image, save_image
     from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
     from nst_engine.stylize.result import StylizeResult
+    from nst_engine.stylize.style_embedding import StyleEmbedding
     from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.video import FrameStylizer, VideoOptions, VideoProgress, VideoResult, stylize_video
 
@@ -49,6 +50,7 @@ __all__ = [
     "OutputError",
     "Progress",
     "ProviderUnavailableError",
+    "StyleEmbedding",
     "StyleNotFoundError",
     "StylizeResult",
     "Stylizer",
@@ -73,6 +75,7 @@ _AT_FIRST_USE = {
     "Progress": "nst_engine.optimization",
     "optimize": "nst_engine.optimization",
     "reconstruct": "nst_engine.optimization",
+    "StyleEmbedding": "nst_engine.stylize.style_embedding",
     "StylizeResult": "nst_engine.stylize.result",
     "Stylizer": "nst_engine.stylize.stylizer",
     "FrameStylizer": "nst_engine.video",

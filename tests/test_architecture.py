@@ -33,7 +33,7 @@ OWNERS = {
     "onnxscript": ("exporting",),
     "openvino": ("runtimes.openvino", "benchmark.backends.open_vino"),
     "rich": ("cli",),
-    "safetensors": ("vgg19.weights", "training"),
+    "safetensors": ("vgg19.weights", "training", "stylize.style_embedding", "exporting.any_style"),
     "torch": (
         "vgg19",
         "networks",

@@ -12,13 +12,15 @@ import numpy as np
 from nst_engine.benchmark.backends.backend import BenchModel, Precision
 from nst_engine.benchmark.backends.onnx_runtime import painted_by
 from nst_engine.benchmark.pictures import photos_of
-from nst_engine.errors import ModelNotFoundError, NSTError
+from nst_engine.errors import ModelNotFoundError, ModelSpecError, NSTError
 from nst_engine.models.find import ModelFile, find_model, int8_model
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import parse_device
 from nst_engine.runtimes.onnxruntime import OrtLoader
 from nst_engine.stylize.one_pass import one_pass
-from nst_engine.stylize.style_mix import parse_style_mix, resolve_style_mix, style_vector
+from nst_engine.stylize.style_choice import StyleChoice, choice_of_fixed
+from nst_engine.stylize.style_mix import parse_style_mix
+from nst_engine.stylize.stylizer import Stylizer
 
 _CALIBRATION_PX = 256
 
@@ -54,7 +56,7 @@ def measure(
     file = find_model(model)
     loaded = OrtLoader(file, threads, "float32").open(parse_device("cpu"))
     styles = loaded.spec.styles
-    mix = resolve_style_mix(parse_style_mix(style) if style is not None else styles[0], styles)
+    chosen = _chosen(file, loaded.spec, parse_style_mix(style) if style is not None else {styles[0]: 1.0})
     made, why_not = _other_files(file, loaded.spec, precision, Path(folder))
     bench_model = BenchModel(
         name=file.name,
@@ -62,7 +64,7 @@ def measure(
         spec=loaded.spec,
         image_input=loaded.signature.image_input,
         style_input=loaded.signature.style_input,
-        style_weights=tuple(map(float, style_vector(mix, styles)[0])),
+        style_weights=tuple(map(float, chosen.weights[0])),
         other_files=made,
         without_file=why_not,
     )
@@ -78,7 +80,13 @@ def measure(
         path = Path(folder) / f"reference-{width}x{height}.npy"
         np.save(path, np.stack(painted))
         pictures[f"{width}x{height}"] = str(path)
-    return {"model": bench_model.to_json(), "style": mix, "pictures": pictures}
+    return {"model": bench_model.to_json(), "style": dict(chosen.shares), "pictures": pictures}
+
+
+def _chosen(file: ModelFile, spec: ModelSpec, mix: Mapping[str, float]) -> StyleChoice:
+    if spec.style is None:
+        return choice_of_fixed(mix, spec.styles, file.name)
+    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(mix)
 
 
 def _other_files(
@@ -110,6 +118,8 @@ def _other_files(
 def _quantised(model: bytes, spec: ModelSpec) -> bytes:
     from nst_engine.exporting.int8 import with_int8
 
+    if spec.style is not None:
+        raise ModelSpecError("int8 is calibrated on the styles that a model holds, and this one takes any")
     photos = photos_of(_CALIBRATION_PX, _CALIBRATION_PX, 4)
     # each photo in each style: ranges that one style alone does not reach would be cut off
     return with_int8(model, [photo for photo in photos for _ in spec.styles], len(spec.styles))

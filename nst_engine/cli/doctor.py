@@ -115,6 +115,8 @@ def _models() -> Iterator[Finding]:
 
     if not any(package_version(name) for name in _RUNTIMES):
         return
+    import numpy as np
+
     from nst_engine.stylize.stylizer import Stylizer
 
     for name in bundled_models():
@@ -122,11 +124,14 @@ def _models() -> Iterator[Finding]:
         try:
             stylizer = Stylizer(f"bundled:{name}", device="cpu")
             stylizer.warmup((64, 64))
+            if stylizer.spec.style is not None:
+                stylizer.encode_style(np.zeros((64, 64, 3), np.uint8))
         except NSTError as error:
             yield Finding("problem", f"bundled:{name} does not run: {with_flags(error)}")
         else:
             ms = 1e3 * (time.perf_counter() - started)
-            told = f"{len(stylizer.styles)} styles, loaded and run in {ms:.0f} ms on {stylizer.threads} threads"
+            held = f"{len(stylizer.styles)} styles" if stylizer.spec.style is None else "any style"
+            told = f"{held}, loaded and run in {ms:.0f} ms on {stylizer.threads} threads"
             yield Finding("ok", f"bundled:{name}: {told}")
 
 

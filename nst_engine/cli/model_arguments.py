@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from nst_engine.cli.messages import with_flags
+from nst_engine.cli.style_arguments import model_of
 
 if TYPE_CHECKING:
     from nst_engine.stylize.stylizer import Stylizer
@@ -19,7 +20,7 @@ def add_model_arguments(parser: argparse.ArgumentParser, *, default: str = "bund
         "--model",
         default=default,
         metavar="NAME|FILE",
-        help=f"bundled:quality, bundled:live, or a file (default: {default})",
+        help=f"bundled:quality, bundled:live, bundled:any, bundled:any-fast, or a file (default: {default})",
     )
     group.add_argument(
         "--device",
@@ -47,7 +48,7 @@ def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | Non
     from nst_engine.stylize.stylizer import Stylizer
 
     stylizer = Stylizer(
-        arguments.model,
+        model_of(arguments),
         device=arguments.device,
         threads=arguments.threads,
         precision=arguments.precision,

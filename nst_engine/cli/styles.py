@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
             work = works.get(name)
             told = f"{work.painter}, {work.title}, {work.year}" if work is not None else ""
             print(f"{name:{width}}  {told}".rstrip())
+        if stylizer.spec.style is not None:
+            print("and any other picture: nst stylize photo.jpg --style-image painting.jpg")
     if arguments.sheet is not None:
         _paint_sheet(stylizer, photo, arguments.sheet, arguments.columns)
         result_line(f"{arguments.sheet}: {arguments.photo} in {len(stylizer.styles)} styles")

@@ -6,19 +6,27 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
+from nst_engine.cli.style_arguments import (
+    ANY_STYLE,
+    add_style_arguments,
+    check_style_arguments,
+    chosen_style,
+    set_default_models,
+)
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import NSTError, OptionError, OutputError
 
 if TYPE_CHECKING:
     from nst_engine.stylize.batch import Job
     from nst_engine.stylize.result import StylizeResult
+    from nst_engine.stylize.style_choice import StyleChoice
     from nst_engine.stylize.stylizer import Stylizer
 
 _PIPE = "-"
@@ -29,13 +37,14 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "stylize",
         help="paint photos in one pass",
-        description="Paint each PHOTO in a style, or a blend of styles, that the model holds; `nst styles` lists them.",
-        epilog="In pipes: nst stylize - --style great-wave < photo.jpg > painted.png",
+        description="Paint each PHOTO in a style that the model holds (`nst styles` lists them), in that of any "
+        "picture, or in a blend of several.",
+        epilog="In pipes: nst stylize - --style-image painting.jpg < photo.jpg > painted.png",
     )
     parser.add_argument(
         "photos", nargs="+", metavar="PHOTO", help="pictures, folders, bundled photos' names, or - for stdin"
     )
-    parser.add_argument("--style", metavar="NAME[:W,...]", help="such as great-wave, or great-wave:0.7,scream:0.3")
+    add_style_arguments(parser)
     parser.add_argument("-o", "--output", metavar="FILE|DIR", help="default: PHOTO_STYLE, here; - for stdout")
     parser.add_argument(
         "--strength", type=float, default=1.0, metavar="0-2", help="0 is the photo, 2 exaggerates (default: 1)"
@@ -54,6 +63,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--overwrite", action="store_true", help="a result may replace a photo")
     parser.add_argument("--json", action="store_true", help="a line of JSON per picture on stdout")
     add_model_arguments(parser)
+    set_default_models(parser, "bundled:quality", ANY_STYLE)
     parser.set_defaults(run=run)
 
 
@@ -64,14 +74,13 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.stylize.stylizer import check_options
 
     check_options(arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
+    check_style_arguments(arguments)
     if _PIPE in (*arguments.photos, arguments.output):
         return _run_in_pipe(arguments)
-    from nst_engine.stylize.style_mix import parse_style_mix, resolve_style_mix
-
     is_known = not any(Path(photo).is_dir() for photo in arguments.photos)
     stylizer = open_stylizer(arguments, expected_pictures=len(arguments.photos) if is_known else None)
-    mix = resolve_style_mix(None if arguments.style is None else parse_style_mix(arguments.style), stylizer.styles)
-    jobs = _jobs(arguments, mix)
+    style = chosen_style(arguments, stylizer)
+    jobs = _jobs(arguments, style.shares)
     skipped = sum(job.output.exists() for job in jobs) if arguments.resume else 0
     if arguments.resume:
         jobs = [job for job in jobs if not job.output.exists()]
@@ -79,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         for job in _shown(jobs, is_quiet=arguments.json):
             try:
-                _print_result(arguments, str(job.source), job.output, _paint(stylizer, arguments, job))
+                _print_result(arguments, str(job.source), job.output, _paint(stylizer, style, arguments, job))
             except NSTError as error:
                 failures.append(with_flags(error))
                 if arguments.json:
@@ -110,7 +119,8 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
         _check_not_piped_in(Path(arguments.output), arguments)
         check_image_output(arguments.output, inputs=[] if photo == _PIPE else [content_path(photo)])
     source = sys.stdin.buffer.read() if photo == _PIPE else content_path(photo)
-    result = _stylized(open_stylizer(arguments, expected_pictures=1), arguments, source)
+    stylizer = open_stylizer(arguments, expected_pictures=1)
+    result = _stylized(stylizer, chosen_style(arguments, stylizer), arguments, source)
     if arguments.output in (None, _PIPE):
         sys.stdout.buffer.write(encode_image(result.pixels, "PNG", alpha=result.alpha))
         sys.stdout.buffer.flush()
@@ -132,7 +142,7 @@ def _check_not_piped_in(output: Path, arguments: argparse.Namespace) -> None:
         raise OutputError(f"{output}: is what comes through stdin; take another name, or --overwrite")
 
 
-def _jobs(arguments: argparse.Namespace, mix: dict[str, float]) -> list[Job]:
+def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     """Every result can be written: folders are made, inputs are safe."""
     from nst_engine.catalogue import content_path
     from nst_engine.image import IMAGE_SUFFIXES, check_image_output
@@ -178,18 +188,16 @@ def _file_id(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _paint(stylizer: Stylizer, arguments: argparse.Namespace, job: Job) -> StylizeResult:
-    result = _stylized(stylizer, arguments, job.source)
+def _paint(stylizer: Stylizer, style: StyleChoice, arguments: argparse.Namespace, job: Job) -> StylizeResult:
+    result = _stylized(stylizer, style, arguments, job.source)
     result.save(job.output, quality=arguments.quality, overwrite=arguments.overwrite)
     return result
 
 
-def _stylized(stylizer: Stylizer, arguments: argparse.Namespace, source: Any) -> StylizeResult:
-    from nst_engine.stylize.style_mix import parse_style_mix
-
+def _stylized(stylizer: Stylizer, style: StyleChoice, arguments: argparse.Namespace, source: Any) -> StylizeResult:
     return stylizer.stylize(
         source,
-        None if arguments.style is None else parse_style_mix(arguments.style),
+        style,
         strength=arguments.strength,
         preserve_color=arguments.preserve_color,
         stroke_size=arguments.stroke_size,

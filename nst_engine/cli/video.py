@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,11 +13,18 @@ from typing import TYPE_CHECKING, Any, Self
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
+from nst_engine.cli.style_arguments import (
+    ANY_STYLE_FAST,
+    add_style_arguments,
+    check_style_arguments,
+    chosen_style,
+    set_default_models,
+)
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import NSTError
 
 if TYPE_CHECKING:
-    from nst_engine.stylize.style_mix import StyleMix
+    from nst_engine.stylize.style_choice import StyleChoice
     from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.video import VideoOptions, VideoProgress, VideoResult
 
@@ -33,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("input", metavar="IN", help="a video, .gif, animated .webp, or pictures as frames/%%05d.png")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="likewise; default: IN_STYLE, here")
-    parser.add_argument("--style", metavar="NAME[:W,...]", help="such as great-wave, or great-wave:0.7,scream:0.3")
+    add_style_arguments(parser)
     parser.add_argument("--strength", type=float, default=1.0, metavar="0-1", help="0 is the video (default: 1)")
     parser.add_argument("--preserve-color", choices=COLOR_MODES, help="keep the video's colours")
     parser.add_argument(
@@ -54,34 +62,35 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from where an interrupted run has come")
     parser.add_argument("--overwrite", action="store_true", help="the result may replace the input")
     parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end, and no progress bar")
-    add_model_arguments(parser)
-    parser.set_defaults(run=run, model="bundled:live")
+    add_model_arguments(parser, default="bundled:live")
+    set_default_models(parser, "bundled:live", ANY_STYLE_FAST)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, load, paint, report."""
-    from nst_engine.stylize.style_mix import parse_style_mix, resolve_style_mix
     from nst_engine.stylize.stylizer import check_options
     from nst_engine.video import FrameStylizer, VideoOptions, check_video, finished_frames, paint_video
 
     names = ("max_side", "start", "end", "fps", "codec", "crf", "resume", "overwrite")
     options = VideoOptions(**{name: getattr(arguments, name) for name in names})
-    mix = None if arguments.style is None else parse_style_mix(arguments.style)
     asked = (arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
     check_options(*asked, most_strength=1.0)
+    check_style_arguments(arguments)
     source, output = Path(arguments.input), arguments.output
     if output is not None:
         check_video(source, output, options)
     stylizer = open_stylizer(arguments)
+    style = chosen_style(arguments, stylizer)
     if arguments.report:
-        return _report_flicker(arguments, source, stylizer, mix, options)
+        return _report_flicker(arguments, source, stylizer, style, options)
     if output is None:
-        output = _default_output(source, resolve_style_mix(mix, stylizer.styles))
+        output = _default_output(source, style.shares)
     if options.resume and output.is_file() and finished_frames(output) is None:
         print(f"nst: {output}: is there already, and no unfinished work; nothing is left to do", file=sys.stderr)
         return 0
     looks: dict[str, Any] = {name: getattr(arguments, name) for name in ("strength", "preserve_color", "stroke_size")}
-    painter = FrameStylizer(stylizer, mix, stability=arguments.stability, channel_order="rgb", **looks)
+    painter = FrameStylizer(stylizer, style, stability=arguments.stability, channel_order="rgb", **looks)
     try:
         with _Bar(output.name, is_shown=not arguments.json) as bar:
             result = paint_video(source, output, painter, options=options, on_progress=bar.show, on_note=bar.note)
@@ -96,12 +105,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _report_flicker(
-    arguments: argparse.Namespace, source: Path, stylizer: Stylizer, mix: StyleMix, options: VideoOptions
+    arguments: argparse.Namespace, source: Path, stylizer: Stylizer, style: StyleChoice, options: VideoOptions
 ) -> int:
     """The first frames in all settings."""
     from nst_engine.video import flicker_by_setting
 
-    found = flicker_by_setting(source, stylizer, mix, options=options)
+    found = flicker_by_setting(source, stylizer, style, options=options)
     if arguments.json:
         rows = [{"stability": each.stability, "warping_error": each.warping_error, "ms": each.ms} for each in found]
         print(json.dumps({"input": arguments.input, "model": stylizer.model, "settings": rows}, ensure_ascii=False))
@@ -116,7 +125,7 @@ def _report_flicker(
     return 0
 
 
-def _default_output(source: Path, mix: dict[str, float]) -> Path:
+def _default_output(source: Path, mix: Mapping[str, float]) -> Path:
     from nst_engine.errors import OptionError
     from nst_engine.stylize.batch import style_label
     from nst_engine.video import OUTPUT_SUFFIXES, is_pattern

@@ -9,6 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
+from nst_engine.cli.style_arguments import (
+    ANY_STYLE_FAST,
+    add_style_arguments,
+    check_style_arguments,
+    chosen_style,
+    encoded_styles,
+    set_default_models,
+)
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import OptionError
 
@@ -30,7 +38,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         epilog="Without a screen: nst webcam --camera clip.mp4 --no-window --frames 300 --json",
     )
     parser.add_argument("--camera", default="0", metavar="N|DEVICE|URL|FILE", help="to look through (default: 0)")
-    parser.add_argument("--style", metavar="NAME[:W,...]", help="to begin with (default: the model's first)")
+    add_style_arguments(parser, default_text="; to begin with (default: the model's first)")
     parser.add_argument(
         "--target-fps", type=float, metavar="N", help="held by smaller pictures (default: the camera's)"
     )
@@ -52,6 +60,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--frames", type=int, metavar="N", help="end after so many frames")
     parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end")
     add_model_arguments(parser, default="bundled:live")
+    set_default_models(parser, "bundled:live", ANY_STYLE_FAST)
     parser.set_defaults(run=run)
 
 
@@ -102,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
             "reconnected": camera.reconnected,
             "width": governor.size[1],
             "height": governor.size[0],
-            "styles": live.look.mix,
+            "styles": {str(style): share for style, share in live.look.mix.items()},
             "stability": arguments.stability,
             "model": stylizer.model,
             "provider": stylizer.provider,
@@ -117,6 +126,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
     looks = (arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
     check_options(*looks, most_strength=1.0)
+    check_style_arguments(arguments)
     if arguments.target_fps is not None and not 0 < arguments.target_fps <= 1000:
         raise OptionError(f"--target-fps: {arguments.target_fps:g} came, more than 0 and at most 1000 was wanted")
     if arguments.frames is not None:
@@ -124,12 +134,18 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _look(arguments: argparse.Namespace, stylizer: Stylizer) -> Look:
-    from nst_engine.stylize.style_mix import parse_style_mix, resolve_style_mix
     from nst_engine.webcam.look import Look
 
-    asked = parse_style_mix(arguments.style) if arguments.style is not None else stylizer.styles[0]
-    mix = resolve_style_mix(asked, stylizer.styles)
-    return Look(stylizer.styles, mix, strength=arguments.strength, preserve_color=arguments.preserve_color)
+    styles: tuple[Any, ...] = stylizer.styles
+    if arguments.style_image:
+        # keys step through the style images first
+        encoded = encoded_styles(arguments, stylizer)
+        styles, mix = (*(style for style, _ in encoded), *styles), dict[Any, float](encoded)
+    elif arguments.style is None:
+        mix = {styles[0]: 1.0}
+    else:
+        mix = dict(chosen_style(arguments, stylizer).shares)
+    return Look(styles, mix, strength=arguments.strength, preserve_color=arguments.preserve_color)
 
 
 def _governor(arguments: argparse.Namespace, camera: Any, fps: float) -> Governor:

@@ -153,10 +153,13 @@ def checkpoint_of(path: Path) -> Checkpoint:
     tensors = {key: torch.from_numpy(value) for key, value in stylizer_weights(model).items()}
     try:
         spec: Mapping[str, Any] = json.loads(metadata.get(METADATA_KEY, "{}"))
+        _check_holds_styles(path, spec)
         # for who adds a style: the licence stays, unless another is given
         training = {**(spec.get("training") or {}), "licence": str(spec.get("licence", ""))}
         checkpoint = Checkpoint(str(spec["arch"]), list(spec["styles"]), tensors, tensors, training=training)
         network_of(checkpoint)
+    except ModelChecksumError:
+        raise
     # what is missing, of another type, or of another shape than the network's
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as other:
         raise ModelChecksumError(
@@ -164,3 +167,10 @@ def checkpoint_of(path: Path) -> Checkpoint:
             f"bundled:quality or one made by `nst train`"
         ) from other
     return checkpoint
+
+
+def _check_holds_styles(path: Path, spec: Mapping[str, Any]) -> None:
+    if spec.get("style"):
+        raise ModelChecksumError(
+            f"{path}: takes any painting as it is (nst stylize --style-image), so nothing is learnt on from it here"
+        )

@@ -9,7 +9,7 @@ tiling replaces.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
 from nst_engine.models.spec import METADATA_KEY, STRIDE_PX
-
-Weights = Mapping[str, NDArray[np.float32]]
 
 OPSET = 18
 IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE = "image", "style_weights", "stylized_image"
@@ -28,24 +27,25 @@ _BORDER = 16
 _EPSILON = 1e-5
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
-_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters")
+_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis")
 # along one axis, what the kernel's entries before, in the middle and after add to those of the pixels around a corner
 _PHASES_OF_LINE = np.array([[[1, 0], [1, 0]], [[1, 0], [0, 1]], [[0, 1], [0, 1]]], np.float32)
 
 
-def stylizer_graph(weights: Weights, metadata: Mapping[str, Any]) -> onnx.ModelProto:
+def stylizer_graph(weights: Weights, metadata: Mapping[str, Any], *, bits: StoredBits = 16) -> onnx.ModelProto:
     """The model of a network's weights.
 
     Args:
         weights: float32, by their names in `StylizerNet.state_dict()`.
         metadata: The model's spec, for JSON; stored in the file under `METADATA_KEY`.
+        bits: 16: half precision; 8: filters as whole numbers of steps, one step per output channel.
 
     Returns:
         A checked model: `image` float32 N x 3 x H x W, 0-1, and `style_weights` float32 N x styles to `stylized_image`
-        float32 N x 3 x H x W, 0-1; H and W from 40. The file keeps weights in half precision, and computes in single:
-        runtimes make floats of them when they load it.
+        float32 N x 3 x H x W, 0-1; H and W from 40. The file keeps weights in fewer bits, and computes in single
+        precision: runtimes make floats of them when they load it.
     """
-    graph = _Graph(weights)
+    graph = _Graph(weights, bits)
     graph.paint()
     picture = ("batch", 3, "height", "width")
     styles = len(weights["norm_down2.scale"])
@@ -74,21 +74,27 @@ def stylizer_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     if _PHASES not in weights:
         return {}
-    return {name: np.array(value, np.float32, order="C") for name, value in weights.items() if name.endswith(_KINDS)}
+    return {
+        name: np.array(value, np.float32, order="C") * weights.get(name + STEP, np.float32(1))
+        for name, value in weights.items()
+        if name.endswith(_KINDS)
+    }
 
 
-def as_stored(weights: Weights) -> dict[str, NDArray[np.float32]]:
-    """A network's weights as a model file keeps them: rounded to half precision."""
-    return {name: np.asarray(value, np.float16).astype(np.float32) for name, value in weights.items()}
+def as_stored(weights: Weights, bits: StoredBits = 16) -> dict[str, NDArray[np.float32]]:
+    """A network's weights as a model file keeps them: rounded."""
+    stored = {}
+    for name, value in weights.items():
+        if bits == 8 and name.endswith(IN_8_BITS):
+            levels, step = in_8_bits(value)
+            stored[name] = levels * step
+        else:
+            stored[name] = np.asarray(value, np.float16).astype(np.float32)
+    return stored
 
 
-class _Graph:
-    """Nodes and initialisers in the making; values are named after what makes them."""
-
-    def __init__(self, weights: Weights) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-        self._weights = weights
+class _Graph(GraphWriter):
+    """The network, layer by layer."""
 
     def paint(self) -> None:
         """Image and style weights to stylised image; follows `StylizerNet.forward` line by line."""
@@ -159,19 +165,36 @@ class _Graph:
         return self._node("Reshape", f"{name}.output", normed, batch)
 
     def _filtered(self, name: str, x: str) -> str:
-        """See `networks.stylizer_net.StyleFilters`."""
-        channels = self._weights[f"{name}.filters"].shape[1]
-        matrix = self._reshaped(self._of_styles(f"{name}.filters"), f"{name}.matrix", [-1, channels, channels])
+        """See `networks.stylizer_net.StyleFilters` and `BlendedFilters`."""
+        if f"{name}.basis" in self._weights:
+            blend = self._blended(f"{name}.basis", self._of_styles(f"{name}.mix"))
+            channels = self._weights[f"{name}.basis"].shape[1]
+        else:
+            blend = self._of_styles(f"{name}.filters")
+            channels = self._weights[f"{name}.filters"].shape[1]
+        matrix = self._reshaped(blend, f"{name}.matrix", [-1, channels, channels])
         size = self._node("Shape", f"{name}.size", x)
         made = self._node("MatMul", f"{name}.made", matrix, self._reshaped(x, f"{name}.places", [0, channels, -1]))
         return self._node("Add", f"{name}.output", x, self._node("Reshape", f"{name}.of_places", made, size))
 
     def _of_styles(self, name: str) -> str:
         """What all styles have of something, blended: N rows."""
+        return self._node("MatMul", f"{name}.blend", STYLE_WEIGHTS, self._rows(name))
+
+    def _blended(self, name: str, shares: str) -> str:
+        """Matrices of a basis by their shares: N rows."""
+        if not self._is_in_8_bits(name):
+            return self._node("MatMul", f"{name}.blend", shares, self._rows(name))
+        levels, step = self._levels(name)
+        rows = self._reshaped(levels, f"{name}.rows", [len(self._weights[name]), -1])
+        scaled = self._node("Mul", f"{name}.shares", shares, self._reshaped(step, f"{name}.steps", [1, -1]))
+        return self._node("MatMul", f"{name}.blend", scaled, rows)
+
+    def _rows(self, name: str) -> str:
         rows = self._stored(name)
-        if self._weights[name].ndim > 2:
-            rows = self._reshaped(rows, f"{name}.rows", [len(self._weights[name]), -1])
-        return self._node("MatMul", f"{name}.blend", STYLE_WEIGHTS, rows)
+        if self._weights[name].ndim == 2:
+            return rows
+        return self._reshaped(rows, f"{name}.rows", [len(self._weights[name]), -1])
 
     def _upsampled(self, name: str, x: str) -> str:
         """See `networks.stylizer_net.UpsampledConv`; with a rim of one pixel that is too much.
@@ -201,27 +224,9 @@ class _Graph:
             matrix = np.einsum("ypu,xqv->yxpquv", _PHASES_OF_LINE, _PHASES_OF_LINE)
             self.initializers.append(numpy_helper.from_array(matrix.reshape(9, 16), _PHASES))
 
-    def _reshaped(self, x: str, name: str, shape: Sequence[int]) -> str:
-        return self._node("Reshape", name, x, self._constant(f"shape_{'x'.join(map(str, shape))}", shape))
-
     def _padded(self, x: str, mode: str) -> str:
         pads = self._constant("one_pixel", [0, 0, 1, 1, 0, 0, 1, 1])
         return self._node("Pad", f"{x}.{mode}", x, pads, mode=mode)
 
     def _relu(self, x: str) -> str:
         return self._node("Relu", f"{x}.relu", x)
-
-    def _node(self, operator: str, output: str, *inputs: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
-        return output
-
-    def _constant(self, name: str, values: Sequence[int]) -> str:
-        if name not in {tensor.name for tensor in self.initializers}:
-            self.initializers.append(numpy_helper.from_array(np.array(values, np.int64), name))
-        return name
-
-    def _stored(self, name: str) -> str:
-        """A weight, kept in half precision under the network's own name; returns the name of its floats."""
-        weight = np.ascontiguousarray(self._weights[name], np.float16)
-        self.initializers.append(numpy_helper.from_array(weight, name))
-        return self._node("Cast", f"{name}.float", name, to=TensorProto.FLOAT)

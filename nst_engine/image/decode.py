@@ -70,7 +70,12 @@ _FOREIGN = (
 
 
 def load_image(
-    source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None, copy: bool = True
+    source: ImageSource,
+    *,
+    limits: ImageLimits = DEFAULT_LIMITS,
+    name: str | None = None,
+    copy: bool = True,
+    first_frame: bool = False,
 ) -> Picture:
     """Decode one still picture to upright sRGB.
 
@@ -80,6 +85,7 @@ def load_image(
         limits: what is refused before it is decoded.
         name: what messages call the source, instead of its path or "<bytes>".
         copy: False: an array of uint8 H×W×3 may be taken as it is; then it must not change while the picture is used.
+        first_frame: take the first picture of an animation or of several pages, instead of refusing them.
 
     The EXIF turn is applied; an ICC profile is converted to sRGB (a damaged or unfitting one is ignored with
     a `RuntimeWarning`); CMYK without a profile is converted by Pillow's plain formula. 16-bit grey is divided
@@ -96,14 +102,16 @@ def load_image(
     if isinstance(source, np.ndarray):
         return picture_of_array(source, label, limits, copy=copy)
     if isinstance(source, Image.Image):
-        picture, complaint = _decode(lambda: source, source.format, label, limits)
+        picture, complaint = _decode(lambda: source, source.format, label, limits, first_frame=first_frame)
     else:
         content = _content(source, label, limits)
         file_format = sniff(content, label)
         if file_format == "JPEG":
             check_scans(content, label)
         opener = OPENERS[file_format]
-        picture, complaint = _decode(lambda: opener(io.BytesIO(content)), file_format, label, limits)
+        picture, complaint = _decode(
+            lambda: opener(io.BytesIO(content)), file_format, label, limits, first_frame=first_frame
+        )
     if complaint:
         warnings.warn(f"{label}: {complaint}.", RuntimeWarning, stacklevel=2)
     return picture
@@ -170,14 +178,15 @@ def sniff(content: bytes, label: str) -> str:
 
 
 def _decode(
-    opener: Callable[[], Image.Image], file_format: str | None, label: str, limits: ImageLimits
+    opener: Callable[[], Image.Image], file_format: str | None, label: str, limits: ImageLimits, *, first_frame: bool
 ) -> tuple[Picture, str | None]:
     try:
         with pillow_quiet():
             image = opener()
             limits.check_pixels(label, image.height, image.width)
             check_tiles(image, label, limits)
-            _check_still(image, file_format, label)
+            if not first_frame:
+                _check_still(image, file_format, label)
             _check_complete(image, label)
             pixels, alpha, complaint = srgb_of(image, label)
     except (NSTError, MemoryError):

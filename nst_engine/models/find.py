@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -30,12 +30,14 @@ class BundledModel:
         path: Of the file.
         sha256: Of its bytes.
         description: In a few words.
+        companions: SHA-256 of other files that the model needs, by name.
     """
 
     name: str
     path: Path
     sha256: str
     description: str
+    companions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,20 @@ class ModelFile:
         except (OSError, UnicodeDecodeError) as unreadable:
             raise ModelSpecError(f"{beside}: cannot be read ({unreadable}); wanted JSON in UTF-8") from unreadable
         return parse_spec(text, source=str(beside), name=self.path.stem)
+
+    def companion(self, name: str) -> Path:
+        """A file beside the model's that it needs; a bundled one's SHA-256 is checked once per process.
+
+        Raises:
+            ModelNotFoundError: It is not there.
+            ModelChecksumError: A bundled file is not the one that was shipped.
+        """
+        path = self.path.with_name(name)
+        wanted = None
+        if self.name.startswith(BUNDLED_PREFIX):
+            wanted = bundled_models()[self.name.removeprefix(BUNDLED_PREFIX)].companions[name]
+        _check_file(self.name, path, wanted, self.cure)
+        return path
 
 
 def bundled_models() -> Mapping[str, BundledModel]:
@@ -134,22 +150,27 @@ def _bundled_file(name: str, bundled: Mapping[str, BundledModel]) -> ModelFile:
         raise ModelNotFoundError(f"{BUNDLED_PREFIX}{name}: no such model; {hint}the bundled ones are: {names}")
     model = bundled[name]
     cure = "type: pip install --force-reinstall --no-deps nst-engine"
-    if not model.path.is_file():
-        raise ModelNotFoundError(f"{BUNDLED_PREFIX}{name}: {model.path} is missing; {cure}")
-    sha256 = _sha256(model.path)
-    if sha256 != model.sha256:
-        raise ModelChecksumError(
-            f"{BUNDLED_PREFIX}{name}: SHA-256 of {model.path} is {sha256[:16]}..., wanted {model.sha256[:16]}...: "
-            f"damaged or replaced; {cure}"
-        )
+    _check_file(BUNDLED_PREFIX + name, model.path, model.sha256, cure)
     return ModelFile(BUNDLED_PREFIX + name, model.path, cure)
+
+
+def _check_file(model: str, path: Path, wanted: str | None, cure: str) -> None:
+    if not path.is_file():
+        raise ModelNotFoundError(f"{model}: {path} is missing; {cure}")
+    sha256 = wanted if wanted is None else _sha256(path)
+    if sha256 is not None and sha256 != wanted:
+        raise ModelChecksumError(
+            f"{model}: SHA-256 of {path} is {sha256[:16]}..., wanted {str(wanted)[:16]}...: damaged or replaced; {cure}"
+        )
 
 
 @cache
 def _catalogue(folder: Path) -> Mapping[str, BundledModel]:
     stored = json.loads((folder / "models.json").read_text(encoding="utf-8"))
     return {
-        name: BundledModel(name, folder / entry["file"], entry["sha256"], entry["description"])
+        name: BundledModel(
+            name, folder / entry["file"], entry["sha256"], entry["description"], entry.get("companions", {})
+        )
         for name, entry in stored.items()
     }
 

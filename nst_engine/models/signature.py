@@ -101,7 +101,7 @@ def _check_picture(tensor: TensorInfo, spec: ModelSpec, model: str) -> None:
 
 
 def _check_styles(tensors: Sequence[TensorInfo], spec: ModelSpec, model: str) -> None:
-    named = len(spec.styles)
+    named = spec.style_numbers
     if not tensors:
         if named != 1:
             raise ModelSpecError(
@@ -115,7 +115,7 @@ def _check_styles(tensors: Sequence[TensorInfo], spec: ModelSpec, model: str) ->
     if isinstance(count, int) and count != named:
         raise ModelSpecError(
             f"{model}: {weights} takes {count} style weights, but its specification names {named}; "
-            f'write {count} names under "styles"'
+            + (f'write {count} names under "styles"' if spec.style is None else f'write "numbers": {count}')
         )
 
 

@@ -27,6 +27,23 @@ ChannelOrder = Literal["rgb", "bgr"]
 Triple = tuple[float, float, float]
 
 
+@dataclass(frozen=True)
+class StylePrediction:
+    """How a model for any style reads a style image (Ghiasi et al. 2017, arXiv:1705.06830: style prediction).
+
+    Attributes:
+        predict: The ONNX file beside the model's that turns a style image (uint8 1×H×W×3, RGB) into codes.
+        output: Name of the one that this model takes, as its `style_weights`.
+        numbers: In it.
+        side_px: Longer side at which style images are read, px.
+    """
+
+    predict: str
+    output: str
+    numbers: int
+    side_px: int = 512
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """What a model takes and returns.
@@ -34,6 +51,8 @@ class ModelSpec:
     Attributes:
         name: For people.
         styles: Names of the styles the model holds, in the order of its `style_weights`; one for a model without.
+            Of a model for any style: names of bundled paintings.
+        style: How a model for any style reads a style image; None: the model holds its styles.
         layout: Axes of the pictures: `nchw` or `nhwc`.
         dtype: `float32`, or `uint8` for models that take and return bytes; value range, mean and std do not apply then.
         channel_order: `rgb` or `bgr`.
@@ -49,6 +68,7 @@ class ModelSpec:
 
     name: str
     styles: tuple[str, ...]
+    style: StylePrediction | None = None
     layout: Layout = "nchw"
     dtype: TensorType = "float32"
     channel_order: ChannelOrder = "rgb"
@@ -60,6 +80,11 @@ class ModelSpec:
     stride_px: int = STRIDE_PX
     licence: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def style_numbers(self) -> int:
+        """How many `style_weights` the model takes."""
+        return len(self.styles) if self.style is None else self.style.numbers
 
 
 def parse_spec(text: str, *, source: str, name: str, allow_unknown: bool = False) -> ModelSpec:
@@ -96,7 +121,7 @@ def parse_spec(text: str, *, source: str, name: str, allow_unknown: bool = False
 
 def spec_defaults() -> dict[str, Any]:
     """What a specification means by what it leaves out, for JSON: float32 N x 3 x H x W, RGB, 0-1, of any size."""
-    without = ("licence", "training")
+    without = ("licence", "training", "style")
     return {
         each.name: each.default
         for each in fields(ModelSpec)
@@ -109,6 +134,8 @@ def _checked(key: str, value: Any, source: str) -> Any:
     usable, wanted = _CHECKS[key]
     if not usable(value):
         raise ModelSpecError(f"{source}: {key} is {_shown(value)}, wanted {wanted}")
+    if key == "style":
+        return None if value is None else StylePrediction(**value)
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -143,12 +170,30 @@ def _is_side(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST_SIDE_PX
 
 
+def _is_prediction(value: object) -> bool:
+    if value is None:
+        return True
+    known = {each.name for each in fields(StylePrediction)}
+    if not isinstance(value, dict) or not {"predict", "output", "numbers"} <= value.keys() <= known:
+        return False
+    # a file beside the model, and nowhere else
+    is_name = (
+        _is_text(value["predict"])
+        and value["predict"] not in ("", ".", "..")
+        and not set("/\\") & set(value["predict"])
+    )
+    return (
+        is_name and _is_text(value["output"]) and all(_is_side(value.get(each, 512)) for each in ("numbers", "side_px"))
+    )
+
+
 def _one_of(choices: Sequence[str]) -> tuple[Any, str]:
     return (lambda value: value in choices), f"one of {', '.join(choices)}"
 
 
 _CHECKS: Mapping[str, tuple[Any, str]] = {
     "name": (_is_text, "a text"),
+    "style": (_is_prediction, 'such as {"predict": "encoder.onnx", "output": "code", "numbers": 97, "side_px": 512}'),
     "styles": (_is_names, "a list of different names"),
     "layout": _one_of(get_args(Layout)),
     "dtype": _one_of(get_args(TensorType)),

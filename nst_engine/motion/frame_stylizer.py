@@ -15,7 +15,7 @@ from nst_engine.errors import OptionError
 from nst_engine.stylize.postprocess import check_room, finished
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.strokes import check_stroke_size
-from nst_engine.stylize.style_mix import StyleMix, resolve_style_mix, style_vector
+from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer, check_options
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class FrameStylizer:
     def __init__(
         self,
         stylizer: Stylizer,
-        style: StyleMix = None,
+        style: Style = None,
         *,
         stability: Stability = "low",
         strength: float = 1.0,
@@ -90,9 +90,7 @@ class FrameStylizer:
         self.memory_frames = 0 if self._smoother is None else self._smoother.memory_frames
         self.restyle(style, strength=strength, preserve_color=preserve_color)
 
-    def restyle(
-        self, style: StyleMix = None, *, strength: float | None = None, preserve_color: str | None = None
-    ) -> None:
+    def restyle(self, style: Style = None, *, strength: float | None = None, preserve_color: str | None = None) -> None:
         """Paint otherwise from the next frame on; what was painted before does not shine through.
 
         Args:
@@ -110,9 +108,9 @@ class FrameStylizer:
         with self._turn:
             self._set(style, strength, preserve_color)
 
-    def _set(self, style: StyleMix, strength: float, preserve_color: str | None) -> None:
-        self.styles = resolve_style_mix(style, self._stylizer.styles)
-        self._weights = style_vector(self.styles, self._stylizer.styles)
+    def _set(self, style: Style, strength: float, preserve_color: str | None) -> None:
+        self._style = self._stylizer.choose_style(style)
+        self.styles, self._weights = self._style.shares, self._style.weights
         self._strength, self._preserve_color = strength, preserve_color
         # colours are kept in RGB; else a model of numbers exchanges the channels while it scales
         in_passing = self._stylizer.pipeline.swaps_in_passing and preserve_color is None
@@ -124,7 +122,7 @@ class FrameStylizer:
         """What a frame's painting depends on, beside the frames: for JSON."""
         return {
             "model": self._stylizer.model,
-            "style": self.styles,
+            "style": self._style.identity,
             "stability": self._stability,
             "strength": self._strength,
             "preserve-color": self._preserve_color,

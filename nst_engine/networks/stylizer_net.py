@@ -3,6 +3,7 @@
 An encoder to a sixteenth of the size, residual blocks there (Johnson et al. 2016, arXiv:1603.08155), and a decoder by
 nearest-neighbour upsampling. Styles differ in the scales and shifts after instance normalisation (Dumoulin et al. 2017,
 arXiv:1610.07629) and in two small banks of filters (after Chen et al. 2017, arXiv:1703.09210); both blend by weights.
+Networks for any style have as many "styles" as a style image's code has numbers (`networks.style_encoder`).
 
 The photo's forms reach the painting through features at an eighth of the size and no finer: with a shortcut at a
 quarter, its own fine detail stands in every picture, and what comes out is a photo with a filter. The blocks at a
@@ -31,7 +32,7 @@ BORDER_PX = 16
 MIN_IMAGE_SIDE_PX = 40
 
 #: How the names end of the parameters that each style has of its own.
-OF_STYLES = (".scale", ".shift", ".filters")
+OF_STYLES = (".scale", ".shift", ".filters", ".mix")
 
 _EPSILON = 1e-5
 
@@ -46,17 +47,21 @@ class Architecture:
         stem_at_half: Whether there are features at half the size on the way down, and whether what is at half the size
             is normalised: finer control, more time. Without, the first convolution goes to a quarter at once.
         refining_block: Whether a residual block stands at a quarter on the way up, or a single convolution.
+        basis: Matrices that the styles' own filters are blended from; 0: each style has its own.
     """
 
     channels: tuple[int, int, int, int]
     blocks: tuple[int, int, int]
     stem_at_half: bool
     refining_block: bool
+    basis: int = 0
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "quality": Architecture((32, 64, 128, 160), (1, 4, 1), stem_at_half=True, refining_block=True),
     "live": Architecture((12, 24, 48, 96), (0, 3, 1), stem_at_half=False, refining_block=False),
+    "any": Architecture((32, 64, 128, 160), (1, 6, 2), stem_at_half=True, refining_block=True, basis=32),
+    "any-fast": Architecture((12, 24, 48, 96), (0, 3, 1), stem_at_half=False, refining_block=False, basis=24),
 }
 
 
@@ -98,11 +103,11 @@ class StylizerNet(nn.Module):
         self.down4 = nn.Conv2d(eighth, sixteenth, 3, stride=2)
         self.norm_down4 = ConditionalInstanceNorm(styles, sixteenth)
         self.deepest = nn.ModuleList(ResidualBlock(styles, sixteenth) for _ in range(deepest))
-        self.bank_deepest = StyleFilters(styles, sixteenth)
+        self.bank_deepest = _bank(styles, sixteenth, size.basis)
         self.up4 = UpsampledConv(sixteenth, eighth)
         self.norm_up4 = ConditionalInstanceNorm(styles, eighth)
         self.after = nn.ModuleList(ResidualBlock(styles, eighth) for _ in range(after))
-        self.bank_after = StyleFilters(styles, eighth)
+        self.bank_after = _bank(styles, eighth, size.basis)
         self.up3 = UpsampledConv(eighth, quarter)
         self.norm_up3 = ConditionalInstanceNorm(styles, quarter)
         if size.refining_block:
@@ -212,6 +217,28 @@ class StyleFilters(nn.Module):
         """Features of the same shape."""
         matrix = torch.einsum("ns,soi->noi", style_weights, self.filters)
         return x + torch.einsum("noi,nihw->nohw", matrix.to(x.dtype), x)
+
+
+class BlendedFilters(nn.Module):
+    """`StyleFilters` whose matrices are blends of a few that all styles share.
+
+    A code of many numbers would otherwise need a matrix for each of them; what styles do to the channels varies in
+    fewer ways.
+    """
+
+    def __init__(self, styles: int, channels: int, basis: int) -> None:
+        super().__init__()
+        self.mix = nn.Parameter(torch.zeros(styles, basis))
+        self.basis = nn.Parameter(torch.zeros(basis, channels, channels))
+
+    def forward(self, x: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
+        """Features of the same shape."""
+        matrix = torch.einsum("nb,boi->noi", style_weights @ self.mix, self.basis)
+        return x + torch.einsum("noi,nihw->nohw", matrix.to(x.dtype), x)
+
+
+def _bank(styles: int, channels: int, basis: int) -> StyleFilters | BlendedFilters:
+    return BlendedFilters(styles, channels, basis) if basis else StyleFilters(styles, channels)
 
 
 class UpsampledConv(nn.Module):

@@ -41,6 +41,7 @@ class Session:
 
     Attributes:
         model: Name of the model file.
+        file: Of the model; None: it came from elsewhere.
         spec: What it takes and returns.
         takes: What `run` does: the same, or bytes where the runtime scales them itself.
         provider: What computes: ONNX Runtime's name of it, or `OpenVINO f32`, `OpenVINO bf16`.
@@ -58,12 +59,13 @@ class Session:
         *,
         model: str,
         threads: int,
+        file: ModelFile | None = None,
         passed_over: tuple[str, ...] = (),
         why: str = "",
         parts: Loader | None = None,
     ) -> None:
         self.model, self.spec, self.takes, self.threads = model, loaded.spec, loaded.takes, threads
-        self.passed_over, self.why = passed_over, why
+        self.passed_over, self.why, self.file = passed_over, why, file
         self.device, self.provider = str(device), loaded.provider
         self._painter, self._signature = loaded.painter, loaded.signature
         self._loader, self._device = loader, device
@@ -208,6 +210,7 @@ class _Opening:
             device,
             model=self._file.name,
             threads=self._threads,
+            file=self._file,
             passed_over=tuple(self._passed_over),
             why=why,
             # tiles are as fast in ONNX Runtime, in a third less memory; who asks for OpenVINO may have nothing else

@@ -15,6 +15,7 @@ from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.postprocess import finished
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.strokes import Pictures, painted_broadly
+from nst_engine.stylize.style_choice import weights_of_no_style
 from nst_engine.stylize.tiling import TiledModel
 from nst_engine.stylize.workspace import Workspaces
 
@@ -183,8 +184,8 @@ class Pipeline:
 
 
 def painted_once(session: Session, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """One picture, uint8 H×W×3, in the model's first style, in fresh memory."""
-    weights = np.eye(1, len(session.spec.styles), dtype=np.float32)
+    """One picture, uint8 H×W×3, in the model's first style if it has any, in fresh memory."""
+    weights = weights_of_no_style(session.spec)
     (painted,) = one_pass(
         [picture],
         session.takes,

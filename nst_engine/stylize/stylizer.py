@@ -21,7 +21,9 @@ from nst_engine.stylize.postprocess import MOST_STRENGTH, check_finish, check_ro
 from nst_engine.stylize.preprocess import timed_read
 from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
 from nst_engine.stylize.strokes import check_stroke_size, in_proportion
-from nst_engine.stylize.style_mix import StyleMix, resolve_style_mix, style_vector
+from nst_engine.stylize.style_choice import Style, StyleChoice, choice_of_fixed, weights_of_no_style
+from nst_engine.stylize.style_embedding import StyleEmbedding
+from nst_engine.stylize.style_encoder import StyleEncoder
 
 DEFAULT_MODEL = "bundled:quality"
 _WARMUP_SIZE = (256, 256)
@@ -69,6 +71,8 @@ class Stylizer:
         )
         #: For those who paint frame after frame, and check by themselves.
         self.pipeline = Pipeline(self._session, tile_above_px)
+        prediction = self._session.spec.style
+        self._encoder = None if prediction is None else StyleEncoder(self._session, prediction)
 
     @property
     def model(self) -> str:
@@ -82,7 +86,7 @@ class Stylizer:
 
     @property
     def styles(self) -> tuple[str, ...]:
-        """Names of the model's styles."""
+        """Names of the model's styles; of a model for any style, of paintings that it can read by name."""
         return self._session.spec.styles
 
     @property
@@ -109,16 +113,47 @@ class Stylizer:
         Raises:
             OptionError: A size below 1×1.
         """
-        weights = style_vector({self.styles[0]: 1.0}, self.styles)
+        weights = weights_of_no_style(self.spec)
         for height, width in sizes or (_WARMUP_SIZE,):
             if height < 1 or width < 1:
                 raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
             self.pipeline.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
 
+    def encode_style(self, style_image: ImageSource, *, label: str | None = None) -> StyleEmbedding:
+        """Read a style image, once: what comes of it may be painted in, blended, saved and loaded.
+
+        Args:
+            style_image: As `nst_engine.load_image` takes it; of an animation, its first frame. The same pixels are
+                not read again.
+            label: What people call it; None: a file's name.
+
+        Raises:
+            OptionError: The model holds its styles and reads no others, or the picture is transparent everywhere.
+            ImageDecodeError: It cannot be read; also its siblings.
+            InferenceError: The encoder failed.
+        """
+        if self._encoder is None:
+            raise OptionError(
+                f"{self.model} holds its styles and reads no others; take bundled:any or bundled:any-fast"
+            )
+        return self._encoder.encode(style_image, label)
+
+    def choose_style(self, style: Style) -> StyleChoice:
+        """What `stylize` makes of a style: to be given instead of it, so that nothing is looked up again.
+
+        Raises:
+            NSTError: What `stylize` raises of styles.
+        """
+        if isinstance(style, StyleChoice):
+            if style.model != self.model:
+                raise OptionError(f"style: was chosen for {style.model}, and this is {self.model}; choose it again")
+            return style
+        return choice_of_fixed(style, self.styles, self.model) if self._encoder is None else self._encoder.choose(style)
+
     def stylize(
         self,
         content_image: ImageSource,
-        style: StyleMix = None,
+        style: Style = None,
         *,
         strength: float = 1.0,
         preserve_color: str | None = None,
@@ -131,7 +166,9 @@ class Stylizer:
         Args:
             content_image: As `nst_engine.load_image` takes it: a path, encoded bytes, an open file, a Pillow image, or
                 an array (uint8 H×W×3 and others).
-            style: A name of `styles`; or names with their weights, of any sum; None for a model of one style.
+            style: A name of `styles`; or names with their weights, of any sum; None for a model of one style. Of a
+                model for any style: a style image, what `encode_style` has returned, a file of either, a bundled
+                painting's name; or several of these with their weights, as a mapping or as pairs.
             strength: 0: the photo; 1: the painting; up to 2: a painting of the painting.
             preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
             stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.1 (fine) to 8 (broad). Up to
@@ -142,30 +179,30 @@ class Stylizer:
 
         Raises:
             StyleNotFoundError: The model has no such style.
-            OptionError: An option that cannot be used.
+            OptionError: An option that cannot be used, such as a style embedding of another model.
             ImageDecodeError: A picture that cannot be read; also its siblings `ImageNotFoundError` and
                 `ImageTooLargeError`.
             InferenceError: The model failed.
         """
-        mix = resolve_style_mix(style, self.styles)
+        chosen = self.choose_style(style)
         check_options(strength, preserve_color, max_side, stroke_size)
         picture, stopwatch = timed_read(content_image, max_side)
         check_room(out, picture.pixels)
         (painted,) = self.pipeline.paint(
             [picture.pixels],
-            style_vector(mix, self.styles),
+            chosen.weights,
             stopwatch,
             strength=strength,
             preserve_color=preserve_color,
             stroke_scale=stroke_size * in_proportion(*picture.pixels.shape[:2]),
             out=out,
         )
-        return self._result(painted, picture, mix, stopwatch.timings_ms(), content_image)
+        return self._result(painted, picture, chosen.shares, stopwatch.timings_ms(), content_image)
 
     def stylize_batch(
         self,
         content_images: Sequence[ImageSource],
-        style: StyleMix = None,
+        style: Style = None,
         *,
         strength: float = 1.0,
         preserve_color: str | None = None,
@@ -191,7 +228,7 @@ class Stylizer:
             NSTError: What `stylize` raises; then none is returned.
         """
         require_count("batch_size", batch_size)
-        mix = resolve_style_mix(style, self.styles)
+        chosen = self.choose_style(style)
         check_options(strength, preserve_color, max_side, stroke_size)
         reads = [timed_read(source, max_side) for source in content_images]
         results: dict[int, StylizeResult] = {}
@@ -200,7 +237,7 @@ class Stylizer:
             photos = [reads[i][0].pixels for i in group]
             painted = self.pipeline.paint(
                 photos,
-                style_vector(mix, self.styles),
+                chosen.weights,
                 stopwatch,
                 strength=strength,
                 preserve_color=preserve_color,
@@ -209,7 +246,7 @@ class Stylizer:
             for i, pixels in zip(group, painted, strict=True):
                 picture, own_time = reads[i]
                 timings = own_time.timings_ms(shared=stopwatch, among=len(group))
-                results[i] = self._result(pixels, picture, mix, timings, content_images[i])
+                results[i] = self._result(pixels, picture, chosen.shares, timings, content_images[i])
         return [results[i] for i in range(len(reads))]
 
     def _result(

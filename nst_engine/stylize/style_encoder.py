@@ -1,0 +1,168 @@
+"""Style images become style weights: a model's encoder, run once for each of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.catalogue import style_path
+from nst_engine.errors import ImageDecodeError, InferenceError, ModelSpecError, OptionError
+from nst_engine.image import ImageSource
+from nst_engine.models.spec import StylePrediction
+from nst_engine.runtimes.onnxruntime import first_line
+from nst_engine.runtimes.session import Part, Session
+from nst_engine.stylize.style_choice import Style, StyleChoice, weighted
+from nst_engine.stylize.style_embedding import SUFFIX, StyleEmbedding
+from nst_engine.stylize.style_images import read_style_image
+
+#: Codes that are remembered.
+EMBEDDINGS_KEPT = 256
+
+_IMAGE_INPUT = "style_image"
+
+
+class StyleEncoder:
+    """Of one loaded model. May be used by several threads at once.
+
+    Args:
+        session: The model.
+        prediction: What it says of its encoder.
+    """
+
+    def __init__(self, session: Session, prediction: StylePrediction) -> None:
+        self._session, self._prediction = session, prediction
+        self._known: OrderedDict[Hashable, StyleEmbedding] = OrderedDict()
+        self._lock = threading.Lock()
+        self._graph: Part | None = None
+        self._space = ""
+
+    def encode(self, style_image: ImageSource, label: str | None = None) -> StyleEmbedding:
+        """Read a style image, or remember what was read from the same pixels before.
+
+        Args:
+            style_image: As `nst_engine.load_image` takes it.
+            label: What people call it; None: a file's name, or that it is a style image.
+
+        Raises:
+            OptionError: All of it is transparent.
+            ImageDecodeError: It cannot be read; also its siblings.
+            ModelNotFoundError: The model's encoder is missing.
+            InferenceError: The encoder failed.
+        """
+        pixels = read_style_image(style_image, self._prediction.side_px)
+        label = label or _label_of(style_image)
+        key = (label, pixels.shape, hashlib.sha256(pixels.tobytes()).digest())
+        with self._lock:
+            found = self._known.get(key) or self._run(pixels, label)
+            self._remember(key, found)
+        return found
+
+    def choose(self, style: Style) -> StyleChoice:
+        """The style weights of one style or several.
+
+        Args:
+            style: Style images, embeddings, bundled paintings' names or files of any of them.
+
+        Raises:
+            OptionError: None came, weights that cannot be used, or an embedding of another model.
+            NSTError: What `encode` and `StyleEmbedding.load` raise.
+        """
+        shares: dict[str, float] = {}
+        identity: dict[str, float] = {}
+        blend = np.zeros(self._prediction.numbers)
+        for each, share in weighted(style):
+            found = self._embedding(each)
+            blend += share * found.code.astype(np.float64)
+            shares[_free_label(found.label, shares)] = share
+            told = f"{found.label} {found.identity}"
+            identity[told] = identity.get(told, 0.0) + share
+        return StyleChoice(shares, blend.astype(np.float32)[np.newaxis], self._session.model, identity)
+
+    def _embedding(self, style: Any) -> StyleEmbedding:
+        if isinstance(style, StyleEmbedding):
+            return self._fitting(style)
+        if not isinstance(style, str | os.PathLike):
+            return self.encode(style)
+        path = style_path(os.fspath(style))
+        if path.suffix.lower() == SUFFIX:
+            return self._fitting(StyleEmbedding.load(path))
+        # a file that has not changed is not read again for each picture that is painted
+        key = _state_of(path)
+        with self._lock:
+            known = self._known.get(key)
+        if known is None:
+            known = self.encode(path)
+            with self._lock:
+                self._remember(key, known)
+        return known
+
+    def _fitting(self, embedding: StyleEmbedding) -> StyleEmbedding:
+        with self._lock:
+            self._load()
+        if embedding.space != self._space or embedding.code.shape != (self._prediction.numbers,):
+            raise OptionError(
+                f"{embedding.label}: this style embedding is {embedding.model}'s, which {self._session.model} cannot "
+                f"read; use that model, or encode the style image again: nst encode-style --model {self._session.model}"
+            )
+        return embedding
+
+    def _run(self, pixels: NDArray[np.uint8], label: str) -> StyleEmbedding:
+        graph, output = self._load(), self._prediction.output
+        try:
+            (code,) = graph.run([output], {_IMAGE_INPUT: pixels[np.newaxis]})
+        except Exception as error:  # the runtimes' exceptions have no common base
+            raise InferenceError(
+                f"{self._session.model}: its encoder {self._prediction.predict} failed ({first_line(error)}); see "
+                "whether the CPU does better as the device"
+            ) from error
+        code = np.asarray(code, np.float32).reshape(-1)
+        if len(code) != self._prediction.numbers or not np.isfinite(code).all():
+            raise ModelSpecError(
+                f"{self._session.model}: its encoder {self._prediction.predict} returned {len(code)} numbers for "
+                f"{output}, wanted {self._prediction.numbers} finite ones: the file is another model's, or damaged"
+            )
+        return StyleEmbedding(code, self._session.model, self._space, label)
+
+    def _load(self) -> Part:
+        """The encoder, when the first style image comes."""
+        if self._graph is None:
+            file = self._session.file
+            assert file is not None
+            content = file.companion(self._prediction.predict).read_bytes()
+            self._graph = self._session.open_part(content)
+            # what reads the same way may be read by all who take that output of it
+            self._space = f"{self._prediction.output} {hashlib.sha256(content).hexdigest()[:16]}"
+        return self._graph
+
+    def _remember(self, key: Hashable, embedding: StyleEmbedding) -> None:
+        self._known[key] = embedding
+        self._known.move_to_end(key)
+        while len(self._known) > EMBEDDINGS_KEPT:
+            self._known.popitem(last=False)
+
+
+def _label_of(source: ImageSource) -> str:
+    return Path(source).stem if isinstance(source, str | os.PathLike) else "style-image"
+
+
+def _free_label(label: str, taken: Any) -> str:
+    number, free = 2, label
+    while free in taken:
+        number, free = number + 1, f"{label}-{number}"
+    return free
+
+
+def _state_of(path: Path) -> Hashable:
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        raise ImageDecodeError(f"{path}: cannot be read ({error}); check the path") from error
+    return str(path.absolute()), found.st_mtime_ns, found.st_size

@@ -1,0 +1,58 @@
+"""Pictures as styles: whatever comes becomes something that an encoder can read."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.geometry import fit_longer_side
+from nst_engine.image import ImageSource, Picture, load_image, resize_image
+
+#: Narrower pictures are reflected to and fro until they are so wide: an encoder sees nothing of a line.
+LEAST_SIDE_PX = 64
+
+
+def read_style_image(source: ImageSource, side_px: int) -> NDArray[np.uint8]:
+    """A style image at the size that it is read at.
+
+    What is transparent is no part of the style: it is cut off around, and inside filled with the mean colour.
+
+    Args:
+        source: As `nst_engine.load_image` takes it; of an animation, its first frame.
+        side_px: Its longer side becomes; small pictures are enlarged to it.
+
+    Returns:
+        uint8 H×W×3, RGB, both sides at least `LEAST_SIDE_PX`.
+
+    Raises:
+        OptionError: All of it is transparent.
+        ImageDecodeError: It cannot be read; also its siblings `ImageNotFoundError` and `ImageTooLargeError`.
+    """
+    picture = load_image(source, copy=False, first_frame=True)
+    pixels, alpha = _visible(picture)
+    height, width = fit_longer_side(pixels.shape[0], pixels.shape[1], side_px)
+    read = resize_image(pixels, height, width)
+    if alpha is not None:
+        read = _filled(read, resize_image(alpha, height, width))
+    missing = [(0, max(0, LEAST_SIDE_PX - side)) for side in (height, width)]
+    return np.pad(read, (*missing, (0, 0)), mode="symmetric")
+
+
+def _visible(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """The smallest part with all that is not transparent."""
+    if picture.alpha is None:
+        return picture.pixels, None
+    rows, columns = (np.flatnonzero(picture.alpha.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        raise OptionError(f"{picture.source}: is transparent everywhere; a style image needs something to be seen")
+    area = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return picture.pixels[area], picture.alpha[area]
+
+
+def _filled(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    opacity = alpha[..., np.newaxis].astype(np.float32) / 255
+    # a picture that is hardly there has its colour still
+    mean = (pixels * opacity).sum((0, 1)) / max(float(opacity.sum()), 1e-6)
+    filled: NDArray[np.uint8] = np.rint(pixels * opacity + mean * (1 - opacity)).clip(0, 255).astype(np.uint8)
+    return filled

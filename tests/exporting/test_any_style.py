@@ -1,0 +1,89 @@
+"""Networks for any style from checkpoint to model files, which the engine runs."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from nst_engine import Stylizer
+from nst_engine.errors import ModelChecksumError, ModelNotFoundError
+from nst_engine.exporting.any_style import CHECKPOINT_FORMAT, ENCODER_FILE, export_any_style, load_any_style
+from nst_engine.exporting.stylizer import checkpoint_of
+from nst_engine.models.find import bundled_models
+from nst_engine.networks.style_encoder import StyleEncoder
+from nst_engine.networks.stylizer_net import StylizerNet, architecture
+
+EXPORT = Path(__file__).parents[2] / "export"
+NUMBERS = 96
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    stylizer, encoder = StylizerNet(architecture("any-fast"), NUMBERS + 1), StyleEncoder(NUMBERS)
+    for parameter in stylizer.parameters():
+        parameter.data += 0.03 * torch.randn_like(parameter)
+    tensors = {f"stylizer.{name}": value for name, value in stylizer.state_dict().items()}
+    tensors |= {f"encoder.{name}": value.contiguous() for name, value in encoder.state_dict().items()}
+    told = {"arch": "any-fast", "training": {"steps": 3}}
+    path = tmp_path_factory.mktemp("checkpoint") / "any-fast.safetensors"
+    save_file(tensors, path, {"format": CHECKPOINT_FORMAT, "nst_engine": json.dumps(told)})
+    return path
+
+
+def test_the_script_writes_models_that_the_engine_runs(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(EXPORT))
+    typed = [str(checkpoint), "-o", str(tmp_path), "--in-8-bits", "any-fast", "--licence", "CC0"]
+    monkeypatch.setattr(sys, "argv", ["export_any_style.py", *typed])
+    with pytest.raises(SystemExit) as leaving:
+        runpy.run_path(str(EXPORT / "export_any_style.py"), run_name="__main__")
+    assert leaving.value.code == 0
+    assert capsys.readouterr().out.count("differs from torch by") == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"any-fast.onnx", ENCODER_FILE}
+    stylizer = Stylizer(tmp_path / "any-fast.onnx", device="cpu")
+    assert stylizer.spec.style is not None
+    assert (stylizer.spec.style.numbers, stylizer.spec.licence) == (NUMBERS + 1, "CC0")
+    assert stylizer.spec.training == {"steps": 3}
+    picture = np.random.default_rng(0).integers(0, 256, (70, 80, 3), dtype=np.uint8)
+    assert stylizer.stylize(picture, picture[:, ::-1].copy()).pixels.shape == picture.shape
+
+
+def test_nothing_is_written_where_something_is_wrong(checkpoint: Path, tmp_path: Path) -> None:
+    good = load_any_style(checkpoint)
+    broken: dict[str, Any] = dict(good.encoder)
+    broken["first.bias"] = torch.full_like(broken["first.bias"], torch.nan)
+    from dataclasses import replace
+
+    from nst_engine.errors import ModelParityError
+
+    with pytest.raises(ModelParityError, match=ENCODER_FILE):
+        export_any_style([replace(good, encoder=broken)], tmp_path, {}, "MIT")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="no such checkpoint"):
+        load_any_style(tmp_path / "none.safetensors")
+    path = tmp_path / "it.safetensors"
+    for content in (b"", checkpoint.read_bytes()[:1000]):
+        path.write_bytes(content)
+        with pytest.raises(ModelChecksumError, match="damaged, or another kind of file"):
+            load_any_style(path)
+    save_file({"stylizer.x": torch.zeros(1)}, path, {"format": "another"})
+    with pytest.raises(ModelChecksumError, match="damaged, or another kind of file"):
+        load_any_style(path)
+
+
+def test_no_style_is_added_to_what_takes_any() -> None:
+    with pytest.raises(ModelChecksumError, match="takes any painting as it is"):
+        checkpoint_of(bundled_models()["any"].path)
