@@ -203,8 +203,8 @@ def test_the_source_is_replaced_where_that_is_asked_for(tmp_path: Path) -> None:
         ({"crf": -1}, "crf: "),
         ({"fps": 25.0}, "fps: "),
         ({"start": 2.0, "end": 1.0}, "end: 1 s came"),
-        ({"start": -1.0}, "seconds of at least 0"),
-        ({"start": float("nan")}, "seconds of at least 0"),
+        ({"start": -1.0}, "seconds from 0 to"),
+        ({"start": float("nan")}, "seconds from 0 to"),
         ({"max_side": 0}, "max_side: "),
     ],
 )
@@ -242,3 +242,24 @@ def test_without_pyav_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
     fails(MissingDependencyError, r"out\.mp4 needs PyAV.*pip install 'nst-engine\[video\]', or take \.gif", source)
     fails(MissingDependencyError, r"in\.mp4 needs PyAV", source, tmp_path / "out.gif")
     assert paint_video(tmp_path / "in.gif", tmp_path / "out.webp", Identity()).frames == 3
+
+
+def test_sound_that_begins_hours_later_is_left_out_of_avi(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as container:
+        shown = container.add_stream("mpeg4", rate=10)
+        shown.width, shown.height, shown.pix_fmt = 64, 48, "yuv420p"
+        heard = container.add_stream("pcm_s16le", rate=8000)
+        for number in range(5):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 40 * number, np.uint8), format="rgb24")
+            frame.pts = number
+            container.mux(shown.encode(frame))
+        container.mux(shown.encode(None))
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        sound.sample_rate, sound.pts = 8000, 8000 * 100_000
+        container.mux(heard.encode(sound))
+        container.mux(heard.encode(None))
+    result = paint_video(source, tmp_path / "out.avi", Identity())
+    assert result.frames == 5
+    assert any("begins after 100,000 s" in note for note in result.notes)
+    assert (tmp_path / "out.avi").stat().st_size < 1_000_000

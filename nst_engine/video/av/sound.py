@@ -32,6 +32,7 @@ _BITS_PER_CHANNEL = 96_000
 # The only ones that say of a sound's first samples that they come before its beginning, and are not to be heard.
 _HOLDS_PRIMING = (".mp4", ".m4v", ".mov")
 _AUDIBLE_SECONDS = Fraction(1, 100)
+_LONGEST_LEAD_SECONDS = 3600
 # Past the end of the span no packet is looked for any more: tracks are interleaved by far less than this.
 _SLACK_SECONDS = 10
 
@@ -107,7 +108,7 @@ class Sound:
             for each in track.taken(packet, self._shift):
                 yield float((each.dts if each.dts is not None else each.pts or 0) * each.time_base), 1, each
         except (av.FFmpegError, ValueError) as error:
-            note = f"{self._label}: its sound is damaged ({error}); what could be decoded is kept"
+            note = f"{self._label}: of its sound something is left out ({error})"
             if note not in self.notes:
                 self.notes.append(note)
 
@@ -179,7 +180,8 @@ class _Encoded:
             if frame.pts is not None and frame.time_base is not None:
                 frame.pts -= round(shift / frame.time_base)
                 if self._needs_lead and frame.pts > 0:
-                    yield from map(self._placed, self._stream.encode(_silence_before(frame)))
+                    for silence in _silence_before(frame):
+                        yield from map(self._placed, self._stream.encode(silence))
             self._needs_lead = False
             yield from map(self._placed, self._stream.encode(frame))
         if packet is None:
@@ -204,14 +206,18 @@ def _is_held(source: AudioStream | SubtitleStream, container: str) -> bool:
     return True
 
 
-def _silence_before(frame: AudioFrame) -> AudioFrame:
-    """From 0 to where the frame begins."""
-    samples = round((frame.pts or 0) * (frame.time_base or 0) * frame.sample_rate)
-    silence = av.AudioFrame(format=frame.format.name, layout=frame.layout.name, samples=max(1, samples))
-    for plane in silence.planes:
-        plane.update(bytes(plane.buffer_size))
-    silence.sample_rate, silence.time_base, silence.pts = frame.sample_rate, frame.time_base, 0
-    return silence
+def _silence_before(frame: AudioFrame) -> Iterator[AudioFrame]:
+    """From 0 to where the frame begins, in pieces: a small file can ask for days of it."""
+    rate = frame.sample_rate
+    samples = round((frame.pts or 0) * (frame.time_base or 0) * rate)
+    if samples > _LONGEST_LEAD_SECONDS * rate:
+        raise ValueError(f"it begins after {samples // rate:,} s, where an .avi would hold silence before it")
+    for begin in range(0, samples, rate):
+        silence = av.AudioFrame(format=frame.format.name, layout=frame.layout.name, samples=min(rate, samples - begin))
+        for plane in silence.planes:
+            plane.update(bytes(plane.buffer_size))
+        silence.sample_rate, silence.time_base, silence.pts = rate, Fraction(1, rate), begin
+        yield silence
 
 
 def _describe(stream: AudioStream | SubtitleStream, source: AudioStream | SubtitleStream) -> None:
