@@ -11,7 +11,9 @@ from fractions import Fraction
 from typing import Any, cast
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
@@ -29,6 +31,7 @@ _ENCODERS: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 _ENCODER_ELSEWHERE: tuple[str, tuple[int, ...]] = ("aac", (32_000, 44_100, 48_000, 96_000))
 _BITS_PER_CHANNEL = 96_000
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 # The only ones that say of a sound's first samples that they come before its beginning, and are not to be heard.
 _HOLDS_PRIMING = (".mp4", ".m4v", ".mov")
 _AUDIBLE_SECONDS = Fraction(1, 100)
@@ -47,10 +50,12 @@ class Sound:
         whole: The output; tracks are added to it.
         plan: Of the output.
         clip: Whose sound.
+        copies: Whether tracks may go in as they are.
     """
 
-    def __init__(self, whole: OutputContainer, plan: Plan, clip: Clip) -> None:
+    def __init__(self, whole: OutputContainer, plan: Plan, clip: Clip, *, copies: bool = True) -> None:
         self.notes: list[str] = []
+        self._copies = copies
         self._label, self._shift, self._span = clip.label, clip.shift, clip.span
         self._suffix = plan.suffix
         self._container: InputContainer | None = None
@@ -61,10 +66,13 @@ class Sound:
         for number, stream in enumerate(self._container.streams.audio, 1):
             if stream.codec_context is None:
                 self.notes.append(f"{clip.label}: sound track {number} is in an unknown codec, and is left out")
-            elif _is_held(stream, CONTAINERS[plan.suffix]) and not self._is_lost(stream):
+            elif self._may_be_copied(stream):
                 self._tracks[stream.index] = _Copied(whole, stream)
+            elif layout := _layout_to_encode(stream, plan.suffix):
+                self._tracks[stream.index] = _Encoded(whole, stream, plan.suffix, layout)
             else:
-                self._tracks[stream.index] = _Encoded(whole, stream, plan.suffix)
+                kind = f"{stream.codec_context.layout.nb_channels} channels of {stream.codec_context.name}"
+                self.notes.append(f"{clip.label}: sound track {number} is left out: {kind} cannot be encoded")
         for number, words in enumerate(self._container.streams.subtitles, 1):
             if words.codec_context is not None and _is_held(words, CONTAINERS[plan.suffix]):
                 self._tracks[words.index] = _Copied(whole, words)
@@ -111,6 +119,13 @@ class Sound:
             note = f"{self._label}: of its sound something is left out ({error})"
             if note not in self.notes:
                 self.notes.append(note)
+
+    def _may_be_copied(self, stream: AudioStream) -> bool:
+        # MP4 wants to know where channels stand, and says so when all is written
+        if not self._copies:
+            return False
+        is_placed = self._suffix not in _HOLDS_PRIMING or not _is_unplaced(stream)
+        return is_placed and _is_held(stream, CONTAINERS[self._suffix]) and not self._is_lost(stream)
 
     def _is_lost(self, stream: AudioStream) -> bool:
         """Whether a copy would begin too early: in AVI all tracks begin at 0, so silence has to be put before it."""
@@ -160,16 +175,12 @@ class _Copied:
 class _Encoded:
     """A track that is decoded and encoded anew."""
 
-    def __init__(self, whole: OutputContainer, source: AudioStream, suffix: str) -> None:
+    def __init__(self, whole: OutputContainer, source: AudioStream, suffix: str, layout: str) -> None:
         self.source = source
-        encoder, rates = _ENCODERS.get(suffix, _ENCODER_ELSEWHERE)
-        came = source.codec_context.sample_rate
-        rate = came if came in rates else 48_000
+        encoder, rate = _encoder_of(source, suffix)
         self._stream = cast("AudioStream", whole.add_stream(encoder, rate=rate))
-        channels = source.codec_context.layout.nb_channels
-        layout = source.codec_context.layout.name if channels in (1, 2) or encoder != "libmp3lame" else "stereo"
         self._stream.codec_context.layout = layout
-        self._stream.codec_context.bit_rate = _BITS_PER_CHANNEL * min(channels, 8)
+        self._stream.codec_context.bit_rate = _bit_rate(layout)
         self._is_avi = self._needs_lead = suffix == ".avi"
         self._later: int | None = None
         _describe(self._stream, source)
@@ -193,6 +204,53 @@ class _Encoded:
             self._later = max(0, -packet.pts) if self._later is None else self._later
             packet.pts = packet.dts = packet.pts + self._later
         return packet
+
+
+def _encoder_of(source: AudioStream, suffix: str) -> tuple[str, int]:
+    """The encoder for a container, and the rate of samples at which it gets the sound."""
+    encoder, rates = _ENCODERS.get(suffix, _ENCODER_ELSEWHERE)
+    came = source.codec_context.sample_rate
+    return encoder, came if came in rates else 48_000
+
+
+def _layout_to_encode(source: AudioStream, suffix: str) -> str | None:
+    """Where the channels stand in what is encoded: as they came, or as near to it as the encoder takes; None: nothing.
+
+    Many files say how many channels there are and not where they stand; decoders are told the usual places then.
+    """
+    context = source.codec_context
+    usual = _USUAL_LAYOUTS.get(context.layout.nb_channels, "stereo")
+    came = context.layout.name
+    if _is_unplaced(source):
+        if context.layout.nb_channels not in _USUAL_LAYOUTS:
+            return None
+        context.layout = came = usual
+    encoder, rate = _encoder_of(source, suffix)
+    wanted = dict.fromkeys([came, usual, "stereo", "mono"])
+    return next((layout for layout in wanted if _opens(encoder, rate, layout)), None)
+
+
+def _is_unplaced(source: AudioStream) -> bool:
+    """Whether it is unknown where the channels stand: FFmpeg names such a layout "2 channels"."""
+    return source.codec_context.layout.name.endswith("channels")
+
+
+def _opens(encoder: str, rate: int, layout: str) -> bool:
+    context = cast("AudioCodecContext", av.CodecContext.create(encoder, "w"))
+    formats = context.codec.audio_formats
+    context.sample_rate, context.layout, context.bit_rate = rate, layout, _bit_rate(layout)
+    context.time_base = Fraction(1, rate)
+    if formats:
+        context.format = formats[0]
+    try:
+        context.open()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _bit_rate(layout: str) -> int:
+    return _BITS_PER_CHANNEL * min(AudioLayout(layout).nb_channels, 8)
 
 
 def _is_held(source: AudioStream | SubtitleStream, container: str) -> bool:
