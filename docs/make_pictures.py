@@ -1,4 +1,9 @@
-"""Makes the README's pictures (about seven minutes on two cores)."""
+"""Makes the README's pictures (about seven minutes on two cores).
+
+python docs/make_pictures.py                    # all but the last
+python docs/make_pictures.py styles             # only what one pass paints
+python docs/make_pictures.py any PAINTING...    # any picture as the style: paintings that training has not seen
+"""
 
 from __future__ import annotations
 
@@ -38,8 +43,25 @@ def styles_sheet(photo: str) -> Any:
     return labelled_sheet([("photo", picture), *painted], columns=6, cell_px=300)
 
 
+def any_sheet(photo: str, paintings: list[str]) -> Any:
+    """A photo in the style of paintings, in one pass each."""
+    picture = load_image(content_path(photo)).pixels
+    stylizer = nst_engine.Stylizer("bundled:any", device="cpu")
+    return contact_sheet(
+        [[stylizer.stylize(picture, painting).pixels for painting in paintings]],
+        cell_px=360,
+        column_labels=[Path(painting).stem for painting in paintings],
+        column_images=[load_image(painting).pixels for painting in paintings],
+        row_labels=[photo],
+        row_images=[picture],
+    )
+
+
 def main() -> None:
-    """Paint all, and write the sheets; with `styles` as argument only what one pass paints."""
+    """Paint, and write the sheets; see above for the arguments."""
+    if sys.argv[1:2] == ["any"]:
+        save_image(DOCS / "any.jpg", any_sheet("astronaut", sys.argv[2:]), quality=86)
+        return
     save_image(DOCS / "styles.jpg", styles_sheet("chelsea"), quality=88)
     if sys.argv[1:] == ["styles"]:
         return

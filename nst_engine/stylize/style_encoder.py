@@ -108,9 +108,11 @@ class StyleEncoder:
         with self._lock:
             self._load()
         if embedding.space != self._space or embedding.code.shape != (self._prediction.numbers,):
+            here = self._session.model
+            whose = "of another version" if embedding.model == here else f"{embedding.model}'s"
             raise OptionError(
-                f"{embedding.label}: this style embedding is {embedding.model}'s, which {self._session.model} cannot "
-                f"read; use that model, or encode the style image again: nst encode-style --model {self._session.model}"
+                f"{embedding.label}: this style embedding is {whose}, which {here} cannot read; use that model, or "
+                f"encode the style image again: nst encode-style --model {here}"
             )
         return embedding
 
