@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
+import stat
+import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -12,6 +15,10 @@ from typing import BinaryIO, TypeAlias
 from nst_engine.errors import ImageEncodeError, OutputError
 
 PathLike: TypeAlias = str | os.PathLike[str]
+
+_PART_BEGIN, _PART_END = ".nst-", ".part"
+#: Between its beginning and its lock, a file that is being written looks like one that was left.
+_YOUNGEST_LEFT_S = 1.0
 
 
 def label_of_path(path: str | os.PathLike[str]) -> str:
@@ -75,17 +82,25 @@ def write_atomically(path: PathLike, content: bytes) -> None:
 def write_through(path: PathLike, write: Callable[[BinaryIO], None]) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it; on any failure it is removed.
 
+    The result is on the disk before it takes the name, and has the mode of the file that it replaces. What processes
+    that were killed left beside it is removed.
+
     Raises:
         OutputError: the place cannot be written. What `write` raises beside `OSError` passes through.
     """
     label = label_of_path(path)
     target = _check_place(Path(path), label)
-    partial = target.with_name(f".nst-{secrets.token_hex(8)}.part")
+    _remove_left_over(target.parent)
+    partial = target.with_name(f"{_PART_BEGIN}{secrets.token_hex(8)}{_PART_END}")
     try:
         # os.open, not tempfile: its files are private (0600), ours shall follow the umask.
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with os.fdopen(descriptor, "wb") as file:
+            _lock(descriptor)
+            _take_mode(target, descriptor)
             write(file)
+            file.flush()
+            os.fsync(descriptor)
         partial.replace(target)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -95,6 +110,45 @@ def write_through(path: PathLike, write: Callable[[BinaryIO], None]) -> None:
                 f"{label}: cannot be written ({error.strerror or error}). Check the space and the permissions."
             ) from error
         raise
+
+
+@functools.cache  # once a process and folder: one may hold a hundred thousand pictures
+def _remove_left_over(folder: Path) -> None:
+    """Remove temporary files that nobody holds any more."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PART_BEGIN) and entry.name.endswith(_PART_END):
+                with contextlib.suppress(OSError):
+                    _remove_if_left(entry)
+
+
+def _remove_if_left(entry: os.DirEntry[str]) -> None:
+    found = entry.stat(follow_symlinks=False)
+    if not stat.S_ISREG(found.st_mode) or time.time() - found.st_mtime < _YOUNGEST_LEFT_S:
+        return
+    descriptor = os.open(entry.path, os.O_RDONLY)
+    try:
+        if _lock(descriptor):
+            Path(entry.path).unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Hold a file as long as it is open; False where another process does, or the system knows no such locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def _take_mode(target: Path, descriptor: int) -> None:
+    """Whoever may read the old file may read the new one, and nobody else."""
+    with contextlib.suppress(OSError, AttributeError):  # no old file; a system without modes
+        os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
 
 
 def _check_place(path: Path, label: str) -> Path:

@@ -1,0 +1,112 @@
+"""Results replace files whole, with their mode, and leave nothing behind, whatever killed the process before."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nst_engine.files import write_atomically, write_through
+
+WRITER = """
+import sys, time
+from nst_engine.files import write_through
+def write(file):
+    file.write(b"half of it")
+    file.flush()
+    print("begun", flush=True)
+    time.sleep(60)
+write_through(sys.argv[1], write)
+"""
+
+
+def parts(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.endswith(".part"))
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process in the middle of writing out.bin."""
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "out.bin")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        yield process
+        process.kill()
+
+
+def by_another_process(path: Path) -> None:
+    code = "import sys; from nst_engine.files import write_atomically; write_atomically(sys.argv[1], b'new')"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(writer: subprocess.Popen[str], tmp_path: Path) -> None:
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    assert len(parts(tmp_path)) == 1
+    time.sleep(1.1)
+    by_another_process(tmp_path / "other.bin")
+    assert parts(tmp_path) == []
+    assert (tmp_path / "other.bin").read_bytes() == b"new"
+
+
+def test_what_a_living_process_writes_stays(writer: subprocess.Popen[str], tmp_path: Path) -> None:
+    time.sleep(1.1)
+    by_another_process(tmp_path / "other.bin")
+    assert writer.poll() is None
+    assert len(parts(tmp_path)) == 1
+
+
+def test_links_and_other_files_stay(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_bytes(b"kept")
+    (tmp_path / ".nst-link.part").symlink_to(tmp_path / "kept")
+    (tmp_path / "mine.part").write_bytes(b"mine")
+    os.utime(tmp_path / "mine.part", (0, 0))
+    os.utime(tmp_path / "kept", (0, 0))
+    by_another_process(tmp_path / "other.bin")
+    assert parts(tmp_path) == [".nst-link.part", "mine.part"]
+    assert (tmp_path / "kept").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o400])
+def test_the_mode_of_what_is_replaced_stays(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_a_new_file_follows_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "new.bin", b"new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new.bin").stat().st_mode) == 0o640
+
+
+def test_it_is_on_the_disk_before_it_takes_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        done.append("synced")
+        fsync(descriptor)
+
+    def named(path: Path, target: Path) -> Path:
+        done.append("named")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", named)
+    write_through(tmp_path / "new.bin", lambda file: done.append(f"written {file.write(b'new')}"))
+    assert done == ["written 3", "synced", "named"]
