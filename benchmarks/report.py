@@ -79,7 +79,7 @@ def plot(report: Mapping[str, Any], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    pairs = tables.pairs_of(report)
+    pairs = [(peer, ours) for peer, ours in tables.pairs_of(report) if peer is not None]
     figure = Figure(figsize=(3.2 * len(pairs), 5.2), dpi=110, layout="constrained")
     axes = figure.subplots(2, len(pairs), squeeze=False, sharex="col")
     for column, (peer, ours) in enumerate(pairs):

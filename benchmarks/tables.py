@@ -220,27 +220,40 @@ def add_style_table(report: Report) -> str:
     return f"{markdown_table(headings, rows)}\n\n{machine_line(report)}"
 
 
-def pairs_of(report: Report) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """The peer's and our run of each pair."""
-    peers, ours = ([run for run in report["runs"] if run["engine"] == name] for name in ("pastiche", "nst-engine"))
-    return list(zip(peers, ours, strict=True))
+def pairs_of(report: Report) -> list[tuple[dict[str, Any] | None, dict[str, Any]]]:
+    """The peer's run, if it had one, and ours of each pair."""
+    peers = {(run["content"], run["style"]): run for run in report["runs"] if run["engine"] == "pastiche"}
+    ours = [run for run in report["runs"] if run["engine"] == "nst-engine"]
+    return [(peers.get((run["content"], run["style"])), run) for run in ours]
 
 
 def optimize_table(report: Report) -> str:
     """Ours against the peer's, a line per pair, and the machine."""
-    measures = ("style distance", "content distance", "whole process", "peak memory")
+    measures = ("style distance", "content distance", "grain", "whole process", "peak memory")
     headings = ["content × style, 512 px", *(f"{measure}: pastiche → ours" for measure in measures)]
-    rows = [
-        [
-            f"{ours['content']} × {ours['style']}",
-            f"{peer['style_distance']:.3f} → **{ours['style_distance']:.3f}**",
-            f"{peer['content_distance']:.2f} → **{ours['content_distance']:.2f}**",
-            f"{peer['seconds']:.0f} s → {ours['seconds']:.0f} s (**1/{peer['seconds'] / ours['seconds']:.1f}**)",
-            f"{peer['peak_rss_mib'] / 1024:.2f} → {ours['peak_rss_mib'] / 1024:.2f} GiB",
-        ]
-        for peer, ours in pairs_of(report)
-    ]
+    rows = []
+    for peer, ours in pairs_of(report):
+        beside = _Beside(peer, ours)
+        seconds = beside.shown("seconds", ".0f", " s", bold=False)
+        if peer is not None:
+            seconds += f" (**1/{peer['seconds'] / ours['seconds']:.1f}**)"
+        distances = [beside.shown("style_distance", ".3f"), beside.shown("content_distance", ".2f")]
+        memory = beside.shown("peak_rss_mib", ".0f", " MiB", bold=False)
+        name = f"{ours['content']} × {ours['style']}"
+        rows.append([name, *distances, beside.shown("grain", ".1f"), seconds, memory])
     return f"{markdown_table(headings, rows)}\n\n{machine_line(report)}"
+
+
+class _Beside:
+    """A figure of the peer's, if there is one, and ours."""
+
+    def __init__(self, peer: Report | None, ours: Report) -> None:
+        self._peer, self._ours = peer, ours
+
+    def shown(self, key: str, form: str, unit: str = "", *, bold: bool = True) -> str:
+        ours = f"{self._ours[key]:{form}}{unit}"
+        ours = f"**{ours}**" if bold else ours
+        return ours if self._peer is None else f"{self._peer[key]:{form}}{unit} → {ours}"
 
 
 def ablation_table(report: Report) -> str:
@@ -252,12 +265,13 @@ def ablation_table(report: Report) -> str:
             run["engine"],
             f"{run['style_distance']:.3f}",
             f"{run['content_distance']:.2f}",
+            f"{run['grain']:.1f}",
             f"{run['seconds'] / base['seconds']:.2f} ×",
             f"{run['peak_rss_mib'] / 1024:.2f} GiB",
         ]
         for run in report["runs"]
     ]
-    table = markdown_table([pair, "style distance", "content distance", "time", "peak memory"], rows)
+    table = markdown_table([pair, "style distance", "content distance", "grain", "time", "peak memory"], rows)
     return f"{table}\n\n{machine_line(report)}"
 
 

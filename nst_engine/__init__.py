@@ -86,6 +86,10 @@ _AT_FIRST_USE = {
 }
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Import what is heavy (Pillow, torch) when it is first used."""
     if name not in _AT_FIRST_USE:

@@ -11,7 +11,7 @@ def require_count(name: str, value: object, *, largest: int | None = None) -> in
     """A whole number of at least 1, of any integer type but bool.
 
     Args:
-        name: What the message calls it.
+        name: Of the option.
         value: What came.
         largest: The largest accepted; None: any.
 
@@ -24,5 +24,5 @@ def require_count(name: str, value: object, *, largest: int | None = None) -> in
         count = 0
     if isinstance(value, bool) or count < 1 or (largest is not None and count > largest):
         wanted = "of at least 1" if largest is None else f"from 1 to {largest}"
-        raise OptionError(f"{name}: {value!r} came; wanted a whole number {wanted}")
+        raise OptionError(f"{value!r} came; wanted a whole number {wanted}", option=name)
     return count

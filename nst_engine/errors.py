@@ -1,4 +1,8 @@
-"""The package's exceptions: each is an `NSTError` and also the fitting built-in."""
+"""The package's exceptions: each is an `NSTError` and also the fitting built-in.
+
+Messages name options as Python does, in backticks: `max_side`, `device='cpu'`. The command line shows them as flags,
+see `nst_engine.cli.messages`.
+"""
 
 
 class NSTError(Exception):
@@ -6,7 +10,16 @@ class NSTError(Exception):
 
 
 class OptionError(NSTError, ValueError):
-    """An option has a value that cannot be used."""
+    """An option has a value that cannot be used.
+
+    Args:
+        problem: What came, what was wanted and what to do.
+        option: Its name, such as `max_side`, which the message begins with; None: the problem names it, or several.
+    """
+
+    def __init__(self, problem: str, *, option: str | None = None) -> None:
+        super().__init__(problem if option is None else f"{option}: {problem}")
+        self.option = option
 
 
 class ImageNotFoundError(NSTError, FileNotFoundError):

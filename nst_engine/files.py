@@ -52,7 +52,7 @@ def check_output(
             if isinstance(source, str | os.PathLike) and _same_file(target, Path(source)):
                 raise OutputError(
                     f"{label}: is the input {label_of_path(source)}, which would be lost. "
-                    "Choose another name, or say --overwrite (overwrite=True)."
+                    "Choose another name, or say `overwrite=True`."
                 )
     return target
 

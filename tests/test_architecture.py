@@ -25,10 +25,10 @@ OWNERS = {
     "PIL": ("image",),
     "argparse": ("cli",),
     "av": ("video.av",),
-    "cv2": ("motion", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
+    "cv2": ("motion.opencv", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
     "pyvirtualcam": ("webcam",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
-    "onnx": ("graphs", "exporting"),
+    "onnx": ("graphs", "exporting", "models.external_data"),
     "onnxruntime": ("runtimes.onnxruntime", "exporting.int8", "exporting.parity", "benchmark.backends.onnx_runtime"),
     "onnxscript": ("exporting",),
     "openvino": ("runtimes.openvino", "benchmark.backends.open_vino"),
@@ -50,9 +50,9 @@ LAZY = {
     ("openvino", "runtimes.openvino"),
     ("torch", "vgg19.weights"),
     ("cv2", "benchmark"),
-    ("cv2", "motion"),
     ("pyvirtualcam", "webcam"),
     ("matplotlib", "benchmark"),
+    ("onnx", "models.external_data"),
     ("onnxruntime", "benchmark"),
     ("openvino", "benchmark"),
     ("torch", "benchmark"),
@@ -65,6 +65,7 @@ LAZY = {
 # Modules that import an optional package when they are imported: they are imported at use, after a check of it.
 AT_ONCE = {
     "av": ("video.av", "video.segments", "webcam.recorder"),
+    "cv2": ("motion.opencv", "motion.optical_flow", "motion.smoothing", "video.flicker", "webcam"),
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import nst_engine
+import nst_engine.optimization
 
 HEAVY = ("torch", "PIL", "onnxruntime", "cv2", "matplotlib", "av", "rich")
 NO_TORCH = "import sys; sys.modules['torch'] = None"
@@ -34,7 +35,7 @@ def run(code: str) -> str:
         ("import nst_engine", HEAVY),
         ("from nst_engine.optimization import OptimizeOptions, Progress", ("torch", "matplotlib", "av", "rich")),
         ("import nst_engine.cli.main; nst_engine.cli.main.build_parser()", ("torch", "matplotlib", "av", "PIL")),
-        ("import nst_engine.video", ("av", "torch")),
+        ("import nst_engine.video; nst_engine.FrameStylizer", ("av", "cv2", "torch")),
     ],
 )
 def test_an_import_loads_nothing_heavy(statement: str, absent: tuple[str, ...]) -> None:
@@ -113,3 +114,8 @@ def test_info_works_without_torch(is_listed: bool) -> None:
     assert said.endswith("code 0\n")
     assert "pip install 'nst-engine[optimize]'" in said
     assert "starry-night" in said
+
+
+def test_dir_shows_all_public_names_before_they_are_loaded() -> None:
+    said = run("import nst_engine; print(sorted(set(nst_engine.__all__) - set(dir(nst_engine))))")
+    assert said.strip() == "[]"

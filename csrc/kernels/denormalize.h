@@ -8,9 +8,8 @@ namespace nst {
 
 // tensor     3 × padded_height × padded_width of float, or of half precision where `half` is set;
 //            C-contiguous, any values
-// image      first row of height × width × 3; rows lie row_stride bytes apart, which may be
-// negative,
-//            pixels in a row 3 bytes; does not overlap tensor
+// image      first row of height × width × 3; rows lie row_stride bytes apart, which may
+//            be negative, pixels in a row 3 bytes; does not overlap tensor
 // height, width  1 … padded_height, padded_width: the top left corner of the tensor
 // channel    byte c of each pixel is made from plane channel[c] (0 … 2)
 // scale      finite; value = x * scale in float32, clipped to 0 … 255; 0 for no number

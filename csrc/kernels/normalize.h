@@ -6,9 +6,8 @@
 
 namespace nst {
 
-// image      first row of height × width × 3; rows lie row_stride bytes apart, which may be
-// negative,
-//            pixels in a row 3 bytes; both sizes at least 1
+// image      first row of height × width × 3; rows lie row_stride bytes apart, which may
+//            be negative, pixels in a row 3 bytes; both sizes at least 1
 // tensor     3 × padded_height × padded_width of float, or of half precision where `half` is set
 //            (rounded to nearest even); C-contiguous; does not overlap image
 // padded_*   at least height and width; the surplus, at the right and at the bottom, mirrors the

@@ -24,7 +24,7 @@ def check_plotting() -> None:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    with needed("--plot needs matplotlib", "plot"):
+    with needed("`plot` needs matplotlib", "plot"):
         import matplotlib  # noqa: F401
 
 

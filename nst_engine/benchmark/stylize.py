@@ -16,11 +16,10 @@ from nst_engine.benchmark.backends.backend import Backend, BenchModel, Precision
 from nst_engine.benchmark.machine import gpu_memory_mib, peak_rss_mib
 from nst_engine.benchmark.pictures import least_psnr_db, photos_of
 from nst_engine.benchmark.row import TOTAL
+from nst_engine.runtimes.devices import LEAST_PSNR_DB
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.result import Stopwatch
 
-#: Against float32 by ONNX Runtime on the CPU; below, a row paints something else.
-LEAST_PSNR_DB: Mapping[str, float] = {"float32": 35.0, "float16": 35.0, "bfloat16": 35.0, "int8": 28.0}
 FEWEST_RUNS = 5
 
 _STAGES = ("preprocess", "inference", "postprocess")

@@ -190,9 +190,9 @@ def _backends(asked: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Those to measure, and why others are not."""
     for name in asked:
         if name not in BACKENDS:
-            raise OptionError(f"--backend: {name!r} came; choose from {', '.join(BACKENDS)}")
+            raise OptionError(f"{name!r} came; choose from {', '.join(BACKENDS)}", option="backend")
         if reason := BACKENDS[name].why_absent():
-            raise ProviderUnavailableError(f"--backend {name}: {reason}")
+            raise ProviderUnavailableError(f"`backend='{name}'`: {reason}")
     if reason := BACKENDS["onnxruntime-cpu"].why_absent():
         raise MissingDependencyError(f"every row is held against ONNX Runtime on the CPU, and {reason}")
     if asked:

@@ -118,7 +118,7 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
     options = {**defaults, **values}
     for name, largest in (("batch", 1024), ("threads", _MOST_THREADS), ("iterations", 1_000_000)):
         if options.get(name) is not None:
-            require_count(f"--{name}", options[name], largest=largest)
+            require_count(name, options[name], largest=largest)
     if options.get("iterations", 3) < 3:
         raise OptionError(f"--iterations: {options['iterations']} came; wanted at least 3, to see what one takes")
     seconds = options.get("seconds", 1.0)

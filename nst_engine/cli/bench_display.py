@@ -19,6 +19,7 @@ from nst_engine.benchmark.report import Report
 from nst_engine.benchmark.row import Row, size_label
 from nst_engine.benchmark.suites import Suite
 from nst_engine.benchmark.tables import Table, milliseconds, tables_of
+from nst_engine.cli.messages import with_flags
 from nst_engine.cli.progress_bar import console
 
 #: Of tables in files and pipes, where nothing says how wide a line may be.
@@ -88,7 +89,7 @@ def print_report(report: Report) -> None:
     for table in tables_of(report.kind):
         out.print(_rich_table(table, report.rows))
     for remark in remarks_of(report):
-        out.print(f"- {remark}", markup=False)
+        out.print(f"- {with_flags(remark)}", markup=False)
 
 
 def print_comparison(comparisons: Sequence[Comparison], unlike: Sequence[str], missing: Sequence[Row]) -> None:

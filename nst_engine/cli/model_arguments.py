@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from nst_engine.cli.messages import with_flags
 from nst_engine.cli.style_arguments import model_of
 
 if TYPE_CHECKING:
@@ -55,5 +56,5 @@ def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | Non
         expected_pictures=expected_pictures,
     )
     if "passed over" in stylizer.device_report:
-        print(f"nst: device {stylizer.device_report}", file=sys.stderr)
+        print(f"nst: device {with_flags(stylizer.device_report)}", file=sys.stderr)
     return stylizer

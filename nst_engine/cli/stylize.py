@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
+from nst_engine.cli.messages import with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.style_arguments import (
     ANY_STYLE,
@@ -89,9 +90,12 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 _print_result(arguments, str(job.source), job.output, _paint(stylizer, style, arguments, job))
             except NSTError as error:
-                failures.append(str(error))
+                failures.append(with_flags(error))
                 if arguments.json:
-                    print(json.dumps({"input": str(job.source), "error": str(error)}, ensure_ascii=False), flush=True)
+                    print(
+                        json.dumps({"input": str(job.source), "error": with_flags(error)}, ensure_ascii=False),
+                        flush=True,
+                    )
     except KeyboardInterrupt:
         _summary(len(jobs), skipped, failures)
         print("nst: interrupted; go on with the same command and --resume", file=sys.stderr)

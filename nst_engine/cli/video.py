@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from nst_engine.cli.exit_codes import INTERRUPTED
+from nst_engine.cli.messages import with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.style_arguments import (
     ANY_STYLE_FAST,
@@ -98,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         return INTERRUPTED
     except NSTError as error:
         kept = _kept(output, options) if finished_frames(output) else ""
-        raise type(error)(f"{error}{kept}") from error
+        raise type(error)(f"{with_flags(error)}{kept}") from error
     _report(arguments, result, painter, stylizer.provider)
     return 0
 

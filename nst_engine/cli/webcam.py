@@ -130,7 +130,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.target_fps is not None and not 0 < arguments.target_fps <= 1000:
         raise OptionError(f"--target-fps: {arguments.target_fps:g} came, more than 0 and at most 1000 was wanted")
     if arguments.frames is not None:
-        require_count("--frames", arguments.frames)
+        require_count("frames", arguments.frames)
 
 
 def _look(arguments: argparse.Namespace, stylizer: Stylizer) -> Look:

@@ -13,11 +13,9 @@ from nst_engine.exporting.int8 import with_int8
 from nst_engine.exporting.parity import run_once
 from nst_engine.graphs.float16 import with_float16
 from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
+from nst_engine.runtimes.devices import LEAST_PSNR_DB
 
 ModelPrecision = Literal["float32", "float16", "int8"]
-
-#: PSNR against float32 below which a model is not worth having, dB.
-LEAST_PSNR_DB = {"float16": 35.0, "int8": 28.0}
 
 
 def with_precision(

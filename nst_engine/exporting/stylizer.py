@@ -78,7 +78,7 @@ def export_stylizer(
     require_parity(str(path), difference)
     if precision != "float32":
         if not pictures:
-            raise OptionError(f"--precision {precision}: give pictures to try it on")
+            raise OptionError(f"`precision='{precision}'`: give pictures to try it on")
         reduced = with_precision(model, precision, pictures, len(checkpoint.styles))
         require_psnr(str(path), precision, psnr_db(model, reduced, pictures, len(checkpoint.styles)))
         model = reduced

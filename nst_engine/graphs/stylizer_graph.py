@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
-from nst_engine.models.spec import METADATA_KEY
+from nst_engine.models.spec import METADATA_KEY, STRIDE_PX
 
 OPSET = 18
 IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE = "image", "style_weights", "stylized_image"
 
-_STRIDE, _BORDER = 16, 16
+_BORDER = 16
 _EPSILON = 1e-5
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
@@ -125,7 +125,7 @@ class _Graph(GraphWriter):
     def _bordered(self, image: str, shape: str) -> str:
         border = _BORDER + (3 if "down1.weight" in self._weights else 2)
         negative = self._node("Neg", "negative_size", shape)
-        missing = self._node("Mod", "missing_to_stride", negative, self._constant("stride", [_STRIDE]))
+        missing = self._node("Mod", "missing_to_stride", negative, self._constant("stride", [STRIDE_PX]))
         after = self._node("Add", "border_after", missing, self._constant("border", [border, border]))
         before = self._constant("border_before", [0, 0, border, border])
         pads = self._node("Concat", "border_sizes", before, self._constant("no_border", [0, 0]), after, axis=0)

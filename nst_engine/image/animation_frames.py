@@ -67,6 +67,10 @@ class Animation:
                     self._image = OPENERS[kind](io.BytesIO(content))
         except Exception as error:  # see above
             raise ImageDecodeError(f"{self._label}: the {kind} is damaged ({error}). Download it again.") from error
+        # an APNG may begin with a picture for programs that cannot play it
+        self._first = 1 if getattr(self._image, "default_image", False) else 0
+        if self.frame_count is not None:
+            self.frame_count -= self._first
         self.height, self.width = self._image.height, self._image.width
         limits.check_pixels(self._label, self.height, self.width)
         loop = self._image.info.get("loop")
@@ -78,7 +82,7 @@ class Animation:
         for place in itertools.count() if self.frame_count is None else range(self.frame_count):
             try:
                 with pillow_quiet():
-                    self._image.seek(place)
+                    self._image.seek(self._first + place)
                     pixels, alpha, _ = srgb_of(self._image, self._label)
             except Exception as error:  # see above
                 among = "" if self.frame_count is None else f" of {self.frame_count}"

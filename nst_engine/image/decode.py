@@ -24,6 +24,7 @@ from PIL import (
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
 from nst_engine.files import label_of_path
 from nst_engine.image.arrays import picture_of_array
+from nst_engine.image.cost import check_scans, check_tiles, has_more_pages
 from nst_engine.image.encode import IMAGE_SUFFIXES
 from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
 from nst_engine.image.profile import srgb_of
@@ -58,6 +59,8 @@ _SIGNATURES = (
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
 )
+# Pillow's words for files that are whole, and beyond it
+_NOT_READ = ("unknown pixel mode", "unknown raw mode", "Unsupported BMP", "unknown data organization", "not supported")
 _FOREIGN = (
     (b"%PDF", "a PDF"),
     (b"8BPS", "a Photoshop file"),
@@ -103,6 +106,8 @@ def load_image(
     else:
         content = _content(source, label, limits)
         file_format = sniff(content, label)
+        if file_format == "JPEG":
+            check_scans(content, label)
         opener = OPENERS[file_format]
         picture, complaint = _decode(
             lambda: opener(io.BytesIO(content)), file_format, label, limits, first_frame=first_frame
@@ -179,6 +184,7 @@ def _decode(
         with pillow_quiet():
             image = opener()
             limits.check_pixels(label, image.height, image.width)
+            check_tiles(image, label, limits)
             if not first_frame:
                 _check_still(image, file_format, label)
             _check_complete(image, label)
@@ -191,6 +197,11 @@ def _decode(
             "PIL.Image.MAX_IMAGE_PIXELS."
         ) from error
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged input
+        if any(word in str(error) for word in _NOT_READ):
+            raise ImageDecodeError(
+                f"{label}: the {file_format} is of a kind that is not read ({error}). Save it with 8 bits per channel, "
+                f"as {ACCEPTED_FORMATS}."
+            ) from error
         raise ImageDecodeError(
             f"{label}: the {file_format or 'picture'} is truncated or damaged ({error}). Save or download it again."
         ) from error
@@ -199,13 +210,18 @@ def _decode(
 
 def _check_still(image: Image.Image, file_format: str | None, label: str) -> None:
     """Refuse animations and several pages."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        if has_more_pages(image):
+            raise ImageDecodeError(
+                f"{label}: the TIFF has several pages, one still picture was wanted. Extract one of the pages first."
+            )
+        return
     frames = getattr(image, "n_frames", 1)
     # A phone's MPO that a caller opened with Pillow is a photo with previews, not an animation.
     if frames > 1 and file_format != "MPO":
-        what = "pages" if file_format == "TIFF" else "frames"
         raise ImageDecodeError(
-            f"{label}: the {file_format} has {frames} {what}, one still picture was wanted. "
-            f"Extract one of the {what} first."
+            f"{label}: the {file_format} has {frames} frames, one still picture was wanted. "
+            "Extract one of the frames first."
         )
 
 

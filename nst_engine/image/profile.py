@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
 
 from nst_engine.errors import ImageDecodeError
 from nst_engine.image.arrays import byte_of_uint16, opaque_to_none
@@ -91,8 +91,17 @@ def _separate_grey(image: Image.Image, sample_scale: int, label: str) -> tuple[I
         alpha = _keyed(np.asarray(grey) != key * sample_scale) if isinstance(key, int) else None
         return grey, alpha
     samples = np.asarray(image)
+    if _is_white_at_zero(image):
+        samples = np.iinfo(np.uint16).max - samples
     alpha = _keyed(samples != key) if isinstance(key, int) else None
     return Image.fromarray(_levels(samples, label)), alpha
+
+
+def _is_white_at_zero(image: Image.Image) -> bool:
+    """Whether a TIFF of 16 bits is the negative of what it shows; of fewer bits, Pillow turns it around itself."""
+    if not (isinstance(image, TiffImagePlugin.TiffImageFile) and image.mode.startswith("I;16")):
+        return False
+    return image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
 
 
 def _alpha_of_rgb_key(image: Image.Image) -> Pixels | None:

@@ -1,4 +1,4 @@
-"""A labelled grid of pictures: styles across, contents down."""
+"""Sheets of labelled pictures: a grid with styles across and contents down, or line by line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from nst_engine.errors import OptionError
 from nst_engine.image.picture import Pixels, require_pixels
 
-WHITE, INK, _RULE, _EMPTY = (255, 255, 255), (32, 32, 36), (205, 205, 210), (244, 244, 246)
+_WHITE, _INK, _RULE, _EMPTY = (255, 255, 255), (32, 32, 36), (205, 205, 210), (244, 244, 246)
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ def contact_sheet(
     _check_lengths(cells, column_labels, row_labels, column_images, row_images)
     if cell_px < 32:
         raise OptionError(f"cell_px: came {cell_px}, wanted at least 32.")
-    font = sheet_font(cell_px)
+    font = _font(cell_px)
     layout = _layout(cell_px, font, column_labels, row_labels, (column_images is not None, row_images is not None))
     columns, rows = len(column_labels), len(row_labels)
     sheet = Image.new(
         "RGB",
         (layout.x(columns) - layout.gap + layout.margin, layout.y(rows) - layout.gap + layout.margin),
-        WHITE,
+        _WHITE,
     )
     draw = ImageDraw.Draw(sheet)
     for row, pictures in enumerate(cells):
@@ -78,17 +78,54 @@ def contact_sheet(
         if column_images is not None:
             _paste(sheet, column_images[column], (layout.x(column), layout.margin), cell_px, align=1.0)
         middle = (layout.x(column) + cell_px / 2, layout.label_y)
-        draw.text(middle, shortened(text, font, cell_px), INK, font, anchor="mm")
+        draw.text(middle, _shortened(text, font, cell_px), _INK, font, anchor="mm")
     for row, text in enumerate(row_labels):
         if row_images is None:
             place = (float(layout.margin + layout.left - layout.gap), layout.y(row) + cell_px / 2)
-            draw.text(place, shortened(text, font, cell_px), INK, font, anchor="rm")
+            draw.text(place, _shortened(text, font, cell_px), _INK, font, anchor="rm")
             continue
         size = cell_px - layout.label
         bottom = _paste(sheet, row_images[row], (layout.margin + layout.label // 2, layout.y(row)), size)
         place = (layout.margin + cell_px / 2, bottom + layout.label / 2)
-        draw.text(place, shortened(text, font, cell_px), INK, font, anchor="mm")
+        draw.text(place, _shortened(text, font, cell_px), _INK, font, anchor="mm")
     _rules(draw, layout, sheet.size, column_images is not None, row_images is not None)
+    return np.array(sheet, dtype=np.uint8)
+
+
+def labelled_sheet(pictures: Sequence[tuple[str, Pixels]], *, columns: int, cell_px: int = 256) -> Pixels:
+    """Draw labelled pictures line by line on white.
+
+    Args:
+        pictures: label and uint8 H×W×3 each; fitted to the cell's width, so pictures of one shape fill their cells.
+        columns: pictures in a line, at least 1.
+        cell_px: width of a picture, and the most it may be high, at least 32.
+
+    Returns:
+        uint8 H×W×3, a new picture.
+
+    Raises:
+        OptionError: no pictures, no column, or a cell below 32 pixels.
+        ImageEncodeError: a picture of another dtype or shape.
+    """
+    if not pictures or columns < 1 or cell_px < 32:
+        raise OptionError(
+            f"came {len(pictures)} pictures, {columns} columns and cells of {cell_px} px; "
+            "wanted at least 1, 1 and 32 px."
+        )
+    font = _font(cell_px)
+    gap, label_px = max(6, cell_px // 24), max(16, cell_px // 9)
+    fitted = [_fitted(pixels, cell_px, "picture") for _, pixels in pictures]
+    columns = min(columns, len(fitted))
+    rows = -(-len(fitted) // columns)
+    line_px = max(image.height for image in fitted)
+    step_x, step_y = cell_px + gap, line_px + label_px + gap
+    sheet = Image.new("RGB", (gap + columns * step_x, gap + rows * step_y), _WHITE)
+    draw = ImageDraw.Draw(sheet)
+    for index, (image, (label, _)) in enumerate(zip(fitted, pictures, strict=True)):
+        left, top = gap + index % columns * step_x, gap + index // columns * step_y
+        sheet.paste(image, (left + (cell_px - image.width) // 2, top + (line_px - image.height) // 2))
+        middle = (left + cell_px / 2, top + line_px + label_px / 2)
+        draw.text(middle, _shortened(label, font, cell_px), _INK, font, anchor="mm")
     return np.array(sheet, dtype=np.uint8)
 
 
@@ -136,21 +173,25 @@ def _paste(sheet: Image.Image, pixels: Pixels | None, corner: tuple[int, int], s
     if pixels is None:
         sheet.paste(_EMPTY, (left, top, left + side, top + side))
         return top + side
-    image = Image.fromarray(require_pixels(pixels, "cell"))
+    fitted = _fitted(pixels, side, "cell")
+    top += round((side - fitted.height) * align)
+    sheet.paste(fitted, (left + (side - fitted.width) // 2, top))
+    return top + fitted.height
+
+
+def _fitted(pixels: Pixels, side: int, what: str) -> Image.Image:
+    image = Image.fromarray(require_pixels(pixels, what))
     scale = side / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
-    fitted = image.resize((width, height), Image.Resampling.LANCZOS)
-    top += round((side - height) * align)
-    sheet.paste(fitted, (left + (side - width) // 2, top))
-    return top + height
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def sheet_font(cell_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(cell_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """The labels' font, for cells of this size."""
     return ImageFont.load_default(max(11, cell_px // 14))
 
 
-def shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
+def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
     """The text, or as much of it as fits, with an ellipsis."""
     text = " ".join(text.split())
     if font.getlength(text) <= width_px:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from nst_engine.errors import ModelChecksumError
+from nst_engine.models.external_data import inlined
 from nst_engine.models.find import ModelFile
 
 
@@ -21,22 +23,20 @@ class ModelContent:
     def __init__(self, file: ModelFile) -> None:
         self._file = file
         self.rewrite: Callable[[bytes], bytes] | None = None
-        self._opened = self._state()
+        self._opened: list[tuple[int, int]] | None = None
 
     def read(self) -> bytes:
-        """The file, rewritten if that is asked for.
+        """The file with all of its weights, rewritten if that is asked for.
 
         Raises:
-            ModelChecksumError: It is another one by now, or gone.
+            ModelChecksumError: It is another one by now, or gone; or its weights lie where they may not.
         """
         try:
-            is_same, content = self._state() == self._opened, self._file.path.read_bytes()
+            content, files = inlined(self._file.path.read_bytes(), self._file.path, self._file.name)
+            found = [(each.st_mtime_ns, each.st_size) for each in map(os.stat, (self._file.path, *files))]
         except OSError:
-            is_same = False
-        if not is_same:
+            found = []
+        self._opened = self._opened or found
+        if not found or found != self._opened:
             raise ModelChecksumError(f"{self._file.name}: changed or gone since it was loaded; make a new Stylizer")
         return content if self.rewrite is None else self.rewrite(content)
-
-    def _state(self) -> tuple[int, int]:
-        found = self._file.path.stat()
-        return found.st_mtime_ns, found.st_size

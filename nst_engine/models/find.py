@@ -137,7 +137,7 @@ def int8_model(model: ModelFile) -> ModelFile:
     beside = model.path.with_name(model.path.stem + INT8_SUFFIX + model.path.suffix)
     if not beside.is_file():
         raise ModelNotFoundError(
-            f"--precision int8: {model.name} has no quantised file {beside} beside it; make one with "
+            f"`precision='int8'`: {model.name} has no quantised file {beside} beside it; make one with "
             f"export/export_stylizer.py --precision int8, or use --precision auto"
         )
     return ModelFile(str(beside), beside, model.cure)

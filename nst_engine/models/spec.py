@@ -15,6 +15,9 @@ METADATA_KEY = "nst_engine"
 #: Of specifications, their key `format`.
 FORMAT = 1
 
+#: Of networks that halve the size four times, as ours do.
+STRIDE_PX = 16
+
 _LARGEST_SIDE_PX = 4096
 _LARGEST_NUMBER = 1e38  # of float32, nearly
 
@@ -58,6 +61,7 @@ class ModelSpec:
         std: Per channel, what the input is divided by after that.
         pad_multiple: Height and width must be multiples of this.
         min_side_px: Smallest height and width.
+        stride_px: What has moved by so much is painted the same: tiles and frames are laid on this grid.
         licence: Of the model's weights.
         training: How it came about.
     """
@@ -73,6 +77,7 @@ class ModelSpec:
     std: Triple = (1.0, 1.0, 1.0)
     pad_multiple: int = 1
     min_side_px: int = 16
+    stride_px: int = STRIDE_PX
     licence: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -201,6 +206,7 @@ _CHECKS: Mapping[str, tuple[Any, str]] = {
     "std": (lambda value: _is_numbers(value, 3) and 0 not in value, "three numbers other than 0"),
     "pad_multiple": (_is_side, f"a whole number from 1 to {_LARGEST_SIDE_PX}"),
     "min_side_px": (_is_side, f"a whole number from 1 to {_LARGEST_SIDE_PX}"),
+    "stride_px": (_is_side, f"a whole number from 1 to {_LARGEST_SIDE_PX}"),
     "licence": (_is_text, "a text"),
     "training": (lambda value: isinstance(value, dict), "a JSON object"),
 }

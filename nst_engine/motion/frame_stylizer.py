@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
-from typing import Any, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
-from nst_engine.motion.opencv import opencv
-from nst_engine.motion.smoothing import GRID_PX, Smoother, Stability, check_stability
 from nst_engine.stylize.postprocess import check_room, finished
-from nst_engine.stylize.strokes import check_stroke_size, in_proportion
+from nst_engine.stylize.result import Stopwatch
+from nst_engine.stylize.strokes import check_stroke_size
 from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer, check_options
 
+if TYPE_CHECKING:
+    from nst_engine.motion.smoothing import Smoother
+
 ChannelOrder = Literal["bgr", "rgb"]
+Stability = Literal["off", "low", "high"]
+
+_STAGES = ("motion", "stylize", "smooth")
+
+
+def check_stability(stability: str) -> None:
+    """Refuse what is none.
+
+    Raises:
+        OptionError: As said.
+    """
+    if stability not in get_args(Stability):
+        raise OptionError(f"{stability!r} came; choose from {', '.join(get_args(Stability))}", option="stability")
 
 
 class FrameStylizer:
-    """Paints frames in their order, calmly. For one clip or camera and one thread; the `Stylizer` may serve many.
+    """Paints frames in their order, calmly. For one clip or camera; the `Stylizer` may serve many.
+
+    Calls from several threads wait for each other, and their frames count as one sequence.
 
     Args:
         stylizer: The model.
@@ -42,7 +61,8 @@ class FrameStylizer:
     Raises:
         StyleNotFoundError: The model has no such style.
         OptionError: An option that cannot be used.
-        MissingDependencyError: OpenCV is not installed, and is needed: for all but `off` in `rgb`.
+        MissingDependencyError: OpenCV is not installed, and is needed: for all but `off`, and to exchange channels
+            where the model does not do it in passing.
     """
 
     def __init__(
@@ -60,9 +80,11 @@ class FrameStylizer:
         check_stroke_size(stroke_size)
         if channel_order not in ("bgr", "rgb"):
             raise OptionError(f"channel_order: {channel_order!r} came; choose bgr or rgb")
-        self._stylizer, self._stability, self._order = stylizer, stability, channel_order
+        self._stylizer, self._stability, self._is_bgr = stylizer, stability, channel_order == "bgr"
         self._strength, self._stroke_size = strength, stroke_size
-        self._smoother = None if stability == "off" else Smoother(stability)
+        self._smoother = None if stability == "off" else _smoother(stability, stylizer.spec.stride_px)
+        self._turn = threading.RLock()  # what the smoother remembers is in OpenCV's hands while it works
+        self._bordered = np.empty((0, 0, 3), np.uint8)
         self.timings_ms: Mapping[str, float] = {}
         self.seconds: dict[str, float] = {}
         self.memory_frames = 0 if self._smoother is None else self._smoother.memory_frames
@@ -83,9 +105,16 @@ class FrameStylizer:
         strength = self._strength if strength is None else strength
         # what is painted twice is not calm
         check_options(strength, preserve_color, None, most_strength=1.0)
+        with self._turn:
+            self._set(style, strength, preserve_color)
+
+    def _set(self, style: Style, strength: float, preserve_color: str | None) -> None:
         self._style = self._stylizer.choose_style(style)
-        self.styles = self._style.shares
+        self.styles, self._weights = self._style.shares, self._style.weights
         self._strength, self._preserve_color = strength, preserve_color
+        # colours are kept in RGB; else a model of numbers exchanges the channels while it scales
+        in_passing = self._stylizer.pipeline.swaps_in_passing and preserve_color is None
+        self._exchanges, self._swap_rb = self._is_bgr and not in_passing, self._is_bgr and in_passing
         self.reset()
 
     @property
@@ -114,8 +143,9 @@ class FrameStylizer:
 
     def reset(self) -> None:
         """The next frame has nothing to do with those before."""
-        if self._smoother is not None:
-            self._smoother.reset()
+        with self._turn:
+            if self._smoother is not None:
+                self._smoother.reset()
 
     def stylize_frame(self, frame: NDArray[np.uint8], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Paint the next frame.
@@ -128,64 +158,87 @@ class FrameStylizer:
             uint8 H×W×3, in the order of channels that came; `out` where it was given.
 
         Raises:
-            OptionError: `out` is of another size or type.
+            OptionError: The frame is something else, or `out` of another size or type.
             InferenceError: The model failed.
         """
+        _check_frame(frame)
         check_room(out, frame)
-        begun = time.perf_counter()
-        photo = self._swapped(frame)
-        given = photo if self._smoother is None else self._smoother.held(photo)
-        looked = time.perf_counter()
-        painted = self._painted(given, photo, out)
-        done = time.perf_counter()
-        if self._smoother is not None:
-            painted = finished(
-                self._smoother.smoothed(painted), photo, strength=self._strength, preserve_color=self._preserve_color
-            )
+        with self._turn:
+            return self._next(frame, out)
+
+    def _next(self, frame: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+        laps = [time.perf_counter()]
+        photo = _exchanged(frame) if self._exchanges else frame
+        smoother = self._smoother
+        finish: dict[str, Any] = {"strength": self._strength, "preserve_color": self._preserve_color}
+        if smoother is None:
+            laps.append(time.perf_counter())
+            painted = self._painted(photo, None if self._exchanges else out, **finish)
+            laps.append(time.perf_counter())
+        else:
+            held = smoother.held(photo, is_bgr=self._swap_rb)
+            laps.append(time.perf_counter())
+            painted = smoother.on_the_grid(held, self._painted_bordered)
+            laps.append(time.perf_counter())
+            painted = finished(smoother.smoothed(painted), photo, **finish)
         painted = self._placed(painted, out)
-        seconds = {"motion": looked - begun, "stylize": done - looked, "smooth": time.perf_counter() - done}
-        self.timings_ms = {stage: 1e3 * spent for stage, spent in seconds.items()}
-        for stage, spent in seconds.items():
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+        laps.append(time.perf_counter())
+        self._count(laps)
         return painted
 
-    def _painted(
-        self, given: NDArray[np.uint8], photo: NDArray[np.uint8], out: NDArray[np.uint8] | None
-    ) -> NDArray[np.uint8]:
-        """In RGB; finished where nothing is smoothed, since it is the same then and faster."""
-        if self._smoother is not None:
-            return self._on_the_grid(given, *self._smoother.phase)
-        options: dict[str, Any] = {"strength": self._strength, "preserve_color": self._preserve_color}
-        return self._stylized(photo, out=out if self._order == "rgb" else None, **options)
-
-    def _stylized(self, photo: NDArray[np.uint8], **options: Any) -> NDArray[np.uint8]:
+    def _painted(self, photo: NDArray[np.uint8], out: NDArray[np.uint8] | None, **finish: Any) -> NDArray[np.uint8]:
         """In strokes of one size whatever the frames' size: that may follow the machine, and shall not be seen."""
-        stroke_size = self._stroke_size / in_proportion(*photo.shape[:2])
-        return self._stylizer.stylize(photo, self._style, stroke_size=stroke_size, **options).pixels
+        (painted,) = self._stylizer.pipeline.paint(
+            [photo],
+            self._weights,
+            Stopwatch(),
+            stroke_scale=self._stroke_size,
+            swap_rb=self._swap_rb,
+            out=out,
+            **finish,
+        )
+        return painted
 
-    def _on_the_grid(self, photo: NDArray[np.uint8], top: int, left: int) -> NDArray[np.uint8]:
-        """Painted with so much of a border, and cut out again."""
-        cv2 = opencv()
-        height, width = photo.shape[:2]
-        bordered = cv2.copyMakeBorder(photo, top, GRID_PX - top, left, GRID_PX - left, cv2.BORDER_REFLECT_101)
-        painted = self._stylized(bordered)
-        return painted[top : top + height, left : left + width]
-
-    def _swapped(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self._order == "rgb":
-            return pixels
-        cv2 = opencv()
-        swapped: NDArray[np.uint8] = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-        return swapped
+    def _painted_bordered(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Into memory that the next frame overwrites: the smoother keeps its own."""
+        if self._bordered.shape != photo.shape:
+            self._bordered = np.empty_like(photo)
+        return self._painted(photo, self._bordered)
 
     def _placed(self, painted: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         if painted is out:
             return out
-        if self._order == "bgr":
-            painted = self._swapped(painted)
+        if self._exchanges:
+            painted = _exchanged(painted)
         elif self._smoother is not None and out is None and self._strength == 1 and self._preserve_color is None:
             painted = painted.copy()  # the smoother keeps its own
         if out is None:
             return painted
         out[...] = painted
         return out
+
+    def _count(self, laps: list[float]) -> None:
+        seconds = {name: after - before for name, (before, after) in zip(_STAGES, pairwise(laps), strict=True)}
+        self.timings_ms = {stage: 1e3 * spent for stage, spent in seconds.items()}
+        for stage, spent in seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+
+
+def _smoother(stability: Stability, grid_px: int) -> Smoother:
+    from nst_engine.motion.smoothing import Smoother  # this imports OpenCV
+
+    return Smoother(stability, grid_px)
+
+
+def _exchanged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """BGR to RGB, or back."""
+    from nst_engine.motion.opencv import cv2
+
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _check_frame(frame: NDArray[np.uint8]) -> None:
+    if isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3:
+        return
+    came = f"{frame.dtype} {'×'.join(map(str, frame.shape))}" if isinstance(frame, np.ndarray) else repr(frame)
+    raise OptionError(f"frame: came {came}, wanted uint8 H×W×3")

@@ -1,22 +1,16 @@
-"""OpenCV, loaded at use."""
+"""OpenCV, or a word on what to install; whoever imports this is imported at use."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from nst_engine.environment import needed
 
+_WHAT = "stability of moving pictures and webcams need OpenCV"
+with needed(_WHAT, "video", instead=", or `stability='off'`", says_why=True):
+    import cv2
 
-@cache
-def opencv() -> Any:
-    """The module `cv2`.
+__all__ = ["NO_MAP", "cv2"]
 
-    Raises:
-        MissingDependencyError: It is not installed.
-    """
-    with needed(
-        "stability of moving pictures and webcams need OpenCV", "video", instead=", or --stability off", says_why=True
-    ):
-        import cv2
-    return cv2
+#: The second map where one array holds both; OpenCV's stubs do not know that.
+NO_MAP: Any = None

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.opencv import NO_MAP, cv2
 
 #: Ruder et al. 2016 (arXiv:1604.08610), section 4.1: how far a way there and back may end from where it began, as a
 #: share of its length and in px; and how fast the flow may change from pixel to pixel.
@@ -53,19 +53,16 @@ class MotionEstimator:
     """
 
     def __init__(self, longer_side_px: int, preset: str, *, checks_back: bool) -> None:
-        cv2 = opencv()
         self._side, self._checks_back = longer_side_px, checks_back
-        self._flow = cv2.DISOpticalFlow_create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset.upper()}"))
+        self._flow = cv2.DISOpticalFlow.create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset.upper()}"))
 
-    def grey(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A frame, uint8 H×W×3, small and grey: uint8 h×w. Frames that are small already keep their size."""
-        cv2 = opencv()
+    def grey(self, frame: NDArray[np.uint8], *, is_bgr: bool = False) -> NDArray[np.uint8]:
+        """A frame, uint8 H×W×3 RGB or BGR, small and grey: uint8 h×w. Frames that are small already keep their size."""
         height, width = frame.shape[:2]
         # by whole steps: an average of exactly so many pixels is several times as fast
         step = max(1, round(max(height, width) / self._side))
         small = cv2.resize(frame, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA)
-        grey: NDArray[np.uint8] = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-        return grey
+        return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY if is_bgr else cv2.COLOR_RGB2GRAY), np.uint8)
 
     def between(self, earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> Motion:
         """The motion from one grey frame to the next, of the same size."""
@@ -78,8 +75,7 @@ class MotionEstimator:
         return Motion(flow, _seen_alike(flow, earlier, later))
 
     def _calculated(self, of: NDArray[np.uint8], where: NDArray[np.uint8]) -> NDArray[np.float32]:
-        flow: NDArray[np.float32] = self._flow.calc(of, where, None)
-        return flow
+        return np.asarray(self._flow.calc(of, where, None), np.float32)  # type: ignore[call-overload,unused-ignore]
 
 
 def places(flow: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
@@ -87,11 +83,11 @@ def places(flow: NDArray[np.float32], height: int, width: int) -> NDArray[np.flo
 
     Places grow as evenly as pixels do, so they are enlarged with the flow; at the very border they stop with it.
     """
-    cv2 = opencv()
     small_height, small_width = flow.shape[:2]
     right, down = width / small_width, height / small_height
     centres = _centres(small_height, small_width, down, right)
-    came_from: NDArray[np.float32] = cv2.add(cv2.multiply(flow, (right, down, 0.0, 0.0)), centres)
+    scaled = cv2.multiply(flow, (right, down, 0.0, 0.0))  # type: ignore[call-overload,unused-ignore]
+    came_from = np.asarray(cv2.add(scaled, centres), np.float32)
     return came_from if (right, down) == (1, 1) else np.asarray(cv2.resize(came_from, (width, height)), np.float32)
 
 
@@ -103,20 +99,17 @@ def _centres(height: int, width: int, down: float, right: float) -> NDArray[np.f
 
 
 def _seen_alike(flow: NDArray[np.float32], earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    cv2 = opencv()
     came_from = places(flow, *later.shape)
-    before = cv2.remap(earlier, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    before = cv2.remap(earlier, came_from, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     difference = cv2.blur(cv2.absdiff(before, later), (3, 3))
     _, alike = cv2.threshold(difference, _ALIKE_LEVELS, 1, cv2.THRESH_BINARY_INV)
-    seen: NDArray[np.uint8] = cv2.bitwise_and(alike, _inside(came_from))
-    return seen
+    return np.asarray(cv2.bitwise_and(alike, _inside(came_from)), np.uint8)
 
 
 def _seen_there_and_back(flow: NDArray[np.float32], back: NDArray[np.float32]) -> NDArray[np.uint8]:
-    cv2 = opencv()
     height, width = flow.shape[:2]
     came_from = places(flow, height, width)
-    returned = cv2.remap(back, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    returned = cv2.remap(back, came_from, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     off = np.square(flow + returned).sum(-1)
     length = np.square(flow).sum(-1) + np.square(returned).sum(-1)
     changes = sum(np.square(each).sum(-1) for each in np.gradient(flow, axis=(0, 1)))
@@ -129,5 +122,5 @@ def _seen_there_and_back(flow: NDArray[np.float32], back: NDArray[np.float32]) -
 def _inside(came_from: NDArray[np.float32]) -> NDArray[np.uint8]:
     """1 where a pixel comes from within the frame, 0 where from beyond."""
     height, width = came_from.shape[:2]
-    inside: NDArray[np.uint8] = opencv().inRange(came_from, (-1.0, -1.0), (float(width), float(height)))
-    return np.minimum(inside, 1)
+    inside = cv2.inRange(came_from, (-1.0, -1.0), (float(width), float(height)))
+    return np.minimum(np.asarray(inside, np.uint8), 1)

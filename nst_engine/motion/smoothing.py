@@ -10,21 +10,16 @@ instead of its noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import OptionError
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.opencv import NO_MAP, cv2
 from nst_engine.motion.optical_flow import Motion, MotionEstimator, places
 
-Stability = Literal["off", "low", "high"]
-
-#: Of the networks' grid, px: 2 x 2 x 2 x 2.
-GRID_PX = 16
+_Pixels = NDArray[np.uint8]
 
 _INVISIBLE = 1 / 1000  # share of a painting
 # More than half a pixel, lest what stands between two is laid to and fro
@@ -60,33 +55,23 @@ _LEVELS: Mapping[str, _Level] = {
 }
 
 
-def check_stability(stability: str) -> None:
-    """Refuse what is none.
-
-    Raises:
-        OptionError: As said.
-    """
-    if stability not in get_args(Stability):
-        raise OptionError(f"--stability: {stability!r} came; choose from {', '.join(get_args(Stability))}")
-
-
 class Smoother:
     """Remembers the frame before and its painting. For one clip and one thread.
 
     Args:
         stability: `low` or `high`.
+        grid_px: Of the network: what has moved by so much is painted the same.
 
     Attributes:
         cuts: Scenes that began, beside the first.
         memory_frames: After so many frames nothing is left of a painting in what is blended from it.
-        phase: Where the scene lies on the network's grid, px from the top and the left, each below `GRID_PX`.
+        phase: Where the scene lies on the network's grid, px from the top and the left, each below `grid_px`.
     """
 
-    def __init__(self, stability: Stability) -> None:
-        self._level = _LEVELS[stability]
-        self._estimator = MotionEstimator(
-            self._level.longer_side_px, self._level.preset, checks_back=self._level.checks_back
-        )
+    def __init__(self, stability: str, grid_px: int) -> None:
+        self._level, self._grid_px = _LEVELS[stability], grid_px
+        level = self._level
+        self._estimator = MotionEstimator(level.longer_side_px, level.preset, checks_back=level.checks_back)
         self.cuts = 0
         self.memory_frames = math.ceil(math.log(_INVISIBLE) / math.log(self._level.share))
         self.reset()
@@ -104,9 +89,9 @@ class Smoother:
         self._travelled, self._laid = np.zeros(2), np.zeros(2)
         self.phase = (0, 0)
 
-    def held(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def held(self, photo: NDArray[np.uint8], *, is_bgr: bool = False) -> NDArray[np.uint8]:
         """Look at the next frame, uint8 H×W×3; what to paint instead: the same without the noise in what stands."""
-        grey = self._estimator.grey(photo)
+        grey = self._estimator.grey(photo, is_bgr=is_bgr)
         before = self._grey
         if before is not None and (self._painting is None or self._painting.shape != photo.shape):
             self.reset()
@@ -123,19 +108,29 @@ class Smoother:
         self._held = (photo.copy(), grey)
         return self._held[0]
 
+    def on_the_grid(
+        self, photo: NDArray[np.uint8], paint: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+    ) -> NDArray[np.uint8]:
+        """What `held` returned last, uint8 H×W×3, painted as it lies on the grid: with a border, and cut out again."""
+        top, left = self.phase
+        height, width = photo.shape[:2]
+        bordered = cv2.copyMakeBorder(
+            photo, top, self._grid_px - top, left, self._grid_px - left, cv2.BORDER_REFLECT_101
+        )
+        return paint(np.asarray(bordered, np.uint8))[top : top + height, left : left + width]
+
     def smoothed(self, painting: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The painting of what `held` returned last, uint8 H×W×3, calmed; it is kept for the next frame."""
-        cv2 = opencv()
         before, motion = self._painting, self._motion
         if before is None or motion is None:
             self._painting = painting.copy()
             return self._painting
         height, width = painting.shape[:2]
-        came_from, fine = cv2.convertMaps(places(motion.flow, height, width), None, cv2.CV_16SC2)
+        came_from, fine = cv2.convertMaps(places(motion.flow, height, width), NO_MAP, cv2.CV_16SC2)
         brought = cv2.remap(before, came_from, fine, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         blended = cv2.addWeighted(brought, self._level.share, painting, 1 - self._level.share, 0)
         unseen = cv2.resize(1 - motion.seen, (width, height), interpolation=cv2.INTER_NEAREST)
-        self._painting = cv2.copyTo(painting, unseen, blended)
+        self._painting = np.asarray(cv2.copyTo(painting, unseen, blended), np.uint8)
         return self._painting
 
     def _follow(self, motion: Motion, scale: float) -> None:
@@ -143,12 +138,11 @@ class Smoother:
         self._travelled += scale * motion.shift
         if np.abs(self._travelled - self._laid).max() > _ELSEWHERE_PX:
             self._laid = np.rint(self._travelled)
-        left, top = (int(way) % GRID_PX for way in self._laid)
+        left, top = (int(way) % self._grid_px for way in self._laid)
         self.phase = (top, left)
 
     def _without_noise(self, photo: NDArray[np.uint8], grey: NDArray[np.uint8], motion: Motion) -> NDArray[np.uint8]:
         """The next frame, and in place of what stands and differs by noise alone the frame before."""
-        cv2 = opencv()
         assert self._held is not None
         held, held_grey = self._held
         is_still = float(np.abs(motion.shift).max()) < _STILL_PX
@@ -156,7 +150,7 @@ class Smoother:
         _, quiet = cv2.threshold(
             cv2.blur(cv2.absdiff(grey, held_grey), (3, 3)), _NOISE_LEVELS, 1, cv2.THRESH_BINARY_INV
         )
-        stands = cv2.inRange(motion.flow, (-most_px, -most_px), (most_px, most_px)) & quiet
+        stands = cv2.bitwise_and(cv2.inRange(motion.flow, (-most_px, -most_px), (most_px, most_px)), quiet)
         photo, grey = photo.copy(), grey.copy()
         cv2.copyTo(held_grey, stands, grey)
         height, width = photo.shape[:2]

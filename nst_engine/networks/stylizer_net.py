@@ -20,9 +20,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from nst_engine.errors import OptionError
+from nst_engine.models.spec import STRIDE_PX
 
 #: Of the smallest features, px.
-STRIDE = 16
+STRIDE = STRIDE_PX
 
 #: How far the picture is reflected around, and cut off again: at the border of what it sees, a network paints a frame.
 BORDER_PX = 16

@@ -24,18 +24,18 @@ def resolve_device(name: str) -> torch.device:
     if name == "cpu":
         return torch.device("cpu")
     if not re.fullmatch(r"cuda(:\d+)?", name):
-        raise OptionError(f"--device: {name!r} came; choose from auto, cpu, cuda, cuda:N")
+        raise OptionError(f"{name!r} came; choose from auto, cpu, cuda, cuda:N", option="device")
     if not torch.cuda.is_available():
         cause = (
             "this torch is built without CUDA: install the build for your CUDA version (pytorch.org names the command)"
             if torch.version.cuda is None
             else "torch finds no usable NVIDIA GPU or driver: see what `nvidia-smi` says"
         )
-        raise ProviderUnavailableError(f"--device {name}: {cause}, or use --device cpu")
+        raise ProviderUnavailableError(f"`device='{name}'`: {cause}, or use `device='cpu'`")
     index = int(name.partition(":")[2] or 0)
     if index >= torch.cuda.device_count():
         raise ProviderUnavailableError(
-            f"--device {name}: there are {torch.cuda.device_count()} CUDA device(s), counted from 0"
+            f"`device='{name}'`: there are {torch.cuda.device_count()} CUDA device(s), counted from 0"
         )
     return torch.device("cuda", index)
 
@@ -49,7 +49,9 @@ def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
         if name == "bfloat16" and not fast:
-            raise ProviderUnavailableError(f"--precision bfloat16: {device} has no bfloat16; use --precision float32")
+            raise ProviderUnavailableError(
+                f"`precision='bfloat16'`: {device} has no bfloat16; use `precision='float32'`"
+            )
     else:
         # not in every torch of the supported range; without it float32 is the safe answer
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()

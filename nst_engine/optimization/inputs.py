@@ -95,19 +95,21 @@ def _read(source: ImageSource, role: str) -> Picture:
 def _content_guides(content: Picture, masks: Sequence[ImageSource], num_styles: int) -> list[NDArray[np.float32]]:
     if len(masks) != num_styles:
         raise OptionError(
-            f"--content-mask: {len(masks)} came for {num_styles} style image(s); give one for each style, in order"
+            f"{len(masks)} came for {num_styles} style image(s); give one for each style, in order",
+            option="content_masks",
         )
-    return [_mask_of(content, mask, "--content-mask") for mask in masks]
+    return [_mask_of(content, mask, "content_masks") for mask in masks]
 
 
 def _style_guides(styles: Sequence[Picture], masks: Sequence[ImageSource]) -> list[NDArray[np.float32] | None]:
     """A style image's own transparency says where to look, unless a mask does."""
     if masks and len(masks) != len(styles):
         raise OptionError(
-            f"--style-mask: {len(masks)} came for {len(styles)} style image(s); give one for each style, in order"
+            f"{len(masks)} came for {len(styles)} style image(s); give one for each style, in order",
+            option="style_masks",
         )
     if masks:
-        return [_mask_of(style, mask, "--style-mask") for style, mask in zip(styles, masks, strict=True)]
+        return [_mask_of(style, mask, "style_masks") for style, mask in zip(styles, masks, strict=True)]
     return [None if style.alpha is None else (style.alpha / 255).astype(np.float32) for style in styles]
 
 
@@ -115,11 +117,12 @@ def _mask_of(picture: Picture, mask: ImageSource, option: str) -> NDArray[np.flo
     guide = load_mask(mask)
     if guide.shape != picture.pixels.shape[:2]:
         raise OptionError(
-            f"{option}: {mask if isinstance(mask, str) else 'the mask'} has {guide.shape[1]}x{guide.shape[0]} px, but "
-            f"{picture.source} has {picture.width}x{picture.height}; make the mask of the picture's size"
+            f"{mask if isinstance(mask, str) else 'the mask'} has {guide.shape[1]}x{guide.shape[0]} px, but "
+            f"{picture.source} has {picture.width}x{picture.height}; make the mask of the picture's size",
+            option=option,
         )
     if guide.max() <= 0:
-        raise OptionError(f"{option}: the mask is black all over; paint the region white")
+        raise OptionError("the mask is black all over; paint the region white", option=option)
     return guide
 
 

@@ -157,7 +157,7 @@ class Objective:
                 regions = [(FeatureStatistics.blend(per_style, blend), 1.0, None)]
             else:
                 regions = [
-                    (found, share * len(blend), self._pixel_weights(guide, height, width, "--content-mask"))
+                    (found, share * len(blend), self._pixel_weights(guide, height, width, "content_masks"))
                     for found, share, guide in zip(per_style, blend, inputs.content_guides, strict=True)
                 ]
             for found, share, pixel_weights in regions:
@@ -178,7 +178,7 @@ class Objective:
         for layer in self._style_layers:
             found = features[layer]
             weights = (
-                None if guide is None else self._pixel_weights(guide, found.shape[-2], found.shape[-1], "--style-mask")
+                None if guide is None else self._pixel_weights(guide, found.shape[-2], found.shape[-1], "style_masks")
             )
             statistics[layer] = FeatureStatistics.of(found, weights)
         energies = {layer: float(features[layer].float().square().mean()) for layer in self._content_layers}
@@ -198,7 +198,7 @@ class Objective:
         inside = torch.where(fitted > 0.5, fitted, 0)
         weights = inside if float(inside.sum()) > 0 else fitted
         if float(weights.sum()) <= 0:
-            raise OptionError(f"{name}: selects no pixel; paint the region white")
+            raise OptionError("selects no pixel; paint the region white", option=name)
         return (weights / weights.sum()).to(self._mean.device)
 
     def _bounds(self, guides: Sequence[NDArray[np.float32]] | None) -> Bounds:

@@ -10,7 +10,14 @@ from typing import Any, Literal, get_args
 
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import OptionError
-from nst_engine.vgg19.layers import LAYERS, GramNormalization, Pooling, check_layers
+from nst_engine.vgg19.layers import (
+    GATYS_CONTENT_LAYERS,
+    GATYS_STYLE_LAYERS,
+    LAYERS,
+    GramNormalization,
+    Pooling,
+    check_layers,
+)
 
 StyleLoss = Literal["gram", "moments"]
 OptimizerName = Literal["lbfgs", "adam"]
@@ -19,8 +26,6 @@ Precision = Literal["auto", "float32", "bfloat16"]
 LayerWeights = Mapping[str, float] | Sequence[str]
 
 INITS = ("content", "random", "style")
-GATYS_CONTENT_LAYERS = ("relu4_2",)
-GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 #: Ratio of style to content weight that gives pictures of about the same look under each convention. All but `target`
 #: depend on the scale of the features too: these are for the Oxford weights (pictures in 0-255).
 DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 7.5, "none": 3e-10, "hw": 5e-4, "chw": 100.0}
@@ -102,24 +107,25 @@ class OptimizeOptions:
         for name in ("num_iterations", "threads", "image_size", "style_size", "seed"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, numbers.Integral)):
-                raise OptionError(f"{_flag(name)}: {value!r} came, a whole number was wanted")
+                raise OptionError(f"{value!r} came, a whole number was wanted", option=name)
         if self.style_loss == "moments" and self.gram_normalization != "target":
             raise OptionError(
-                f"--gram-normalization {self.gram_normalization}: belongs to --style-loss gram; moments are relative"
+                f"`gram_normalization='{self.gram_normalization}'`: belongs to `style_loss='gram'`; "
+                "moments are relative"
             )
         blend = self.style_blend_weights
         if blend is not None:
             for weight in blend:
                 _check_number("style_blend_weights", weight, 0.0, math.inf)
             if sum(blend) <= 0:
-                raise OptionError("--style-blend-weights: all are 0; give at least one style a share")
+                raise OptionError("all are 0; give at least one style a share", option="style_blend_weights")
         object.__setattr__(self, "content_layers", layer_weights("content_layers", self.content_layers))
         object.__setattr__(self, "style_layers", layer_weights("style_layers", self.style_layers))
         content = self.content_weight * sum(self.content_lambdas.values())
         if content + self.effective_style_weight * sum(self.style_lambdas.values()) <= 0:
             raise OptionError(
-                "content and style weigh nothing: give --content-weight or --style-weight, and --content-layers or "
-                "--style-layers that are not empty"
+                "content and style weigh nothing: give `content_weight` or `style_weight`, and `content_layers` or "
+                "`style_layers` that are not empty"
             )
 
     @property
@@ -153,7 +159,7 @@ class OptimizeOptions:
         weights = self.style_blend_weights or (1.0,) * count
         if len(weights) != count:
             raise OptionError(
-                f"--style-blend-weights: {len(weights)} came for {count} style image(s); give one for each"
+                f"{len(weights)} came for {count} style image(s); give one for each", option="style_blend_weights"
             )
         return [weight / sum(weights) for weight in weights]
 
@@ -205,7 +211,7 @@ def layer_weights(name: str, layers: LayerWeights) -> dict[str, float]:
         OptionError: An unknown layer, one named twice, or a weight that is negative or not finite.
     """
     if isinstance(layers, str):
-        raise OptionError(f"{_flag(name)}: a list of layers was wanted, the text {layers!r} came")
+        raise OptionError(f"a list of layers was wanted, the text {layers!r} came", option=name)
     check_layers(layers)
     if not isinstance(layers, Mapping):
         return dict.fromkeys(layers, 1 / max(1, len(layers)))
@@ -214,14 +220,9 @@ def layer_weights(name: str, layers: LayerWeights) -> dict[str, float]:
     return dict(layers)
 
 
-def _flag(name: str) -> str:
-    option, *layer = name.split(" ")
-    return " ".join(["--" + option.replace("_", "-"), *layer])
-
-
 def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     if value not in choices:
-        raise OptionError(f"{_flag(name)}: {value!r} came; choose from {', '.join(choices)}")
+        raise OptionError(f"{value!r} came; choose from {', '.join(choices)}", option=name)
 
 
 def _check_number(name: str, value: object, low: float, high: float, *, is_open: bool = False) -> None:
@@ -230,4 +231,4 @@ def _check_number(name: str, value: object, low: float, high: float, *, is_open:
         wanted += f" and at most {high:g}"
     number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     if not number or not low <= value <= high or (is_open and value == low):  # type: ignore[operator]
-        raise OptionError(f"{_flag(name)}: {value!r} came, {wanted} was wanted")
+        raise OptionError(f"{value!r} came, {wanted} was wanted", option=name)

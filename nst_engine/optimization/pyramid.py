@@ -55,7 +55,7 @@ def plan_scales(
     if min(height, width) < NETWORK_MIN_SIDE_PX:
         raise OptionError(
             f"the content image, {content_width}x{content_height} px, would be painted at {width}x{height} px; "
-            f"VGG-19 needs at least {NETWORK_MIN_SIDE_PX} px each way: crop it or raise --image-size"
+            f"VGG-19 needs at least {NETWORK_MIN_SIDE_PX} px each way: crop it or raise `image_size`"
         )
     levels = 1
     if pyramid:

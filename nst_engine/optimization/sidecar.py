@@ -154,10 +154,10 @@ def _stored(path: Path) -> Mapping[str, Any]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as missing:
-        raise OptionError(f"{path}: no such file; --replay takes the JSON that --sidecar wrote") from missing
+        raise OptionError(f"{path}: no such file; `replay` takes the JSON that `sidecar` wrote") from missing
     except (OSError, ValueError) as damaged:
         raise OptionError(
-            f"{path}: cannot be read as JSON ({damaged}); --replay takes what --sidecar wrote"
+            f"{path}: cannot be read as JSON ({damaged}); `replay` takes what `sidecar` wrote"
         ) from damaged
     if not isinstance(stored, dict) or stored.get("format") != _FORMAT:
         raise OptionError(f"{path}: not a sidecar of nst optimize (its `format` would be {_FORMAT!r})")

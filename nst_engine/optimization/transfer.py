@@ -112,7 +112,7 @@ def optimize(
         return _optimized(content_image, options, on_progress, started)
     styles = _as_list(style_images)
     if not styles:
-        raise OptionError("no style image came; give at least one (--style)")
+        raise OptionError("no style image came; give at least one (`style`)")
     inputs = read_inputs(
         content_image,
         [_resolve_style(style) for style in styles],

@@ -73,5 +73,5 @@ def not_finite(model: str, where: str = "") -> InferenceError:
     """What to raise for a model that returned NaN or infinity."""
     return InferenceError(
         f"{model}: returned NaN or infinity{where}: its weights are damaged, or "
-        "its specification (value_range, mean, std) is wrong, or the precision too low; use --precision float32"
+        "its specification (value_range, mean, std) is wrong, or the precision too low; use `precision='float32'`"
     )

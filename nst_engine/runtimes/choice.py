@@ -20,10 +20,7 @@ from nst_engine.environment import cpu_fields, is_importable, package_version
 from nst_engine.errors import NSTError
 from nst_engine.image import load_image, resize_image
 from nst_engine.models.find import INT8_SUFFIX, ModelFile
-from nst_engine.runtimes.devices import Backend, Precision, cache_folder
-
-#: PSNR against ONNX Runtime below which pixels are wrong, dB.
-LEAST_PSNR_DB, LEAST_PSNR_DB_INT8 = 35.0, 28.0
+from nst_engine.runtimes.devices import LEAST_PSNR_DB, Backend, Precision, cache_folder
 
 _PHOTO = "chelsea"
 _SIZE = (384, 512)
@@ -94,7 +91,7 @@ def _measured(
     known: Sequence[tuple[Backend, Precision]], model: ModelFile, load: Callable[[Backend, Precision], Paints]
 ) -> Choice:
     picture = resize_image(load_image(bundled_contents()[_PHOTO].path).pixels, *_SIZE)
-    least = LEAST_PSNR_DB_INT8 if model.path.stem.endswith(INT8_SUFFIX) else LEAST_PSNR_DB
+    least = LEAST_PSNR_DB["int8" if model.path.stem.endswith(INT8_SUFFIX) else "float32"]
     reference, reference_ms = _timed(load(*known[0]), picture)
     best, best_ms = known[0], _NOT_WORTH_CHANGING * reference_ms
     told = [f"{known[0][0]} {reference_ms:.1f} ms"]

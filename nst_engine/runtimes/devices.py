@@ -18,6 +18,9 @@ Precision = Literal["auto", "float32", "float16", "bfloat16", "int8"]
 
 Backend = Literal["auto", "onnxruntime", "openvino"]
 
+#: PSNR against float32 by ONNX Runtime below which pixels are wrong, dB.
+LEAST_PSNR_DB: Mapping[str, float] = {"float32": 35.0, "float16": 35.0, "bfloat16": 35.0, "int8": 28.0}
+
 CPU = "CPUExecutionProvider"
 PROVIDERS: Mapping[str, str] = {
     "cpu": CPU,
@@ -79,7 +82,7 @@ def parse_device(name: str) -> Device:
             return Device("cuda", int(matched[1]))
         if name == "auto" or name in PROVIDERS:
             return Device(name)
-    raise OptionError(f"--device: {name!r} came; choose from {', '.join(DEVICES)}")
+    raise OptionError(f"{name!r} came; choose from {', '.join(DEVICES)}", option="device")
 
 
 def check_precision(precision: str, device: Device) -> None:
@@ -89,11 +92,11 @@ def check_precision(precision: str, device: Device) -> None:
         OptionError: No such precision, or not on this device.
     """
     if precision not in get_args(Precision):
-        raise OptionError(f"--precision: {precision!r} came; choose from {', '.join(get_args(Precision))}")
+        raise OptionError(f"{precision!r} came; choose from {', '.join(get_args(Precision))}", option="precision")
     if precision == "float16" and device.kind not in ("tensorrt", "openvino"):
         raise OptionError(
-            f"--precision float16: --device {device} computes in the model's own precision; use --precision auto, or "
-            "--device tensorrt or openvino"
+            f"`precision='float16'`: `device='{device}'` computes in the model's own precision; use "
+            "`precision='auto'`, or `device='tensorrt'` or openvino"
         )
 
 
@@ -103,17 +106,18 @@ def check_backend(backend: str, precision: str) -> Backend:
     Raises:
         OptionError: There is no such backend, or it does not compute in that precision.
     """
-    source = "--backend"
+    option: str | None = "backend"
     if backend == "auto" and os.environ.get("NST_ENGINE_BACKEND"):
-        source, backend = "NST_ENGINE_BACKEND", os.environ["NST_ENGINE_BACKEND"]
+        option, backend = None, os.environ["NST_ENGINE_BACKEND"]
     for known in get_args(Backend):
         if backend == known:
             chosen: Backend = known
             break
     else:
-        raise OptionError(f"{source}: {backend!r} came; choose from {', '.join(get_args(Backend))}")
+        problem = f"{backend!r} came; choose from {', '.join(get_args(Backend))}"
+        raise OptionError(problem if option else f"NST_ENGINE_BACKEND: {problem}", option=option)
     if precision == "bfloat16" and chosen == "onnxruntime":
-        raise OptionError("--precision bfloat16: ONNX Runtime does not compute in it; use --backend openvino")
+        raise OptionError("`precision='bfloat16'`: ONNX Runtime does not compute in it; use `backend='openvino'`")
     return "openvino" if precision == "bfloat16" else chosen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,12 @@ class OrtLoader:
             ModelSpecError: It does not say what it takes, or takes something else than it says.
         """
         if reason := why_not_built_in(device, self.available):
-            raise ProviderUnavailableError(f"--device {device}: {reason}; or use --device cpu")
+            raise ProviderUnavailableError(f"`device='{device}'`: {reason}; or use `device='cpu'`")
         if device.kind in ("cuda", "tensorrt"):
             self._preload_cuda()
         self._content = ModelContent(self._file)
-        session = self.load(str(self._file.path), device)
-        spec = self._file.spec(session.get_modelmeta().custom_metadata_map)
+        session = self.load(self._content.read(), device)
+        spec = self._file.spec(self._metadata(session))
         signature = self._signature(session, spec)
         if signature.has_fixed_size:
             from nst_engine.graphs.rewrite import with_dynamic_size  # this loads onnx
@@ -88,15 +88,30 @@ class OrtLoader:
             with contextlib.redirect_stdout(io.StringIO()):
                 self._ort.preload_dlls()
 
+    def _metadata(self, session: Any) -> dict[str, str]:
+        with self._readable_text():
+            return dict(session.get_modelmeta().custom_metadata_map)
+
     def _signature(self, session: Any, spec: ModelSpec) -> Signature:
-        inputs, outputs = (
-            [TensorInfo(node.name, node.type, tuple(node.shape)) for node in nodes]
-            for nodes in (session.get_inputs(), session.get_outputs())
-        )
+        with self._readable_text():
+            inputs, outputs = (
+                [TensorInfo(node.name, node.type, tuple(node.shape)) for node in nodes]
+                for nodes in (session.get_inputs(), session.get_outputs())
+            )
         return read_signature(inputs, outputs, spec, self._file.name)
 
-    def load(self, source: str | bytes, device: Device, *, keeps_memory: bool = True) -> Any:
-        """ONNX Runtime's own session of a path or of a model's bytes."""
+    @contextlib.contextmanager
+    def _readable_text(self) -> Iterator[None]:
+        """ONNX Runtime loads names that are no UTF-8, and fails to hand them out."""
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise ModelChecksumError(
+                f"{self._file.name}: names in it are no UTF-8: it is damaged; {self._file.cure}"
+            ) from error
+
+    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> Any:
+        """ONNX Runtime's own session of a model's bytes."""
         try:
             session = self._create(source, device, keeps_memory=keeps_memory)
         except MemoryError:
@@ -115,9 +130,9 @@ class OrtLoader:
 
     def _unavailable(self, device: Device, said: str) -> ProviderUnavailableError:
         reason = why_it_failed(device, Path(self._ort.__file__).parent / "capi", said)
-        return ProviderUnavailableError(f"--device {device}: {reason}; or use --device cpu")
+        return ProviderUnavailableError(f"`device='{device}'`: {reason}; or use `device='cpu'`")
 
-    def _loads_on_cpu(self, source: str | bytes) -> bool:
+    def _loads_on_cpu(self, source: bytes) -> bool:
         """Whether it is the device that fails, and not the model."""
         try:
             self._create(source, Device("cpu"))
@@ -125,7 +140,7 @@ class OrtLoader:
             return False
         return True
 
-    def _create(self, source: str | bytes, device: Device, *, keeps_memory: bool = True) -> Any:
+    def _create(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> Any:
         options = self._ort.SessionOptions()
         options.enable_cpu_mem_arena = keeps_memory
         options.log_severity_level = _SILENT

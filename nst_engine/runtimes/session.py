@@ -106,9 +106,9 @@ class Session:
         except Exception as error:  # the runtimes' exceptions have no common base
             failed = f"{self.model}: failed on {'×'.join(map(str, pictures.shape))} ({first_line(error)}); "
             if "alloc" in str(error).lower():
-                cure = "there is not enough memory: make the picture smaller (--max-side)"
+                cure = "there is not enough memory: make the picture smaller (`max_side`)"
                 raise OutOfMemoryError(failed + cure) from error
-            raise InferenceError(failed + "see whether another picture size or --device cpu works") from error
+            raise InferenceError(failed + "see whether another picture size or `device='cpu'` works") from error
 
     def content(self) -> bytes:
         """The model as it was loaded: the file, with its size made free if it was fixed."""
@@ -169,7 +169,7 @@ def open_session(
     check_precision(precision, asked)
     chosen = check_backend(backend, precision)
     if threads is not None:
-        require_count("--threads", threads, largest=1024)
+        require_count("threads", threads, largest=1024)
     file = model if isinstance(model, ModelFile) else find_model(model)
     if precision == "int8":
         file, precision = int8_model(file), "auto"

@@ -30,6 +30,7 @@ def one_pass(
     model: str,
     threads: int = 1,
     bucket_px: int = 1,
+    swap_rb: bool = False,
     strength: float = 1.0,
     workspace: Workspace | None = None,
     out: NDArray[np.uint8] | None = None,
@@ -38,30 +39,39 @@ def one_pass(
     """Paint pictures of one size.
 
     Args:
-        photos: uint8 H×W×3 each, RGB, which stay as they are.
+        photos: uint8 H×W×3 each, which stay as they are.
         spec: What `run` takes and returns.
         run: Computes.
         model: What messages call it.
         threads: Of the CPU, for what is not in the model.
         bucket_px: As `nst_engine.stylize.preprocess.model_input` takes it.
+        swap_rb: Whether the photos are BGR; the paintings are then, too.
         strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
         workspace: Where tensors are made; None: in fresh memory.
         out: uint8 H×W×3, C-contiguous, where the only painting is written; None: to fresh memory.
         stopwatch: Gets a lap for each stage.
 
     Returns:
-        uint8 H×W×3 each, RGB.
+        uint8 H×W×3 each.
 
     Raises:
         InferenceError: The model failed, or returned what is no picture.
     """
     stopwatch = stopwatch or Stopwatch()
-    given = model_input(photos, spec, bucket_px=bucket_px, threads=threads, workspace=workspace)
+    given = model_input(photos, spec, bucket_px=bucket_px, swap_rb=swap_rb, threads=threads, workspace=workspace)
     stopwatch.lap("preprocess")
     painted = run(given.tensor, None if workspace is None else room_for(given, spec, workspace, out))
     stopwatch.lap("inference")
     pictures = pictures_of(
-        painted, given, spec, model=model, threads=threads, photos=photos, strength=strength, out=out
+        painted,
+        given,
+        spec,
+        model=model,
+        swap_rb=swap_rb,
+        threads=threads,
+        photos=photos,
+        strength=strength,
+        out=out,
     )
     stopwatch.lap("postprocess")
     return pictures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 
@@ -28,6 +29,8 @@ TILE_ABOVE_PX = 3_000_000
 #: A GPU paints whole pictures 24 times as fast as tiles of them (`benchmarks/results/cuda.json`), in up to 320 bytes a
 #: pixel; where it has not as much, in tiles after all.
 TILE_ABOVE_PX_ON_CUDA = 32_000_000
+
+_SHORTEST_PX = 64
 
 _TAKES_ANY_SIZE = ("cpu", "cuda")
 
@@ -58,6 +61,11 @@ class Pipeline:
         self._tiled_model: TiledModel | None = None
         self._tiled_model_lock = threading.Lock()
 
+    @property
+    def swaps_in_passing(self) -> bool:
+        """Whether BGR costs nothing: of a model of numbers, whose scaling reorders them as well."""
+        return self._session.takes.dtype != "uint8"
+
     def paint(
         self,
         photos: Sequence[NDArray[np.uint8]],
@@ -67,31 +75,33 @@ class Pipeline:
         strength: float = 1.0,
         preserve_color: str | None = None,
         stroke_scale: float = 1.0,
+        swap_rb: bool = False,
         out: NDArray[np.uint8] | None = None,
     ) -> list[NDArray[np.uint8]]:
         """Paint pictures of one size in one style.
 
         Args:
-            photos: uint8 H×W×3 each, RGB, which stay as they are.
+            photos: uint8 H×W×3 each, which stay as they are.
             weights: float32 1×styles.
             stopwatch: Gets a lap for each stage.
             strength: As `nst_engine.stylize.postprocess.finished` takes it, and `preserve_color` too; above 1, the
                 painting is painted again, and 2 is that.
             preserve_color: See there.
             stroke_scale: As `nst_engine.stylize.strokes.painted_broadly` takes it.
+            swap_rb: Whether the photos are BGR, and the paintings shall be; not with `preserve_color`, which needs RGB.
             out: uint8 H×W×3, C-contiguous, where the only painting is written; None: fresh memory.
 
         Returns:
-            uint8 H×W×3 each, RGB.
+            uint8 H×W×3 each.
 
         Raises:
             InferenceError: The model failed.
         """
         if preserve_color is None and stroke_scale == 1 and strength <= 1:
-            return self._run(photos, weights, stopwatch, strength=strength, out=out)
+            return self._run(photos, weights, stopwatch, strength=strength, swap_rb=swap_rb, out=out)
 
         def paint(pictures: Pictures) -> list[NDArray[np.uint8]]:
-            return self._run(pictures, weights, stopwatch, strength=1.0, out=None)
+            return self._run(pictures, weights, stopwatch, strength=1.0, swap_rb=swap_rb, out=None)
 
         painted = painted_broadly(photos, stroke_scale, paint)
         if strength > 1:
@@ -114,19 +124,22 @@ class Pipeline:
         stopwatch: Stopwatch,
         *,
         strength: float,
+        swap_rb: bool,
         out: NDArray[np.uint8] | None,
     ) -> list[NDArray[np.uint8]]:
         """Through the model in one run, or each by tiles; blended with the photos."""
-        pixels = photos[0].shape[0] * photos[0].shape[1]
+        # networks reflect what is small: a line of pixels takes the memory of a band
+        pixels = math.prod(max(side, _SHORTEST_PX) for side in photos[0].shape[:2])
         if pixels <= self._tile_above_px:
             try:
-                return self._run_whole(photos, weights, stopwatch, strength=strength, out=out)
+                return self._run_whole(photos, weights, stopwatch, swap_rb=swap_rb, strength=strength, out=out)
             except OutOfMemoryError:
                 if pixels <= TILE_ABOVE_PX:
                     raise
-        painted_by_tiles = [self._tiled().paint(photo, weights, strength=strength, out=out) for photo in photos]
+        model = self._tiled()
+        painted = [model.paint(each, weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
         stopwatch.lap("inference")
-        return painted_by_tiles
+        return painted
 
     def _run_whole(
         self,
@@ -135,6 +148,7 @@ class Pipeline:
         stopwatch: Stopwatch,
         *,
         strength: float,
+        swap_rb: bool,
         out: NDArray[np.uint8] | None,
     ) -> list[NDArray[np.uint8]]:
         session = self._session
@@ -146,6 +160,7 @@ class Pipeline:
                 model=session.model,
                 threads=session.threads,
                 bucket_px=self._bucket_px,
+                swap_rb=swap_rb,
                 strength=strength,
                 workspace=workspace,
                 out=out,

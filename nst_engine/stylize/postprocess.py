@@ -29,6 +29,7 @@ def pictures_of(
     spec: ModelSpec,
     *,
     model: str,
+    swap_rb: bool = False,
     threads: int = 1,
     photos: Sequence[NDArray[np.uint8]] | None = None,
     strength: float = 1.0,
@@ -41,13 +42,14 @@ def pictures_of(
         given: What went in.
         spec: Of the model.
         model: What messages call it.
+        swap_rb: Whether the photos are BGR, and the pictures shall be.
         threads: Of the CPU.
-        photos: uint8 H×W×3 each, RGB: what shines through where `strength` is below 1.
-        strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
+        photos: uint8 H×W×3 each: what shines through where `strength` is below 1.
+        strength: 0: the photo; 1: the painting.
         out: uint8 H×W×3, where the only picture is written; None: to fresh arrays.
 
     Returns:
-        uint8 H×W×3 each, RGB, of the size before padding; values beyond the range are clipped.
+        uint8 H×W×3 each, of the size before padding; values beyond the range are clipped.
 
     Raises:
         InferenceError: Another shape came out than went in, or something that is no number.
@@ -59,10 +61,10 @@ def pictures_of(
             'of some number: write it to its specification, such as "pad_multiple": 4'
         )
     under = None if photos is None or strength == 1 else photos
+    swap_rb = swap_rb != (spec.channel_order == "bgr")
     if spec.dtype == "uint8":
-        pictures = _of_bytes(painted, given, spec)
-        if under is not None:
-            pictures = list(map(partial(_blended, strength=strength), pictures, under))
+        pictures = _of_bytes(painted, given, spec, swap_rb=swap_rb)
+        pictures = pictures if under is None else list(map(partial(_blended, strength=strength), pictures, under))
         return pictures if out is None else [_copied(pictures[0], out)]
     _check_finite(painted, model)
     low, high = spec.value_range
@@ -73,7 +75,7 @@ def pictures_of(
             batch[place : place + 1],
             scale=255 / (high - low),
             size=(given.height, given.width),
-            swap_rb=spec.channel_order == "bgr",
+            swap_rb=swap_rb,
             photo=None if under is None else with_whole_rows(under[place]),
             strength=strength,
             out=out,
@@ -129,10 +131,10 @@ def check_finish(strength: float, preserve_color: str | None, most_strength: flo
     if not is_number or not 0 <= strength <= most_strength:
         further = f" or {most_strength:g} (a painting of it)" if most_strength > 1 else ""
         raise OptionError(
-            f"--strength: {strength!r} came; wanted a number from 0 (the photo) to 1 (the painting){further}"
+            f"{strength!r} came; wanted a number from 0 (the photo) to 1 (the painting){further}", option="strength"
         )
     if preserve_color is not None and preserve_color not in COLOR_MODES:
-        raise OptionError(f"--preserve-color: {preserve_color!r} came; choose from {', '.join(COLOR_MODES)}")
+        raise OptionError(f"{preserve_color!r} came; choose from {', '.join(COLOR_MODES)}", option="preserve_color")
 
 
 def finished(
@@ -175,9 +177,11 @@ def _copied(pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> NDArray[np.uin
     return out
 
 
-def _of_bytes(painted: NDArray[np.uint8], given: ModelInput, spec: ModelSpec) -> list[NDArray[np.uint8]]:
+def _of_bytes(
+    painted: NDArray[np.uint8], given: ModelInput, spec: ModelSpec, *, swap_rb: bool
+) -> list[NDArray[np.uint8]]:
     batch = painted if spec.layout == "nhwc" else np.moveaxis(painted, 1, 3)
-    if spec.channel_order == "bgr":
+    if swap_rb:
         batch = batch[..., ::-1]
     return [np.ascontiguousarray(pixels) for pixels in batch[:, : given.height, : given.width]]
 

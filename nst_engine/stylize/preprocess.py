@@ -54,6 +54,7 @@ def model_input(
     spec: ModelSpec,
     *,
     bucket_px: int = 1,
+    swap_rb: bool = False,
     threads: int = 1,
     workspace: Workspace | None = None,
 ) -> ModelInput:
@@ -64,21 +65,26 @@ def model_input(
         spec: Of the model. Sides grow at the bottom and right to `min_side_px` and to a multiple of `pad_multiple`,
             by reflection, to and fro where the picture is small.
         bucket_px: Sides grow to a multiple of this, too.
+        swap_rb: Whether the pictures are BGR.
         threads: Of the CPU.
         workspace: Where the batch is made; None: in fresh memory.
     """
     height, width = pictures[0].shape[:2]
     multiple = math.lcm(spec.pad_multiple, bucket_px)
     padded = [-(-max(side, spec.min_side_px) // multiple) * multiple for side in (height, width)]
+    swap_rb = swap_rb != (spec.channel_order == "bgr")
     if spec.dtype == "uint8":
-        return ModelInput(_bytes(pictures, spec, padded), height, width)
-    return ModelInput(_floats(pictures, spec, padded, threads, workspace or Workspace()), height, width)
+        return ModelInput(_bytes(pictures, spec, padded, swap_rb=swap_rb), height, width)
+    batch = _floats(pictures, spec, padded, workspace or Workspace(), swap_rb=swap_rb, threads=threads)
+    return ModelInput(batch, height, width)
 
 
-def _bytes(pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec, padded: Sequence[int]) -> NDArray[np.uint8]:
+def _bytes(
+    pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec, padded: Sequence[int], *, swap_rb: bool
+) -> NDArray[np.uint8]:
     reflected = [_reflected(pixels, *padded) for pixels in pictures]
     batch = reflected[0][np.newaxis] if len(reflected) == 1 else np.stack(reflected)
-    if spec.channel_order == "bgr":
+    if swap_rb:
         batch = batch[..., ::-1]
     return np.ascontiguousarray(batch if spec.layout == "nhwc" else np.moveaxis(batch, 3, 1))
 
@@ -87,8 +93,10 @@ def _floats(
     pictures: Sequence[NDArray[np.uint8]],
     spec: ModelSpec,
     padded: Sequence[int],
-    threads: int,
     workspace: Workspace,
+    *,
+    swap_rb: bool,
+    threads: int,
 ) -> NDArray[np.float32]:
     low, high = spec.value_range
     height, width = padded
@@ -99,7 +107,7 @@ def _floats(
             scale=(high - low) / 255,
             mean=[mean - low for mean in spec.mean],  # the kernel scales from 0
             std=spec.std,
-            swap_rb=spec.channel_order == "bgr",
+            swap_rb=swap_rb,
             padded_size=(height, width),
             out=batch[place : place + 1],
             threads=threads,

@@ -41,7 +41,8 @@ def check_stroke_size(stroke_size: float) -> None:
     is_number = isinstance(stroke_size, int | float | np.number) and not isinstance(stroke_size, bool)
     if not is_number or not SMALLEST <= stroke_size <= LARGEST:
         raise OptionError(
-            f"--stroke-size: {stroke_size!r} came; wanted a number from {SMALLEST:g} (fine) to {LARGEST:g} (broad)"
+            f"{stroke_size!r} came; wanted a number from {SMALLEST:g} (fine) to {LARGEST:g} (broad)",
+            option="stroke_size",
         )
 
 

@@ -89,5 +89,5 @@ def style_vector(mix: Mapping[str, float], styles: Sequence[str]) -> NDArray[np.
 def _not_found(name: object, styles: Sequence[str]) -> StyleNotFoundError:
     hint = did_you_mean(str(name), styles)
     if any(each in str(name) for each in ",:"):
-        hint = "a blend is a mapping: {'great-wave': 0.7, 'scream': 0.3} (`parse_style_mix` reads text); "
+        hint = "a blend is a mapping: {'great-wave': 0.7, 'scream': 0.3} (parse_style_mix() reads text); "
     return StyleNotFoundError(f"{name}: the model has no such style; {hint}it has {', '.join(styles)}")

@@ -69,7 +69,8 @@ class Stylizer:
             expected_pictures=expected_pictures,
             paint=painted_once,
         )
-        self._pipeline = Pipeline(self._session, tile_above_px)
+        #: For those who paint frame after frame, and check by themselves.
+        self.pipeline = Pipeline(self._session, tile_above_px)
         prediction = self._session.spec.style
         self._encoder = None if prediction is None else StyleEncoder(self._session, prediction)
 
@@ -116,7 +117,7 @@ class Stylizer:
         for height, width in sizes or (_WARMUP_SIZE,):
             if height < 1 or width < 1:
                 raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
-            self._pipeline.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
+            self.pipeline.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
 
     def encode_style(self, style_image: ImageSource, *, label: str | None = None) -> StyleEmbedding:
         """Read a style image, once: what comes of it may be painted in, blended, saved and loaded.
@@ -187,7 +188,7 @@ class Stylizer:
         check_options(strength, preserve_color, max_side, stroke_size)
         picture, stopwatch = timed_read(content_image, max_side)
         check_room(out, picture.pixels)
-        (painted,) = self._pipeline.paint(
+        (painted,) = self.pipeline.paint(
             [picture.pixels],
             chosen.weights,
             stopwatch,
@@ -234,7 +235,7 @@ class Stylizer:
         for group in groups_of([picture for picture, _ in reads], batch_size):
             stopwatch = Stopwatch()
             photos = [reads[i][0].pixels for i in group]
-            painted = self._pipeline.paint(
+            painted = self.pipeline.paint(
                 photos,
                 chosen.weights,
                 stopwatch,
@@ -284,4 +285,4 @@ def check_options(
     check_finish(strength, preserve_color, most_strength)
     check_stroke_size(stroke_size)
     if max_side is not None:
-        require_count("--max-side", max_side)
+        require_count("max_side", max_side)

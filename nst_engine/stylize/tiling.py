@@ -32,8 +32,6 @@ TILE_PX = 1024
 HALO_PX = 160  # as far as the shipped networks see: with less, neighbouring tiles do not agree
 STORE_BYTES = 512 * 1024**2
 
-#: Tiles begin at multiples of this, as the strides of the networks do, so that all see the same phase.
-_STRIDE_PX = 16
 _RUNS_UNTIL_TIDY = 6
 # of the R2 sequence (Roberts 2018), any first part of which is spread evenly
 _SPREAD = (0.7548776662466927, 0.5698402909980532)
@@ -80,6 +78,7 @@ class TiledModel:
         picture: NDArray[np.uint8],
         style_weights: NDArray[np.float32],
         *,
+        swap_rb: bool = False,
         strength: float = 1.0,
         tile_px: int | None = None,
         halo_px: int = HALO_PX,
@@ -89,8 +88,9 @@ class TiledModel:
         """Paint one picture.
 
         Args:
-            picture: uint8 H×W×3, RGB.
+            picture: uint8 H×W×3.
             style_weights: float32 1×styles; models without such an input do without.
+            swap_rb: Whether it is BGR; the painting is then, too.
             strength: 0: the photo; 1: the painting; see `nst_engine.stylize.postprocess.pictures_of`.
             tile_px: Side of a tile with its halo; None: `TILE_PX`, or more if the model's multiple asks for it.
             halo_px: How far a tile sees beyond what is kept of it.
@@ -98,27 +98,25 @@ class TiledModel:
             out: uint8 H×W×3, apart from the picture, to be filled; None: fresh memory.
 
         Returns:
-            uint8 H×W×3, RGB.
+            uint8 H×W×3.
 
         Raises:
             OptionError: A tile that is all halo, or a negative number.
             InferenceError: The model failed, or returned what is no picture.
         """
-        multiple = math.lcm(_STRIDE_PX, self._spec.pad_multiple, self._bucket_px)
-        smallest = 2 * halo_px + max(multiple, self._spec.min_side_px)
+        # tiles begin at multiples of the strides, so that all see the same phase
+        multiple = math.lcm(self._spec.stride_px, self._spec.pad_multiple, self._bucket_px)
         tile_px = max(TILE_PX, 2 * halo_px + 3 * multiple) if tile_px is None else tile_px
-        if halo_px < 0 or store_bytes < 0 or tile_px < smallest:
-            raise OptionError(
-                f"tile_px {tile_px}, halo_px {halo_px} and store_bytes {store_bytes} came; wanted none negative, and "
-                f"tile_px of at least {smallest} for this halo"
-            )
+        _check_sizes(tile_px, halo_px, store_bytes, smallest=2 * halo_px + max(multiple, self._spec.min_side_px))
         rows, columns = (tile_spans(side, tile=tile_px, halo=halo_px, multiple=multiple) for side in picture.shape[:2])
         tiles, bucket_px, threads = _spread(rows, columns), self._bucket_px, self._threads
         at_hand = (self._cut, self._graphs, style_weights, tiles, store_bytes)
         painting = _Painting(*at_hand, multiple=multiple, model=self._name)
 
         def tensor_of(tile: _Tile) -> NDArray[Any]:
-            return model_input([picture[tile.area]], self._spec, bucket_px=bucket_px, threads=threads).tensor
+            return model_input(
+                [picture[tile.area]], self._spec, bucket_px=bucket_px, swap_rb=swap_rb, threads=threads
+            ).tensor
 
         painted = np.empty(picture.shape, np.uint8) if out is None else out
         painting.measure(tensor_of)
@@ -130,10 +128,19 @@ class TiledModel:
                 model=self._name,
                 threads=threads,
                 bucket_px=bucket_px,
+                swap_rb=swap_rb,
                 strength=strength,
             )
             painted[tile.core] = pixels[tile.core_inside]
         return painted
+
+
+def _check_sizes(tile_px: int, halo_px: int, store_bytes: int, *, smallest: int) -> None:
+    if halo_px < 0 or store_bytes < 0 or tile_px < smallest:
+        raise OptionError(
+            f"tile_px {tile_px}, halo_px {halo_px} and store_bytes {store_bytes} came; wanted none negative, and "
+            f"tile_px of at least {smallest} for this halo"
+        )
 
 
 @dataclass(frozen=True)
@@ -217,7 +224,7 @@ class _Painting:
             outputs = self._graphs[number].run(stage.outputs, feed)
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             said = f"{error}"[:200]
-            raise InferenceError(f"{self._model}: failed on a tile ({said}); shrink it (--max-side)") from error
+            raise InferenceError(f"{self._model}: failed on a tile ({said}); shrink it (`max_side`)") from error
         known = {**values, **dict(zip(stage.outputs, outputs, strict=True))}
         return {name: value for name, value in known.items() if name in self._needed_after[number]}
 

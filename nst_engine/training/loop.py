@@ -142,7 +142,7 @@ class Training:
         if not self._distances:
             raise OptimizationError(
                 f"the loss was not finite in any of the {self.step} steps; nothing was learnt; train again with a "
-                f"smaller --learning-rate or --precision float32"
+                f"smaller `learning_rate` or `precision='float32'`"
             )
 
     @property
@@ -257,7 +257,7 @@ class Training:
         if self._bad_steps >= _MAX_BAD_STEPS:
             raise OptimizationError(
                 f"the loss was not finite for {_MAX_BAD_STEPS} steps in a row, from step {self.step - _MAX_BAD_STEPS}; "
-                "go on from the last checkpoint with a smaller --learning-rate or --precision float32"
+                "go on from the last checkpoint with a smaller `learning_rate` or `precision='float32'`"
             )
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from nst_engine.errors import OptionError
+from nst_engine.optimization.options import Precision
 
 ArchitectureName = Literal["quality", "live"]
 
@@ -52,31 +53,31 @@ class TrainOptions:
     photo_size_px: int = 512
     seed: int = 0
     device: str = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
         if self.arch not in get_args(ArchitectureName):
-            raise OptionError(f"--arch: {self.arch!r} came; choose from {', '.join(get_args(ArchitectureName))}")
+            raise OptionError(f"{self.arch!r} came; choose from {', '.join(get_args(ArchitectureName))}", option="arch")
         if (self.steps is None) == (self.minutes is None):
-            raise OptionError("give either --steps or --minutes, to say when the training ends")
+            raise OptionError("give either `steps` or `minutes`, to say when the training ends")
         for name in ("steps", "minutes", "batch_size", "styles_per_photo", "style_weight", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
-                raise OptionError(f"--{name.replace('_', '-')}: {value} came; it must be above 0")
+                raise OptionError(f"{value} came; it must be above 0", option=name)
         for name, smallest in (("crop_px", 64), ("style_size_px", 64), ("photo_size_px", 64)):
             if getattr(self, name) < smallest:
-                raise OptionError(f"--{name.replace('_', '-')}: {getattr(self, name)} came; at least {smallest}")
+                raise OptionError(f"{getattr(self, name)} came; at least {smallest}", option=name)
         if self.batch_size % self.styles_per_photo:
             raise OptionError(
-                f"--batch-size {self.batch_size} is no multiple of --styles-per-photo {self.styles_per_photo}"
+                f"`batch_size={self.batch_size}` is no multiple of `styles_per_photo={self.styles_per_photo}`"
             )
         for name in ("tv_weight", "stability_weight"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise OptionError(f"--{name.replace('_', '-')}: {getattr(self, name)} came; it must be at least 0")
+                raise OptionError(f"{getattr(self, name)} came; it must be at least 0", option=name)
         if self.content_distance is not None and not 0 < self.content_distance < 2:
-            raise OptionError(f"--content-distance: {self.content_distance} came; it must be between 0 and 2")
+            raise OptionError(f"{self.content_distance} came; it must be between 0 and 2", option="content_distance")
         if not 0 <= self.seed < 2**63:
-            raise OptionError(f"--seed: {self.seed} came; wanted a whole number from 0 to 2**63 - 1")
+            raise OptionError(f"{self.seed} came; wanted a whole number from 0 to 2**63 - 1", option="seed")
 
     def record(self) -> dict[str, Any]:
         """For JSON."""

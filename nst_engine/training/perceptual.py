@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from nst_engine.vgg19.layers import GATYS_STYLE_LAYERS
 from nst_engine.vgg19.network import VGG19
 from nst_engine.vgg19.weights import VGGWeights
 
-STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYER = "relu4_2"
 
 # Johnson's layers, the last of each block, beside Gatys': strokes become crisp
@@ -62,7 +62,7 @@ class PerceptualLoss:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        layers = (*STYLE_LAYERS, *_STROKE_LAYERS, CONTENT_LAYER)
+        layers = (*GATYS_STYLE_LAYERS, *_STROKE_LAYERS, CONTENT_LAYER)
         exact = _placed(VGG19(weights, layers[:-1]), device)
         with torch.no_grad():
             found = [_targets(exact, image_tensor(painting, device)) for painting in paintings]
@@ -86,7 +86,7 @@ class PerceptualLoss:
         features = self._network(painted)
         whole = self._layer_distances(features, "whole", rows)
         half = self._layer_distances(self._strokes(F.avg_pool2d(painted, 2)), "half", rows)
-        style = torch.stack([whole[layer] for layer in STYLE_LAYERS]).mean(0)
+        style = torch.stack([whole[layer] for layer in GATYS_STYLE_LAYERS]).mean(0)
         weighed = _SHARES["whole"] * _weighed(whole, "whole") + _SHARES["half"] * _weighed(half, "half")
         return Distances(content_distances(features[CONTENT_LAYER], content_features), style, weighed)
 
@@ -170,7 +170,7 @@ def _targets(network: VGG19, painting: torch.Tensor) -> dict[str, dict[str, torc
 
 def _weighed(distances: Mapping[str, torch.Tensor], size: str) -> torch.Tensor:
     weights = {
-        **dict.fromkeys(STYLE_LAYERS, 1.0),
+        **dict.fromkeys(GATYS_STYLE_LAYERS, 1.0),
         **dict.fromkeys(_STROKE_LAYERS, _STROKE_WEIGHT),
         _FORMS_LAYER: _FORMS_WEIGHT[size],
     }

@@ -100,7 +100,7 @@ def find_photos(folder: Path) -> list[Path]:
         ImageNotFoundError: No such folder, or none in it.
     """
     if not folder.is_dir():
-        raise ImageNotFoundError(f"{folder}: no such folder; --photos takes a folder with photos to train on")
+        raise ImageNotFoundError(f"{folder}: no such folder; `photos` takes a folder with photos to train on")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file())
     if not found:
         raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")

@@ -68,9 +68,9 @@ def train(
     """
     path = folder / CHECKPOINT
     if path.exists() and not resume:
-        raise OptionError(f"{path} is there already: go on from it with --resume, or remove {folder} to begin anew")
+        raise OptionError(f"{path} is there already: go on from it with `resume`, or remove {folder} to begin anew")
     if resume and not path.exists():
-        raise OptionError(f"{path}: no checkpoint to go on from; leave --resume out to begin, or name --folder")
+        raise OptionError(f"{path}: no checkpoint to go on from; leave `resume` out to begin, or name `folder`")
     earlier = load_checkpoint(path) if resume else None
     names = list(paintings)
     for given, what in ((earlier, str(path)), (start, "the network to start from")):
@@ -124,11 +124,11 @@ def add_style(
         NSTError: As for `train`.
     """
     if name in base.styles:
-        raise OptionError(f"the model has a style {name!r} already; give the new one another name with --name")
+        raise OptionError(f"the model has a style {name!r} already; give the new one another name with `name`")
     path = folder / CHECKPOINT
     if path.exists() and (others := load_checkpoint(path).styles) != [name]:
         raise OptionError(
-            f"{path} is of a training for {', '.join(others)}, which would be lost; choose another --folder"
+            f"{path} is of a training for {', '.join(others)}, which would be lost; choose another `folder`"
         )
     read = Photos(photos, options.photo_size_px)
     network = StylizerNet(architecture(base.arch), 1)

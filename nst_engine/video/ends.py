@@ -35,12 +35,12 @@ def check_video(source: Path, output: Path, options: VideoOptions) -> None:
         NSTError: As `paint_video`.
     """
     if options.max_side is not None:
-        require_count("--max-side", options.max_side)
+        require_count("max_side", options.max_side)
     span = options.span
     if span.start is not None and span.end is not None and span.end <= span.start:
-        raise OptionError(f"--end: {options.end:g} s came, which is not after --start {options.start:g} s")
+        raise OptionError(f"{options.end:g} s came, which is not after `start={options.start:g}` s", option="end")
     if options.fps is not None and not is_pattern(source):
-        raise OptionError("--fps: is for sequences such as frames/%05d.png; the times of this input are known")
+        raise OptionError("is for sequences such as frames/%05d.png; the times of this input are known", option="fps")
     if not is_pattern(source) and not source.exists():
         raise VideoNotFoundError(f"{label_of_path(source)}: there is no such file; check the path")
     suffix = output.suffix.lower()
@@ -55,7 +55,7 @@ def check_video(source: Path, output: Path, options: VideoOptions) -> None:
         codec_for(suffix, options.codec, options.crf)
     elif options.codec is not None or options.crf is not None:
         raise OptionError(
-            f"--codec and --crf: are for videos; a {suffix or 'file without suffix'} has no codec to choose"
+            f"`codec` and `crf`: are for videos; a {suffix or 'file without suffix'} has no codec to choose"
         )
 
 

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
-from nst_engine.motion.frame_stylizer import FrameStylizer
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.frame_stylizer import FrameStylizer, Stability
+from nst_engine.motion.opencv import NO_MAP, cv2
 from nst_engine.motion.optical_flow import MotionEstimator, places
-from nst_engine.motion.smoothing import Stability
 from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import open_reader
@@ -70,16 +69,19 @@ def flicker_by_setting(
     finally:
         reader.close()
     if len(clip) <= _SETTLED_FRAMES + 1:
-        raise OptionError(f"--report: {len(clip)} frames came; at least {_SETTLED_FRAMES + 2} are needed to compare")
+        raise OptionError(
+            f"{len(clip)} frames came; at least {_SETTLED_FRAMES + 2} are needed to compare", option="report"
+        )
     motions = _motions(clip)
     if not any(seen.any() for _, seen in motions[_SETTLED_FRAMES:]):
-        raise OptionError("--report: no frame shows what the one before has shown, so there is nothing to compare")
+        raise OptionError(
+            "no frame shows what the one before has shown, so there is nothing to compare", option="report"
+        )
     return [_followed(stylizer, style, stability, clip, motions) for stability in get_args(Stability)]
 
 
 def _motions(clip: list[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
     """From each frame to the one before: where pixels were, and which were surely seen, of the frames' size."""
-    cv2 = opencv()
     estimator = MotionEstimator(_SIDE_PX, "medium", checks_back=True)
     greys = [estimator.grey(frame) for frame in clip]
     height, width = clip[0].shape[:2]
@@ -128,7 +130,6 @@ def warping_error(
         came_from: float32 H×W×2: where each of its pixels was, x and y.
         seen: bool H×W: which of them count; 0 where there are none.
     """
-    cv2 = opencv()
-    brought = cv2.remap(before, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    brought = cv2.remap(before, came_from, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     difference = (now.astype(np.float32) - brought)[seen] / 255
     return float(np.square(difference).mean()) if difference.size else 0.0

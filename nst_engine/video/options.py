@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -97,9 +96,13 @@ class VideoResult:
         return (self.frames - self.resumed_frames) / self.seconds if self.seconds > 0 else 0.0
 
 
+#: Three years: no file is longer, and what is computed from it stays within 64 bits.
+_LONGEST_SECONDS = 1e8
+
+
 def _seconds(value: float | None) -> Fraction | None:
     if value is None:
         return None
-    if not math.isfinite(value) or value < 0:
-        raise OptionError(f"--start, --end: {value} came, seconds of at least 0 were wanted")
+    if not 0 <= value <= _LONGEST_SECONDS:  # NaN is not, either
+        raise OptionError(f"`start`, `end`: {value} came; seconds from 0 to {_LONGEST_SECONDS:g} were wanted")
     return Fraction(value).limit_denominator(1_000_000)

@@ -20,6 +20,8 @@ from nst_engine.video.frames import WHOLE, Clip, Frame, Span
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 
 DEFAULT_FPS = 25.0
+_LOWEST_FPS, _HIGHEST_FPS = 0.001, 1000.0
+_MOST_DIGITS = 12
 _NUMBER = re.compile(r"%(0?)(\d*)d")
 _HOLDS_ALPHA = (".png", ".webp", ".tif", ".tiff")
 
@@ -47,6 +49,8 @@ class Pattern:
             )
         (place,) = found
         self._before, self._after = name[: place.start()], name[place.end() :]
+        if len(place[2]) > 2 or int(place[2] or 0) > _MOST_DIGITS:
+            raise OptionError(f"{self.label}: came {place[0][:20]}, numbers have at most {_MOST_DIGITS} digits")
         self._pads_with_zeros, self._digits = bool(place[1]), int(place[2] or 0)
 
     def path_of(self, number: int) -> Path:
@@ -55,15 +59,22 @@ class Pattern:
         return self.path.parent / f"{self._before}{text}{self._after}"
 
     def numbers(self) -> list[int]:
-        """Of the pictures that are there, in order."""
+        """Of the pictures that are there, in order.
+
+        Raises:
+            OptionError: One is too large to be a frame's.
+        """
         name = re.compile(re.escape(self._before) + r" *(\d+)" + re.escape(self._after))
         try:
-            names = [entry.name for entry in os.scandir(self.path.parent)]
+            names = {entry.name for entry in os.scandir(self.path.parent)}
         except OSError:
             return []
         matches = filter(None, map(name.fullmatch, names))
         numbers = sorted({int(match[1]) for match in matches})
-        return [number for number in numbers if self.path_of(number).name in set(names)]
+        if numbers and len(str(numbers[-1])) > _MOST_DIGITS:
+            came = f"number {float(numbers[-1]):.3g} came, those of frames have at most {_MOST_DIGITS} digits"
+            raise OptionError(f"{self.label}: {came}")
+        return [number for number in numbers if self.path_of(number).name in names]
 
 
 def is_pattern(path: Path) -> bool:
@@ -89,8 +100,8 @@ class SequenceReader:
     """
 
     def __init__(self, path: Path, *, fps: float, span: Span = WHOLE, max_side: int | None = None) -> None:
-        if not 0 < fps <= 1000:
-            raise OptionError(f"--fps: {fps:g} came; wanted a number above 0, and at most 1000")
+        if not _LOWEST_FPS <= fps <= _HIGHEST_FPS:
+            raise OptionError(f"{fps:g} came; wanted a number from {_LOWEST_FPS:g} to {_HIGHEST_FPS:g}", option="fps")
         self._pattern = Pattern(path)
         self._numbers = self._pattern.numbers()
         if not self._numbers:
@@ -171,7 +182,7 @@ class SequenceSink:
         for written in filter(lambda path: _file_id(path) in read, map(self._pattern.path_of, there)):
             raise OutputError(
                 f"{label_of_path(written)}: is a picture to be painted, which would be lost; "
-                "choose another folder, or say --overwrite (overwrite=True)"
+                "choose another folder, or say `overwrite=True`"
             )
         self._there = set(there) if resume else set()
         self._holds_alpha = path.suffix.lower() in _HOLDS_ALPHA

@@ -10,8 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from nst_engine.errors import VideoDecodeError
-from nst_engine.motion.frame_stylizer import FrameStylizer
-from nst_engine.motion.smoothing import Stability
+from nst_engine.motion.frame_stylizer import FrameStylizer, Stability
 from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect
@@ -143,7 +142,7 @@ def _painted(
     stage = PainterStage(painter, is_wanted, _reporter(sink.done, reader.clip.frame_count, on_progress))
     seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write)
     if stage.painted + sink.done == 0:
-        raise VideoDecodeError(f"{reader.clip.label}: has no frame from --start to --end")
+        raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")
     begun = time.perf_counter()
     frames = sink.finish()
     return {**asdict(seconds), "join": time.perf_counter() - begun}, stage.painted, frames

@@ -143,7 +143,7 @@ class WorkFolder:
             first, *lines = (self._folder / _LOG).read_bytes().decode().split("\n")
             found = json.loads(first)
         except ValueError as error:
-            raise OutputError(f"{self._label}: cannot be read ({error}); start anew: leave out --resume") from error
+            raise OutputError(f"{self._label}: cannot be read ({error}); start anew: leave out `resume`") from error
         _check_same(self._identity, found, self._label)
         parts = []
         for line in lines:
@@ -186,15 +186,16 @@ def finished_frames(target: Path) -> int | None:
 def _check_same(now: Mapping[str, Any], before: object, label: str) -> None:
     if not isinstance(before, dict) or before.get("input") != now.get("input"):
         raise OptionError(
-            f"--resume: {label} was begun from another input, or that file has changed since; "
-            "start anew: leave out --resume"
+            f"{label} was begun from another input, or that file has changed since; start anew: leave out `resume`",
+            option="resume",
         )
     old, new = before.get("options") or {}, now["options"]
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     if changed:
         said = ", ".join(f"{name}: {old.get(name)} then, {new.get(name)} now" for name in changed)
         raise OptionError(
-            f"--resume: {label} was begun with other options ({said}); type the same as then, or leave out --resume"
+            f"{label} was begun with other options ({said}); type the same as then, or leave out `resume`",
+            option="resume",
         )
 
 

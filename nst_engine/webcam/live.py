@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.motion.frame_stylizer import FrameStylizer
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.opencv import cv2
 from nst_engine.webcam.camera import Camera, Captured
 from nst_engine.webcam.governor import Governor
 from nst_engine.webcam.look import Look
@@ -104,10 +104,9 @@ class LivePainter:
         self.frames.put(Painted(painted, captured.at, look))
 
     def _fitted(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        cv2 = opencv()
         height, width = self._governor.size
         if pixels.shape[:2] != (height, width):
-            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+            pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         return np.ascontiguousarray(pixels[:, ::-1]) if self._mirror else pixels
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import MissingDependencyError, OptionError, OutputError
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.opencv import cv2
 
 _TITLE = "nst webcam"
 
@@ -35,22 +35,20 @@ class Window:
 
     def __init__(self) -> None:
         if why := _why_no_display():
-            raise OptionError(f"no window can be opened ({why}); on a machine without a screen: --no-window")
+            raise OptionError(f"no window can be opened ({why}); on a machine without a screen: `no_window`")
         # OpenCV's Qt complains of fonts that it does not ship, once a window
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
-        cv2 = opencv()
         try:
             cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise OptionError(
                 f"no window can be opened ({str(error).splitlines()[0][:120]}); "
-                "on a machine without a screen: --no-window"
+                "on a machine without a screen: `no_window`"
             ) from error
         self._size: tuple[int, int] | None = None
 
     def show(self, frame: NDArray[np.uint8]) -> str:
         """See `Screen`. A window that is closed counts as `q`."""
-        cv2 = opencv()
         if self._size is None:
             self._size = frame.shape[1], frame.shape[0]
             cv2.resizeWindow(_TITLE, *self._size)
@@ -58,7 +56,6 @@ class Window:
         return self._key()
 
     def _key(self) -> str:
-        cv2 = opencv()
         code = cv2.waitKey(1) & 0xFF
         if cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1 or code == 27:  # Escape
             return "q"
@@ -66,7 +63,7 @@ class Window:
 
     def close(self) -> None:
         """See `Screen`."""
-        opencv().destroyAllWindows()
+        cv2.destroyAllWindows()
 
 
 def _why_no_display() -> str | None:
@@ -115,13 +112,13 @@ class VirtualCamera:
             import pyvirtualcam  # type: ignore[import-not-found,unused-ignore]
         except ImportError as missing:
             raise MissingDependencyError(
-                "--virtual-camera needs pyvirtualcam, which is not installed; type: pip install pyvirtualcam"
+                "`virtual_camera` needs pyvirtualcam, which is not installed; type: pip install pyvirtualcam"
             ) from missing
         try:
             self._camera: Any = pyvirtualcam.Camera(width, height, fps, fmt=pyvirtualcam.PixelFormat.BGR)
         except RuntimeError as error:
             raise OutputError(
-                f"--virtual-camera: {error}; on Linux: sudo modprobe v4l2loopback, elsewhere install OBS"
+                f"`virtual_camera`: {error}; on Linux: sudo modprobe v4l2loopback, elsewhere install OBS"
             ) from error
         self.name = str(self._camera.device)
 
@@ -129,7 +126,7 @@ class VirtualCamera:
         """Show uint8 H×W×3, BGR, to other programs."""
         height, width = self._camera.height, self._camera.width
         if frame.shape[:2] != (height, width):
-            frame = opencv().resize(frame, (width, height))
+            frame = np.asarray(cv2.resize(frame, (width, height)), np.uint8)
         self._camera.send(frame)
 
     def close(self) -> None:

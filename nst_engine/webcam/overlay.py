@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.opencv import cv2
 from nst_engine.webcam.look import KEYS
 
 _LINE_PX, _MARGIN_PX = 22, 8
@@ -16,7 +16,6 @@ _SCALE = 0.5
 
 def with_lines(frame: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint8]:
     """A copy of a frame, uint8 H×W×3, with lines of text at its top left, on a darker ground."""
-    cv2 = opencv()
     shown = frame.copy()
     if not lines:
         return shown

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError
 from nst_engine.files import check_output
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.opencv import cv2
 from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder, codec_for
 from nst_engine.video.formats import CONTAINERS, Plan
 
@@ -98,9 +98,8 @@ class Recorder:
                 begun, size = at, (frame.shape[0], frame.shape[1])
                 container = CONTAINERS[self._plan.suffix]
                 encoder = FrameEncoder(partial, self._plan, *size, container=container)
-            cv2 = opencv()
             if frame.shape[:2] != size:
-                frame = cv2.resize(frame, size[::-1])
+                frame = np.asarray(cv2.resize(frame, size[::-1]), np.uint8)
             last = max(last + 1, round((at - begun) / _TICK))
-            encoder.write(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), last)
+            encoder.write(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8), last)
         return encoder

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.image import save_image
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.opencv import cv2
 from nst_engine.video.av import require_av
 from nst_engine.webcam.camera import Camera
 from nst_engine.webcam.governor import Governor
@@ -104,7 +104,7 @@ class Show:
         height, width = pixels.shape[:2]
         tallest, widest = self._governor.sizes[-1]
         if (height, width) != (tallest, widest):  # the window keeps its size, and text is as large as ever
-            pixels = opencv().resize(pixels, (widest, tallest), interpolation=opencv().INTER_LINEAR)
+            pixels = np.asarray(cv2.resize(pixels, (widest, tallest), interpolation=cv2.INTER_LINEAR), np.uint8)
         if look.shows_overlay:
             lines = [
                 f"{statistics.fps:.1f} frames/s   camera to screen {statistics.latency_ms(50):.0f} ms, "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
-from nst_engine.motion.opencv import opencv
+from nst_engine.motion.opencv import cv2
 
 _USUAL_FPS = 30.0
 
@@ -58,16 +58,15 @@ class OpenCvSource:
 
     def open(self) -> None:
         """See `FrameSource`."""
-        cv2 = opencv()
         self.close()
         if why := self._why_absent():
-            raise OptionError(f"--camera {self._name}: {why}")
+            raise OptionError(f"`camera='{self._name}'`: {why}")
         is_device = self.is_live and "://" not in self._name
         backend = cv2.CAP_V4L2 if is_device and sys.platform == "linux" else cv2.CAP_ANY
         capture = cv2.VideoCapture(int(self._name) if self._name.isdigit() else self._name, backend)
         if not capture.isOpened():
             capture.release()
-            raise OptionError(f"--camera {self._name}: {self._why_not_open()}")
+            raise OptionError(f"`camera='{self._name}'`: {self._why_not_open()}")
         if self.is_live:
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where the driver listens: no old frames
         told = float(capture.get(cv2.CAP_PROP_FPS))

@@ -182,7 +182,7 @@ def test_flipped_bits_never_leak_foreign_errors() -> None:
 
 @pytest.mark.parametrize(
     ("file_format", "what"),
-    [("GIF", "3 frames"), ("WEBP", "3 frames"), ("PNG", "3 frames"), ("TIFF", "3 pages")],
+    [("GIF", "3 frames"), ("WEBP", "3 frames"), ("PNG", "3 frames"), ("TIFF", "several pages")],
 )
 def test_animations_are_refused_with_their_length(file_format: str, what: str) -> None:
     content = animated(file_format)

@@ -60,7 +60,7 @@ def test_inputs_are_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             lambda path: save_image(path, noise(3, 3), inputs=[b"bytes", None, photo]),
             _checked(photo),
         ):
-            with pytest.raises(OutputError, match="--overwrite"):
+            with pytest.raises(OutputError, match="`overwrite=True`"):
                 attempt(target)
     assert photo.read_bytes() == content
     save_image(tmp_path / "other.png", noise(3, 3), inputs=[photo, tmp_path / "missing.png", "null\0"])

@@ -105,6 +105,7 @@ def test_every_key_is_read() -> None:
         "std": [4, 5, 6],
         "pad_multiple": 8,
         "min_side_px": 32,
+        "stride_px": 8,
         "licence": "MIT",
         "training": {"steps": 3},
     }

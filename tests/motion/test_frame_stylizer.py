@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,19 @@ def test_out_is_filled(tiny: Stylizer, stability: Any) -> None:
         filled.stylize_frame(frames[0], out[:-1])
 
 
+@pytest.mark.parametrize(
+    "wrong", [None, np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((9, 9, 4), np.uint8)]
+)
+def test_what_is_no_frame_is_refused_and_changes_nothing(tiny: Stylizer, wrong: Any) -> None:
+    first, second = panned(2)
+    undisturbed, disturbed = (FrameStylizer(tiny, "wave", stability="low") for _ in range(2))
+    for stylizer in (undisturbed, disturbed):
+        stylizer.stylize_frame(first)
+    with pytest.raises(OptionError, match=r"frame: came .*wanted uint8 H×W×3"):
+        disturbed.stylize_frame(wrong)
+    np.testing.assert_array_equal(disturbed.stylize_frame(second), undisturbed.stylize_frame(second))
+
+
 def test_a_cut_begins_anew(live: Stylizer) -> None:
     other = load_image(content_path("rocket")).pixels[:160, :224].copy()
     frame_stylizer = FrameStylizer(live, "scream", stability="high", channel_order="rgb")
@@ -161,10 +175,10 @@ def test_frames_of_any_size_are_painted(tiny: Stylizer, size: tuple[int, int], s
 def test_bad_options_are_refused(tiny: Stylizer) -> None:
     wrong: Any
     for wrong, message in (
-        ({"stability": "much"}, "--stability: 'much' came; choose from off, low, high"),
+        ({"stability": "much"}, "stability: 'much' came; choose from off, low, high"),
         ({"channel_order": "yuv"}, "channel_order: 'yuv' came"),
-        ({"strength": 2}, "--strength: 2 came"),
-        ({"preserve_color": "all"}, "--preserve-color: 'all' came"),
+        ({"strength": 2}, "strength: 2 came"),
+        ({"preserve_color": "all"}, "preserve_color: 'all' came"),
     ):
         with pytest.raises(OptionError, match=message):
             FrameStylizer(tiny, "wave", **wrong)
@@ -183,5 +197,39 @@ def test_frames_are_painted_in_strokes_of_the_size_that_was_asked_for(live: Styl
     plain = FrameStylizer(live, "scream", stability="off", channel_order="rgb")
     other = live.stylize(large, "scream", stroke_size=1280 / 1440).pixels
     np.testing.assert_array_equal(plain.stylize_frame(large), other)
-    with pytest.raises(OptionError, match="--stroke-size"):
+    with pytest.raises(OptionError, match="stroke_size: "):
         FrameStylizer(live, "scream", stroke_size=0.0)
+
+
+@pytest.mark.parametrize("stability", ["low", "high"])
+def test_threads_wait_for_each_other(tiny: Stylizer, stability: Any) -> None:
+    """OpenCV's flow keeps pictures of the last size: two threads at once took the process down."""
+    frame_stylizer = FrameStylizer(tiny, "scream", stability=stability)
+    frames = {size: np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8) for size in ((60, 80), (48, 100))}
+
+    def paint(size: tuple[int, int]) -> set[tuple[int, ...]]:
+        return {frame_stylizer.stylize_frame(frames[size]).shape[:2] for _ in range(40)}
+
+    with ThreadPoolExecutor(2) as pool:
+        assert [each for found in pool.map(paint, frames) for each in found] == list(frames)
+
+
+@pytest.mark.parametrize("order", ["bgr", "rgb"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        None,
+        np.zeros((40, 60), np.uint8),
+        np.zeros((40, 60, 3)),
+        np.zeros((40, 60, 3), np.uint16),
+        np.zeros((40, 60, 4), np.uint8),
+    ],
+    ids=["none", "grey", "float", "16 bit", "alpha"],
+)
+def test_a_frame_of_another_kind_is_refused_and_the_next_one_painted(tiny: Stylizer, order: Any, frame: Any) -> None:
+    frame_stylizer = FrameStylizer(tiny, "scream", stability="low", channel_order=order)
+    good = np.full((40, 60, 3), 90, np.uint8)
+    first = frame_stylizer.stylize_frame(good)
+    with pytest.raises(OptionError, match=r"frame: came .*, wanted uint8 H×W×3"):
+        frame_stylizer.stylize_frame(frame)
+    np.testing.assert_array_equal(frame_stylizer.stylize_frame(good), first)

@@ -191,7 +191,7 @@ def test_a_lack_of_memory_says_what_helps(own: Path, monkeypatch: pytest.MonkeyP
 
     loaded = open_session(own)
     monkeypatch.setattr(onnxruntime.InferenceSession, "run", fail)
-    with pytest.raises(InferenceError, match=r"not enough memory: make the picture smaller \(--max-side\)"):
+    with pytest.raises(InferenceError, match=r"not enough memory: make the picture smaller \(`max_side`\)"):
         loaded.run(np.zeros((1, 3, 16, 16), np.float32), np.ones((1, 3), np.float32))
 
 
@@ -220,19 +220,19 @@ def test_an_unknown_device_is_refused(own: Path, device: Any) -> None:
 
 @pytest.mark.parametrize("options", [{"threads": 0}, {"threads": 1.5}, {"precision": "half"}])
 def test_other_options_are_checked(own: Path, options: dict[str, Any]) -> None:
-    with pytest.raises(OptionError, match=f"^--{next(iter(options))}: "):
+    with pytest.raises(OptionError, match=f"^{next(iter(options))}: "):
         open_session(own, **options)
 
 
 def test_float16_is_for_devices_that_have_it(own: Path) -> None:
-    with pytest.raises(OptionError, match="use --precision auto, or --device tensorrt or openvino"):
+    with pytest.raises(OptionError, match="use `precision='auto'`, or `device='tensorrt'` or openvino"):
         open_session(own, precision="float16")
 
 
 @needs_cpu_build
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", "tensorrt", "openvino", "directml"])
 def test_a_device_this_build_has_not_is_an_error_with_a_cure(own: Path, device: str) -> None:
-    message = rf"--device {device}: the installed onnxruntime has only .*CPUExecutionProvider; .*pip install .*"
+    message = rf"`device='{device}'`: the installed onnxruntime has only .*CPUExecutionProvider; .*pip install .*"
     with pytest.raises(ProviderUnavailableError, match=message):
         open_session(own, device=device)
 
@@ -263,7 +263,7 @@ def test_a_provider_that_is_silently_left_out_is_an_error(
     own: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pretend_built_in(monkeypatch, TENSORRT, CUDA)
-    with pytest.raises(ProviderUnavailableError, match=r"--device cuda: .* left it out without a word"):
+    with pytest.raises(ProviderUnavailableError, match=r"`device='cuda'`: .* left it out without a word"):
         open_session(own, device="cuda")
     assert capfd.readouterr() == ("", "")
 
@@ -275,7 +275,7 @@ def test_auto_says_what_it_passed_over(own: Path, monkeypatch: pytest.MonkeyPatc
     loaded = open_session(own)
     assert loaded.provider == "CPUExecutionProvider"
     (reason,) = loaded.passed_over  # TensorRT is for those who ask for it
-    assert reason.startswith("--device cuda: ")
+    assert reason.startswith("`device='cuda'`: ")
 
 
 @needs_cpu_build

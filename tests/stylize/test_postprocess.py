@@ -117,10 +117,10 @@ def test_colours_are_kept_before_blending() -> None:
 
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan"), float("inf"), "1", None, True])
 def test_a_strength_beyond_its_range_is_refused(strength: Any) -> None:
-    with pytest.raises(OptionError, match=r"--strength: .* came; wanted a number from 0 \(the photo\) to 1"):
+    with pytest.raises(OptionError, match=r"strength: .* came; wanted a number from 0 \(the photo\) to 1"):
         check_finish(strength, None)
 
 
 def test_an_unknown_way_to_keep_colours_is_refused() -> None:
-    with pytest.raises(OptionError, match="--preserve-color: 'lumma' came; choose from luma, match, histogram"):
+    with pytest.raises(OptionError, match="preserve_color: 'lumma' came; choose from luma, match, histogram"):
         finished(photo(2, 2), photo(2, 2), preserve_color="lumma")

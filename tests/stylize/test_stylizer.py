@@ -319,12 +319,12 @@ def test_warmup_takes_sizes(stylizer: Stylizer) -> None:
     [
         ({"style": "wav"}, StyleNotFoundError, r"did you mean wave\? it has wave, scream, poppies"),
         ({}, OptionError, "choose from wave, scream, poppies"),
-        ({"style": "wave", "strength": 3}, OptionError, "--strength: 3 came"),
-        ({"style": "wave", "stroke_size": 0}, OptionError, "--stroke-size: 0 came"),
-        ({"style": "wave", "preserve_color": "hue"}, OptionError, "--preserve-color: 'hue' came"),
-        ({"style": "wave", "max_side": 0}, OptionError, "--max-side: 0 came"),
-        ({"style": "wave", "max_side": 1.5}, OptionError, r"--max-side: 1\.5 came"),
-        ({"style": "wave", "max_side": True}, OptionError, "--max-side: True came"),
+        ({"style": "wave", "strength": 3}, OptionError, "strength: 3 came"),
+        ({"style": "wave", "stroke_size": 0}, OptionError, "stroke_size: 0 came"),
+        ({"style": "wave", "preserve_color": "hue"}, OptionError, "preserve_color: 'hue' came"),
+        ({"style": "wave", "max_side": 0}, OptionError, "max_side: 0 came"),
+        ({"style": "wave", "max_side": 1.5}, OptionError, r"max_side: 1\.5 came"),
+        ({"style": "wave", "max_side": True}, OptionError, "max_side: True came"),
         ({"style": "wave:0.5,scream:0.5"}, StyleNotFoundError, "a blend is a mapping"),
     ],
 )
@@ -464,8 +464,8 @@ def test_off_the_cpu_sizes_are_brought_to_few(tmp_path: Path, monkeypatch: pytes
 def test_the_report_says_what_was_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stylizer = Stylizer(write_own(tmp_path), device="cpu", threads=3)
     assert stylizer.device_report == "cpu (CPUExecutionProvider, 3 CPU threads)"
-    monkeypatch.setattr(stylizer._session, "passed_over", ("--device cuda: no driver",))
-    assert stylizer.device_report.endswith("threads); passed over: --device cuda: no driver")
+    monkeypatch.setattr(stylizer._session, "passed_over", ("`device='cuda'`: no driver",))
+    assert stylizer.device_report.endswith("threads); passed over: `device='cuda'`: no driver")
 
 
 def test_the_public_name_is_the_class() -> None:

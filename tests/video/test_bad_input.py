@@ -49,7 +49,11 @@ def cut(path: Path, share: float) -> Path:
         ("text.txt", b"hello, this is a text\n" * 50, "is text"),
         ("empty.mp4", b"", "no video"),
         ("noise.mkv", np.random.default_rng(0).bytes(20_000), "no video"),
-        ("list.mp4", b"#EXTM3U\n#EXTINF:9,\nother.ts\n#EXT-X-ENDLIST\n", "no video"),
+        (
+            "sdp.mp4",
+            b"v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n",
+            "list of other files",
+        ),
         ("broken.gif", b"GIF89a" + bytes(3), "damaged"),
     ],
 )
@@ -59,6 +63,24 @@ def test_files_that_are_no_video(tmp_path: Path, name: str, content: bytes, mess
     with pytest.raises(ValueError, match=message):
         paint_video(source, tmp_path / "out.mp4", Identity())
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("disguise", [".mp4", ".mkv", ".ts", ".txt"])
+@pytest.mark.parametrize("form", ["concat", "concat after a mark", "hls", "hls absolute", "dash"])
+def test_a_file_that_names_others_gets_none_of_them_painted(tmp_path: Path, form: str, disguise: str) -> None:
+    private = write_clip(tmp_path / "private.ts", pictures(5))
+    hls = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n"
+    lists = {
+        "concat": "ffconcat version 1.0\nfile private.ts\n",
+        "concat after a mark": "\ufeffffconcat version 1.0\nfile private.ts\n",
+        "hls": hls.format("private.ts"),
+        "hls absolute": hls.format(private),
+        "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet>'
+        f"<Representation><BaseURL>{private}</BaseURL></Representation></AdaptationSet></Period></MPD>",
+    }
+    source = tmp_path / f"list{disguise}"
+    source.write_text(lists[form], encoding="utf-8")
+    fails(VideoDecodeError, "is a list of other files", source)
 
 
 def test_what_is_not_there_and_folders(tmp_path: Path) -> None:
@@ -175,15 +197,15 @@ def test_the_source_is_replaced_where_that_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"codec": "h265"}, r"--codec: h265 came; a \.mp4 takes h264, hevc, vp9, av1"),
+        ({"codec": "h265"}, r"codec: h265 came; a \.mp4 takes h264, hevc, vp9, av1"),
         ({"codec": "prores"}, r"a \.mp4 takes h264"),
         ({"crf": 52}, "0 .best. to 51"),
-        ({"crf": -1}, "--crf"),
-        ({"fps": 25.0}, "--fps"),
-        ({"start": 2.0, "end": 1.0}, "--end: 1 s came"),
-        ({"start": -1.0}, "seconds of at least 0"),
-        ({"start": float("nan")}, "seconds of at least 0"),
-        ({"max_side": 0}, "--max-side"),
+        ({"crf": -1}, "crf: "),
+        ({"fps": 25.0}, "fps: "),
+        ({"start": 2.0, "end": 1.0}, "end: 1 s came"),
+        ({"start": -1.0}, "seconds from 0 to"),
+        ({"start": float("nan")}, "seconds from 0 to"),
+        ({"max_side": 0}, "max_side: "),
     ],
 )
 def test_options_that_cannot_be(tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -193,8 +215,8 @@ def test_options_that_cannot_be(tmp_path: Path, options: dict[str, Any], message
 
 def test_a_start_behind_the_end_says_so(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", pictures(3))
-    fails(VideoDecodeError, "no frame from --start", source, start=9.0)
-    fails(VideoDecodeError, "no frame from --start", source, tmp_path / "out.gif", start=9.0)
+    fails(VideoDecodeError, "no frame from `start`", source, start=9.0)
+    fails(VideoDecodeError, "no frame from `start`", source, tmp_path / "out.gif", start=9.0)
     fails(OptionError, "gif has no codec", source, tmp_path / "out.gif", crf=3)
 
 
@@ -207,7 +229,7 @@ def test_frames_beyond_all_measure_are_refused(tmp_path: Path, monkeypatch: pyte
 def test_frames_that_an_encoder_does_not_take_are_told_of(tmp_path: Path) -> None:
     source = tmp_path / "%d.png"
     Image.fromarray(np.zeros((2, 20_000, 3), np.uint8)).save(tmp_path / "1.png")
-    with pytest.raises(OutputError, match=r"libx264 does not encode 20000×2 px .*--max-side"):
+    with pytest.raises(OutputError, match=r"libx264 does not encode 20000×2 px .*`max_side`"):
         paint_video(source, tmp_path / "out.mp4", Identity())
     assert [path.name for path in tmp_path.iterdir()] == ["1.png"]
 
@@ -220,3 +242,24 @@ def test_without_pyav_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
     fails(MissingDependencyError, r"out\.mp4 needs PyAV.*pip install 'nst-engine\[video\]', or take \.gif", source)
     fails(MissingDependencyError, r"in\.mp4 needs PyAV", source, tmp_path / "out.gif")
     assert paint_video(tmp_path / "in.gif", tmp_path / "out.webp", Identity()).frames == 3
+
+
+def test_sound_that_begins_hours_later_is_left_out_of_avi(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as container:
+        shown = container.add_stream("mpeg4", rate=10)
+        shown.width, shown.height, shown.pix_fmt = 64, 48, "yuv420p"
+        heard = container.add_stream("pcm_s16le", rate=8000)
+        for number in range(5):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 40 * number, np.uint8), format="rgb24")
+            frame.pts = number
+            container.mux(shown.encode(frame))
+        container.mux(shown.encode(None))
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        sound.sample_rate, sound.pts = 8000, 8000 * 100_000
+        container.mux(heard.encode(sound))
+        container.mux(heard.encode(None))
+    result = paint_video(source, tmp_path / "out.avi", Identity())
+    assert result.frames == 5
+    assert any("begins after 100,000 s" in note for note in result.notes)
+    assert (tmp_path / "out.avi").stat().st_size < 1_000_000

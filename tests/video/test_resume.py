@@ -155,7 +155,7 @@ def test_other_options_or_another_input_are_refused(tmp_path: Path, clip: Path) 
         def settings(self) -> Mapping[str, Any]:
             return {"painter": "other"}
 
-    with pytest.raises(OptionError, match=r"crf: 17 then, 20 now.*leave out --resume"):
+    with pytest.raises(OptionError, match=r"crf: 17 then, 20 now.*leave out `resume`"):
         paint_video(source, output, Identity(), options=VideoOptions(resume=True, crf=20))
     with pytest.raises(OptionError, match="painter: identity then, other now"):
         paint_video(source, output, Other(), options=RESUME)

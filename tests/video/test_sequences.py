@@ -109,7 +109,7 @@ def test_a_pattern_is_read_as_printf_does(tmp_path: Path) -> None:
     sequence(tmp_path, [1, 12], "%03d.png")
     (tmp_path / "1.png").write_bytes(b"")  # another pattern's
     assert Pattern(tmp_path / "%03d.png").numbers() == [1, 12]
-    with pytest.raises(OptionError, match="--fps"):
+    with pytest.raises(OptionError, match="fps: "):
         paint_video(tmp_path / "%03d.png", tmp_path / "out.mp4", Identity(), options=VideoOptions(fps=0))
 
 

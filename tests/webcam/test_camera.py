@@ -33,7 +33,7 @@ class FakeSource:
 
     def open(self) -> None:
         if self.is_absent:
-            raise OptionError("--camera 7: there is no such camera")
+            raise OptionError("`camera='7'`: there is no such camera")
         self.fails = False
         self.opened += 1
 
@@ -147,10 +147,10 @@ def test_a_file_is_read_at_its_own_speed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nowhere.mp4", "--camera nowhere.mp4: there is no such file"),
-        ("77", "--camera 77: there is no such camera; connected:"),
-        ("/dev/video77", "--camera /dev/video77: there is no such camera"),
-        ("rtsp://127.0.0.1:9/none", "--camera rtsp://127.0.0.1:9/none: does not answer"),
+        ("nowhere.mp4", "`camera='nowhere.mp4'`: there is no such file"),
+        ("77", "`camera='77'`: there is no such camera; connected:"),
+        ("/dev/video77", "`camera='/dev/video77'`: there is no such camera"),
+        ("rtsp://127.0.0.1:9/none", "`camera='rtsp://127.0.0.1:9/none'`: does not answer"),
     ],
 )
 def test_a_camera_that_is_not_there_is_told(name: str, message: str) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
+from nst_engine.models.content import ModelContent
+from nst_engine.models.find import find_model
 from nst_engine.models.spec import ModelSpec, parse_spec
 
 Precision = Literal["float32", "float16", "bfloat16", "int8"]
@@ -87,6 +89,15 @@ class BenchModel:
             raise OptionError(f"{self.name}: no file in {precision}: {reason}")
         return self.other_files[precision]
 
+    def content_in(self, precision: Precision) -> bytes:
+        """Of the file for that precision, which is the model's own but for int8, with all of its weights.
+
+        Raises:
+            OptionError: There is none.
+            ModelChecksumError: It is damaged, or its weights lie where they may not.
+        """
+        return ModelContent(find_model(self.file_in("int8") if precision == "int8" else self.path)).read()
+
     def weights_of(self, pictures: int) -> NDArray[np.float32]:
         """Style weights of a batch: float32 N×styles."""
         return np.repeat(np.array([self.style_weights], np.float32), pictures, axis=0)
@@ -109,4 +120,4 @@ def refuse_precision(backend: str, precision: Precision, offered: tuple[Precisio
         OptionError: It is not among those offered.
     """
     if precision not in offered:
-        raise OptionError(f"--precision {precision}: {backend} has {', '.join(offered)}")
+        raise OptionError(f"`precision='{precision}'`: {backend} has {', '.join(offered)}")

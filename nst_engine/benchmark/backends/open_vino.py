@@ -46,7 +46,7 @@ class OpenVino:
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": wanted,
         }
-        self._model = core.read_model(model.file_in("int8") if precision == "int8" else model.path)
+        self._model = core.read_model(model.content_in(precision))
         self._compile = partial(_compiled, core, settings)
         self._requests.clear()
         self._names = (model.image_input, model.style_input)

@@ -34,7 +34,7 @@ class OpenCVDnn:
 
         refuse_precision(self.name, precision, ("float32", "int8"))
         cv2.setNumThreads(threads)
-        self._net = cv2.dnn.readNetFromONNX(model.file_in("int8") if precision == "int8" else model.path)
+        self._net = cv2.dnn.readNetFromONNX(np.frombuffer(model.content_in(precision), np.uint8))
         self._names = (model.image_input, model.style_input)
         self._style_weights = model.weights_of(1)
 

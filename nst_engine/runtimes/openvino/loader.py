@@ -40,7 +40,9 @@ class OpenVinoLoader:
 
     def __init__(self, file: ModelFile, threads: int, precision: Precision) -> None:
         if precision not in _HINTS:
-            raise OptionError(f"--precision {precision}: OpenVINO offers {', '.join(_HINTS)} here; choose one of them")
+            raise OptionError(
+                f"`precision='{precision}'`: OpenVINO offers {', '.join(_HINTS)} here; choose one of them"
+            )
         self._openvino = _openvino()
         self._file, self._threads, self._hint = file, threads, _HINTS[precision]
         self._core = self._openvino.Core()
@@ -78,11 +80,11 @@ class OpenVinoLoader:
     def _check(self, device: Device) -> None:
         if device.kind not in ("auto", "cpu"):
             raise ProviderUnavailableError(
-                f"--device {device}: the openvino package computes on the CPU here; use --backend onnxruntime"
+                f"`device='{device}'`: the openvino package computes on the CPU here; use `backend='onnxruntime'`"
             )
         if self._hint == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ProviderUnavailableError(
-                "--precision bfloat16: this CPU does not compute in it; use --precision auto"
+                "`precision='bfloat16'`: this CPU does not compute in it; use `precision='auto'`"
             )
 
     def _read(self, content: bytes, spec: ModelSpec) -> tuple[Any, Signature]:
@@ -112,7 +114,7 @@ class OpenVinoLoader:
         except Exception as error:  # OpenVINO raises RuntimeError, with its sources' lines
             raise ModelChecksumError(
                 f"{self._file.name}: cannot be loaded by openvino {self._openvino.__version__} ({_told(error)}); "
-                f"use --backend onnxruntime, or: {self._file.cure}"
+                f"use `backend='onnxruntime'`, or: {self._file.cure}"
             ) from error
 
 
@@ -148,6 +150,6 @@ def _told(error: Exception) -> str:
 
 
 def _openvino() -> Any:
-    with needed("--backend openvino needs openvino", "openvino", says_why=True):
+    with needed("`backend='openvino'` needs openvino", "openvino", says_why=True):
         import openvino  # type: ignore[import-untyped,unused-ignore]
     return openvino

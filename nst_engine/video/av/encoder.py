@@ -43,19 +43,19 @@ def codec_for(suffix: str, name: str | None, crf: int | None) -> tuple[str, Code
     chosen = name or DEFAULT_CODECS.get(suffix, "h264")
     offered = ", ".join(each for each in possible if is_available(CODECS[each]))
     if chosen not in possible:
-        raise OptionError(f"--codec: {chosen} came; a {suffix} takes {offered}")
+        raise OptionError(f"{chosen} came; a {suffix} takes {offered}", option="codec")
     codec = CODECS[chosen]
     if not is_available(codec):
         raise MissingDependencyError(
-            f"--codec {chosen}: this PyAV is built without {codec.encoder}; take {offered or 'another kind of file'}, "
-            "or the PyAV of PyPI: pip install --force-reinstall av"
+            f"`codec='{chosen}'`: this PyAV is built without {codec.encoder}; "
+            f"take {offered or 'another kind of file'}, or the PyAV of PyPI: pip install --force-reinstall av"
         )
     if crf is None:
         return chosen, codec, codec.crf
     if codec.crf is None:
-        raise OptionError(f"--crf: {chosen} has no such setting; leave it out")
+        raise OptionError(f"{chosen} has no such setting; leave it out", option="crf")
     if not 0 <= crf <= codec.highest_crf:
-        raise OptionError(f"--crf: {crf} came; {chosen} takes 0 (best) to {codec.highest_crf}")
+        raise OptionError(f"{crf} came; {chosen} takes 0 (best) to {codec.highest_crf}", option="crf")
     return chosen, codec, crf
 
 
@@ -111,7 +111,7 @@ class FrameEncoder:
             reason = getattr(error, "strerror", None) or error
             raise OutputError(
                 f"{plan.codec.encoder} does not encode {width}×{height} px here ({reason}); "
-                "make the frames smaller with --max-side, or take another --codec"
+                "make the frames smaller with `max_side`, or take another `codec`"
             ) from error
 
     def _describe(self) -> None:

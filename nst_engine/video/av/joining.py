@@ -24,6 +24,8 @@ from nst_engine.video.frames import Clip
 _LARGEST_TIMESCALE = 2**31 - 1
 # So that the start of a sound of this rate is exact too.
 _SOUND_RATE = 48_000
+# FFmpeg's words for what it does not do; a full disk and a missing permission are others.
+_REFUSALS = (av.ArgumentError, av.InvalidDataError, av.PatchWelcomeError)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,29 @@ def join(segments: Sequence[Segment], plan: Plan, clip: Clip, path: Path) -> lis
         ValueError: As above, by another name of PyAV's.
     """
     times = _packet_times(segments, plan.time_base)
+    if clip.sound is None:
+        return _join(segments, times, plan, clip, path)
+    # what a file does not hold, some formats say with the last packet only; and no sound is worth a film
+    try:
+        return _join(segments, times, plan, clip, path)
+    except _REFUSALS:
+        pass
+    try:
+        return _join(segments, times, plan, clip, path, copies_sound=False)
+    except _REFUSALS as error:
+        notes = _join(segments, times, plan, replace(clip, sound=None), path)
+        return [*notes, f"{clip.label}: its sound is left out: a {plan.suffix} does not take it ({error})"]
+
+
+def _join(
+    segments: Sequence[Segment],
+    times: Sequence[_Times],
+    plan: Plan,
+    clip: Clip,
+    path: Path,
+    *,
+    copies_sound: bool = True,
+) -> list[str]:
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(av.open(os.fspath(segments[0].path)))
         whole = stack.enter_context(
@@ -79,7 +104,7 @@ def join(segments: Sequence[Segment], plan: Plan, clip: Clip, path: Path) -> lis
         )
         whole.metadata.update(clip.metadata)
         pictures = _pictures_like(whole, first.streams.video[0], plan, clip)
-        sound = Sound(whole, plan, clip)
+        sound = Sound(whole, plan, clip, copies=copies_sound)
         stack.callback(sound.close)
         sources = [_timed_pictures(segments, times, pictures, plan.time_base), sound.packets()]
         for _, _, packet in heapq.merge(*sources, key=lambda each: each[:2]):

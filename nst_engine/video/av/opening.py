@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,31 @@ from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from nst_engine.errors import VideoDecodeError, VideoNotFoundError
+from nst_engine.errors import NSTError, VideoDecodeError, VideoNotFoundError
 from nst_engine.image import DEFAULT_LIMITS
+from nst_engine.image.decode import sniff
 
 _WANTED = "wanted a video such as .mp4, .mov, .mkv, .webm or .avi, a .gif, or pictures as FOLDER/%05d.png"
-# Of plain text FFmpeg makes a picture of a terminal.
-_NO_VIDEO = ("tty",)
+# Containers that hold their pictures themselves. Others are lists of files (concat, HLS, DASH, image2, SDP), by which
+# whoever wrote one would have a stranger's files painted.
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2 matroska,webm avi mpegts mpeg mpegvideo flv live_flv asf ogg mxf nut gif apng webp m4v "
+    "h261 h263 h264 hevc vvc av1 obu ivf evc mjpeg mpjpeg yuv4mpegpipe dv rm gxf lxf nsv nuv roq smk bink swf wtv vc1 "
+    "vc1test dirac cavsvideo dnxhd flic amv pva dhav kux ismv ty cine"
+)
+_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS.split())}
+_TEXT = bytes([9, 10, 13, *range(32, 127)])
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"[playlist]", b"v=0", b"#~")
+
+
+def open_file(path: Path) -> InputContainer:
+    """A video file, and nothing that it names.
+
+    Raises:
+        av.FFmpegError: Of FFmpeg's, which are OSErrors or ValueErrors as well: it cannot be opened.
+    """
+    # an absolute path is no protocol's name
+    return av.open(str(path.absolute()), "r", container_options=_OPTIONS, metadata_errors="replace")
 
 
 def open_pictures(path: Path, label: str) -> tuple[InputContainer, VideoStream]:
@@ -35,17 +55,13 @@ def open_pictures(path: Path, label: str) -> tuple[InputContainer, VideoStream]:
     if path.is_dir():
         raise VideoDecodeError(f"{label}: is a folder; {_WANTED}")
     try:
-        # files only: a playlist in disguise shall not reach into the net; an absolute path is no protocol's name
-        container = av.open(
-            str(path.absolute()), "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
+        container = open_file(path)
     except FileNotFoundError as error:
         raise VideoNotFoundError(f"{label}: there is no such file; check the path") from error
     except PermissionError as error:
         raise VideoDecodeError(f"{label}: may not be read (permission denied); check its owner and mode") from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise VideoDecodeError(f"{label}: is no video, or too damaged to open ({reason}); {_WANTED}") from error
+        raise VideoDecodeError(f"{label}: {_why_not(path, error)}") from error
     try:
         return container, _pictures_of(container, label)
     except BaseException:
@@ -53,12 +69,22 @@ def open_pictures(path: Path, label: str) -> tuple[InputContainer, VideoStream]:
         raise
 
 
+def _why_not(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        begin = file.read(64)
+    if begin.lstrip(b"\xef\xbb\xbf \r\n").startswith(_PLAYLISTS):
+        return f"is a list of other files, which are not read from it; {_WANTED}"
+    with contextlib.suppress(NSTError):
+        sniff(begin, "")
+        return f"is a still picture; type: nst stylize {path}"
+    if begin and all(byte in _TEXT for byte in begin):
+        return f"is text, and no video; {_WANTED}"
+    reason = getattr(error, "strerror", None) or error
+    return f"is no video, or too damaged to open ({reason}); {_WANTED}"
+
+
 def _pictures_of(container: InputContainer, label: str) -> VideoStream:
     """The stream to paint: the first one that is no cover."""
-    if container.format.name.endswith("_pipe") or container.format.name == "image2":
-        raise VideoDecodeError(f"{label}: is a still picture; type: nst stylize {label}")
-    if container.format.name in _NO_VIDEO:
-        raise VideoDecodeError(f"{label}: is text, and no video; {_WANTED}")
     for stream in container.streams.video:
         if stream.codec_context is None:
             raise VideoDecodeError(f"{label}: its pictures are in a codec that PyAV does not know; convert it to H.264")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
@@ -24,7 +25,9 @@ from nst_engine.video.av.tags import clip_metadata, stream_metadata
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 
-_RATE_IF_UNKNOWN, _HIGHEST_RATE = Fraction(25), 1000
+_RATE_IF_UNKNOWN, _LOWEST_RATE, _HIGHEST_RATE = Fraction(25), Fraction(1, 1000), 1000
+# Hours, minutes, seconds. Anybody may have written it: Fraction would take 1/0, or fill the memory with 1e999999999.
+_MATROSKA_DURATION = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{1,12})?)")
 
 
 class VideoReader:
@@ -84,7 +87,7 @@ class VideoReader:
         if first is not None:
             return first
         if span.start is not None:
-            raise VideoDecodeError(f"{self._label}: has no frame at --start {float(span.start):g} s or after it")
+            raise VideoDecodeError(f"{self._label}: has no frame at `start={float(span.start):g}` s or after it")
         raise VideoDecodeError(f"{self._label}: holds no frame that can be decoded; export or download it again")
 
     def _raw(self) -> Iterator[RawFrame]:
@@ -164,9 +167,8 @@ class VideoReader:
         """How long the pictures go on, as far as the file says so."""
         if self._stream.duration:
             return self._stream.duration * base_of(self._stream)
-        written = self._stream.metadata.get("DURATION", "")  # Matroska's, as hours:minutes:seconds
-        with contextlib.suppress(ValueError):
-            hours, minutes, rest = written.split(":")
+        if written := _MATROSKA_DURATION.fullmatch(self._stream.metadata.get("DURATION", "")):
+            hours, minutes, rest = written.groups()
             return int(hours) * 3600 + int(minutes) * 60 + Fraction(rest)
         if self._container.duration:
             return Fraction(self._container.duration, 1_000_000)
@@ -209,4 +211,4 @@ def _is_short_riff(path: Path) -> bool:
 
 def _is_rate(found: Fraction | None) -> TypeGuard[Fraction]:
     """Whether it can be one: of a single frame, FFmpeg's guess is the length of a tick."""
-    return found is not None and 0 < found <= _HIGHEST_RATE
+    return found is not None and _LOWEST_RATE <= found <= _HIGHEST_RATE

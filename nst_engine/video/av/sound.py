@@ -11,12 +11,15 @@ from fractions import Fraction
 from typing import Any, cast
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 
+from nst_engine.video.av.opening import open_file
 from nst_engine.video.av.tags import stream_metadata
 from nst_engine.video.formats import CONTAINERS, Plan
 from nst_engine.video.frames import Clip
@@ -28,9 +31,11 @@ _ENCODERS: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 _ENCODER_ELSEWHERE: tuple[str, tuple[int, ...]] = ("aac", (32_000, 44_100, 48_000, 96_000))
 _BITS_PER_CHANNEL = 96_000
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 # The only ones that say of a sound's first samples that they come before its beginning, and are not to be heard.
 _HOLDS_PRIMING = (".mp4", ".m4v", ".mov")
 _AUDIBLE_SECONDS = Fraction(1, 100)
+_LONGEST_LEAD_SECONDS = 3600
 # Past the end of the span no packet is looked for any more: tracks are interleaved by far less than this.
 _SLACK_SECONDS = 10
 
@@ -45,26 +50,29 @@ class Sound:
         whole: The output; tracks are added to it.
         plan: Of the output.
         clip: Whose sound.
+        copies: Whether tracks may go in as they are.
     """
 
-    def __init__(self, whole: OutputContainer, plan: Plan, clip: Clip) -> None:
+    def __init__(self, whole: OutputContainer, plan: Plan, clip: Clip, *, copies: bool = True) -> None:
         self.notes: list[str] = []
+        self._copies = copies
         self._label, self._shift, self._span = clip.label, clip.shift, clip.span
         self._suffix = plan.suffix
         self._container: InputContainer | None = None
         self._tracks: dict[int, _Copied | _Encoded] = {}
         if clip.sound is None:
             return
-        self._container = av.open(
-            str(clip.sound.absolute()), "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
+        self._container = open_file(clip.sound)
         for number, stream in enumerate(self._container.streams.audio, 1):
             if stream.codec_context is None:
                 self.notes.append(f"{clip.label}: sound track {number} is in an unknown codec, and is left out")
-            elif _is_held(stream, CONTAINERS[plan.suffix]) and not self._is_lost(stream):
+            elif self._may_be_copied(stream):
                 self._tracks[stream.index] = _Copied(whole, stream)
+            elif layout := _layout_to_encode(stream, plan.suffix):
+                self._tracks[stream.index] = _Encoded(whole, stream, plan.suffix, layout)
             else:
-                self._tracks[stream.index] = _Encoded(whole, stream, plan.suffix)
+                kind = f"{stream.codec_context.layout.nb_channels} channels of {stream.codec_context.name}"
+                self.notes.append(f"{clip.label}: sound track {number} is left out: {kind} cannot be encoded")
         for number, words in enumerate(self._container.streams.subtitles, 1):
             if words.codec_context is not None and _is_held(words, CONTAINERS[plan.suffix]):
                 self._tracks[words.index] = _Copied(whole, words)
@@ -108,9 +116,16 @@ class Sound:
             for each in track.taken(packet, self._shift):
                 yield float((each.dts if each.dts is not None else each.pts or 0) * each.time_base), 1, each
         except (av.FFmpegError, ValueError) as error:
-            note = f"{self._label}: its sound is damaged ({error}); what could be decoded is kept"
+            note = f"{self._label}: of its sound something is left out ({error})"
             if note not in self.notes:
                 self.notes.append(note)
+
+    def _may_be_copied(self, stream: AudioStream) -> bool:
+        # MP4 wants to know where channels stand, and says so when all is written
+        if not self._copies:
+            return False
+        is_placed = self._suffix not in _HOLDS_PRIMING or not _is_unplaced(stream)
+        return is_placed and _is_held(stream, CONTAINERS[self._suffix]) and not self._is_lost(stream)
 
     def _is_lost(self, stream: AudioStream) -> bool:
         """Whether a copy would begin too early: in AVI all tracks begin at 0, so silence has to be put before it."""
@@ -160,16 +175,12 @@ class _Copied:
 class _Encoded:
     """A track that is decoded and encoded anew."""
 
-    def __init__(self, whole: OutputContainer, source: AudioStream, suffix: str) -> None:
+    def __init__(self, whole: OutputContainer, source: AudioStream, suffix: str, layout: str) -> None:
         self.source = source
-        encoder, rates = _ENCODERS.get(suffix, _ENCODER_ELSEWHERE)
-        came = source.codec_context.sample_rate
-        rate = came if came in rates else 48_000
+        encoder, rate = _encoder_of(source, suffix)
         self._stream = cast("AudioStream", whole.add_stream(encoder, rate=rate))
-        channels = source.codec_context.layout.nb_channels
-        layout = source.codec_context.layout.name if channels in (1, 2) or encoder != "libmp3lame" else "stereo"
         self._stream.codec_context.layout = layout
-        self._stream.codec_context.bit_rate = _BITS_PER_CHANNEL * min(channels, 8)
+        self._stream.codec_context.bit_rate = _bit_rate(layout)
         self._is_avi = self._needs_lead = suffix == ".avi"
         self._later: int | None = None
         _describe(self._stream, source)
@@ -180,7 +191,8 @@ class _Encoded:
             if frame.pts is not None and frame.time_base is not None:
                 frame.pts -= round(shift / frame.time_base)
                 if self._needs_lead and frame.pts > 0:
-                    yield from map(self._placed, self._stream.encode(_silence_before(frame)))
+                    for silence in _silence_before(frame):
+                        yield from map(self._placed, self._stream.encode(silence))
             self._needs_lead = False
             yield from map(self._placed, self._stream.encode(frame))
         if packet is None:
@@ -194,6 +206,53 @@ class _Encoded:
         return packet
 
 
+def _encoder_of(source: AudioStream, suffix: str) -> tuple[str, int]:
+    """The encoder for a container, and the rate of samples at which it gets the sound."""
+    encoder, rates = _ENCODERS.get(suffix, _ENCODER_ELSEWHERE)
+    came = source.codec_context.sample_rate
+    return encoder, came if came in rates else 48_000
+
+
+def _layout_to_encode(source: AudioStream, suffix: str) -> str | None:
+    """Where the channels stand in what is encoded: as they came, or as near to it as the encoder takes; None: nothing.
+
+    Many files say how many channels there are and not where they stand; decoders are told the usual places then.
+    """
+    context = source.codec_context
+    usual = _USUAL_LAYOUTS.get(context.layout.nb_channels, "stereo")
+    came = context.layout.name
+    if _is_unplaced(source):
+        if context.layout.nb_channels not in _USUAL_LAYOUTS:
+            return None
+        context.layout = came = usual
+    encoder, rate = _encoder_of(source, suffix)
+    wanted = dict.fromkeys([came, usual, "stereo", "mono"])
+    return next((layout for layout in wanted if _opens(encoder, rate, layout)), None)
+
+
+def _is_unplaced(source: AudioStream) -> bool:
+    """Whether it is unknown where the channels stand: FFmpeg names such a layout "2 channels"."""
+    return source.codec_context.layout.name.endswith("channels")
+
+
+def _opens(encoder: str, rate: int, layout: str) -> bool:
+    context = cast("AudioCodecContext", av.CodecContext.create(encoder, "w"))
+    formats = context.codec.audio_formats
+    context.sample_rate, context.layout, context.bit_rate = rate, layout, _bit_rate(layout)
+    context.time_base = Fraction(1, rate)
+    if formats:
+        context.format = formats[0]
+    try:
+        context.open()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _bit_rate(layout: str) -> int:
+    return _BITS_PER_CHANNEL * min(AudioLayout(layout).nb_channels, 8)
+
+
 def _is_held(source: AudioStream | SubtitleStream, container: str) -> bool:
     """Whether a container takes such packets: found out by writing the beginning of a file to memory."""
     try:
@@ -205,14 +264,18 @@ def _is_held(source: AudioStream | SubtitleStream, container: str) -> bool:
     return True
 
 
-def _silence_before(frame: AudioFrame) -> AudioFrame:
-    """From 0 to where the frame begins."""
-    samples = round((frame.pts or 0) * (frame.time_base or 0) * frame.sample_rate)
-    silence = av.AudioFrame(format=frame.format.name, layout=frame.layout.name, samples=max(1, samples))
-    for plane in silence.planes:
-        plane.update(bytes(plane.buffer_size))
-    silence.sample_rate, silence.time_base, silence.pts = frame.sample_rate, frame.time_base, 0
-    return silence
+def _silence_before(frame: AudioFrame) -> Iterator[AudioFrame]:
+    """From 0 to where the frame begins, in pieces: a small file can ask for days of it."""
+    rate = frame.sample_rate
+    samples = round((frame.pts or 0) * (frame.time_base or 0) * rate)
+    if samples > _LONGEST_LEAD_SECONDS * rate:
+        raise ValueError(f"it begins after {samples // rate:,} s, where an .avi would hold silence before it")
+    for begin in range(0, samples, rate):
+        silence = av.AudioFrame(format=frame.format.name, layout=frame.layout.name, samples=min(rate, samples - begin))
+        for plane in silence.planes:
+            plane.update(bytes(plane.buffer_size))
+        silence.sample_rate, silence.time_base, silence.pts = rate, Fraction(1, rate), begin
+        yield silence
 
 
 def _describe(stream: AudioStream | SubtitleStream, source: AudioStream | SubtitleStream) -> None:

@@ -1,4 +1,5 @@
 #include "denormalize.h"
+#include "normalize.h"
 
 #include <cstring>
 
@@ -11,8 +12,13 @@ NST_BEGIN_AVX2
 
 #include "lanes_avx2.h"
 #include "denormalize_body.h"
+#include "normalize_body.h"
 
 namespace nst {
+
+void normalize_rows_avx2(const NormalizeImage& job, std::size_t begin, std::size_t end) {
+  normalize_rows<Lanes>(job, begin, end);
+}
 
 void denormalize_rows_avx2(const DenormalizeTensor& job, std::size_t begin, std::size_t end) {
   denormalize_rows<Lanes>(job, begin, end);

@@ -1,0 +1,30 @@
+"""What the library says, in the words of the command line: `max_side` becomes --max-side."""
+
+from __future__ import annotations
+
+import re
+
+from nst_engine.errors import OptionError
+
+#: Options that a command takes one by one, and Python all at once.
+_SINGULAR = {"content_masks": "content_mask", "style_masks": "style_mask"}
+_IN_BACKTICKS = re.compile(r"`([a-z][a-z_]*)(?:=([^`]*))?`")
+
+
+def flag_of(option: str) -> str:
+    """`max_side` is `--max-side`, and `style_layers relu1_1` is `--style-layers relu1_1`."""
+    name, space, of_it = option.partition(" ")
+    return "--" + _SINGULAR.get(name, name).replace("_", "-") + space + of_it
+
+
+def with_flags(said: Exception | str) -> str:
+    """What an error or a text of the library says, with flags for options."""
+    text = str(said)
+    if isinstance(said, OptionError) and said.option is not None:
+        text = flag_of(said.option) + text.removeprefix(said.option)
+    return _IN_BACKTICKS.sub(_flag, text)
+
+
+def _flag(option: re.Match[str]) -> str:
+    value = option[2]
+    return flag_of(option[1]) + ("" if value in (None, "True") else f" {value.strip(chr(39))}")

@@ -1,0 +1,62 @@
+"""What decoding a file takes beyond its pixels: small ones that cost minutes or gigabytes are refused."""
+
+from __future__ import annotations
+
+import contextlib
+
+from PIL import Image, TiffImagePlugin
+
+from nst_engine.errors import ImageDecodeError
+from nst_engine.image.picture import ImageLimits
+
+#: libjpeg-turbo's authors advise it; encoders write about ten. Each scan goes over all of the pixels.
+_MOST_SCANS = 500
+_START_OF_SCAN = b"\xff\xda"
+#: Decoders take memory for whole tiles. Smaller ones are in use, whatever the size of the picture.
+_USUAL_TILE_PX = 1024 * 1024
+_MOST_PAGES_LOOKED_AT = 64
+_NEW_SUBFILE_TYPE, _REDUCED = 254, 1
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
+
+
+def check_scans(content: bytes, label: str) -> None:
+    """Refuse JPEGs of very many scans: in a file of 1 MB they take a minute.
+
+    Raises:
+        ImageDecodeError: There are too many.
+    """
+    scans = content.count(_START_OF_SCAN)
+    if scans > _MOST_SCANS:
+        raise ImageDecodeError(
+            f"{label}: the JPEG has {scans:,} scans, and more than {_MOST_SCANS} are not decoded. Save it again."
+        )
+
+
+def check_tiles(image: Image.Image, label: str, limits: ImageLimits) -> None:
+    """Refuse TIFFs whose tiles are larger than a picture may be.
+
+    Raises:
+        ImageTooLargeError: A tile is.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return
+    sides = [image.tag_v2.get(tag, 1) for tag in (_TILE_LENGTH, _TILE_WIDTH)]
+    height, width = (side if isinstance(side, int) else 1 for side in sides)
+    if height * width > _USUAL_TILE_PX:
+        limits.check_pixels(f"{label} (one tile)", height, width)
+
+
+def has_more_pages(image: TiffImagePlugin.TiffImageFile) -> bool:
+    """Whether a TIFF has a second page; smaller copies of the first, as scanners and maps have them, are none.
+
+    Leaves the first page to be read. Pages are not counted: a small file can say that it has millions.
+    """
+    found = False
+    with contextlib.suppress(EOFError):
+        for page in range(1, _MOST_PAGES_LOOKED_AT):
+            image.seek(page)
+            found = not int(image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)) & _REDUCED
+            if found:
+                break
+    image.seek(0)
+    return found
