@@ -159,7 +159,12 @@ def in_turn(rounds: int, threads: int) -> dict[str, Any]:
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             for what, found in json.loads(done.stdout).items():
                 times[engine].setdefault(what, []).extend(found)
-            print(number + 1, engine, {what: round(float(np.median(runs)), 1) for what, runs in times[engine].items()})
+            print(
+                number + 1,
+                engine,
+                {what: round(float(np.median(runs)), 1) for what, runs in times[engine].items()},
+                flush=True,
+            )
     return {
         engine: {what: np.percentile(runs, (25, 50, 75)).round(2).tolist() for what, runs in found.items()}
         for engine, found in times.items()

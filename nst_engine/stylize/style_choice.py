@@ -40,7 +40,7 @@ AnyStyle: TypeAlias = StyleEmbedding | ImageSource
 Style: TypeAlias = StyleChoice | StyleMix | AnyStyle | Mapping[Any, float] | Sequence[tuple[AnyStyle, float]]
 
 _CURES = (
-    "for any picture as the style take a model such as bundled:any (Stylizer('bundled:any'), or --style-image); "
+    "for any picture as the style take `model='bundled:any'` (on the command line --style-image FILE alone will do); "
     "nst add-style teaches this one another painting, and nst optimize takes any"
 )
 
