@@ -22,8 +22,17 @@ _YOUNGEST_LEFT_S = 1.0
 
 
 def label_of_path(path: str | os.PathLike[str]) -> str:
-    """Return the path as printable text; bytes that are no UTF-8 are escaped."""
-    return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return the path as printable text; bytes that are no UTF-8, and control characters, are escaped."""
+    return printable(os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def printable(text: str) -> str:
+    """The text with all that could steer a terminal, or turn its words around, escaped; line ends and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode("ascii") for each in text
+    )
 
 
 def check_output(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from nst_engine.cli.bench_arguments import (
     given,
 )
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
+from nst_engine.cli.messages import as_json
 from nst_engine.errors import OptionError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
         for each in comparisons
     ]
     unmatched = [dict(row.case) for row in missing]
-    print(json.dumps({"rows": rows, "unlike": other, "unmatched": unmatched}, indent=1, ensure_ascii=False))
+    print(as_json({"rows": rows, "unlike": other, "unmatched": unmatched}, indent=1))
     return 0
 
 

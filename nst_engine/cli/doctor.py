@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from nst_engine.cli.messages import with_flags
+from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.environment import package_version, pip_install
 from nst_engine.errors import NSTError
 
@@ -51,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Examine and report."""
     findings = list(examine())
     if arguments.json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+        print(as_json([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
             print(f"{_MARKS[finding.kind]}  {finding.what}")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 from typing import Any
 
-from nst_engine.cli.messages import with_flags
+from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.environment import package_version, pip_install
 from nst_engine.version import __version__
 
@@ -38,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Collect and print."""
     found = collect()
     if arguments.json:
-        print(json.dumps(found, indent=2))
+        print(as_json(found, indent=2))
         return 0
     kernels = found["kernels"]
     lines = [

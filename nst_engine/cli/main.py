@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from nst_engine.cli.messages import with_flags
 from nst_engine.errors import NSTError
+from nst_engine.files import printable
 from nst_engine.version import __version__
 
 
@@ -67,12 +70,13 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments == ["--version"]:  # without building every command's parser
-        print(f"nst-engine {__version__}")
-        return 0
+    _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without × or ü shall not cost the last line
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if arguments == ["--version"]:  # without building every command's parser
+            print(f"nst-engine {__version__}", flush=True)
+            return 0
         parsed = build_parser().parse_args(arguments)
         code = parsed.run(parsed)
         sys.stdout.flush()
@@ -92,9 +96,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            print(f"nst: {error}", file=sys.stderr)
+            print(f"nst: {printable(str(error))}", file=sys.stderr)
+            _write_no_more()
             return BAD_INPUT
-        # whoever read our output has gone: no traceback at the interpreter's end either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # whoever read our output has gone
+        _write_no_more()
         code = 0
     return int(code)
+
+
+def _open_closed_streams() -> None:
+    """Services and cron may start a process without stdin, stdout or stderr, which Python then has as None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # to its end
+
+
+def _write_no_more() -> None:
+    """What is left in stdout's buffer shall be no traceback at the interpreter's end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

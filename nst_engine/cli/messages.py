@@ -1,10 +1,13 @@
-"""What the library says, in the words of the command line: `max_side` becomes --max-side."""
+"""What the library says, in the words of the command line: `max_side` becomes --max-side; and safe to be printed."""
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from nst_engine.errors import OptionError
+from nst_engine.files import printable
 
 #: Options that a command takes one by one, and Python all at once.
 _SINGULAR = {"content_masks": "content_mask", "style_masks": "style_mask"}
@@ -22,7 +25,12 @@ def with_flags(said: Exception | str) -> str:
     text = str(said)
     if isinstance(said, OptionError) and said.option is not None:
         text = flag_of(said.option) + text.removeprefix(said.option)
-    return _IN_BACKTICKS.sub(_flag, text)
+    return printable(_IN_BACKTICKS.sub(_flag, text))
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """For stdout: ASCII, which is the same in every locale."""
+    return json.dumps(value, indent=indent)
 
 
 def _flag(option: re.Match[str]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
+from nst_engine.cli.messages import as_json
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 
 _CELL_PX = 320
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             else {"name": name}
             for name in stylizer.styles
         ]
-        print(json.dumps({"model": stylizer.model, "styles": known}, indent=2, ensure_ascii=False))
+        print(as_json({"model": stylizer.model, "styles": known}, indent=2))
     elif arguments.sheet is None:
         width = max(map(len, stylizer.styles))
         for name in stylizer.styles:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
-from nst_engine.cli.messages import with_flags
+from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.style_arguments import (
     ANY_STYLE,
@@ -22,6 +22,7 @@ from nst_engine.cli.style_arguments import (
 )
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import NSTError, OptionError, OutputError
+from nst_engine.files import label_of_path, printable
 
 if TYPE_CHECKING:
     from nst_engine.stylize.batch import Job
@@ -90,12 +91,10 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 _print_result(arguments, str(job.source), job.output, _paint(stylizer, style, arguments, job))
             except NSTError as error:
-                failures.append(with_flags(error))
+                told = with_flags(error)
+                failures.append(told if job.source.name in told else f"{label_of_path(job.source)}: {told}")
                 if arguments.json:
-                    print(
-                        json.dumps({"input": str(job.source), "error": with_flags(error)}, ensure_ascii=False),
-                        flush=True,
-                    )
+                    print(as_json({"input": str(job.source), "error": told}), flush=True)
     except KeyboardInterrupt:
         _summary(len(jobs), skipped, failures)
         print("nst: interrupted; go on with the same command and --resume", file=sys.stderr)
@@ -106,7 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_in_pipe(arguments: argparse.Namespace) -> int:
     """One picture, from stdin or to stdout or both."""
     from nst_engine.catalogue import content_path
-    from nst_engine.image import check_image_output, encode_image
+    from nst_engine.image import DEFAULT_LIMITS, check_image_output, encode_image
+    from nst_engine.image.read import read_file
 
     if len(arguments.photos) > 1:
         raise OptionError("- stands for one picture: give no other photos beside it")
@@ -118,7 +118,7 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
     if arguments.output not in (None, _PIPE):
         _check_not_piped_in(Path(arguments.output), arguments)
         check_image_output(arguments.output, inputs=[] if photo == _PIPE else [content_path(photo)])
-    source = sys.stdin.buffer.read() if photo == _PIPE else content_path(photo)
+    source = read_file(sys.stdin.buffer, "stdin", DEFAULT_LIMITS) if photo == _PIPE else content_path(photo)
     stylizer = open_stylizer(arguments, expected_pictures=1)
     result = _stylized(stylizer, chosen_style(arguments, stylizer), arguments, source)
     if arguments.output in (None, _PIPE):
@@ -146,6 +146,7 @@ def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     """Every result can be written: folders are made, inputs are safe."""
     from nst_engine.catalogue import content_path
     from nst_engine.image import IMAGE_SUFFIXES, check_image_output
+    from nst_engine.image.decode import ACCEPTED_FORMATS
     from nst_engine.stylize.batch import Job, plan, style_label
 
     photos = [content_path(photo) for photo in arguments.photos]
@@ -162,7 +163,11 @@ def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
             raise OutputError(
                 f"{folder}: is a file's name, and a folder is needed for the results of several photos; type: -o DIR"
             )
-        jobs = plan(photos, folder, style_label(mix))
+        left_out: Counter[str] = Counter()
+        jobs = plan(photos, folder, style_label(mix), left_out)
+        if left_out:
+            kinds = ", ".join(f"{count} × {kind}" for kind, count in left_out.most_common())
+            print(f"nst: left out: {printable(kinds)}; {ACCEPTED_FORMATS} are painted", file=sys.stderr)
         for parent in dict.fromkeys(job.output.parent for job in jobs):
             _make_folder(parent)
     sources = {_file_id(job.source): job.source for job in jobs}
@@ -229,11 +234,11 @@ def _print_result(arguments: argparse.Namespace, photo: str, output: Path, resul
             "provider": result.provider,
             "timings_ms": {stage: round(ms, 2) for stage, ms in result.timings_ms.items()},
         }
-        print(json.dumps(record, ensure_ascii=False), flush=True)
+        print(as_json(record), flush=True)
         return
     print(
-        f"{output}: {result.width}×{result.height} px in {result.timings_ms['total']:.0f} ms by {result.model} on "
-        f"{result.provider}",
+        f"{label_of_path(output)}: {result.width}×{result.height} px in {result.timings_ms['total']:.0f} ms by "
+        f"{label_of_path(result.model)} on {result.provider}",
         flush=True,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.messages import with_flags
+from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.style_arguments import (
     ANY_STYLE_FAST,
@@ -113,7 +112,7 @@ def _report_flicker(
     found = flicker_by_setting(source, stylizer, style, options=options)
     if arguments.json:
         rows = [{"stability": each.stability, "warping_error": each.warping_error, "ms": each.ms} for each in found]
-        print(json.dumps({"input": arguments.input, "model": stylizer.model, "settings": rows}, ensure_ascii=False))
+        print(as_json({"input": arguments.input, "model": stylizer.model, "settings": rows}))
         return 0
     base = found[0]
     for each in found:
@@ -174,7 +173,7 @@ def _report(arguments: argparse.Namespace, result: VideoResult, painter: Any, pr
         "stage_seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()},
         "notes": list(result.notes),
     }
-    print(json.dumps(record, ensure_ascii=False), flush=True)
+    print(as_json(record), flush=True)
 
 
 class _Bar:

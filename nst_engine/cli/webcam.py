@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nst_engine.cli.messages import as_json
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.style_arguments import (
     ANY_STYLE_FAST,
@@ -177,7 +177,7 @@ def _say(message: str) -> None:
 
 def _report(arguments: argparse.Namespace, told: dict[str, Any]) -> None:
     if arguments.json:
-        print(json.dumps(told, ensure_ascii=False), flush=True)
+        print(as_json(told), flush=True)
         return
     print(
         f"{told['frames']} frames, {told['frames_per_second']:.1f} a second, {told['latency_p50_ms']:.0f} ms from "

@@ -35,7 +35,7 @@ ImageSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 
 ACCEPTED_FORMATS = "PNG, JPEG, WebP, TIFF or BMP"
 #: By which pictures are looked for in folders.
-READABLE_SUFFIXES = (*IMAGE_SUFFIXES, ".gif")
+READABLE_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".jfif", ".jpe")
 
 # The plugins are called directly, past Image.open: it would warn and raise by the process-wide
 # Image.MAX_IMAGE_PIXELS, which belongs to the host application, and would try every format it knows.

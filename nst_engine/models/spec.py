@@ -152,7 +152,7 @@ def _is_names(value: object) -> bool:
     return (
         isinstance(value, list)
         and len(value) > 0
-        and all(isinstance(each, str) and each for each in value)
+        and all(isinstance(each, str) and each and each.isprintable() for each in value)
         and len(set(value)) == len(value)
     )
 
@@ -194,7 +194,7 @@ def _one_of(choices: Sequence[str]) -> tuple[Any, str]:
 _CHECKS: Mapping[str, tuple[Any, str]] = {
     "name": (_is_text, "a text"),
     "style": (_is_prediction, 'such as {"predict": "encoder.onnx", "output": "code", "numbers": 97, "side_px": 512}'),
-    "styles": (_is_names, "a list of different names"),
+    "styles": (_is_names, "a list of different names without control characters"),
     "layout": _one_of(get_args(Layout)),
     "dtype": _one_of(get_args(TensorType)),
     "channel_order": _one_of(get_args(ChannelOrder)),

@@ -6,8 +6,10 @@ import ctypes
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -160,7 +162,19 @@ def _options(device: Device, precision: str) -> dict[str, Any]:
 def cache_folder() -> Path:
     """Where what took long to build or to find out is kept: `NST_ENGINE_CACHE`, or the user's cache folder."""
     own = os.environ.get("NST_ENGINE_CACHE")
-    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nst-engine"
+    if own:
+        return Path(own)
+    try:
+        users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # an account without a home, as in some containers
+        return Path(_folder_of_this_process().name)
+    return Path(users) / "nst-engine"
+
+
+@cache
+def _folder_of_this_process() -> tempfile.TemporaryDirectory[str]:
+    """Removed at the process's end; what others could write to is no cache."""
+    return tempfile.TemporaryDirectory(prefix="nst-engine-", ignore_cleanup_errors=True)
 
 
 def session_config() -> Mapping[str, str]:

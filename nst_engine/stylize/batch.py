@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ class Job:
     output: Path
 
 
-def plan(photos: Sequence[Path], output_folder: Path, label: str) -> list[Job]:
+def plan(photos: Sequence[Path], output_folder: Path, label: str, left_out: Counter[str] | None = None) -> list[Job]:
     """Jobs for photos and, recursively, for the pictures in folders.
 
     Args:
@@ -33,6 +34,7 @@ def plan(photos: Sequence[Path], output_folder: Path, label: str) -> list[Job]:
         output_folder: Where results go; what is in it is not taken for photos, or only what is no other's result where
             the photos lie in the same folder.
         label: Appended to each name; the suffix stays where its format can be written, else it becomes .png.
+        left_out: Gets the kinds of files in folders that are not painted, by suffix, and how many of each.
 
     Raises:
         ImageNotFoundError: A folder without pictures, or nothing of that name.
@@ -43,7 +45,7 @@ def plan(photos: Sequence[Path], output_folder: Path, label: str) -> list[Job]:
         if photo.is_dir():
             found = [
                 Job(file, output_folder / file.relative_to(photo).parent / result_name(file, label))
-                for file in _pictures_below(photo, output_folder)
+                for file in _pictures_below(photo, output_folder, Counter() if left_out is None else left_out)
             ]
             results = {job.output.absolute() for job in found}  # of an earlier run, in the photos' own folder
             jobs += [job for job in found if job.source.absolute() not in results]
@@ -78,7 +80,7 @@ def groups_of(pictures: Sequence[Picture], largest: int) -> list[list[int]]:
     return [places[i : i + largest] for places in by_size.values() for i in range(0, len(places), largest)]
 
 
-def _pictures_below(folder: Path, output_folder: Path) -> Iterator[Path]:
+def _pictures_below(folder: Path, output_folder: Path, left_out: Counter[str]) -> Iterator[Path]:
     skipped = output_folder.resolve()
     is_inside = skipped != folder.resolve()
     found = False
@@ -87,8 +89,15 @@ def _pictures_below(folder: Path, output_folder: Path) -> Iterator[Path]:
             folders[:] = [name for name in folders if (Path(root) / name).resolve() != skipped]
         folders.sort()
         for name in sorted(files):
-            if Path(name).suffix.lower() in READABLE_SUFFIXES and not name.startswith("."):
+            file = Path(root) / name
+            if name.startswith("."):
+                continue
+            if not file.is_file():  # nobody waits at a pipe
+                left_out["no plain file"] += 1
+            elif file.suffix.lower() in READABLE_SUFFIXES:
                 found = True
-                yield Path(root) / name
+                yield file
+            else:
+                left_out[file.suffix.lower() or "no suffix"] += 1
     if not found:
         raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")

@@ -9,7 +9,7 @@ from typing import Any
 
 from nst_engine.checks import require_count
 from nst_engine.environment import package_version
-from nst_engine.errors import OptionError, VideoNotFoundError
+from nst_engine.errors import OptionError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import check_output, label_of_path
 from nst_engine.image import ANIMATION_SUFFIXES
 from nst_engine.version import __version__
@@ -71,6 +71,9 @@ def open_reader(source: Path, options: VideoOptions, *, has_square_pixels: bool 
         NSTError: As `paint_video`.
     """
     span, max_side = options.span, options.max_side
+    if source.exists() and not (source.is_file() or source.is_dir()):
+        label = label_of_path(source)
+        raise VideoDecodeError(f"{label}: is a pipe or a device, and videos are read more than once; save it to a file")
     if is_pattern(source):
         return SequenceReader(
             source, fps=DEFAULT_FPS if options.fps is None else options.fps, span=span, max_side=max_side
