@@ -3,6 +3,9 @@
 In the folder lies a file for each finished part, and `work.jsonl`: on its first line what is made of what, then a
 line for each part that is finished. A line is written after its part has reached the disk, so a run that is killed at
 any time loses what was not finished, and nothing else.
+
+Others may write to where the output goes, and put a link or files of theirs there: links are not followed, and nothing
+but our own files is removed.
 """
 
 from __future__ import annotations
@@ -10,16 +13,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from nst_engine.errors import OptionError, OutputError
 from nst_engine.files import label_of_path, write_atomically
 
-_LOG = "work.jsonl"
+_LOG, _LOCK = "work.jsonl", "lock"
+_OURS = re.compile(r"(\d{6,}|whole)\.\w+|work\.jsonl|lock|\.nst-[0-9a-f]{16}\.part")
 
 
 @dataclass(frozen=True)
@@ -70,30 +76,30 @@ class WorkFolder:
         self._label = label_of_path(self._folder)
         self._identity = json.loads(json.dumps(identity))
         self.parts: list[Part] = []
-        self._lock: IO[bytes] | None = None
         try:
-            if self._folder.exists():
-                self._lock = _locked(self._folder / _LOG, self._label)
-                if resume:
-                    self.parts = self._read()
-                else:
-                    on_note(f"{self._label}: the unfinished work of an earlier run is thrown away")
-            self._folder.mkdir(exist_ok=True)
-            lines = [json.dumps(self._identity, ensure_ascii=False), *(_line_of(part) for part in self.parts)]
-            self._unlock()  # the file is replaced
-            write_atomically(self._folder / _LOG, ("\n".join(lines) + "\n").encode())
-            self._lock = _locked(self._folder / _LOG, self._label)
-            self._tidy()
+            is_new = _made(self._folder, self._label)
+            self._lock = _locked(self._folder / _LOCK, self._label)
+            try:
+                self._begin(resume=resume, on_note=None if is_new else on_note)
+            except BaseException:
+                self._lock.release()
+                raise
         except OSError as error:
-            self._unlock()
             if isinstance(error, OutputError):
                 raise
             raise OutputError(
                 f"{self._label}: cannot be written ({error.strerror or error}); remove it, or choose another output"
             ) from error
-        except BaseException:
-            self._unlock()
-            raise
+
+    def _begin(self, *, resume: bool, on_note: Callable[[str], None] | None) -> None:
+        if (self._folder / _LOG).exists():
+            if resume:
+                self.parts = self._read()
+            elif on_note is not None:
+                on_note(f"{self._label}: the unfinished work of an earlier run is thrown away")
+        lines = [json.dumps(self._identity, ensure_ascii=False), *(_line_of(part) for part in self.parts)]
+        write_atomically(self._folder / _LOG, ("\n".join(lines) + "\n").encode())
+        self._tidy()
 
     def new_path(self, suffix: str) -> Path:
         """A name for the part that is begun now."""
@@ -128,14 +134,20 @@ class WorkFolder:
         if self.parts:
             with contextlib.suppress(OSError):
                 self._tidy()
-            self._unlock()
+            self._lock.release()
         else:
             self.remove()
 
     def remove(self) -> None:
         """The result is in its place."""
-        self._unlock()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self.parts = []
+        with contextlib.suppress(OSError):
+            self._tidy(keeps_log=False)
+        with contextlib.suppress(OSError):
+            (self._folder / _LOCK).unlink(missing_ok=True)
+        self._lock.release()
+        with contextlib.suppress(OSError):  # where something of other people's lies in it, it stays
+            self._folder.rmdir()
 
     def _read(self) -> list[Part]:
         """The parts that are finished and still there."""
@@ -151,23 +163,20 @@ class WorkFolder:
                 part = Part(**json.loads(line))
             except (ValueError, TypeError):  # killed while it was written; or the end
                 break
+            if not _OURS.fullmatch(str(part.file)):
+                raise OutputError(f"{self._label}: names files that are not its own; start anew: leave out `resume`")
             path = self._folder / part.file
-            if not path.is_file() or path.stat().st_size != part.size:
+            if path.is_symlink() or not path.is_file() or path.stat().st_size != part.size:
                 break
             parts.append(part)
         return parts
 
-    def _tidy(self) -> None:
-        """Remove what is no finished part."""
-        listed = {_LOG, *(part.file for part in self.parts)}
+    def _tidy(self, *, keeps_log: bool = True) -> None:
+        """Remove what is ours, and no finished part."""
+        listed = {_LOCK, *([_LOG] if keeps_log else []), *(part.file for part in self.parts)}
         for path in self._folder.iterdir():
-            if path.name not in listed:
+            if path.name not in listed and _OURS.fullmatch(path.name) and path.is_file() and not path.is_symlink():
                 path.unlink()
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
 
 
 def finished_frames(target: Path) -> int | None:
@@ -203,22 +212,22 @@ def _line_of(part: Part) -> str:
     return json.dumps(asdict(part), ensure_ascii=False)
 
 
-def _locked(log: Path, label: str) -> IO[bytes] | None:
-    """The log held open so that no other run takes the folder, where the system knows such locks."""
+def _made(folder: Path, label: str) -> bool:
+    """Whether the folder was made now; a link of that name, or a file, is refused."""
     try:
-        import fcntl
-    except ImportError:
-        return None
+        folder.mkdir()
+    except FileExistsError:
+        if folder.is_symlink() or not folder.is_dir():
+            raise OutputError(f"{label}: is in the way, a link or file where a folder was wanted; remove it") from None
+        return False
+    return True
+
+
+def _locked(path: Path, label: str) -> FileLock:
+    """Held until it is released, or the process ends."""
+    lock = FileLock(path, blocking=False)
     try:
-        file = log.open("rb+")
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
+        lock.acquire()
+    except Timeout as error:
         raise OutputError(f"{label}: another run is at work on this output; wait for it, or stop it") from error
-    except OSError:  # a file system without locks
-        file.close()
-        return None
-    return file
+    return lock
