@@ -28,6 +28,7 @@ OWNERS = {
     "cv2": ("motion.opencv", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
     "pyvirtualcam": ("webcam",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
+    "filelock": ("video.work_folder",),
     "onnx": ("graphs", "exporting", "models.external_data"),
     "onnxruntime": ("runtimes.onnxruntime", "exporting.int8", "exporting.parity", "benchmark.backends.onnx_runtime"),
     "onnxscript": ("exporting",),

@@ -16,6 +16,7 @@ from nst_engine.errors import OptionError, OutputError, VideoDecodeError, VideoN
 from nst_engine.files import label_of_path
 from nst_engine.image import IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
 from nst_engine.video.animations import fitted
+from nst_engine.video.formats import CONTAINERS
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 
@@ -78,8 +79,9 @@ class Pattern:
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path has a place for a number; a file of that very name is a file."""
-    return _NUMBER.search(path.name) is not None and not path.exists()
+    """Whether a path has a place for a number; a file of that very name is a file, and 100%done.mp4 a video."""
+    is_one_file = path.suffix.lower() in (*CONTAINERS, ".gif")
+    return _NUMBER.search(path.name) is not None and not is_one_file and not path.exists()
 
 
 class SequenceReader:

@@ -118,3 +118,11 @@ def test_a_file_with_such_a_name_is_a_file(tmp_path: Path) -> None:
     assert not is_pattern(source)
     paint_video(source, tmp_path / "out.mp4", Identity())
     assert len(seen(tmp_path / "out.mp4")[0]) == 3
+
+
+def test_a_video_may_have_a_percent_sign_in_its_name(tmp_path: Path) -> None:
+    for name in ("100%done.mp4", "%d.mkv", "50%05d.gif"):
+        assert not is_pattern(tmp_path / name)
+    assert is_pattern(tmp_path / "%05d.png")
+    (tmp_path / "%d.png").write_bytes(b"a file of that name")
+    assert not is_pattern(tmp_path / "%d.png")
