@@ -64,13 +64,25 @@ def check_output(
         raise ImageEncodeError(f"{label}: came {came}, wanted one of {', '.join(suffixes)}.")
     _check_place(target, label)
     if not overwrite:
-        for source in inputs:
-            if isinstance(source, str | os.PathLike) and _same_file(target, Path(source)):
-                raise OutputError(
-                    f"{label}: is the input {label_of_path(source)}, which would be lost. "
-                    "Choose another name, or say `overwrite=True`."
-                )
+        check_is_no_input(target, inputs, " Choose another name, or say `overwrite=True`.")
     return target
+
+
+def check_is_no_input(path: Path, inputs: Iterable[object], cure: str = " Choose another name for the output.") -> None:
+    """Refuse to replace an input by something that is written on the way, or by the result.
+
+    Args:
+        path: Where something would be written.
+        inputs: Sources that must stay; anything that is no path is passed over.
+        cure: What to do, for the message.
+
+    Raises:
+        OutputError: `path` is one of them, by whatever name or link.
+    """
+    for source in inputs:
+        if isinstance(source, str | os.PathLike) and _same_file(path, Path(source)):
+            name = label_of_path(source)
+            raise OutputError(f"{label_of_path(path)}: is the input {name}, which would be lost.{cure}")
 
 
 def write_atomically(path: PathLike, content: bytes) -> None:

@@ -43,10 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.models.find import find_model
     from nst_engine.stylize.style_mix import check_style_name
 
-    output, folder = check_model_output(arguments), training_folder(arguments)
     painting = style_path(arguments.painting)
     name = check_style_name(arguments.name or painting.stem, "--name")
     model = find_model(arguments.model)
+    output, folder = check_model_output(arguments, [painting, model.path]), training_folder(arguments)
     from nst_engine.training import add_style, find_photos  # torch is loaded only for what can be done
 
     if arguments.photos is not None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, options_from, read_checked
-from nst_engine.errors import OptionError, OutputError
+from nst_engine.errors import OptionError
+from nst_engine.files import check_is_no_input
 from nst_engine.vgg19.layers import LAYERS
 
 
@@ -61,7 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
         init=init_file,
     )
     is_opaque = read.alpha is None
-    output = _check_outputs(arguments, inputs.content, is_opaque, [file for _, file in inputs.files(init_file)])
+    files = [file for _, file in inputs.files(init_file)]
+    if arguments.replay is not None:
+        files.append(str(arguments.replay))
+    output = _check_outputs(arguments, inputs.content, is_opaque, files)
     from nst_engine.optimization import optimize  # torch is loaded only for what can be done
 
     recorder = Recorder(
@@ -160,10 +164,10 @@ def _check_apart(output: Path, records: list[Path | None], inputs: list[str], sa
             raise OptionError(f"{path}: two results would be written there; give each a name of its own")
         seen.add(path.resolve())
     snapshot = re.compile(re.escape(output.stem) + r"_\d{5,}" + re.escape(output.suffix))
-    for file in map(Path, inputs):
-        same_folder = file.resolve().parent == output.resolve().parent
-        if save_every is not None and same_folder and snapshot.fullmatch(file.name):
-            raise OutputError(f"{file}: is an input, which a snapshot would replace; give --output another name")
+    if save_every is not None and output.parent.is_dir():
+        for there in output.parent.iterdir():
+            if snapshot.fullmatch(there.name):
+                check_is_no_input(there, inputs, " A snapshot would replace it: give --output another name.")
 
 
 def _sidecar_path(option: str | bool | None, output: Path) -> Path | None:

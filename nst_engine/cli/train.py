@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.steps is None and arguments.minutes is None:
         raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
     options = training_options(arguments, arch=arguments.arch)
-    output, folder = check_model_output(arguments), training_folder(arguments)
     paintings = named_paintings(arguments.paintings)
+    output, folder = check_model_output(arguments, list(paintings.values())), training_folder(arguments)
     from nst_engine.training import find_photos, train  # torch is loaded only for what can be done
 
     photos = find_photos(arguments.photos)

@@ -14,6 +14,7 @@ from rich.progress import Progress as RichProgress
 from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line, say
 from nst_engine.environment import is_importable, pip_install
 from nst_engine.errors import MissingDependencyError, OutputError
+from nst_engine.files import check_is_no_input
 
 if TYPE_CHECKING:
     from nst_engine.training import Checkpoint, TrainProgress
@@ -23,8 +24,12 @@ _PREVIEW_CELL_PX = 256
 _LEARNT_STYLE_DISTANCE = 0.2
 
 
-def check_model_output(arguments: argparse.Namespace) -> Path:
+def check_model_output(arguments: argparse.Namespace, inputs: Sequence[Path]) -> Path:
     """The model's path, if it can be written; refused before hours of work rather than after.
+
+    Args:
+        arguments: Of the command.
+        inputs: Paintings and models, which must stay.
 
     Raises:
         OutputError: It cannot.
@@ -39,10 +44,17 @@ def check_model_output(arguments: argparse.Namespace) -> Path:
         raise OutputError(f"{output}: is a folder; take another name")
     if output.exists() and not arguments.overwrite:
         raise OutputError(f"{output} is there already; take another name, or --overwrite")
+    for written in (output, preview_path(output)):
+        check_is_no_input(written, inputs)
     for name in ("onnx", "onnxruntime"):
         if not is_importable(name):
             raise MissingDependencyError(f"the model could not be written without {name}; type: {pip_install('train')}")
     return output
+
+
+def preview_path(output: Path) -> Path:
+    """Of a model; not .jpg alone: a model is often called like its painting."""
+    return output.with_suffix(".preview.jpg")
 
 
 def training_folder(arguments: argparse.Namespace) -> Path:
@@ -65,8 +77,7 @@ def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Se
     sheet = contact_sheet(
         cells, column_labels=shown, row_labels=list(bundled_contents()), cell_px=_PREVIEW_CELL_PX, row_images=photos
     )
-    # not .jpg alone: a model is often called like its painting
-    preview = output.with_suffix(".preview.jpg")
+    preview = preview_path(output)
     save_image(preview, sheet)
     result_line(
         f"{output}: {len(checkpoint.styles)} styles, {output.stat().st_size / 1e6:.1f} MB, differs from torch by at "

@@ -16,9 +16,11 @@ from nst_engine.cli.style_arguments import (
     chosen_style,
     encoded_styles,
     set_default_models,
+    weighted_files,
 )
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import OptionError
+from nst_engine.files import check_is_no_input
 
 if TYPE_CHECKING:
     from nst_engine.stylize.stylizer import Stylizer
@@ -131,6 +133,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--target-fps: {arguments.target_fps:g} came, more than 0 and at most 1000 was wanted")
     if arguments.frames is not None:
         require_count("frames", arguments.frames)
+    if arguments.record is not None:
+        check_is_no_input(
+            arguments.record, [arguments.camera, *(file for file, _ in weighted_files(arguments.style_image or []))]
+        )
 
 
 def _look(arguments: argparse.Namespace, stylizer: Stylizer) -> Look:

@@ -1,0 +1,97 @@
+"""No command replaces what it reads, by any file that it writes, under any name of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from moving_clips import pictures, write_clip
+from PIL import Image
+
+from .running import nst
+
+LINKS = ["the file itself", "a symbolic link", "a hard link", "another spelling"]
+
+
+def picture(path: Path, seed: int = 0) -> Path:
+    pixels = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def another_name(path: Path, kind: str, name: str) -> str:
+    """An argument that leads to the file."""
+    other = path.parent / name
+    if kind == "a symbolic link":
+        other.symlink_to(path)
+    elif kind == "a hard link":
+        other.hardlink_to(path)
+    else:
+        return path.name if kind == "the file itself" else f"./{path.parent.name}/../{path.parent.name}/../{path.name}"
+    return name
+
+
+@pytest.mark.parametrize("kind", LINKS[:3])
+def test_a_recording_does_not_replace_the_film_that_is_its_camera(tmp_path: Path, kind: str) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pictures(5))
+    before = clip.read_bytes()
+    record = another_name(clip, kind, "other.mp4")
+    done = nst("webcam", "--camera", "clip.mp4", "--record", record, "--no-window", "--frames", 3, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is the input clip.mp4, which would be lost" in done.stderr
+    assert clip.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["train", "add-style"])
+def test_a_preview_does_not_replace_the_painting(tmp_path: Path, command: str) -> None:
+    painting = picture(tmp_path / "mine.preview.png")
+    painting = painting.rename(tmp_path / "mine.preview.jpg")
+    before = painting.read_bytes()
+    given = [f"{painting.name}:mine"] if command == "train" else [painting.name, "--name", "mine"]
+    more = ["--photos", "."] if command == "train" else []
+    done = nst(command, *given, *more, "--steps", 1, "-o", "mine.onnx", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is the input" in done.stderr
+    assert painting.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--output", "--plot", "--trace", "--sidecar", "--animation"])
+@pytest.mark.parametrize("kind", ["a symbolic link", "a hard link"])
+def test_no_record_of_an_optimisation_replaces_an_input(tmp_path: Path, option: str, kind: str) -> None:
+    suffix = {"--output": ".png", "--plot": ".png", "--animation": ".gif"}.get(option, ".json")
+    content = picture(tmp_path / "content.png")
+    before = content.read_bytes()
+    link = another_name(content, kind, f"link{suffix}")
+    output = [] if option == "--output" else ["-o", "out.png"]
+    done = nst("optimize", "content.png", "--style", "great-wave", *output, option, link, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is the input" in done.stderr
+    assert content.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--trace", "--sidecar"])
+def test_what_is_replayed_is_not_replaced(tmp_path: Path, option: str) -> None:
+    picture(tmp_path / "content.png")
+    few = ["--image-size", 48, "--num-iterations", 1]
+    made = nst(
+        "optimize", "content.png", "--style", "great-wave", *few, "-o", "a.png", "--sidecar", "a.json", cwd=tmp_path
+    )
+    assert made.returncode == 0, made.stderr
+    before = (tmp_path / "a.json").read_bytes()
+    done = nst("optimize", "--replay", "a.json", "-o", "b.png", option, "a.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert (tmp_path / "a.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("way", ["the snapshot is a link to the input", "the input is a link to the snapshot"])
+def test_a_snapshot_does_not_replace_an_input_through_a_link(tmp_path: Path, way: str) -> None:
+    snapshot, content = tmp_path / "o_00001.png", tmp_path / "content.png"
+    link, real = (snapshot, content) if way.startswith("the snapshot") else (content, snapshot)
+    picture(real)
+    link.symlink_to(real)
+    before = real.read_bytes()
+    done = nst("optimize", "content.png", "--style", "great-wave", "--save-every", 1, "-o", "o.png", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "A snapshot would replace it" in done.stderr
+    assert real.read_bytes() == before
