@@ -28,7 +28,7 @@ from nst_engine.image.cost import check_scans, check_tiles, has_more_pages
 from nst_engine.image.encode import IMAGE_SUFFIXES
 from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
 from nst_engine.image.profile import srgb_of
-from nst_engine.image.quiet import pillow_quiet
+from nst_engine.image.quiet import pillow_quiet, silence_libtiff
 from nst_engine.image.read import read_file, read_path
 
 ImageSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image
@@ -108,6 +108,8 @@ def load_image(
         file_format = sniff(content, label)
         if file_format == "JPEG":
             check_scans(content, label)
+        if file_format == "TIFF":
+            silence_libtiff()
         opener = OPENERS[file_format]
         picture, complaint = _decode(
             lambda: opener(io.BytesIO(content)), file_format, label, limits, first_frame=first_frame

@@ -1,11 +1,18 @@
-"""Pillow's warnings about damaged metadata, kept from the host application."""
+"""Pillow's warnings about damaged metadata, and libtiff's lines, kept from the host application."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
+from pathlib import Path
+
+import PIL
 
 _lock = threading.Lock()
 _users = 0
@@ -38,3 +45,17 @@ def _remove_entry() -> None:
         action, _, _, module, _ = entry
         if action == "ignore" and getattr(module, "pattern", module) == r"PIL\.":
             warnings.filters.remove(entry)  # type: ignore[attr-defined]  # typed as a Sequence, is a list
+
+
+@functools.cache  # once a process: handlers are libtiff's for all threads
+def silence_libtiff() -> None:
+    """Keep libtiff, which Pillow decodes compressed TIFFs with, from printing to stderr: what matters is raised, too."""
+    folder = Path(PIL.__file__).parent
+    places = [folder.parent / "pillow.libs", folder / ".dylibs"]  # where wheels have it
+    found = [str(path) for place in places for path in place.glob("libtiff*")]
+    for name in found or filter(None, [find_library("tiff")]):
+        with contextlib.suppress(OSError, AttributeError):
+            library = ctypes.CDLL(name)
+            for setter in (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler):
+                setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+                setter(None)

@@ -148,3 +148,11 @@ def test_colour_tiffs_are_read_as_tifffile_reads_them(planes: Any, channels: int
     np.testing.assert_array_equal(found.pixels, pixels[..., :3])
     if channels == 4:
         np.testing.assert_array_equal(found.alpha, pixels[..., 3])
+
+
+def test_libtiff_prints_no_lines_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    content = bytearray(saved(Image.fromarray(noise(64, 64)), "TIFF", compression="tiff_adobe_deflate"))
+    content[60:90] = bytes(30)
+    with pytest.raises(ImageDecodeError):
+        load_image(bytes(content))
+    assert capfd.readouterr() == ("", "")
