@@ -49,7 +49,7 @@ def _remove_entry() -> None:
 
 @functools.cache  # once a process: handlers are libtiff's for all threads
 def silence_libtiff() -> None:
-    """Keep libtiff, which Pillow decodes compressed TIFFs with, from printing to stderr: what matters is raised, too."""
+    """Keep libtiff, which decodes TIFFs for Pillow, from printing to stderr: what matters is raised, too."""
     folder = Path(PIL.__file__).parent
     places = [folder.parent / "pillow.libs", folder / ".dylibs"]  # where wheels have it
     found = [str(path) for place in places for path in place.glob("libtiff*")]
