@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import operator
+from typing import Any
 
 from nst_engine.errors import OptionError
+
+#: Of a number in JSON: none that we write is longer, and floats hold none above 308.
+_MOST_DIGITS = 300
+
+
+def parsed_json(text: str) -> Any:
+    """What JSON says that anybody may have written.
+
+    Raises:
+        ValueError: It is no JSON, nested too deeply, or has a whole number of more digits than a float holds.
+    """
+    try:
+        return json.loads(text, parse_int=_whole_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits")
+    return int(digits)
 
 
 def require_count(name: str, value: object, *, largest: int | None = None) -> int:

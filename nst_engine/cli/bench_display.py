@@ -10,6 +10,7 @@ from typing import Self
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
@@ -21,6 +22,7 @@ from nst_engine.benchmark.suites import Suite
 from nst_engine.benchmark.tables import Table, milliseconds, tables_of
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.progress_bar import console
+from nst_engine.files import printable
 
 #: Of tables in files and pipes, where nothing says how wide a line may be.
 _WIDTH_ELSEWHERE = 160
@@ -101,11 +103,11 @@ def print_comparison(comparisons: Sequence[Comparison], unlike: Sequence[str], m
     names = list(comparisons[0].before.case)
     table = RichTable(title="medians of B over A", title_justify="left", box=box.SIMPLE_HEAD)
     for number, heading in enumerate((*names, "A ms", "B ms", "B / A", "95 % interval", "B is")):
-        table.add_column(heading, justify="left" if number < len(names) or heading == "B is" else "right")
+        table.add_column(escape(heading), justify="left" if number < len(names) or heading == "B is" else "right")
     for each in comparisons:
         before, after, ratio = each.before, each.after, each.ratio
         table.add_row(
-            *(size_label(str(value)) for value in before.case.values()),
+            *(escape(printable(size_label(str(value)))) for value in before.case.values()),
             milliseconds(before.summary.p50),
             milliseconds(after.summary.p50),
             f"{ratio.value:.3f}",
@@ -130,7 +132,7 @@ def _rich_table(table: Table, rows: Sequence[Row]) -> RichTable:
         is_name = heading in ("backend", "kernel", "precision", "size")
         shown.add_column(heading, justify="left" if is_name else "right", no_wrap=True)
     for row, cells in zip(rows, table.lines(rows), strict=True):
-        shown.add_row(*cells, style="red" if row.is_wrong else None if row.is_measured else "dim")
+        shown.add_row(*map(escape, cells), style="red" if row.is_wrong else None if row.is_measured else "dim")
     return shown
 
 

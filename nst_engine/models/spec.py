@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from nst_engine.checks import parsed_json
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import ModelSpecError
 
@@ -100,7 +101,7 @@ def parse_spec(text: str, *, source: str, name: str, allow_unknown: bool = False
         ModelSpecError: It is no such object, or a value cannot be used.
     """
     try:
-        stored = json.loads(text)
+        stored = parsed_json(text)
     except (ValueError, RecursionError) as error:
         raise ModelSpecError(f"{source}: is no JSON ({error}); mend it or export the model again") from error
     if not isinstance(stored, dict):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nst_engine import kernels
+from nst_engine.checks import parsed_json
 from nst_engine.environment import package_version
 from nst_engine.errors import NSTError, OptionError
 from nst_engine.optimization.options import OptimizeOptions
@@ -121,6 +121,7 @@ def read_sidecar(path: Path) -> Replay:
             options["style_blend_weights"] = tuple(options["style_blend_weights"])
         if files["init"]:
             (options["init"],) = files["init"]
+        _check_kinds(options)
         (content,) = files["content"]
         return Replay(
             RunInputs(content, files["style"], files["content_mask"], files["style_mask"]),
@@ -135,6 +136,15 @@ def read_sidecar(path: Path) -> Replay:
         raise OptionError(
             f"{path}: not a complete sidecar ({type(damaged).__name__}: {damaged}); wanted one written by nst optimize"
         ) from damaged
+
+
+def _check_kinds(options: Mapping[str, Any]) -> None:
+    """Of options that are text or a number by default; `OptimizeOptions` checks what they say."""
+    for each in fields(OptimizeOptions):
+        value = options.get(each.name, each.default)
+        kind = str if isinstance(each.default, str) else float if isinstance(each.default, float) else None
+        if kind is not None and not isinstance(value, (int, float) if kind is float else kind):
+            raise TypeError(f"{each.name} is {value!r:.40}")
 
 
 def file_sha256(path: Path) -> str:
@@ -152,7 +162,7 @@ def file_sha256(path: Path) -> str:
 
 def _stored(path: Path) -> Mapping[str, Any]:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = parsed_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as missing:
         raise OptionError(f"{path}: no such file; `replay` takes the JSON that `sidecar` wrote") from missing
     except (OSError, ValueError) as damaged:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.checks import parsed_json
 from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, StyleNotFoundError
 from nst_engine.files import check_output, write_atomically
@@ -92,7 +93,7 @@ def _parsed(path: Path) -> StyleEmbedding:
     with safe_open(path, "np") as file:
         metadata = file.metadata() or {}
         code = np.asarray(file.get_tensor("code"))
-    told = json.loads(metadata["nst_engine"]) if metadata["format"] == _FORMAT else {}
+    told = parsed_json(metadata["nst_engine"]) if metadata["format"] == _FORMAT else {}
     if code.dtype != np.float32 or code.ndim != 1 or not np.isfinite(code).all():
         raise ValueError("no code")
     return StyleEmbedding(code, *(str(told[each]) for each in ("model", "space", "label")))

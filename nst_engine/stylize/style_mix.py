@@ -73,12 +73,21 @@ def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float
     for name, weight in weights.items():
         if name not in styles:
             raise _not_found(name, styles)
-        if not isinstance(weight, int | float | np.number) or not 0 <= weight < math.inf:
-            raise OptionError(f"style: the weight of {name} is {weight!r}, wanted a finite number of at least 0")
+        if not _is_weight(weight):
+            raise OptionError(
+                f"style: the weight of {name} is {repr(weight)[:40]}, wanted a finite number of at least 0"
+            )
     total = sum(weights.values())
     if not 0 < total < math.inf:
         raise OptionError(f"style: the weights {weights} sum to {total:g}; give at least one style a weight above 0")
     return {name: float(weight) / total for name, weight in weights.items() if weight > 0}
+
+
+def _is_weight(value: object) -> bool:
+    try:
+        return isinstance(value, int | float | np.number) and 0 <= float(value) < math.inf
+    except OverflowError:  # Python's whole numbers have no end
+        return False
 
 
 def style_vector(mix: Mapping[str, float], styles: Sequence[str]) -> NDArray[np.float32]:

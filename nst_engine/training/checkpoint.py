@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from nst_engine.checks import parsed_json
 from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError
 from nst_engine.files import write_atomically
@@ -93,6 +94,6 @@ def load_checkpoint(path: Path) -> Checkpoint:
         for group in _GROUPS
     }
     try:
-        return Checkpoint(**json.loads(metadata["nst_engine"]), **groups)
+        return Checkpoint(**parsed_json(metadata["nst_engine"]), **groups)
     except (KeyError, TypeError, ValueError) as damaged:
         raise ModelChecksumError(f"{path}: its description is damaged or of another version ({damaged})") from damaged

@@ -21,6 +21,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from nst_engine.checks import parsed_json
 from nst_engine.errors import OptionError, OutputError
 from nst_engine.files import label_of_path, write_atomically
 
@@ -153,14 +154,14 @@ class WorkFolder:
         """The parts that are finished and still there."""
         try:
             first, *lines = (self._folder / _LOG).read_bytes().decode().split("\n")
-            found = json.loads(first)
+            found = parsed_json(first)
         except ValueError as error:
             raise OutputError(f"{self._label}: cannot be read ({error}); start anew: leave out `resume`") from error
         _check_same(self._identity, found, self._label)
         parts = []
         for line in lines:
             try:
-                part = Part(**json.loads(line))
+                part = Part(**parsed_json(line))
             except (ValueError, TypeError):  # killed while it was written; or the end
                 break
             if not _OURS.fullmatch(str(part.file)):
@@ -188,7 +189,7 @@ def finished_frames(target: Path) -> int | None:
     total = 0
     for line in lines:
         with contextlib.suppress(ValueError, TypeError, KeyError):
-            total += int(json.loads(line)["frames"])
+            total += int(parsed_json(line)["frames"])
     return total
 
 

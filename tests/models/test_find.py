@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_models import painter
 
+from nst_engine import Stylizer
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
 from nst_engine.models import find
 from nst_engine.models.find import ModelFile, bundled_models, find_model, int8_model
@@ -205,3 +207,12 @@ def test_the_quantised_file_lies_beside_the_model(tmp_path: Path) -> None:
     assert int8_model(find_model(tmp_path / "mine.onnx")).path == tmp_path / "mine-int8.onnx"
     with pytest.raises(ModelNotFoundError, match="bundled:live-int8: no such model; did you mean bundled:live"):
         int8_model(find_model("bundled:live"))
+
+
+@pytest.mark.parametrize("text", ['{"value_range": [0, 1' + "0" * 400 + "]}", "[" * 100_000, '{"a":' * 50_000])
+def test_json_without_an_end_is_no_traceback(text: str, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(painter(spec=None))
+    model.with_suffix(".json").write_text(text)
+    with pytest.raises(ModelSpecError, match="is no JSON"):
+        Stylizer(model, device="cpu", backend="onnxruntime")
