@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from nst_engine.benchmark.backends.backend import BenchModel, Precision
-from nst_engine.benchmark.backends.onnx_runtime import painted_by
+from nst_engine.benchmark.model import BenchModel, Precision
 from nst_engine.benchmark.pictures import photos_of
 from nst_engine.errors import ModelNotFoundError, ModelSpecError, NSTError
 from nst_engine.models.find import ModelFile, find_model, int8_model
 from nst_engine.models.spec import ModelSpec
-from nst_engine.runtimes.devices import parse_device
-from nst_engine.runtimes.onnxruntime import OrtLoader
-from nst_engine.stylize.one_pass import one_pass
+from nst_engine.runtimes.session import open_session
+from nst_engine.stylize.pipeline import Pipeline
+from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.style_choice import StyleChoice, choice_of_fixed
 from nst_engine.stylize.style_mix import parse_style_mix
 from nst_engine.stylize.stylizer import Stylizer
@@ -54,29 +53,24 @@ def measure(
         NSTError: There is no such model or style, or it does not run.
     """
     file = find_model(model)
-    loaded = OrtLoader(file, threads, "float32").open(parse_device("cpu"))
-    styles = loaded.spec.styles
-    chosen = _chosen(file, loaded.spec, parse_style_mix(style) if style is not None else {styles[0]: 1.0})
-    made, why_not = _other_files(file, loaded.spec, precision, Path(folder))
+    session = open_session(file, device="cpu", threads=threads, precision="float32", backend="onnxruntime")
+    mix = parse_style_mix(style) if style is not None else {session.spec.styles[0]: 1.0}
+    chosen = _chosen(file, session.spec, mix)
+    made, why_not = _other_files(file, session.spec, precision, Path(folder))
     bench_model = BenchModel(
         name=file.name,
         path=str(file.path.resolve()),
-        spec=loaded.spec,
-        image_input=loaded.signature.image_input,
-        style_input=loaded.signature.style_input,
+        spec=session.spec,
+        image_input=session.signature.image_input,
+        style_input=session.signature.style_input,
+        style=mix,
         style_weights=tuple(map(float, chosen.weights[0])),
         other_files=made,
         without_file=why_not,
     )
-    pictures = {}
+    pictures, pipeline = {}, Pipeline(session, None)
     for width, height in sizes:
-        painted = one_pass(
-            photos_of(width, height, batch),
-            loaded.spec,
-            lambda tensor, _: painted_by(loaded, tensor, bench_model.weights_of(batch)),
-            model=file.name,
-            threads=threads,
-        )
+        painted = pipeline.paint(photos_of(width, height, batch), chosen.weights, Stopwatch())
         path = Path(folder) / f"reference-{width}x{height}.npy"
         np.save(path, np.stack(painted))
         pictures[f"{width}x{height}"] = str(path)

@@ -115,14 +115,15 @@ def row_from_json(stored: Any) -> Row:
 
 
 def places(rows: Sequence[Row]) -> dict[Row, float]:
-    """How many times the fastest one's median each takes, among those that differ in their backend only.
+    """How many times the fastest one's median each takes, among those of one size and batch.
 
     Rows without times, rows whose results are wrong, and rows of no backend have no place.
     """
     groups: dict[tuple[tuple[str, str | int], ...], list[Row]] = {}
     for row in rows:
         if row.is_measured and not row.is_wrong and "backend" in row.case:
-            rest = tuple(item for item in row.case.items() if item[0] != "backend")
+            # the engine's own choice of a precision is held against what was asked of the others
+            rest = tuple(item for item in row.case.items() if item[0] not in ("backend", "precision"))
             groups.setdefault(rest, []).append(row)
     best = {rest: min(row.summary.p50 for row in group) for rest, group in groups.items()}
     return {row: row.summary.p50 / best[rest] for rest, group in groups.items() for row in group}

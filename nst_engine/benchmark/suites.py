@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from nst_engine.benchmark.backends import BACKENDS
-from nst_engine.benchmark.backends.backend import Precision
+from nst_engine.benchmark.backends import backend_named, backends
 from nst_engine.benchmark.jobs import Job, JobFailedError, answer_of, measured
 from nst_engine.benchmark.kernel_contenders import KERNELS, PEERS, Kernel
+from nst_engine.benchmark.model import Precision
 from nst_engine.benchmark.row import Case, Row
-from nst_engine.errors import MissingDependencyError, OptionError, ProviderUnavailableError
+from nst_engine.errors import MissingDependencyError, ProviderUnavailableError
 
 Kind = Literal["stylize", "optimize", "kernels"]
 Size = tuple[int, int]
@@ -50,25 +50,25 @@ class Suite:
 
 def stylize_suite(
     *,
-    backends: Sequence[str],
+    names: Sequence[str],
     model: str,
     style: str | None,
     sizes: Sequence[Size],
     batch: int,
     threads: int,
-    precision: Precision,
+    precision: Precision | None,
     seconds: float,
 ) -> Suite:
     """Each backend at each size; see `nst_engine.benchmark.stylize.measure` for the arguments.
 
     Args:
-        backends: Their names; empty: all that can be used here.
+        names: Of the backends; empty: all that can be used here.
         model: As for `nst_engine.models.find.find_model`.
         style: As for `nst_engine.benchmark.reference.measure`.
         sizes: Width and height each.
         batch: Pictures in a run.
         threads: Of the CPU.
-        precision: Of the convolutions.
+        precision: Of the convolutions; None: float32, and where a backend chooses by itself, its own choice.
         seconds: For each row.
 
     Raises:
@@ -79,18 +79,23 @@ def stylize_suite(
     """
     from nst_engine.models.find import find_model
 
-    usable, absent = _backends(backends)
+    usable, absent = _backends(names)
     find_model(model)
     cases: list[Case] = [
-        {"backend": name, "size": f"{width}x{height}", "batch": batch, "precision": precision}
+        {
+            "backend": name,
+            "size": f"{width}x{height}",
+            "batch": batch,
+            "precision": precision or backend_named(name).default_precision,
+        }
         for width, height in sizes
         for name in usable
     ]
-
-    shared = {"batch": batch, "threads": threads, "precision": precision}
+    shared = {"batch": batch, "threads": threads}
 
     def jobs_in(folder: Path) -> list[Job]:
-        asked = {"model": model, "style": style, "sizes": sizes, "folder": str(folder)}
+        asked: dict[str, Any] = {"model": model, "style": style, "sizes": sizes, "folder": str(folder)}
+        asked["precision"] = precision or "auto"
         try:
             reference = answer_of(Job("reference", {}, {**asked, **shared}, threads), folder)
         except JobFailedError as failed:
@@ -189,20 +194,20 @@ def optimize_suite(
 def _backends(asked: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Those to measure, and why others are not."""
     for name in asked:
-        if name not in BACKENDS:
-            raise OptionError(f"{name!r} came; choose from {', '.join(BACKENDS)}", option="backend")
-        if reason := BACKENDS[name].why_absent():
+        if reason := backend_named(name).why_absent():
             raise ProviderUnavailableError(f"`backend='{name}'`: {reason}")
-    if reason := BACKENDS["onnxruntime-cpu"].why_absent():
+    if reason := backend_named("onnxruntime-cpu").why_absent():
         raise MissingDependencyError(f"every row is held against ONNX Runtime on the CPU, and {reason}")
     if asked:
         return list(dict.fromkeys(asked)), {}
-    reasons = {name: backend.why_absent() for name, backend in BACKENDS.items()}
+    found, broken = backends()
+    reasons = {name: backend.why_absent() for name, backend in found.items()}
     absent = {name: reason for name, reason in reasons.items() if reason is not None}
-    return [name for name in BACKENDS if name not in absent], absent
+    return [name for name in found if name not in absent], {**absent, **broken}
 
 
 def _stylize_job(case: Case, reference: Mapping[str, Any], shared: Mapping[str, Any]) -> Job:
     size = [int(side) for side in str(case["size"]).split("x")]
-    own = {"backend": case["backend"], "size": size, "reference": reference["pictures"][case["size"]]}
+    own: dict[str, Any] = {name: case[name] for name in ("backend", "precision")}
+    own["size"], own["reference"] = size, reference["pictures"][case["size"]]
     return Job("stylize", case, {"model": reference["model"], **own, **shared}, shared["threads"])

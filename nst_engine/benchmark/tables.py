@@ -138,9 +138,11 @@ _TABLES: Mapping[str, Sequence[Table]] = {
             {
                 **_OF_BACKEND,
                 **_SPREAD,
+                "decode": _stage("decode"),
                 "pre": _stage("preprocess"),
                 "inference": _stage("inference"),
                 "post": _stage("postprocess"),
+                "encode": _stage("encode"),
             },
         ),
         Table(

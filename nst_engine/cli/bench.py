@@ -139,7 +139,7 @@ def _suite(form: str, options: dict[str, Any]) -> Suite:
             threads=threads,
         )
     return suites.stylize_suite(
-        backends=options["backends"],
+        names=options["backends"],
         model=options["model"],
         style=options["style"],
         sizes=sizes,

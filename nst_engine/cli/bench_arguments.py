@@ -16,7 +16,7 @@ _LARGEST_SIDE_PX = 16384
 _MOST_THREADS = 1024
 
 _OUTPUTS: Mapping[str, Any] = {"output": None, "markdown": None, "plot": None, "json": False, "overwrite": False}
-_PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+_PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8")
 #: Of each form. They stand here, and not in the parsers: a form's own parser would set them over what was given
 #: before the form's name.
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -27,7 +27,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "sizes": ((512, 512),),
         "batch": 1,
         "threads": None,
-        "precision": "float32",
+        "precision": None,
         "seconds": 3.0,
         **_OUTPUTS,
     },
@@ -70,7 +70,8 @@ def add_stylize_arguments(parser: argparse.ArgumentParser) -> None:
     _add_sizes(group, "512x512")
     _add(group, "--batch", type=int, metavar="N", help="pictures in a run (default: 1)")
     _add_threads(group)
-    _add(group, "--precision", choices=_PRECISIONS, help="of the convolutions (default: float32)")
+    _add(group, "--precision", choices=_PRECISIONS, help="of the convolutions (default: float32; of the "
+         "stylizer, whatever it takes by itself)")  # fmt: skip
     _add(group, "--seconds", type=float, metavar="S", help="for each row, after the warm-up (default: 3)")
 
 

@@ -44,6 +44,7 @@ class Session:
         file: Of the model; None: it came from elsewhere.
         spec: What it takes and returns.
         takes: What `run` does: the same, or bytes where the runtime scales them itself.
+        signature: Its inputs and outputs.
         provider: What computes: ONNX Runtime's name of it, or `OpenVINO f32`, `OpenVINO bf16`.
         device: `cpu`, `cuda:1`, ...
         threads: Of the CPU, for each run.
@@ -67,7 +68,7 @@ class Session:
         self.model, self.spec, self.takes, self.threads = model, loaded.spec, loaded.takes, threads
         self.passed_over, self.why, self.file = passed_over, why, file
         self.device, self.provider = str(device), loaded.provider
-        self._painter, self._signature = loaded.painter, loaded.signature
+        self._painter, self.signature = loaded.painter, loaded.signature
         self._loader, self._device = loader, device
         self._loader_of_parts = parts or loader
         # DirectML alone does not allow two runs at a time
@@ -92,15 +93,15 @@ class Session:
         Raises:
             InferenceError: The runtime failed, for want of memory most often, or found NaN.
         """
-        if self._signature.is_single and len(pictures) > 1:
+        if self.signature.is_single and len(pictures) > 1:
             singles = [self.run(pictures[i : i + 1], style_weights[i : i + 1]) for i in range(len(pictures))]
             return np.concatenate(singles)
-        feed: dict[str, NDArray[Any]] = {self._signature.image_input: pictures}
-        if self._signature.style_input is not None:
-            feed[self._signature.style_input] = style_weights
+        feed: dict[str, NDArray[Any]] = {self.signature.image_input: pictures}
+        if self.signature.style_input is not None:
+            feed[self.signature.style_input] = style_weights
         try:
             with self._turn:
-                return self._painter.paint(feed, self._signature.image_output, into)
+                return self._painter.paint(feed, self.signature.image_output, into)
         except FloatingPointError:
             raise not_finite(self.model) from None
         except Exception as error:  # the runtimes' exceptions have no common base

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nst_engine.benchmark import jobs
-from nst_engine.benchmark.backends import BACKENDS
+from nst_engine.benchmark.backends import backends
 from nst_engine.benchmark.jobs import Job, JobFailedError, answer_of, measured
 from nst_engine.benchmark.kernel_contenders import KERNELS, PEERS, Kernel, call_of, task_of
 from nst_engine.benchmark.kernels import measure
@@ -55,8 +55,10 @@ def test_wrong_numbers_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_backends_say_what_to_do_where_they_are_absent() -> None:
-    assert BACKENDS["onnxruntime-cpu"].why_absent() is None
-    for name, backend in BACKENDS.items():
+    found, broken = backends()
+    assert broken == {}
+    assert found["onnxruntime-cpu"].why_absent() is None
+    for name, backend in found.items():
         assert backend.name == name
         reason = backend.why_absent()
         assert reason is None or any(word in reason for word in ("pip install", "there is no NVIDIA GPU", "nvidia-smi"))

@@ -1,16 +1,55 @@
-"""What can run a stylizer: a family of backends per file. A further one is a file with a `FAMILY`, named here."""
+"""What `nst bench` can measure: a family of backends per file, and those that other packages bring.
+
+Another package registers an entry point of the group `nst_engine.backends`: a `Backend` subclass that needs no
+arguments, of which one object is made; see CONTRIBUTING.md.
+"""
 
 from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
-from nst_engine.benchmark.backends import onnx_runtime, open_vino, opencv_dnn, torch_network
+from nst_engine.benchmark.backends import engine, opencv_dnn, product, torch_network
 from nst_engine.benchmark.backends.backend import Backend
+from nst_engine.errors import OptionError
 
-_FAMILIES: tuple[tuple[Backend, ...], ...] = (
-    onnx_runtime.FAMILY,
-    open_vino.FAMILY,
-    opencv_dnn.FAMILY,
-    torch_network.FAMILY,
-)
+GROUP = "nst_engine.backends"
 
-#: By name, in the order in which they are measured.
-BACKENDS: Mapping[str, Backend] = {backend.name: backend for family in _FAMILIES for backend in family}
+
+@cache
+def backends() -> tuple[Mapping[str, Backend], Mapping[str, str]]:
+    """By name, in the order in which they are measured; and of other packages' that cannot be loaded, why."""
+    families = (product.FAMILY, engine.FAMILY, opencv_dnn.FAMILY, torch_network.FAMILY)
+    found = {backend.name: backend for family in families for backend in family}
+    broken: dict[str, str] = {}
+    for entry in entry_points(group=GROUP):
+        try:
+            backend = _loaded(entry)
+        except Exception as error:  # other people's code, at its import
+            broken[entry.name] = f"its package cannot be loaded: {type(error).__name__}: {error}"
+            continue
+        if backend.name in found:
+            broken[f"{entry.name} ({entry.value})"] = f"there is a backend {backend.name!r} already"
+        else:
+            found[backend.name] = backend
+    return found, broken
+
+
+def backend_named(name: str) -> Backend:
+    """One of them.
+
+    Raises:
+        OptionError: There is no such backend.
+    """
+    found, broken = backends()
+    if name in broken:
+        raise OptionError(f"{name!r}: {broken[name]}", option="backend")
+    if name not in found:
+        raise OptionError(f"{name!r} came; choose from {', '.join(found)}", option="backend")
+    return found[name]
+
+
+def _loaded(entry: EntryPoint) -> Backend:
+    made = entry.load()()
+    if not isinstance(made, Backend):
+        raise TypeError(f"{entry.value} makes a {type(made).__name__}, no nst_engine Backend")
+    return made

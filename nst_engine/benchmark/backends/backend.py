@@ -1,123 +1,126 @@
-"""What every backend does, and the model it is given."""
+"""What a row of `nst bench` measures: something that paints pictures, whole or by a tensor in the middle."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.benchmark.model import BenchModel, Precision
 from nst_engine.errors import OptionError
-from nst_engine.models.content import ModelContent
-from nst_engine.models.find import find_model
-from nst_engine.models.spec import ModelSpec, parse_spec
+from nst_engine.runtimes.devices import LEAST_PSNR_DB
+from nst_engine.stylize.one_pass import one_pass
+from nst_engine.stylize.result import Stopwatch
 
-Precision = Literal["float32", "float16", "bfloat16", "int8"]
+#: uint8 H×W×3 each, all of one size.
+Pictures = Sequence[NDArray[np.uint8]]
 
 
-class Backend(Protocol):
-    """Something that runs a stylizer. One object runs one model, in a process of its own."""
+class Backend(ABC):
+    """Something that paints pictures. One object paints with one model, in a process of its own.
+
+    Attributes:
+        name: As asked for with `--backend`.
+        modules: What `load` imports, which is timed apart.
+        precisions: That it can compute in, the one first that it takes by itself; `auto`: its own choice.
+    """
+
+    name: str
+    modules: tuple[str, ...] = ()
+    precisions: tuple[Precision, ...] = ("float32",)
 
     @property
-    def name(self) -> str:
-        """As asked for with `--backend`."""
+    def default_precision(self) -> Precision:
+        """Where none is asked for."""
+        return self.precisions[0]
 
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """What `load` imports, which is timed apart."""
-
+    @abstractmethod
     def why_absent(self) -> str | None:
         """Why it cannot be used on this machine, and what to type; None if it can."""
 
+    @abstractmethod
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
-        """Get ready to run; called once.
+        """Get ready to paint; called once.
 
         Args:
             model: What to run.
             threads: Of the CPU.
-            precision: Of the convolutions.
+            precision: One of `precisions`.
 
         Raises:
             NSTError: It cannot run this model, or not in this precision.
         """
 
-    def run(self, batch: NDArray[Any]) -> NDArray[Any]:
-        """Paint N pictures in the model's layout, type and range; N painted ones in the same.
+    def prepared(self, photos: Pictures) -> Sequence[Any]:
+        """The photos as `paint` takes them; not timed."""
+        return photos
 
-        What is returned may be overwritten by the next run.
-        """
+    @abstractmethod
+    def paint(self, photos: Sequence[Any]) -> tuple[Sequence[Any], Mapping[str, float]]:
+        """Paint a batch: the pictures, and milliseconds by stage as `Stopwatch.timings_ms` has them."""
 
-    def close(self) -> None:
+    def pixels_of(self, painted: Sequence[Any]) -> Pictures:
+        """Of what `paint` returned, which may be overwritten by the next call; not timed."""
+        return painted
+
+    def least_psnr_db(self, precision: Precision) -> float:
+        """Against float32 by ONNX Runtime; below, a row is wrong."""
+        return LEAST_PSNR_DB["float32" if precision == "auto" else precision]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What people should know of how it paints."""
+        return ()
+
+    def close(self) -> None:  # noqa: B027  # most have nothing to let go of
         """Let go of what was loaded."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BenchModel:
-    """A model as files, and how it is called.
+class TensorBackend(Backend):
+    """A backend that runs tensors; reading and writing pixels is the engine's."""
 
-    Attributes:
-        name: `bundled:live`, or a path.
-        path: Of the model as it was asked for.
-        spec: What it takes and returns.
-        image_input: Name of the pictures' input.
-        style_input: Name of the style weights' input; None for models of one style.
-        style_weights: Share of each style.
-        other_files: By precision: a file of the same model in it.
-        without_file: By precision: why there is no such file.
-    """
+    model: BenchModel
 
-    name: str
-    path: str
-    spec: ModelSpec
-    image_input: str
-    style_input: str | None
-    style_weights: tuple[float, ...]
-    other_files: Mapping[str, str] = field(default_factory=dict)
-    without_file: Mapping[str, str] = field(default_factory=dict)
+    @abstractmethod
+    def open(self, model: BenchModel, threads: int, precision: Precision) -> None:
+        """As `load`; the model is kept besides."""
 
-    def file_in(self, precision: Precision) -> str:
-        """Path of the file in another precision than its own.
+    @abstractmethod
+    def run(self, batch: NDArray[Any], style_weights: NDArray[np.float32]) -> NDArray[Any]:
+        """Paint N pictures in the layout, type and range of the model's specification; N painted ones in the same.
 
-        Raises:
-            OptionError: There is none.
+        Args:
+            batch: Of the pictures.
+            style_weights: float32 N×styles; models of one style do without.
         """
-        if precision not in self.other_files:
-            reason = self.without_file.get(precision, "none was made")
-            raise OptionError(f"{self.name}: no file in {precision}: {reason}")
-        return self.other_files[precision]
 
-    def content_in(self, precision: Precision) -> bytes:
-        """Of the file for that precision, which is the model's own but for int8, with all of its weights.
+    def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
+        """Open the model."""
+        self.model, self._threads = model, threads
+        self.open(model, threads, precision)
 
-        Raises:
-            OptionError: There is none.
-            ModelChecksumError: It is damaged, or its weights lie where they may not.
-        """
-        return ModelContent(find_model(self.file_in("int8") if precision == "int8" else self.path)).read()
-
-    def weights_of(self, pictures: int) -> NDArray[np.float32]:
-        """Style weights of a batch: float32 N×styles."""
-        return np.repeat(np.array([self.style_weights], np.float32), pictures, axis=0)
-
-    def to_json(self) -> dict[str, Any]:
-        """For another process."""
-        return asdict(self)
+    def paint(self, photos: Sequence[Any]) -> tuple[Pictures, Mapping[str, float]]:
+        """Scale, run, round."""
+        stopwatch, model = Stopwatch(), self.model
+        painted = one_pass(
+            photos,
+            model.spec,
+            lambda tensor, _: self.run(tensor, model.weights_of(len(tensor))),
+            model=model.name,
+            threads=self._threads,
+            stopwatch=stopwatch,
+        )
+        return painted, stopwatch.timings_ms()
 
 
-def model_from_json(stored: Mapping[str, Any]) -> BenchModel:
-    """What `BenchModel.to_json` gave."""
-    spec = parse_spec(json.dumps(stored["spec"]), source=stored["name"], name=stored["name"])
-    return BenchModel(**{**stored, "spec": spec, "style_weights": tuple(stored["style_weights"])})
-
-
-def refuse_precision(backend: str, precision: Precision, offered: tuple[Precision, ...]) -> None:
+def check_precision(backend: Backend, precision: Precision) -> None:
     """Refuse a precision that a backend does not offer.
 
     Raises:
         OptionError: It is not among those offered.
     """
-    if precision not in offered:
-        raise OptionError(f"`precision='{precision}'`: {backend} has {', '.join(offered)}")
+    if precision not in backend.precisions:
+        raise OptionError(f"{precision!r} came; {backend.name} has {', '.join(backend.precisions)}", option="precision")

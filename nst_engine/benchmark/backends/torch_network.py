@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.benchmark.backends.backend import BenchModel, Precision, refuse_precision
+from nst_engine.benchmark.backends.backend import TensorBackend
+from nst_engine.benchmark.model import BenchModel, Precision
 from nst_engine.environment import is_importable, pip_install
 from nst_engine.errors import ModelSpecError
 from nst_engine.models.spec import ModelSpec
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _COMPILERS = ("c++", "g++", "clang++", "cl")
 
 
-class TorchNetwork:
+class TorchNetwork(TensorBackend):
     """One way to run it.
 
     Args:
@@ -34,13 +35,13 @@ class TorchNetwork:
 
     # torch, and what rebuilds the network
     modules = ("torch", "nst_engine.exporting.stylizer")
+    precisions = ("float32", "float16", "bfloat16")
 
     def __init__(self, way: str, device: str) -> None:
         self.name = f"torch-{way}" if device == "cpu" else f"torch-{way}-{device}"
         self._is_compiled, self._device = way == "compile", device
         self._paint: Callable[..., torch.Tensor] | None = None
         self._dtype: torch.dtype | None = None
-        self._style_weights = np.empty((0, 0), np.float32)
 
     def why_absent(self) -> str | None:
         """Whether torch is there, a GPU where one is meant, and a compiler where one is needed."""
@@ -53,13 +54,12 @@ class TorchNetwork:
             return "torch.compile needs a C++ compiler, and there is none; type: apt-get install g++ (or set CXX)"
         return None
 
-    def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
+    def open(self, model: BenchModel, threads: int, precision: Precision) -> None:
         """Rebuild the network; it is compiled in its first run."""
         import torch
 
         from nst_engine.exporting.stylizer import checkpoint_of, network_of
 
-        refuse_precision(self.name, precision, ("float32", "float16", "bfloat16"))
         _check_is_ours(model.name, model.spec)
         torch.set_num_threads(threads)
         if precision == "float32":
@@ -68,15 +68,14 @@ class TorchNetwork:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._paint = _compiled(network) if self._is_compiled else network
         self._dtype = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(precision)
-        self._style_weights = model.weights_of(1)
 
-    def run(self, batch: NDArray[Any]) -> NDArray[Any]:
+    def run(self, batch: NDArray[Any], style_weights: NDArray[np.float32]) -> NDArray[Any]:
         """Forward without gradients; the way back to NumPy waits for the GPU."""
         import torch
 
         assert self._paint is not None
         reduced = torch.autocast(self._device, self._dtype) if self._dtype is not None else contextlib.nullcontext()
-        styles = torch.from_numpy(np.repeat(self._style_weights, len(batch), axis=0)).to(self._device)
+        styles = torch.from_numpy(style_weights).to(self._device)
         with torch.inference_mode(), reduced:
             painted = self._paint(torch.from_numpy(batch).to(self._device), styles)
         found: NDArray[Any] = painted.cpu().numpy()

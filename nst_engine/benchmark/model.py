@@ -1,0 +1,80 @@
+"""The model of a benchmark, as its processes hand it on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.models.content import ModelContent
+from nst_engine.models.find import find_model
+from nst_engine.models.spec import ModelSpec, parse_spec
+
+#: Of the convolutions. `auto`: whatever a backend takes by itself.
+Precision = Literal["auto", "float32", "float16", "bfloat16", "int8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchModel:
+    """A model as files, and how it is called.
+
+    Attributes:
+        name: `bundled:live`, or a path.
+        path: Of the model as it was asked for.
+        spec: What it takes and returns.
+        image_input: Name of the pictures' input.
+        style_input: Name of the style weights' input; None for models of one style.
+        style: Names with their weights, as `nst_engine.Stylizer` takes them.
+        style_weights: Share of each style that comes of them.
+        other_files: By precision: a file of the same model in it.
+        without_file: By precision: why there is no such file.
+    """
+
+    name: str
+    path: str
+    spec: ModelSpec
+    image_input: str
+    style_input: str | None
+    style: Mapping[str, float]
+    style_weights: tuple[float, ...]
+    other_files: Mapping[str, str] = field(default_factory=dict)
+    without_file: Mapping[str, str] = field(default_factory=dict)
+
+    def file_in(self, precision: Precision) -> str:
+        """Path of the file in another precision than its own.
+
+        Raises:
+            OptionError: There is none.
+        """
+        if precision not in self.other_files:
+            reason = self.without_file.get(precision, "none was made")
+            raise OptionError(f"{self.name}: no file in {precision}: {reason}")
+        return self.other_files[precision]
+
+    def content_in(self, precision: Precision) -> bytes:
+        """Of the file for that precision, which is the model's own but for int8, with all of its weights.
+
+        Raises:
+            OptionError: There is none.
+            ModelChecksumError: It is damaged, or its weights lie where they may not.
+        """
+        return ModelContent(find_model(self.file_in("int8") if precision == "int8" else self.path)).read()
+
+    def weights_of(self, pictures: int) -> NDArray[np.float32]:
+        """Style weights of a batch: float32 N×styles."""
+        return np.repeat(np.array([self.style_weights], np.float32), pictures, axis=0)
+
+    def to_json(self) -> dict[str, Any]:
+        """For another process."""
+        return asdict(self)
+
+
+def model_from_json(stored: Mapping[str, Any]) -> BenchModel:
+    """What `BenchModel.to_json` gave."""
+    spec = parse_spec(json.dumps(stored["spec"]), source=stored["name"], name=stored["name"])
+    return BenchModel(**{**stored, "spec": spec, "style_weights": tuple(stored["style_weights"])})
