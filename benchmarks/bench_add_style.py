@@ -18,9 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from machine import describe_machine
-from quality import LONGER_SIDE_PX, Judge
+from quality import LONGER_SIDE_PX, Judge, Measures, means
 from report import RESULTS
 
 from nst_engine import Stylizer
@@ -75,12 +74,11 @@ def _added(painting: Path, minutes: float, folder: Path) -> tuple[float, Stylize
 
 
 def _judged(stylizer: Stylizer, painting: Path, photos: list[Path]) -> dict[str, Any]:
-    found = []
+    found: list[Measures] = []
     for photo in photos:
         picture = sized(load_image(photo).pixels, LONGER_SIDE_PX)
-        found.append(Judge(photo, painting).distances(stylizer.stylize(picture, stylizer.styles[-1]).image))
-    style, content = np.mean(found, axis=0)
-    return {"style_distance": float(style), "content_distance": float(content)}
+        found.append(Judge(photo, painting).measures(stylizer.stylize(picture, stylizer.styles[-1]).image))
+    return means(found)
 
 
 def _sheet(stylizers: dict[Path, Stylizer]) -> Any:

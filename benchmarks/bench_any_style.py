@@ -78,7 +78,7 @@ def main() -> None:
 
 def judge_all(photos: Sequence[Path], paintings: Sequence[Path]) -> tuple[dict[str, list[Pixels]], dict[str, Any]]:
     """By engine: what it paints of one photo for each painting, and the measures of all."""
-    from quality import Judge, Measures
+    from quality import Judge, Measures, means
 
     pictures: dict[str, list[Pixels]] = {}
     judged: dict[str, Any] = {}
@@ -92,25 +92,14 @@ def judge_all(photos: Sequence[Path], paintings: Sequence[Path]) -> tuple[dict[s
                 found.append(Judge(photo, painting).measures(painted))
                 if place == number % len(photos):
                     kept.append(painted)
-            rows.append({"painting": painting.stem, **means(found)})
+            mean = means(found)
+            rows.append({"painting": painting.stem, "relu5_1": mean.pop("layers")[-1], **mean})
             print(engine, rows[-1], flush=True)
         keys = [key for key in rows[0] if key != "painting"]
         judged[engine] = {"mean": {key: float(np.mean([row[key] for row in rows])) for key in keys}, "paintings": rows}
         pictures[engine] = kept
         print(engine, judged[engine]["mean"], flush=True)
     return pictures, judged
-
-
-def means(found: Sequence[Any]) -> dict[str, float]:
-    """Of measures."""
-    measures = {
-        "style_distance": [each.style for each in found],
-        "content_distance": [each.content for each in found],
-        "detail": [each.detail for each in found],
-        "grain": [each.grain for each in found],
-        "relu5_1": [each.layers[-1] for each in found],
-    }
-    return {key: round(float(np.mean(values)), 4) for key, values in measures.items()}
 
 
 def sheet(photos: Sequence[Path], paintings: Sequence[Path], pictures: Mapping[str, Sequence[Pixels]]) -> Pixels:

