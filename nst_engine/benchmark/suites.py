@@ -11,12 +11,12 @@ from typing import Any, Literal
 from nst_engine.benchmark.backends import backend_named, backends
 from nst_engine.benchmark.jobs import Job, JobFailedError, answer_of, measured
 from nst_engine.benchmark.kernel_contenders import KERNELS, PEERS, Kernel
-from nst_engine.benchmark.model import Precision
+from nst_engine.benchmark.options import KernelsBench, OptimizeBench, Size, StylizeBench
 from nst_engine.benchmark.row import Case, Row
+from nst_engine.environment import is_importable, pip_install, usable_cpus
 from nst_engine.errors import MissingDependencyError, ProviderUnavailableError
 
 Kind = Literal["stylize", "optimize", "kernels"]
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,28 +48,8 @@ class Suite:
                 yield measured(job, Path(folder))
 
 
-def stylize_suite(
-    *,
-    names: Sequence[str],
-    model: str,
-    style: str | None,
-    sizes: Sequence[Size],
-    batch: int,
-    threads: int,
-    precision: Precision | None,
-    seconds: float,
-) -> Suite:
-    """Each backend at each size; see `nst_engine.benchmark.stylize.measure` for the arguments.
-
-    Args:
-        names: Of the backends; empty: all that can be used here.
-        model: As for `nst_engine.models.find.find_model`.
-        style: As for `nst_engine.benchmark.reference.measure`.
-        sizes: Width and height each.
-        batch: Pictures in a run.
-        threads: Of the CPU.
-        precision: Of the convolutions; None: float32, and where a backend chooses by itself, its own choice.
-        seconds: For each row.
+def stylize_suite(options: StylizeBench) -> Suite:
+    """Each backend at each size.
 
     Raises:
         OptionError: There is no such backend.
@@ -79,44 +59,49 @@ def stylize_suite(
     """
     from nst_engine.models.find import find_model
 
-    usable, absent = _backends(names)
-    find_model(model)
+    usable, absent = _backends(options.backends)
+    find_model(options.model)
+    threads, sizes = options.threads or usable_cpus(), list(dict.fromkeys(options.sizes))
     cases: list[Case] = [
         {
             "backend": name,
             "size": f"{width}x{height}",
-            "batch": batch,
-            "precision": precision or backend_named(name).default_precision,
+            "batch": options.batch,
+            "precision": options.precision or backend_named(name).default_precision,
         }
         for width, height in sizes
         for name in usable
     ]
-    shared = {"batch": batch, "threads": threads}
+    shared = {"batch": options.batch, "threads": threads}
 
     def jobs_in(folder: Path) -> list[Job]:
-        asked: dict[str, Any] = {"model": model, "style": style, "sizes": sizes, "folder": str(folder)}
-        asked["precision"] = precision or "auto"
+        asked = {
+            "model": options.model,
+            "style": options.style,
+            "sizes": sizes,
+            "folder": str(folder),
+            "precision": options.precision or "auto",
+        }
         try:
             reference = answer_of(Job("reference", {}, {**asked, **shared}, threads), folder)
         except JobFailedError as failed:
             raise failed.as_nst_error() from None
-        return [_stylize_job(case, reference, {**shared, "seconds": seconds}) for case in cases]
+        return [_stylize_job(case, reference, {**shared, "seconds": options.seconds}) for case in cases]
 
-    settings = {"model": model, "style": style or "the model's first", "threads": threads, "seconds": seconds}
+    settings = {
+        "model": options.model,
+        "style": options.style or "the model's first",
+        "threads": threads,
+        "seconds": options.seconds,
+    }
     return Suite("stylize", settings, cases, absent, jobs_in)
 
 
-def kernels_suite(*, sizes: Sequence[Size], threads: int, seconds: float) -> Suite:
-    """Each kernel on every instruction set of this machine, in NumPy, and in other libraries.
-
-    Args:
-        sizes: Width and height of the pictures.
-        threads: Of the CPU.
-        seconds: For each row.
-    """
+def kernels_suite(options: KernelsBench) -> Suite:
+    """Each kernel on every instruction set of this machine, in NumPy, and in other libraries."""
     from nst_engine import kernels
 
-    active = kernels.active()
+    active, threads = kernels.active(), options.threads or usable_cpus()
     # as this process's environment forces one of them, so does that of each job
     native = {isa: {"NST_ENGINE_NO_EXT": "0", "NST_ENGINE_ISA": isa} for isa in active.available}
     ours = {**native, "numpy": {"NST_ENGINE_NO_EXT": "1"}}
@@ -131,31 +116,22 @@ def kernels_suite(*, sizes: Sequence[Size], threads: int, seconds: float) -> Sui
     def job(kernel: Kernel, size: Size, name: str) -> Job:
         case: Case = {"kernel": kernel, "backend": name, "size": f"{size[0]}x{size[1]}"}
         contender = name if name in peers else "engine"
-        arguments = {"kernel": kernel, "contender": contender, "size": size, "threads": threads, "seconds": seconds}
+        arguments = {"kernel": kernel, "contender": contender, "size": size, "threads": threads}
+        arguments["seconds"] = options.seconds
         return Job("kernels", case, arguments, threads, ours.get(name, {}))
 
     jobs = [
         job(kernel, size, name)
         for kernel in KERNELS
-        for size in sizes
+        for size in dict.fromkeys(options.sizes)
         for name in [*ours, *(name for name, peer in peers.items() if kernel in peer.calls)]
     ]
-    settings = {"threads": threads, "seconds": seconds}
+    settings = {"threads": threads, "seconds": options.seconds}
     return Suite("kernels", settings, [job.case for job in jobs], absent, lambda _: jobs)
 
 
-def optimize_suite(
-    *, sizes: Sequence[Size], style: str, iterations: int, precisions: Sequence[str], device: str, threads: int
-) -> Suite:
-    """Each precision at each size; see `nst_engine.benchmark.optimize.measure` for the arguments.
-
-    Args:
-        sizes: Width and height each.
-        style: A bundled painting's name, or a file.
-        iterations: Of each row.
-        precisions: Of the features.
-        device: As for `nst_engine.optimize`.
-        threads: Of the CPU.
+def optimize_suite(options: OptimizeBench) -> Suite:
+    """Each precision at each size.
 
     Raises:
         OptionError: A size or a device that cannot be.
@@ -163,31 +139,37 @@ def optimize_suite(
         MissingDependencyError: torch is not installed.
     """
     from nst_engine.catalogue import style_path
-    from nst_engine.environment import is_importable, pip_install
     from nst_engine.optimization import OptimizeOptions
     from nst_engine.optimization.pyramid import plan_scales
 
-    painting = style_path(style).resolve()
+    painting, threads = style_path(options.style).resolve(), options.threads or usable_cpus()
+    sizes = list(dict.fromkeys(options.sizes))
     for width, height in sizes:
-        options = OptimizeOptions(image_size=max(width, height), num_iterations=iterations, threads=threads)
-        plan_scales(height, width, image_size=options.image_size, num_iterations=iterations, pyramid=False)
+        # refuses a size that is too small or too large
+        asked = OptimizeOptions(image_size=max(width, height), num_iterations=options.iterations)
+        plan_scales(height, width, image_size=asked.image_size, num_iterations=options.iterations, pyramid=False)
     if not is_importable("torch"):
         raise MissingDependencyError(
             f"optimisation needs torch, which is not installed; type: {pip_install('optimize')}"
         )
     jobs = []
     for width, height in sizes:
-        for precision in precisions:
+        for precision in dict.fromkeys(options.precisions):
             arguments = {
                 "size": (width, height),
                 "style": str(painting),
-                "iterations": iterations,
+                "iterations": options.iterations,
                 "precision": precision,
-                "device": device,
+                "device": options.device,
                 "threads": threads,
             }
             jobs.append(Job("optimize", {"precision": precision, "size": f"{width}x{height}"}, arguments, threads))
-    settings = {"style": style, "iterations": iterations, "device": device, "threads": threads}
+    settings = {
+        "style": options.style,
+        "iterations": options.iterations,
+        "device": options.device,
+        "threads": threads,
+    }
     return Suite("optimize", settings, [job.case for job in jobs], {}, lambda _: jobs)
 
 

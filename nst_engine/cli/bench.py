@@ -6,17 +6,16 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nst_engine.benchmark.options import Comparing, KernelsBench, OptimizeBench
 from nst_engine.cli.bench_arguments import (
-    DEFAULTS,
-    add_kernels_arguments,
-    add_optimize_arguments,
-    add_output_arguments,
-    add_stylize_arguments,
+    add_form_arguments,
     checked_outputs,
-    given,
+    options_of_form,
+    outputs_of,
 )
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from nst_engine.cli.messages import as_json
+from nst_engine.cli.option_flags import add_options
 from nst_engine.errors import OptionError
 
 if TYPE_CHECKING:
@@ -33,18 +32,16 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "runs here, each row in a process of its own.",
         epilog="A row whose pictures are not those of float32 on the CPU is WRONG and has no place.",
     )
-    add_stylize_arguments(parser)
-    add_output_arguments(parser)
+    add_form_arguments(parser, "stylize")
     parser.set_defaults(run=run, form="stylize")
     forms = parser.add_subparsers(title="forms", metavar="FORM")
-    for form, text, add_arguments in (
-        ("stylize", "the same as without a form", add_stylize_arguments),
-        ("optimize", "an iteration of nst optimize, in float32 and bfloat16", add_optimize_arguments),
-        ("kernels", "the native kernels against NumPy, OpenCV and torch", add_kernels_arguments),
+    for form, text in (
+        ("stylize", "the same as without a form"),
+        ("optimize", "an iteration of nst optimize, in float32 and bfloat16"),
+        ("kernels", "the native kernels against NumPy, OpenCV and torch"),
     ):
         own = forms.add_parser(form, help=text, description=f"Measure: {text}.")
-        add_arguments(own)
-        add_output_arguments(own)
+        add_form_arguments(own, form)
         own.set_defaults(run=run, form=form)
     comparing = forms.add_parser(
         "compare",
@@ -53,10 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     comparing.add_argument("before", type=Path, metavar="A.json", help="written by nst bench -o")
     comparing.add_argument("after", type=Path, metavar="B.json", help="written by nst bench -o")
-    comparing.add_argument(
-        "--noise", type=float, metavar="SHARE", default=argparse.SUPPRESS, help="ratios as near to 1 are no difference"
-        f" (default: {DEFAULTS['compare']['noise']})",
-    )  # fmt: skip
+    add_options(comparing, Comparing)
     comparing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="for programs")
     comparing.set_defaults(run=run_compare, form="compare")
 
@@ -67,9 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.benchmark.report import report_of
     from nst_engine.cli.bench_display import BenchDisplay, tell
 
-    options = given(arguments)
-    outputs = checked_outputs(options)
-    suite = _suite(arguments.form, options)
+    options, asked = options_of_form(arguments), outputs_of(arguments)
+    outputs = checked_outputs(asked)
+    suite = _suite(options)
     if not suite.cases:
         raise OptionError(f"nothing can be measured here: {'; '.join(map(': '.join, suite.absent.items()))}")
     load_before, was_interrupted = load_average(), False
@@ -82,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
                 raise
             was_interrupted = True
     report = report_of(suite, display.rows, load_before=load_before, was_interrupted=was_interrupted)
-    _show(options, report, outputs)
+    _show(asked, report, outputs)
     if was_interrupted:
         tell(f"nst: interrupted after {len(report.rows)} of {len(suite.cases)} rows")
         return INTERRUPTED
@@ -95,13 +89,11 @@ def run_compare(arguments: argparse.Namespace) -> int:
     from nst_engine.benchmark.report import read_report
     from nst_engine.cli.bench_display import print_comparison
 
-    options = given(arguments)
-    if not 0 <= options["noise"] < 1:
-        raise OptionError(f"--noise: {options['noise']} came; wanted a share from 0 to 1, such as 0.02")
-    before, after = read_report(options["before"]), read_report(options["after"])
-    comparisons = compared(before, after, noise=options["noise"])
+    options = options_of_form(arguments)
+    before, after = read_report(arguments.before), read_report(arguments.after)
+    comparisons = compared(before, after, noise=options.noise)
     other, missing = unlike(before, after), [*alone(before, after), *alone(after, before)]
-    if not options["json"]:
+    if not getattr(arguments, "json", False):
         print_comparison(comparisons, other, missing)
         return 0
     rows = [
@@ -122,32 +114,14 @@ def run_compare(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _suite(form: str, options: dict[str, Any]) -> Suite:
+def _suite(options: Any) -> Suite:
     from nst_engine.benchmark import suites
-    from nst_engine.environment import usable_cpus
 
-    sizes, threads = options["sizes"], options["threads"] or usable_cpus()
-    if form == "kernels":
-        return suites.kernels_suite(sizes=sizes, threads=threads, seconds=options["seconds"])
-    if form == "optimize":
-        return suites.optimize_suite(
-            sizes=sizes,
-            style=options["style"],
-            iterations=options["iterations"],
-            precisions=list(dict.fromkeys(options["precisions"])),
-            device=options["device"],
-            threads=threads,
-        )
-    return suites.stylize_suite(
-        names=options["backends"],
-        model=options["model"],
-        style=options["style"],
-        sizes=sizes,
-        batch=options["batch"],
-        threads=threads,
-        precision=options["precision"],
-        seconds=options["seconds"],
-    )
+    if isinstance(options, KernelsBench):
+        return suites.kernels_suite(options)
+    if isinstance(options, OptimizeBench):
+        return suites.optimize_suite(options)
+    return suites.stylize_suite(options)
 
 
 def _show(options: dict[str, Any], report: Report, outputs: dict[str, Path]) -> None:

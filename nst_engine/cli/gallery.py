@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.transfer_arguments import add_transfer_arguments, options_from, read_checked
+from nst_engine.cli.option_flags import options_of
+from nst_engine.cli.transfer_arguments import add_transfer_arguments, read_checked
+from nst_engine.optimization.options import OptimizeOptions
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -34,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.errors import OptionError, OutputError
     from nst_engine.image import check_image_output, contact_sheet, load_image, save_image
 
-    options = options_from(arguments)
+    options = options_of(arguments, OptimizeOptions)
     contents = [content_path(content) for content in arguments.contents]
     styles = [style_path(style) for style in arguments.styles]
     if not 32 <= arguments.cell_size <= 2048:

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, options_from, read_checked
+from nst_engine.cli.messages import flag_of
+from nst_engine.cli.option_flags import given, options_of
+from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, read_checked
 from nst_engine.errors import OptionError
 from nst_engine.files import check_is_no_input
+from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.vgg19.layers import LAYERS
 
 
@@ -103,13 +106,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _what_to_paint(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
     """Inputs and options from the command line, or from the sidecar that is replayed."""
     from nst_engine.catalogue import content_path, style_path
-    from nst_engine.optimization.options import OptimizeOptions
     from nst_engine.optimization.sidecar import RunInputs, read_sidecar
 
     if arguments.replay is not None:
-        given = vars(arguments).keys() & OptimizeOptions.__dataclass_fields__.keys()
-        if given or arguments.content or arguments.style or arguments.content_mask or arguments.style_mask:
-            extra = ", ".join(sorted("--" + name.replace("_", "-") for name in given)) or "CONTENT, --style or masks"
+        others = given(arguments, OptimizeOptions)
+        if others or arguments.content or arguments.style or arguments.content_mask or arguments.style_mask:
+            extra = ", ".join(sorted(map(flag_of, others))) or "CONTENT, --style or masks"
             raise OptionError(f"--replay takes all from the sidecar; leave out {extra}")
         replay = read_sidecar(arguments.replay)
         return replay.inputs, replay.options, replay
@@ -123,7 +125,7 @@ def _what_to_paint(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
         arguments.content_mask,
         arguments.style_mask,
     )
-    return inputs, options_from(arguments), None
+    return inputs, options_of(arguments, OptimizeOptions), None
 
 
 def _check_outputs(arguments: argparse.Namespace, content: str, is_opaque: bool, inputs: list[str]) -> Path:

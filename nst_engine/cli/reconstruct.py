@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, options_from, read_checked
+from nst_engine.cli.option_flags import options_of
+from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, read_checked
+from nst_engine.optimization.options import OptimizeOptions
 
 _SET_HERE = ("content_layers", "style_layers", "init", "style_blend_weights", "preserve_color")
 
@@ -36,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.image import check_image_output
     from nst_engine.optimization.options import reconstruction_options
 
-    options = options_from(arguments)
+    options = options_of(arguments, OptimizeOptions)
     reconstruction_options(options, arguments.layer, style=arguments.style)  # refuses what cannot be
     painting = bundled_styles().get(arguments.image)
     path = content_path(arguments.image)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
+from nst_engine.cli.option_flags import add_options, given, options_of
 from nst_engine.cli.style_arguments import (
     ANY_STYLE,
     add_style_arguments,
@@ -20,9 +21,9 @@ from nst_engine.cli.style_arguments import (
     chosen_style,
     set_default_models,
 )
-from nst_engine.color import COLOR_MODES
 from nst_engine.errors import NSTError, OptionError, OutputError
 from nst_engine.files import label_of_path, printable
+from nst_engine.stylize.options import StylizeOptions
 
 if TYPE_CHECKING:
     from nst_engine.stylize.batch import Job
@@ -47,18 +48,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add_style_arguments(parser)
     parser.add_argument("-o", "--output", metavar="FILE|DIR", help="default: PHOTO_STYLE, here; - for stdout")
-    parser.add_argument(
-        "--strength", type=float, default=1.0, metavar="0-2", help="0 is the photo, 2 exaggerates (default: 1)"
-    )
-    parser.add_argument("--preserve-color", choices=COLOR_MODES, help="keep the photo's colours")
-    parser.add_argument(
-        "--stroke-size",
-        type=float,
-        default=1.0,
-        metavar="S",
-        help="1 suits the picture (default), 0.5 is finer, 4 much broader",
-    )
-    parser.add_argument("--max-side", type=int, metavar="PX", help="shrink larger pictures to this longer side first")
+    add_options(parser, StylizeOptions)
     parser.add_argument("--quality", type=int, default=95, metavar="1-100", help="of JPEG and WebP (default: 95)")
     parser.add_argument("--resume", action="store_true", help="skip photos whose result is there already")
     parser.add_argument("--overwrite", action="store_true", help="a result may replace a photo")
@@ -72,9 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, paint, report."""
     if not 1 <= arguments.quality <= 100:
         raise OptionError(f"--quality: {arguments.quality} came, 1 to 100 was wanted")
-    from nst_engine.stylize.stylizer import check_options
-
-    check_options(arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
+    options_of(arguments, StylizeOptions)
     check_style_arguments(arguments)
     if _PIPE in (*arguments.photos, arguments.output):
         return _run_in_pipe(arguments)
@@ -200,14 +188,7 @@ def _paint(stylizer: Stylizer, style: StyleChoice, arguments: argparse.Namespace
 
 
 def _stylized(stylizer: Stylizer, style: StyleChoice, arguments: argparse.Namespace, source: Any) -> StylizeResult:
-    return stylizer.stylize(
-        source,
-        style,
-        strength=arguments.strength,
-        preserve_color=arguments.preserve_color,
-        stroke_size=arguments.stroke_size,
-        max_side=arguments.max_side,
-    )
+    return stylizer.stylize(source, style, **given(arguments, StylizeOptions))
 
 
 def _shown(jobs: list[Job], *, is_quiet: bool) -> Iterator[Job]:

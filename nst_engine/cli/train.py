@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
+from nst_engine.cli.option_flags import add_options, given
 from nst_engine.cli.training_arguments import add_training_arguments, training_options
 from nst_engine.errors import OptionError
+from nst_engine.training.options import TrainOptions
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -26,9 +28,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--photos", type=Path, required=True, metavar="DIR", help="a folder with photos, the more the better"
     )
-    parser.add_argument(
-        "--arch", choices=("live", "quality"), default="live", help="size of the network (default: live)"
-    )
+    add_options(parser, TrainOptions, ("arch",))
     parser.add_argument(
         "--start-from", metavar="FILE|NAME", help="a model of the same styles to begin with, such as bundled:live"
     )
@@ -47,9 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
         write_model,
     )
 
-    if arguments.steps is None and arguments.minutes is None:
+    if not given(arguments, TrainOptions).keys() & {"steps", "minutes"}:
         raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
-    options = training_options(arguments, arch=arguments.arch)
+    options = training_options(arguments)
     paintings = named_paintings(arguments.paintings)
     output, folder = check_model_output(arguments, list(paintings.values())), training_folder(arguments)
     from nst_engine.training import find_photos, train  # torch is loaded only for what can be done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
+from nst_engine.cli.option_flags import add_options, options_of
 from nst_engine.cli.style_arguments import (
     ANY_STYLE_FAST,
     add_style_arguments,
@@ -19,13 +21,14 @@ from nst_engine.cli.style_arguments import (
     chosen_style,
     set_default_models,
 )
-from nst_engine.color import COLOR_MODES
 from nst_engine.errors import NSTError
+from nst_engine.motion.options import FrameOptions
+from nst_engine.video.options import VideoOptions
 
 if TYPE_CHECKING:
     from nst_engine.stylize.style_choice import StyleChoice
     from nst_engine.stylize.stylizer import Stylizer
-    from nst_engine.video import VideoOptions, VideoProgress, VideoResult
+    from nst_engine.video import VideoProgress, VideoResult
 
 _SUFFIX_ELSE = ".mp4"
 
@@ -41,25 +44,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("input", metavar="IN", help="a video, .gif, animated .webp, or pictures as frames/%%05d.png")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="likewise; default: IN_STYLE, here")
     add_style_arguments(parser)
-    parser.add_argument("--strength", type=float, default=1.0, metavar="0-1", help="0 is the video (default: 1)")
-    parser.add_argument("--preserve-color", choices=COLOR_MODES, help="keep the video's colours")
-    parser.add_argument(
-        "--stroke-size",
-        type=float,
-        default=1.0,
-        metavar="S",
-        help="1 is the network's own (default), 0.5 finer, 2 broader",
-    )
-    parser.add_argument("--stability", default="low", choices=("off", "low", "high"), help="no flicker (default: low)")
+    add_options(parser, FrameOptions)
     parser.add_argument("--report", action="store_true", help="paint nothing; say how much each stability flickers")
-    parser.add_argument("--max-side", type=int, metavar="PX", help="shrink larger frames to this longer side first")
-    parser.add_argument("--start", type=float, metavar="SECONDS", help="paint from here on; times count from here")
-    parser.add_argument("--end", type=float, metavar="SECONDS", help="paint up to here")
-    parser.add_argument("--fps", type=float, metavar="N", help="of a sequence of pictures (default: 25)")
-    parser.add_argument("--codec", metavar="NAME", help="h264, hevc, vp9, av1, prores, mpeg4 (default: by the file)")
-    parser.add_argument("--crf", type=int, metavar="N", help="quality, 0 is best (default: the codec's)")
-    parser.add_argument("--resume", action="store_true", help="go on from where an interrupted run has come")
-    parser.add_argument("--overwrite", action="store_true", help="the result may replace the input")
+    add_options(parser, VideoOptions)
     parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end, and no progress bar")
     add_model_arguments(parser, default="bundled:live")
     set_default_models(parser, "bundled:live", ANY_STYLE_FAST)
@@ -68,13 +55,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, load, paint, report."""
-    from nst_engine.stylize.stylizer import check_options
-    from nst_engine.video import FrameStylizer, VideoOptions, check_video, finished_frames, paint_video
+    from nst_engine.video import FrameStylizer, check_video, finished_frames, paint_video
 
-    names = ("max_side", "start", "end", "fps", "codec", "crf", "resume", "overwrite")
-    options = VideoOptions(**{name: getattr(arguments, name) for name in names})
-    asked = (arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
-    check_options(*asked, most_strength=1.0)
+    options, looks = options_of(arguments, VideoOptions), options_of(arguments, FrameOptions)
     check_style_arguments(arguments)
     source, output = Path(arguments.input), arguments.output
     if output is not None:
@@ -88,8 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     if options.resume and output.is_file() and finished_frames(output) is None:
         print(f"nst: {output}: is there already, and no unfinished work; nothing is left to do", file=sys.stderr)
         return 0
-    looks: dict[str, Any] = {name: getattr(arguments, name) for name in ("strength", "preserve_color", "stroke_size")}
-    painter = FrameStylizer(stylizer, style, stability=arguments.stability, channel_order="rgb", **looks)
+    painter = FrameStylizer(stylizer, style, channel_order="rgb", **asdict(looks))
     try:
         with _Bar(output.name, is_shown=not arguments.json) as bar:
             result = paint_video(source, output, painter, options=options, on_progress=bar.show, on_note=bar.note)

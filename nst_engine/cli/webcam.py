@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nst_engine.cli.messages import as_json
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
+from nst_engine.cli.option_flags import add_options, options_of
 from nst_engine.cli.style_arguments import (
     ANY_STYLE_FAST,
     add_style_arguments,
@@ -18,9 +19,10 @@ from nst_engine.cli.style_arguments import (
     set_default_models,
     weighted_files,
 )
-from nst_engine.color import COLOR_MODES
 from nst_engine.errors import OptionError
 from nst_engine.files import check_is_no_input
+from nst_engine.motion.options import FrameOptions
+from nst_engine.webcam.options import WebcamOptions
 
 if TYPE_CHECKING:
     from nst_engine.stylize.stylizer import Stylizer
@@ -41,25 +43,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--camera", default="0", metavar="N|DEVICE|URL|FILE", help="to look through (default: 0)")
     add_style_arguments(parser, default_text="; to begin with (default: the model's first)")
-    parser.add_argument(
-        "--target-fps", type=float, metavar="N", help="held by smaller pictures (default: the camera's)"
-    )
-    parser.add_argument("--max-side", type=int, metavar="PX", help="of the largest pictures (default: the camera's)")
-    parser.add_argument("--strength", type=float, default=1.0, metavar="0-1", help="0 is the photo (default: 1)")
-    parser.add_argument("--preserve-color", choices=COLOR_MODES, help="keep the photo's colours")
-    parser.add_argument(
-        "--stroke-size",
-        type=float,
-        default=1.0,
-        metavar="S",
-        help="1 is the network's own (default), 0.5 finer, 2 broader",
-    )
-    parser.add_argument("--stability", default="low", choices=("off", "low", "high"), help="no flicker (default: low)")
+    add_options(parser, FrameOptions)
+    add_options(parser, WebcamOptions)
     parser.add_argument("--mirror", action="store_true", help="exchange left and right")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what is shown to a video, such as out.mp4")
     parser.add_argument("--virtual-camera", action="store_true", help="be a camera for other programs (pyvirtualcam)")
     parser.add_argument("--no-window", action="store_true", help="for machines without a screen")
-    parser.add_argument("--frames", type=int, metavar="N", help="end after so many frames")
     parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end")
     add_model_arguments(parser, default="bundled:live")
     set_default_models(parser, "bundled:live", ANY_STYLE_FAST)
@@ -68,6 +57,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Open all, show, report."""
+    looks, options = options_of(arguments, FrameOptions), options_of(arguments, WebcamOptions)
     _check(arguments)
     from nst_engine.motion.frame_stylizer import FrameStylizer
     from nst_engine.webcam.camera import Camera
@@ -79,11 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
     source = OpenCvSource(arguments.camera)
     source.open()  # what is missing is said before the model is loaded
     stylizer = open_stylizer(arguments)
-    look = _look(arguments, stylizer)
-    painter = FrameStylizer(stylizer, look.mix, stability=arguments.stability, stroke_size=arguments.stroke_size)
+    look = _look(arguments, stylizer, looks)
+    painter = FrameStylizer(stylizer, look.mix, stability=looks.stability, stroke_size=looks.stroke_size)
     screen: Screen = NoScreen() if arguments.no_window else Window()
     with Camera(source) as camera:
-        governor = _governor(arguments, camera, source.fps)
+        governor = _governor(options, camera, source)
         _say("warming up")
         painter.warmup(*governor.sizes)
         virtual_camera = _virtual_camera(arguments, governor, source.fps)
@@ -99,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
                 virtual_camera=virtual_camera,
             )
             try:
-                show.run(arguments.frames)
+                show.run(options.frames)
             except KeyboardInterrupt:
                 pass  # the usual way to end without a window
             finally:
@@ -114,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
             "width": governor.size[1],
             "height": governor.size[0],
             "styles": {str(style): share for style, share in live.look.mix.items()},
-            "stability": arguments.stability,
+            "stability": looks.stability,
             "model": stylizer.model,
             "provider": stylizer.provider,
         }
@@ -123,23 +113,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    from nst_engine.checks import require_count
-    from nst_engine.stylize.stylizer import check_options
-
-    looks = (arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
-    check_options(*looks, most_strength=1.0)
     check_style_arguments(arguments)
-    if arguments.target_fps is not None and not 0 < arguments.target_fps <= 1000:
-        raise OptionError(f"--target-fps: {arguments.target_fps:g} came, more than 0 and at most 1000 was wanted")
-    if arguments.frames is not None:
-        require_count("frames", arguments.frames)
     if arguments.record is not None:
         check_is_no_input(
             arguments.record, [arguments.camera, *(file for file, _ in weighted_files(arguments.style_image or []))]
         )
 
 
-def _look(arguments: argparse.Namespace, stylizer: Stylizer) -> Look:
+def _look(arguments: argparse.Namespace, stylizer: Stylizer, looks: FrameOptions) -> Look:
     from nst_engine.stylize.style_choice import weighted
     from nst_engine.webcam.look import Look
 
@@ -152,19 +133,19 @@ def _look(arguments: argparse.Namespace, stylizer: Stylizer) -> Look:
         mix = {styles[0]: 1.0}
     else:
         mix = dict(chosen_style(arguments, stylizer).shares)
-    return Look(styles, mix, strength=arguments.strength, preserve_color=arguments.preserve_color)
+    return Look(styles, mix, strength=looks.strength, preserve_color=looks.preserve_color)
 
 
-def _governor(arguments: argparse.Namespace, camera: Any, fps: float) -> Governor:
+def _governor(options: WebcamOptions, camera: Any, source: Any) -> Governor:
     from nst_engine.webcam.camera import STALL_S
     from nst_engine.webcam.governor import Governor, sizes_for
 
     first = camera.frames.take(2 * STALL_S)
     if first is None:
-        raise OptionError(f"--camera {arguments.camera}: gives no pictures; is it in use, or an empty file?")
+        raise OptionError(f"--camera {source.label}: gives no pictures; is it in use, or an empty file?")
     height, width = first.pixels.shape[:2]
-    sizes = sizes_for(height, width, arguments.max_side)
-    return Governor(sizes, arguments.target_fps or fps or _USUAL_FPS)
+    sizes = sizes_for(height, width, options.max_side)
+    return Governor(sizes, options.target_fps or source.fps or _USUAL_FPS)
 
 
 def _virtual_camera(arguments: argparse.Namespace, governor: Governor, fps: float) -> VirtualCamera | None:

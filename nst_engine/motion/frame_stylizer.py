@@ -5,36 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
+from nst_engine.motion.options import ChannelOrder, FrameOptions, Stability
 from nst_engine.stylize.postprocess import check_room, finished
 from nst_engine.stylize.result import Stopwatch
-from nst_engine.stylize.strokes import check_stroke_size
 from nst_engine.stylize.style_choice import Style
-from nst_engine.stylize.stylizer import Stylizer, check_options
+from nst_engine.stylize.stylizer import Stylizer
 
 if TYPE_CHECKING:
     from nst_engine.motion.smoothing import Smoother
 
-ChannelOrder = Literal["bgr", "rgb"]
-Stability = Literal["off", "low", "high"]
-
 _STAGES = ("motion", "stylize", "smooth")
-
-
-def check_stability(stability: str) -> None:
-    """Refuse what is none.
-
-    Raises:
-        OptionError: As said.
-    """
-    if stability not in get_args(Stability):
-        raise OptionError(f"{stability!r} came; choose from {', '.join(get_args(Stability))}", option="stability")
 
 
 class FrameStylizer:
@@ -76,12 +64,10 @@ class FrameStylizer:
         stroke_size: float = 1.0,
         channel_order: ChannelOrder = "bgr",
     ) -> None:
-        check_stability(stability)
-        check_stroke_size(stroke_size)
         if channel_order not in ("bgr", "rgb"):
             raise OptionError(f"channel_order: {channel_order!r} came; choose bgr or rgb")
-        self._stylizer, self._stability, self._is_bgr = stylizer, stability, channel_order == "bgr"
-        self._strength, self._stroke_size = strength, stroke_size
+        self._options = FrameOptions(strength=strength, stroke_size=stroke_size, stability=stability)
+        self._stylizer, self._is_bgr = stylizer, channel_order == "bgr"
         self._smoother = None if stability == "off" else _smoother(stability, stylizer.spec.stride_px)
         self._turn = threading.RLock()  # what the smoother remembers is in OpenCV's hands while it works
         self._bordered = np.empty((0, 0, 3), np.uint8)
@@ -102,18 +88,20 @@ class FrameStylizer:
             StyleNotFoundError: The model has no such style.
             OptionError: An option that cannot be used.
         """
-        strength = self._strength if strength is None else strength
-        # what is painted twice is not calm
-        check_options(strength, preserve_color, None, most_strength=1.0)
+        changed = replace(
+            self._options,
+            strength=self._options.strength if strength is None else strength,
+            preserve_color=preserve_color,
+        )
         with self._turn:
-            self._set(style, strength, preserve_color)
+            self._set(style, changed)
 
-    def _set(self, style: Style, strength: float, preserve_color: str | None) -> None:
+    def _set(self, style: Style, options: FrameOptions) -> None:
         self._style = self._stylizer.choose_style(style)
         self.styles, self._weights = self._style.shares, self._style.weights
-        self._strength, self._preserve_color = strength, preserve_color
+        self._options = options
         # colours are kept in RGB; else a model of numbers exchanges the channels while it scales
-        in_passing = self._stylizer.pipeline.swaps_in_passing and preserve_color is None
+        in_passing = self._stylizer.pipeline.swaps_in_passing and options.preserve_color is None
         self._exchanges, self._swap_rb = self._is_bgr and not in_passing, self._is_bgr and in_passing
         self.reset()
 
@@ -123,10 +111,10 @@ class FrameStylizer:
         return {
             "model": self._stylizer.model,
             "style": self._style.identity,
-            "stability": self._stability,
-            "strength": self._strength,
-            "preserve-color": self._preserve_color,
-            "stroke-size": self._stroke_size,
+            "stability": self._options.stability,
+            "strength": self._options.strength,
+            "preserve-color": self._options.preserve_color,
+            "stroke-size": self._options.stroke_size,
         }
 
     @property
@@ -170,7 +158,7 @@ class FrameStylizer:
         laps = [time.perf_counter()]
         photo = _exchanged(frame) if self._exchanges else frame
         smoother = self._smoother
-        finish: dict[str, Any] = {"strength": self._strength, "preserve_color": self._preserve_color}
+        finish: dict[str, Any] = {"strength": self._options.strength, "preserve_color": self._options.preserve_color}
         if smoother is None:
             laps.append(time.perf_counter())
             painted = self._painted(photo, None if self._exchanges else out, **finish)
@@ -192,7 +180,7 @@ class FrameStylizer:
             [photo],
             self._weights,
             Stopwatch(),
-            stroke_scale=self._stroke_size,
+            stroke_scale=self._options.stroke_size,
             swap_rb=self._swap_rb,
             out=out,
             **finish,
@@ -210,7 +198,12 @@ class FrameStylizer:
             return out
         if self._exchanges:
             painted = _exchanged(painted)
-        elif self._smoother is not None and out is None and self._strength == 1 and self._preserve_color is None:
+        elif (
+            self._smoother is not None
+            and out is None
+            and self._options.strength == 1
+            and self._options.preserve_color is None
+        ):
             painted = painted.copy()  # the smoother keeps its own
         if out is None:
             return painted

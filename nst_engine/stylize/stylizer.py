@@ -16,11 +16,12 @@ from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Backend, Precision
 from nst_engine.runtimes.session import open_session
 from nst_engine.stylize.batch import groups_of
+from nst_engine.stylize.options import StylizeOptions
 from nst_engine.stylize.pipeline import Pipeline, painted_once
-from nst_engine.stylize.postprocess import MOST_STRENGTH, check_finish, check_room
+from nst_engine.stylize.postprocess import check_room
 from nst_engine.stylize.preprocess import timed_read
 from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
-from nst_engine.stylize.strokes import check_stroke_size, in_proportion
+from nst_engine.stylize.strokes import in_proportion
 from nst_engine.stylize.style_choice import Style, StyleChoice, choice_of_fixed, weights_of_no_style
 from nst_engine.stylize.style_embedding import StyleEmbedding
 from nst_engine.stylize.style_encoder import StyleEncoder
@@ -185,7 +186,7 @@ class Stylizer:
             InferenceError: The model failed.
         """
         chosen = self.choose_style(style)
-        check_options(strength, preserve_color, max_side, stroke_size)
+        StylizeOptions(strength=strength, preserve_color=preserve_color, stroke_size=stroke_size, max_side=max_side)
         picture, stopwatch = timed_read(content_image, max_side)
         check_room(out, picture.pixels)
         (painted,) = self.pipeline.paint(
@@ -229,7 +230,7 @@ class Stylizer:
         """
         require_count("batch_size", batch_size)
         chosen = self.choose_style(style)
-        check_options(strength, preserve_color, max_side, stroke_size)
+        StylizeOptions(strength=strength, preserve_color=preserve_color, stroke_size=stroke_size, max_side=max_side)
         reads = [timed_read(source, max_side) for source in content_images]
         results: dict[int, StylizeResult] = {}
         for group in groups_of([picture for picture, _ in reads], batch_size):
@@ -267,22 +268,3 @@ class Stylizer:
             kind=kind_of(source),
             source_path=Path(source) if isinstance(source, str | os.PathLike) else None,
         )
-
-
-def check_options(
-    strength: float,
-    preserve_color: str | None,
-    max_side: int | None,
-    stroke_size: float = 1.0,
-    *,
-    most_strength: float = MOST_STRENGTH,
-) -> None:
-    """Refuse what `Stylizer.stylize` cannot do, before long work.
-
-    Raises:
-        OptionError: As there.
-    """
-    check_finish(strength, preserve_color, most_strength)
-    check_stroke_size(stroke_size)
-    if max_side is not None:
-        require_count("max_side", max_side)

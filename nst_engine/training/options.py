@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from nst_engine.errors import OptionError
 from nst_engine.optimization.options import Precision
+from nst_engine.options import check_options, option
 
 ArchitectureName = Literal["quality", "live"]
+_FROM_0, _FROM_1 = (0.0, math.inf), (1, math.inf)
+#: Of cut-outs and pictures, px: VGG-19 sees nothing in smaller ones, and memory ends at larger ones.
+_SIDES = (64, 8192)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,46 +42,39 @@ class TrainOptions:
         precision: Of convolutions; norms and Gram matrices are float32 in any case.
     """
 
-    arch: ArchitectureName = "live"
-    steps: int | None = None
-    minutes: float | None = None
-    batch_size: int = 2
-    styles_per_photo: int = 2
-    crop_px: int = 320
-    content_distance: float | None = None
-    style_weight: float = 10.0
-    tv_weight: float = 0.0
-    stability_weight: float = 0.0
-    learning_rate: float = 2e-3
-    style_size_px: int = 512
-    photo_size_px: int = 512
-    seed: int = 0
-    device: str = "auto"
-    precision: Precision = "auto"
+    arch: ArchitectureName = option("live", "size of the network")
+    steps: int | None = option(None, "train for N steps", metavar="N", limits=_FROM_1)
+    minutes: float | None = option(None, "train for M minutes", metavar="M", limits=_FROM_0, is_open=True)
+    batch_size: int = option(2, "pictures painted in a step", metavar="N", limits=_FROM_1)
+    styles_per_photo: int = option(2, "styles in which each photo of a step is painted", metavar="N", limits=_FROM_1)
+    crop_px: int = option(320, "side of the cut-outs of photos", metavar="PX", limits=_SIDES)
+    style_size_px: int = option(
+        512, "longer side of the paintings: larger means larger strokes", metavar="PX", limits=_SIDES
+    )
+    content_distance: float | None = option(
+        None,
+        "adapt the style's weight until photos are this far, 0.5-1.3 (default: the weight stays)",
+        metavar="D",
+        limits=(0.0, 2.0),
+        is_open=True,
+    )
+    style_weight: float = option(10.0, "of the style: more paints bolder", metavar="W", limits=_FROM_0, is_open=True)
+    tv_weight: float = option(0.0, "smoothness", metavar="W", limits=_FROM_0)
+    stability_weight: float = option(0.0, "calm in moving pictures; 100 is much", metavar="W", limits=_FROM_0)
+    learning_rate: float = option(2e-3, "of Adam, at its peak", metavar="R", limits=_FROM_0, is_open=True)
+    photo_size_px: int = option(512, "longer side to which photos are brought", metavar="PX", limits=_SIDES)
+    seed: int = option(0, "of everything random", metavar="N", limits=(0, 2**63 - 1))
+    device: str = option("auto", "auto, cpu, cuda or cuda:N", metavar="NAME")
+    precision: Precision = option("auto", "of convolutions")
 
     def __post_init__(self) -> None:
-        if self.arch not in get_args(ArchitectureName):
-            raise OptionError(f"{self.arch!r} came; choose from {', '.join(get_args(ArchitectureName))}", option="arch")
+        check_options(self)
         if (self.steps is None) == (self.minutes is None):
             raise OptionError("give either `steps` or `minutes`, to say when the training ends")
-        for name in ("steps", "minutes", "batch_size", "styles_per_photo", "style_weight", "learning_rate"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise OptionError(f"{value} came; it must be above 0", option=name)
-        for name, smallest in (("crop_px", 64), ("style_size_px", 64), ("photo_size_px", 64)):
-            if getattr(self, name) < smallest:
-                raise OptionError(f"{getattr(self, name)} came; at least {smallest}", option=name)
         if self.batch_size % self.styles_per_photo:
             raise OptionError(
                 f"`batch_size={self.batch_size}` is no multiple of `styles_per_photo={self.styles_per_photo}`"
             )
-        for name in ("tv_weight", "stability_weight"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise OptionError(f"{getattr(self, name)} came; it must be at least 0", option=name)
-        if self.content_distance is not None and not 0 < self.content_distance < 2:
-            raise OptionError(f"{self.content_distance} came; it must be between 0 and 2", option="content_distance")
-        if not 0 <= self.seed < 2**63:
-            raise OptionError(f"{self.seed} came; wanted a whole number from 0 to 2**63 - 1", option="seed")
 
     def record(self) -> dict[str, Any]:
         """For JSON."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nst_engine.checks import require_count
 from nst_engine.environment import package_version
 from nst_engine.errors import OptionError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import check_output, label_of_path
@@ -34,8 +33,6 @@ def check_video(source: Path, output: Path, options: VideoOptions) -> None:
     Raises:
         NSTError: As `paint_video`.
     """
-    if options.max_side is not None:
-        require_count("max_side", options.max_side)
     span = options.span
     if span.start is not None and span.end is not None and span.end <= span.start:
         raise OptionError(f"{options.end:g} s came, which is not after `start={options.start:g}` s", option="end")

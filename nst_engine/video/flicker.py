@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
-from nst_engine.motion.frame_stylizer import FrameStylizer, Stability
+from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.opencv import NO_MAP, cv2
 from nst_engine.motion.optical_flow import MotionEstimator, places
+from nst_engine.motion.options import Stability
 from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import open_reader

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from nst_engine.errors import OptionError
+from nst_engine.options import check_options, option
 from nst_engine.video.frames import Span
+
+#: Three years: no file is longer, and what is computed from it stays within 64 bits.
+_LONGEST_SECONDS = 1e8
 
 
 @dataclass(frozen=True)
@@ -26,14 +30,21 @@ class VideoOptions:
         overwrite: The result may replace the source.
     """
 
-    max_side: int | None = None
-    start: float | None = None
-    end: float | None = None
-    fps: float | None = None
-    codec: str | None = None
-    crf: int | None = None
-    resume: bool = False
-    overwrite: bool = False
+    max_side: int | None = option(
+        None, "shrink larger frames to this longer side first", metavar="PX", limits=(1, math.inf)
+    )
+    start: float | None = option(
+        None, "paint from here on; times count from here", metavar="SECONDS", limits=(0, _LONGEST_SECONDS)
+    )
+    end: float | None = option(None, "paint up to here", metavar="SECONDS", limits=(0, _LONGEST_SECONDS))
+    fps: float | None = option(None, "of a sequence of pictures (default: 25)", metavar="N")
+    codec: str | None = option(None, "h264, hevc, vp9, av1, prores, mpeg4 (default: by the file)", metavar="NAME")
+    crf: int | None = option(None, "quality, 0 is best (default: the codec's)", metavar="N")
+    resume: bool = option(False, "go on from where an interrupted run has come")
+    overwrite: bool = option(False, "the result may replace the input")
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
     @property
     def span(self) -> Span:
@@ -96,13 +107,5 @@ class VideoResult:
         return (self.frames - self.resumed_frames) / self.seconds if self.seconds > 0 else 0.0
 
 
-#: Three years: no file is longer, and what is computed from it stays within 64 bits.
-_LONGEST_SECONDS = 1e8
-
-
 def _seconds(value: float | None) -> Fraction | None:
-    if value is None:
-        return None
-    if not 0 <= value <= _LONGEST_SECONDS:  # NaN is not, either
-        raise OptionError(f"`start`, `end`: {value} came; seconds from 0 to {_LONGEST_SECONDS:g} were wanted")
-    return Fraction(value).limit_denominator(1_000_000)
+    return None if value is None else Fraction(value).limit_denominator(1_000_000)

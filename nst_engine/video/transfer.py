@@ -10,7 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from nst_engine.errors import VideoDecodeError
-from nst_engine.motion.frame_stylizer import FrameStylizer, Stability
+from nst_engine.motion.frame_stylizer import FrameStylizer
+from nst_engine.motion.options import Stability
 from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect

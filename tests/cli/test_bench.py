@@ -295,7 +295,7 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
     "no such folder": (["-o", "gone/out.json"], ["gone"]),
     "one file for two": (["--markdown", "out.txt", "--plot", "out.svg", "-o", "out.txt"], ["out.txt"]),
     "option of another form": (["--backend", "openvino", "kernels"], ["--backend", "nst bench kernels"]),
-    "too few iterations": (["optimize", "--iterations", "2"], ["--iterations", "at least 3"]),
+    "too few iterations": (["optimize", "--iterations", "2"], ["--iterations", "from 3 to"]),
     "unknown painting": (["optimize", "--style", "stary-night"], ["did you mean starry-night"]),
     "too small to optimise": (["optimize", "--sizes", "20x20"], ["--image-size"]),
     "nothing to compare": (["compare"], ["A.json"]),
@@ -305,7 +305,7 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
     "a damaged result": (["compare", "good.json", "damaged.json"], ["damaged.json", "damaged"]),
     "results of two kinds": (["compare", "good.json", "kernels.json"], ["nst bench kernels"]),
     "no row in both": (["compare", "good.json", "small.json"], ["no row is in both"]),
-    "noise beyond all": (["compare", "good.json", "good.json", "--noise", "2"], ["--noise", "0.02"]),
+    "noise beyond all": (["compare", "good.json", "good.json", "--noise", "2"], ["--noise", "from 0 to"]),
 }
 
 

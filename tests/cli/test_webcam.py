@@ -74,7 +74,7 @@ def test_the_end_of_a_file_is_the_end(clip: Path, tmp_path: Path) -> None:
     [
         (["--camera", "nowhere.mp4"], "--camera nowhere.mp4: there is no such file"),
         (["--camera", "93"], "--camera 93: there is no such camera"),
-        (["--target-fps", "0"], "--target-fps: 0 came"),
+        (["--target-fps", "0"], "--target-fps: 0.0 came"),
         (["--frames", "0"], "--frames: 0 came"),
         (["--strength", "2"], "--strength: 2.0 came"),
         (["--stroke-size", "0"], "--stroke-size: 0.0 came"),

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from tiny_models import assert_rounded, photo
 
 from nst_engine.color import keep_luma, match_color
-from nst_engine.errors import InferenceError, OptionError
+from nst_engine.errors import InferenceError
 from nst_engine.models.spec import ModelSpec
-from nst_engine.stylize.postprocess import check_finish, finished, pictures_of
+from nst_engine.stylize.postprocess import finished, pictures_of
 from nst_engine.stylize.preprocess import ModelInput, model_input
 
 
@@ -113,14 +113,3 @@ def test_colours_are_kept_before_blending() -> None:
         np.testing.assert_array_equal(finished(painted, content, preserve_color=method), recoloured)
         half = finished(painted, content, strength=0.5, preserve_color=method)
         assert_rounded(half, (recoloured.astype(np.float64) + content) / 2)
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan"), float("inf"), "1", None, True])
-def test_a_strength_beyond_its_range_is_refused(strength: Any) -> None:
-    with pytest.raises(OptionError, match=r"strength: .* came; wanted a number from 0 \(the photo\) to 1"):
-        check_finish(strength, None)
-
-
-def test_an_unknown_way_to_keep_colours_is_refused() -> None:
-    with pytest.raises(OptionError, match="preserve_color: 'lumma' came; choose from luma, match, histogram"):
-        finished(photo(2, 2), photo(2, 2), preserve_color="lumma")

@@ -203,8 +203,8 @@ def test_the_source_is_replaced_where_that_is_asked_for(tmp_path: Path) -> None:
         ({"crf": -1}, "crf: "),
         ({"fps": 25.0}, "fps: "),
         ({"start": 2.0, "end": 1.0}, "end: 1 s came"),
-        ({"start": -1.0}, "seconds from 0 to"),
-        ({"start": float("nan")}, "seconds from 0 to"),
+        ({"start": -1.0}, "start: -1.0 came; wanted a number from 0 to"),
+        ({"start": float("nan")}, "start: nan came"),
         ({"max_side": 0}, "max_side: "),
     ],
 )

@@ -1,0 +1,151 @@
+"""What is measured: the options of each form of `nst bench`, with their limits."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from nst_engine.benchmark.model import Precision
+from nst_engine.errors import OptionError
+from nst_engine.options import check_options, option
+
+Size = tuple[int, int]
+OptimizePrecision = Literal["float32", "bfloat16"]
+
+_LARGEST_SIDE_PX = 16384
+_SECONDS = (0.0, 3600.0)
+_THREADS = (1, 1024)
+
+
+def size(text: str) -> Size:
+    """`640x480`: width and height.
+
+    Raises:
+        OptionError: It is something else.
+    """
+    matched = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text)
+    sides = (int(matched[1]), int(matched[2])) if matched else (0, 0)
+    if not all(1 <= side <= _LARGEST_SIDE_PX for side in sides):
+        raise OptionError(f"{text!r} came; wanted WIDTHxHEIGHT from 1 to {_LARGEST_SIDE_PX} px, such as 640x480")
+    return sides
+
+
+@dataclass(frozen=True, kw_only=True)
+class StylizeBench:
+    """One pass, by each backend at each size.
+
+    Attributes:
+        backends: Their names; empty: all that can be used here.
+        model: As for `nst_engine.Stylizer`.
+        style: As `nst_engine.stylize.style_mix.parse_style_mix` reads it; None: the model's first.
+        sizes: Width and height of the pictures, px.
+        batch: Pictures in a run.
+        threads: Of the CPU; None: as many as may be used.
+        precision: Of the convolutions; None: float32, and where a backend chooses by itself, its own choice.
+        seconds: For each row, after the warm-up.
+
+    Raises:
+        OptionError: A value that cannot be used.
+    """
+
+    backends: tuple[str, ...] = option(
+        (), "this one, or an error; repeatable (default: all that run here)", metavar="NAME", read=str, flag="--backend"
+    )
+    model: str = option("bundled:live", "what runs", metavar="NAME|FILE")
+    style: str | None = option(None, "that the model holds (default: its first)", metavar="NAME[:W,...]")
+    sizes: tuple[Size, ...] = option(
+        ((512, 512),), "of the pictures, px", metavar="WxH", read=size, is_list=True, shown="512x512"
+    )
+    batch: int = option(1, "pictures in a run", metavar="N", limits=(1, 1024))
+    threads: int | None = option(None, "of the CPU (default: as many as may be used)", metavar="N", limits=_THREADS)
+    precision: Precision | None = option(
+        None, "of the convolutions (default: float32; of the stylizer, whatever it takes by itself)"
+    )
+    seconds: float = option(3.0, "for each row, after the warm-up", metavar="S", limits=_SECONDS, is_open=True)
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizeBench:
+    """Iterations of `nst optimize`, in each precision at each size.
+
+    Attributes:
+        style: A bundled painting's name, or a file.
+        sizes: Width and height of the pictures, px.
+        iterations: Of each row, all at full size; of fewer than 3 nothing is to be seen.
+        precisions: Of the features.
+        device: As for `nst_engine.optimize`.
+        threads: Of the CPU; None: as many as may be used.
+
+    Raises:
+        OptionError: A value that cannot be used.
+    """
+
+    style: str = option("starry-night", "a painting", metavar="FILE|NAME")
+    sizes: tuple[Size, ...] = option(
+        ((512, 512),), "of the pictures, px", metavar="WxH", read=size, is_list=True, shown="512x512"
+    )
+    iterations: int = option(10, "of each row, all at full size", metavar="N", limits=(3, 1_000_000))
+    precisions: tuple[OptimizePrecision, ...] = option(
+        ("float32", "bfloat16"),
+        "of the features; repeatable",
+        choices=("float32", "bfloat16"),
+        flag="--precision",
+        shown="both",
+    )
+    device: str = option("auto", "where to compute", metavar="auto|cpu|cuda[:N]")
+    threads: int | None = option(None, "of the CPU (default: as many as may be used)", metavar="N", limits=_THREADS)
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelsBench:
+    """The native kernels against NumPy and other libraries.
+
+    Attributes:
+        sizes: Width and height of the pictures, px.
+        threads: Of the CPU; None: as many as may be used.
+        seconds: For each row, after the warm-up.
+
+    Raises:
+        OptionError: A value that cannot be used.
+    """
+
+    sizes: tuple[Size, ...] = option(
+        ((512, 512), (1920, 1080)),
+        "of the pictures, px",
+        metavar="WxH",
+        read=size,
+        is_list=True,
+        shown="512x512 1920x1080",
+    )
+    threads: int | None = option(None, "of the CPU (default: as many as may be used)", metavar="N", limits=_THREADS)
+    seconds: float = option(1.0, "for each row, after the warm-up", metavar="S", limits=_SECONDS, is_open=True)
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparing:
+    """Two results.
+
+    Attributes:
+        noise: Ratios as near to 1 are no difference.
+
+    Raises:
+        OptionError: A value that cannot be used.
+    """
+
+    noise: float = option(
+        0.02, "ratios as near to 1 are no difference", metavar="SHARE", limits=(0.0, math.nextafter(1.0, 0.0))
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)

@@ -1,0 +1,150 @@
+"""Options, declared once: a frozen dataclass says type, default, limits and what each is, for Python and for the shell.
+
+`nst_engine.cli.option_flags` makes flags of them.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, Literal
+
+from nst_engine.errors import OptionError
+
+_KEY = "option"
+_NO_LIMITS = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a field's type and default do not say.
+
+    Attributes:
+        text: What it is, for `--help`.
+        metavar: What stands for its value there.
+        limits: Of a number: the least and the largest.
+        is_open: Whether the least itself is refused.
+        choices: Instead of those of a `Literal`.
+        read: Makes a value of the text on a command line; None: the field's type.
+        shown: Its default, for people; None: as it is.
+        flag: Its name on a command line, where the option is given once for each of several values.
+        is_list: Whether several values follow one flag.
+    """
+
+    text: str
+    metavar: str | None = None
+    limits: tuple[float, float] = _NO_LIMITS
+    is_open: bool = False
+    choices: tuple[str, ...] = ()
+    read: Callable[[str], Any] | None = None
+    shown: str | None = None
+    flag: str | None = None
+    is_list: bool = False
+
+
+def option(default: Any, text: str, **further: Any) -> Any:
+    """A field of an options record; see `Option`."""
+    return field(default=default, metadata={_KEY: Option(text, **further)})
+
+
+@dataclass(frozen=True)
+class Declared(Option):
+    """An option with its field.
+
+    Attributes:
+        name: Of the field.
+        kind: Its type: `bool`, `int`, `float`, `str`, or `object` for what is read in a way of its own.
+        default: Where none is given.
+        may_be_none: Whether None is a value.
+    """
+
+    name: str = ""
+    kind: type = object
+    default: Any = None
+    may_be_none: bool = False
+
+    def check(self, value: object) -> None:
+        """Refuse a value of another type, out of the limits, or none of the choices.
+
+        Raises:
+            OptionError: Naming what came and what was wanted.
+        """
+        if value is None and self.may_be_none:
+            return
+        if self.choices:
+            for each in value if isinstance(value, tuple) else (value,):
+                if each not in self.choices:
+                    raise OptionError(f"{each!r} came; choose from {', '.join(self.choices)}", option=self.name)
+        elif self.kind in (int, float):
+            check_number(self.name, value, *self.limits, is_open=self.is_open, is_whole=self.kind is int)
+
+
+@cache
+def declared(record: type) -> Mapping[str, Declared]:
+    """The options of a record, in their order."""
+    hints = typing.get_type_hints(record)
+    found = {}
+    for each in fields(record):
+        if _KEY not in each.metadata:
+            continue
+        said: Option = each.metadata[_KEY]
+        kind, choices, may_be_none = _read_hint(hints[each.name])
+        known = {**vars(said), "choices": said.choices or choices}
+        found[each.name] = Declared(**known, name=each.name, kind=kind, default=each.default, may_be_none=may_be_none)
+    return found
+
+
+def check_options(record: Any) -> None:
+    """Check every option of a record; for its `__post_init__`.
+
+    Raises:
+        OptionError: Naming the option, what came and what was wanted.
+    """
+    kind: type = type(record)
+    for name, each in declared(kind).items():
+        each.check(getattr(record, name))
+
+
+def check_number(
+    name: str, value: object, low: float, high: float, *, is_open: bool = False, is_whole: bool = False
+) -> None:
+    """Refuse what is no finite number within limits.
+
+    Args:
+        name: Of the option.
+        value: What came.
+        low: The least.
+        high: The largest.
+        is_open: Whether the least itself is refused.
+        is_whole: Whether it must be a whole number.
+
+    Raises:
+        OptionError: As said.
+    """
+    kind = numbers.Integral if is_whole else numbers.Real
+    is_number = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+    if is_number and low <= value <= high and not (is_open and value == low):  # type: ignore[operator]
+        return
+    wanted = "a whole number" if is_whole else "a number"
+    if math.isfinite(low) and math.isfinite(high) and not is_open:
+        wanted += f" from {low:.15g} to {high:.15g}"
+    elif math.isfinite(low):
+        wanted += f" {'above' if is_open else 'of at least'} {low:.15g}"
+        wanted += f" and at most {high:.15g}" if math.isfinite(high) else ""
+    raise OptionError(f"{value!r} came; wanted {wanted}", option=name)
+
+
+def _read_hint(hint: Any) -> tuple[type, tuple[str, ...], bool]:
+    """Type, choices, and whether it may be None."""
+    parts = typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
+    kinds = [part for part in parts if part is not type(None)]
+    may_be_none = len(kinds) < len(parts)
+    if len(kinds) == 1 and typing.get_origin(kinds[0]) is Literal:
+        return str, typing.get_args(kinds[0]), may_be_none
+    kind = kinds[0] if len(kinds) == 1 and kinds[0] in (bool, int, float, str) else object
+    return kind, (), may_be_none

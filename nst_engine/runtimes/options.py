@@ -1,0 +1,33 @@
+"""Where and how a model runs: the options, with their limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nst_engine.options import check_options, option
+from nst_engine.runtimes.devices import DEVICES, Backend, Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions:
+    """See `nst_engine.runtimes.session.open_session`.
+
+    Attributes:
+        device: One of `nst_engine.runtimes.devices.DEVICES`: this one or an error; `auto`: the best that works.
+        backend: `auto`: the fastest installed one whose pixels are right.
+        threads: Of the CPU; None: as many as this process may use.
+        precision: `auto`: the device's default.
+
+    Raises:
+        OptionError: A value that cannot be used anywhere.
+    """
+
+    device: str = option("auto", f"{', '.join(DEVICES)}; this one or an error", metavar="NAME")
+    backend: Backend = option("auto", "auto: for many pictures the fastest installed one whose pixels are right")
+    threads: int | None = option(None, "of the CPU (default: as many as may be used)", metavar="N", limits=(1, 1024))
+    precision: Precision = option(
+        "auto", "int8: the model's quantised file, faster and less exact", shown="the device's"
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)

@@ -1,0 +1,38 @@
+"""How pictures and frames are painted in one pass: the options, with their limits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from nst_engine.color import COLOR_MODES
+from nst_engine.options import check_options, option
+from nst_engine.stylize.postprocess import MOST_STRENGTH
+from nst_engine.stylize.strokes import LARGEST, SMALLEST
+
+
+@dataclass(frozen=True, kw_only=True)
+class StylizeOptions:
+    """Of a picture; see `nst_engine.Stylizer.stylize`.
+
+    Attributes:
+        strength: 0: the photo; 1: the painting; up to 2: a painting of the painting.
+        preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
+        stroke_size: Of the strokes, in multiples of what suits the picture's size.
+        max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
+
+    Raises:
+        OptionError: A value that cannot be used.
+    """
+
+    strength: float = option(1.0, "0 is the photo, 2 exaggerates", metavar="0-2", limits=(0.0, MOST_STRENGTH))
+    preserve_color: str | None = option(None, "keep the photo's colours", choices=COLOR_MODES)
+    stroke_size: float = option(
+        1.0, "1 suits the picture, 0.5 is finer, 4 much broader", metavar="S", limits=(SMALLEST, LARGEST)
+    )
+    max_side: int | None = option(
+        None, "shrink larger pictures to this longer side first", metavar="PX", limits=(1, math.inf)
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
