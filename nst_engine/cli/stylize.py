@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,59 +125,22 @@ def _check_not_piped_in(output: Path, arguments: argparse.Namespace) -> None:
         fed = os.fstat(sys.stdin.fileno())
     except (OSError, ValueError):  # closed, or no file at all
         return
-    if (fed.st_dev, fed.st_ino) == _file_id(output):
+    if output.exists() and os.path.samestat(fed, output.stat()):
         raise OutputError(f"{output}: is what comes through stdin; take another name, or --overwrite")
 
 
 def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     """Every result can be written: folders are made, inputs are safe."""
     from nst_engine.catalogue import content_path
-    from nst_engine.image import IMAGE_SUFFIXES, check_image_output
     from nst_engine.image.decode import ACCEPTED_FORMATS
-    from nst_engine.stylize.batch import Job, plan, style_label
+    from nst_engine.stylize.batch import plan, style_label
 
     photos = [content_path(photo) for photo in arguments.photos]
-    output = Path(arguments.output) if arguments.output is not None else None
-    is_one_file = len(photos) == 1 and not photos[0].is_dir()
-    is_file_name = output is not None and not output.is_dir() and not arguments.output.endswith(("/", "\\"))
-    if output is not None and is_one_file and is_file_name:
-        jobs = [Job(photos[0], output)]
-    elif output is None and any(photo.is_dir() for photo in photos):
-        raise OptionError("for a folder, say where the results go: -o DIR")
-    else:
-        folder = output or Path()
-        if (folder.exists() and not folder.is_dir()) or (is_file_name and folder.suffix.lower() in IMAGE_SUFFIXES):
-            raise OutputError(
-                f"{folder}: is a file's name, and a folder is needed for the results of several photos; type: -o DIR"
-            )
-        left_out: Counter[str] = Counter()
-        jobs = plan(photos, folder, style_label(mix), left_out)
-        if left_out:
-            kinds = ", ".join(f"{count} × {kind}" for kind, count in left_out.most_common())
-            print(f"nst: left out: {printable(kinds)}; {ACCEPTED_FORMATS} are painted", file=sys.stderr)
-        for parent in dict.fromkeys(job.output.parent for job in jobs):
-            _make_folder(parent)
-    sources = {_file_id(job.source): job.source for job in jobs}
-    for job in jobs:
-        there = sources.get(_file_id(job.output)) if job.output.exists() else None
-        check_image_output(job.output, inputs=[there], overwrite=arguments.overwrite)
-    return jobs
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another folder with -o DIR") from error
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    """The same for all names of a file; None where there is none."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
+    planned = plan(photos, arguments.output, style_label(mix), overwrite=arguments.overwrite)
+    if planned.left_out:
+        kinds = ", ".join(f"{count} × {kind}" for kind, count in planned.left_out.most_common())
+        print(f"nst: left out: {printable(kinds)}; {ACCEPTED_FORMATS} are painted", file=sys.stderr)
+    return planned.jobs
 
 
 def _paint(stylizer: Stylizer, style: StyleChoice, arguments: argparse.Namespace, job: Job) -> StylizeResult:

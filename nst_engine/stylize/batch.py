@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nst_engine.errors import ImageNotFoundError, OptionError
-from nst_engine.image import IMAGE_SUFFIXES, READABLE_SUFFIXES, Picture
+from nst_engine.errors import ImageNotFoundError, OptionError, OutputError
+from nst_engine.image import IMAGE_SUFFIXES, READABLE_SUFFIXES, Picture, check_image_output
 
 
 @dataclass(frozen=True)
@@ -26,31 +26,66 @@ class Job:
     output: Path
 
 
-def plan(photos: Sequence[Path], output_folder: Path, label: str, left_out: Counter[str] | None = None) -> list[Job]:
-    """Jobs for photos and, recursively, for the pictures in folders.
+@dataclass(frozen=True)
+class Plan:
+    """What is to be painted.
+
+    Attributes:
+        jobs: In order.
+        left_out: The kinds of files in folders that are not painted, by suffix, and how many of each.
+    """
+
+    jobs: list[Job]
+    left_out: Counter[str]
+
+
+def plan(photos: Sequence[Path], output: str | Path | None, label: str, *, overwrite: bool = False) -> Plan:
+    """Jobs for photos and, recursively, for the pictures in folders, whose results can all be written.
+
+    Folders for the results are made.
 
     Args:
-        photos: Files and folders. What lies in a folder keeps its place below `output_folder`.
-        output_folder: Where results go; what is in it is not taken for photos, or only what is no other's result where
-            the photos lie in the same folder.
+        photos: Files and folders. What lies in a folder keeps its place below the output's.
+        output: Of one photo, a file; else, or where it ends in a slash, a folder. What is in it is not taken for
+            photos, or only what is no other's result where the photos lie in the same folder. None: here.
         label: Appended to each name; the suffix stays where its format can be written, else it becomes .png.
-        left_out: Gets the kinds of files in folders that are not painted, by suffix, and how many of each.
+        overwrite: Whether a result may replace a photo.
 
     Raises:
         ImageNotFoundError: A folder without pictures, or nothing of that name.
-        OptionError: Two results would have one name.
+        OptionError: Two results would have one name, or no output was given for a folder.
+        OutputError: A result cannot be written, or would replace a photo.
     """
+    is_file_name = output is not None and not Path(output).is_dir() and not str(output).endswith(("/", "\\"))
+    folder, left_out = Path(output or ""), Counter[str]()
+    if is_file_name and len(photos) == 1 and not photos[0].is_dir():
+        jobs = [Job(photos[0], folder)]
+    elif output is None and any(photo.is_dir() for photo in photos):
+        raise OptionError("none came; for a folder, say where the results go: `output='DIR'`", option="output")
+    elif (folder.exists() and not folder.is_dir()) or (is_file_name and folder.suffix.lower() in IMAGE_SUFFIXES):
+        raise OutputError(
+            f"{folder}: is a file's name, and a folder is needed for the results of several photos; use `output='DIR'`"
+        )
+    else:
+        jobs = _jobs(photos, folder, label, left_out)
+        for parent in dict.fromkeys(job.output.parent for job in jobs):
+            _make_folder(parent)
+    _check_outputs(jobs, overwrite)
+    return Plan(jobs, left_out)
+
+
+def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[str]) -> list[Job]:
     jobs: list[Job] = []
     for photo in photos:
         if photo.is_dir():
             found = [
-                Job(file, output_folder / file.relative_to(photo).parent / result_name(file, label))
-                for file in _pictures_below(photo, output_folder, Counter() if left_out is None else left_out)
+                Job(file, folder / file.relative_to(photo).parent / result_name(file, label))
+                for file in _pictures_below(photo, folder, left_out)
             ]
             results = {job.output.absolute() for job in found}  # of an earlier run, in the photos' own folder
             jobs += [job for job in found if job.source.absolute() not in results]
         elif photo.exists():
-            jobs.append(Job(photo, output_folder / result_name(photo, label)))
+            jobs.append(Job(photo, folder / result_name(photo, label)))
         else:
             raise ImageNotFoundError(f"{photo}: no such file or folder")
     sources: dict[Path, Path] = {}
@@ -59,6 +94,29 @@ def plan(photos: Sequence[Path], output_folder: Path, label: str, left_out: Coun
         if other != job.source:
             raise OptionError(f"{other} and {job.source} would both be painted to {job.output}; rename one of them")
     return list({job.output: job for job in jobs}.values())
+
+
+def _check_outputs(jobs: Sequence[Job], overwrite: bool) -> None:
+    sources = {_file_id(job.source): job.source for job in jobs}
+    for job in jobs:
+        there = sources.get(_file_id(job.output)) if job.output.exists() else None
+        check_image_output(job.output, inputs=[there], overwrite=overwrite)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another `output`") from error
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    """The same for all names of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def result_name(photo: Path, label: str) -> str:

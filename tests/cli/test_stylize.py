@@ -145,7 +145,7 @@ def test_alpha_is_kept(tmp_path: Path) -> None:
         (("photo.png", "--style", "scream", "-o", "out.xyz"), "out.xyz"),
         (("photo.png", "--style", "scream", "--model", "bundled:fast"), "bundled:live"),
         (("photo.png", "--style", "scream", "--device", "gpu"), "choose from auto, cpu, cuda"),
-        ((".", "--style", "scream"), "-o DIR"),
+        ((".", "--style", "scream"), "--output DIR"),
         (("-", "photo.png", "--style", "scream"), "one picture"),
         (("-", "--style", "scream", "--json"), "stdout"),
         (("photo.png", "--style", "scream", "--quality", "0"), "--quality"),
