@@ -29,6 +29,7 @@ OWNERS = {
     "pyvirtualcam": ("webcam",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
     "filelock": ("video.work_folder",),
+    "platformdirs": ("runtimes.devices",),
     "onnx": ("graphs", "exporting", "models.external_data"),
     "onnxruntime": ("runtimes.onnxruntime", "exporting.int8", "exporting.parity", "benchmark.backends.engine"),
     "onnxscript": ("exporting",),

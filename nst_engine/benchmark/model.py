@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,7 @@ from nst_engine.errors import OptionError
 from nst_engine.models.content import ModelContent
 from nst_engine.models.find import find_model
 from nst_engine.models.spec import ModelSpec, parse_spec
-
-#: Of the convolutions. `auto`: whatever a backend takes by itself.
-Precision = Literal["auto", "float32", "float16", "bfloat16", "int8"]
+from nst_engine.runtimes.devices import Precision
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
 
-from nst_engine.benchmark.model import Precision
 from nst_engine.errors import OptionError
 from nst_engine.options import check_options, option
+from nst_engine.runtimes.devices import Precision
 
 Size = tuple[int, int]
-OptimizePrecision = Literal["float32", "bfloat16"]
 
 _LARGEST_SIDE_PX = 16384
 _SECONDS = (0.0, 3600.0)
@@ -90,7 +88,7 @@ class OptimizeBench:
         ((512, 512),), "of the pictures, px", metavar="WxH", read=size, is_list=True, shown="512x512"
     )
     iterations: int = option(10, "of each row, all at full size", metavar="N", limits=(3, 1_000_000))
-    precisions: tuple[OptimizePrecision, ...] = option(
+    precisions: tuple[str, ...] = option(
         ("float32", "bfloat16"),
         "of the features; repeatable",
         choices=("float32", "bfloat16"),

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-#: PSNR of equal pictures, and of those that differ by less, dB.
-LARGEST_PSNR_DB = 120.0
+from nst_engine.image.likeness import psnr_db
 
 
 def photos_of(width: int, height: int, count: int) -> list[NDArray[np.uint8]]:
@@ -23,11 +22,4 @@ def photos_of(width: int, height: int, count: int) -> list[NDArray[np.uint8]]:
 
 def least_psnr_db(pictures: Sequence[NDArray[np.uint8]], reference: Sequence[NDArray[np.uint8]]) -> float:
     """Peak signal-to-noise ratio of the worst picture against its reference, dB; of another shape: 0."""
-    return min(_psnr_db(picture, wanted) for picture, wanted in zip(pictures, reference, strict=True))
-
-
-def _psnr_db(picture: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> float:
-    if picture.shape != wanted.shape:
-        return 0.0
-    error = float(np.square(picture.astype(np.float32) - wanted).mean(dtype=np.float64))
-    return min(LARGEST_PSNR_DB, 10 * float(np.log10(255**2 / max(error, 1e-12))))
+    return min(psnr_db(picture, wanted) for picture, wanted in zip(pictures, reference, strict=True))

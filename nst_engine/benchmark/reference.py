@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from nst_engine.benchmark.model import BenchModel, Precision
+from nst_engine.benchmark.model import BenchModel
 from nst_engine.benchmark.pictures import photos_of
 from nst_engine.errors import ModelNotFoundError, ModelSpecError, NSTError
 from nst_engine.models.find import ModelFile, find_model, int8_model
 from nst_engine.models.spec import ModelSpec
+from nst_engine.runtimes.devices import Precision
 from nst_engine.runtimes.session import open_session
 from nst_engine.stylize.pipeline import Pipeline
 from nst_engine.stylize.result import Stopwatch

@@ -13,9 +13,10 @@ import numpy as np
 from nst_engine.benchmark.backends import backend_named
 from nst_engine.benchmark.backends.backend import Backend, check_precision
 from nst_engine.benchmark.machine import gpu_memory_mib, peak_rss_mib
-from nst_engine.benchmark.model import BenchModel, Precision, model_from_json
+from nst_engine.benchmark.model import BenchModel, model_from_json
 from nst_engine.benchmark.pictures import least_psnr_db, photos_of
 from nst_engine.benchmark.row import TOTAL
+from nst_engine.runtimes.devices import Precision
 
 FEWEST_RUNS = 5
 

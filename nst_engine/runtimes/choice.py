@@ -20,6 +20,7 @@ from nst_engine.checks import parsed_json
 from nst_engine.environment import cpu_fields, is_importable, package_version
 from nst_engine.errors import NSTError
 from nst_engine.image import load_image, resize_image
+from nst_engine.image.likeness import psnr_db
 from nst_engine.models.find import INT8_SUFFIX, ModelFile
 from nst_engine.runtimes.devices import LEAST_PSNR_DB, Backend, Precision, cache_folder
 
@@ -103,7 +104,7 @@ def _measured(
         except NSTError as unusable:
             told.append(f"{name}: {unusable}")
             continue
-        psnr = _psnr_db(reference, painted)
+        psnr = psnr_db(painted, reference)
         is_right = psnr >= least
         told.append(f"{name} {ms:.1f} ms at {psnr:.0f} dB{'' if is_right else f', wanted {least:g}'}")
         if is_right and ms < best_ms:
@@ -119,11 +120,6 @@ def _timed(paint: Paints, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]
         painted = paint(picture)
         times.append(1e3 * (time.perf_counter() - started))
     return painted, float(np.median(times))
-
-
-def _psnr_db(reference: NDArray[np.uint8], painted: NDArray[np.uint8]) -> float:
-    error = np.square(reference.astype(np.float64) - painted).mean()
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
 def _key(model: ModelFile, precision: str, threads: int) -> str:

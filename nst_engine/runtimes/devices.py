@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import platformdirs
+
 from nst_engine.environment import cpu_quota, package_version
 from nst_engine.errors import OptionError
 
@@ -162,11 +164,9 @@ def cache_folder() -> Path:
     own = os.environ.get("NST_ENGINE_CACHE")
     if own:
         return Path(own)
-    try:
-        users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:  # an account without a home, as in some containers
-        return Path(_folder_of_this_process().name)
-    return Path(users) / "nst-engine"
+    users = platformdirs.user_cache_path("nst-engine", appauthor=False)
+    # it begins with ~ for an account without a home, as in some containers
+    return users if users.is_absolute() else Path(_folder_of_this_process().name)
 
 
 @cache

@@ -14,8 +14,9 @@ from nst_engine.benchmark.jobs import Job, JobFailedError, answer_of, measured
 from nst_engine.benchmark.kernel_contenders import KERNELS, PEERS, Kernel, call_of, task_of
 from nst_engine.benchmark.kernels import measure
 from nst_engine.benchmark.machine import differences, fingerprint, peak_rss_mib
-from nst_engine.benchmark.pictures import LARGEST_PSNR_DB, least_psnr_db, photos_of
+from nst_engine.benchmark.pictures import least_psnr_db, photos_of
 from nst_engine.errors import InferenceError, StyleNotFoundError
+from nst_engine.image.likeness import LARGEST_PSNR_DB
 
 
 def test_the_distance_of_pictures_is_their_worst_one() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.benchmark.model import BenchModel, Precision
+from nst_engine.benchmark.model import BenchModel
 from nst_engine.errors import OptionError
-from nst_engine.runtimes.devices import LEAST_PSNR_DB
+from nst_engine.runtimes.devices import LEAST_PSNR_DB, Precision
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.result import Stopwatch
 

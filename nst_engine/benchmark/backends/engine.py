@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.benchmark.backends.backend import Backend, Pictures
-from nst_engine.benchmark.model import BenchModel, Precision
+from nst_engine.benchmark.model import BenchModel
 from nst_engine.environment import is_importable, pip_install
 from nst_engine.models.find import ModelFile
-from nst_engine.runtimes.devices import PROVIDERS, parse_device, why_not_built_in
+from nst_engine.runtimes.devices import PROVIDERS, Precision, parse_device, why_not_built_in
 from nst_engine.runtimes.session import open_session
 from nst_engine.stylize.pipeline import Pipeline
 from nst_engine.stylize.result import Stopwatch

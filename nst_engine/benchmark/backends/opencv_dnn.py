@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.benchmark.backends.backend import TensorBackend
-from nst_engine.benchmark.model import BenchModel, Precision
+from nst_engine.benchmark.model import BenchModel
 from nst_engine.environment import is_importable, pip_install
+from nst_engine.runtimes.devices import Precision
 
 
 class OpenCVDnn(TensorBackend):

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nst_engine.benchmark.backends.backend import Backend, Pictures
-from nst_engine.benchmark.model import BenchModel, Precision
+from nst_engine.benchmark.model import BenchModel
 from nst_engine.environment import is_importable, pip_install
 from nst_engine.image import encode_image, load_image
+from nst_engine.runtimes.devices import Precision
 from nst_engine.stylize.stylizer import Stylizer
 
 _JPEG_QUALITY = 95

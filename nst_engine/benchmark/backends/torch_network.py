@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.benchmark.backends.backend import TensorBackend
-from nst_engine.benchmark.model import BenchModel, Precision
+from nst_engine.benchmark.model import BenchModel
 from nst_engine.environment import is_importable, pip_install
 from nst_engine.errors import ModelSpecError
 from nst_engine.models.spec import ModelSpec
+from nst_engine.runtimes.devices import Precision
 
 if TYPE_CHECKING:
     import torch
