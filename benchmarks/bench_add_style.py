@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from machine import describe_machine
 from quality import LONGER_SIDE_PX, Judge, Measures, means
 from report import RESULTS
 
 from nst_engine import Stylizer
+from nst_engine.benchmark.machine import fingerprint
 from nst_engine.catalogue import bundled_contents
 from nst_engine.image import contact_sheet, load_image, save_image
 from nst_engine.training.photos import find_photos, sized
@@ -53,7 +53,7 @@ def main() -> None:
             print(rows[-1], flush=True)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("torch", "onnxruntime", "numpy")),
+        "machine": fingerprint(),
         "model": _MODEL,
         "minutes": arguments.minutes,
         "longer_side_px": LONGER_SIDE_PX,

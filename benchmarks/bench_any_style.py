@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -22,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import describe_machine
 from numpy.typing import NDArray
 from report import RESULTS
+from turns import answers_in_turn, quartiles
 
 from nst_engine import Stylizer
+from nst_engine.benchmark.machine import fingerprint
 from nst_engine.catalogue import content_path, style_path
 from nst_engine.environment import usable_cpus
 from nst_engine.image import contact_sheet, load_image, resize_image, save_image
@@ -45,7 +44,7 @@ Pixels = NDArray[np.uint8]
 
 
 def main() -> None:
-    """Judge, time, write the JSON and the contact sheet; with --engine, time one engine and print its times."""
+    """Judge, time, write the JSON and the contact sheet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, metavar="DIR", help="that training has not seen")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take every Nth photo by name")
@@ -54,11 +53,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=usable_cpus(), help="default: the CPUs to use")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
-    parser.add_argument("--engine", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.engine:
-        print(json.dumps(timed(arguments.engine, arguments.threads)))
-        return
     if arguments.photos is None or not arguments.paintings:
         parser.error("give --photos DIR and --paintings FILE...")
     photos = find_photos(arguments.photos)[:: arguments.every][: arguments.most_photos]
@@ -66,7 +61,7 @@ def main() -> None:
     save_image(arguments.results / "any_style.jpg", sheet(photos, arguments.paintings, pictures), quality=80)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("onnxruntime", "openvino", "torch", "numpy", "pillow", PEER)),
+        "machine": fingerprint(PEER),
         "longer_side_px": LONGER_SIDE_PX,
         "photos": [photo.name for photo in photos],
         "engines": judged,
@@ -141,26 +136,15 @@ def _peer(threads: int) -> Callable[[Pixels, Path], Pixels]:
 
 def in_turn(rounds: int, threads: int) -> dict[str, Any]:
     """Median and quartiles of each engine at each size, and of encoding a style."""
-    times: dict[str, dict[str, list[float]]] = {engine: {} for engine in ENGINES}
-    for number in range(rounds):
-        for engine in ENGINES:
-            command = [sys.executable, __file__, "--engine", engine, "--threads", str(threads)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            for what, found in json.loads(done.stdout).items():
-                times[engine].setdefault(what, []).extend(found)
-            print(
-                number + 1,
-                engine,
-                {what: round(float(np.median(runs)), 1) for what, runs in times[engine].items()},
-                flush=True,
-            )
+    runs = {engine: {"engine": engine} for engine in ENGINES}
+    found = answers_in_turn("bench_any_style", runs, rounds=rounds, threads=threads)
     return {
-        engine: {what: np.percentile(runs, (25, 50, 75)).round(2).tolist() for what, runs in found.items()}
-        for engine, found in times.items()
+        engine: {what: quartiles([ms for answer in answers for ms in answer[what]]) for what in answers[0]}
+        for engine, answers in found.items()
     }
 
 
-def timed(engine: str, threads: int) -> dict[str, list[float]]:
+def measure(engine: str, threads: int) -> dict[str, list[float]]:
     """Milliseconds of each run, by size, and of encoding a style."""
     painting, photo = style_path(TIMED_STYLE), load_image(content_path(TIMED_PHOTO)).pixels
     paint = painter(engine, threads)

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 from bench_optimize import run_process
-from machine import describe_machine
 from numpy.typing import NDArray
 from report import RESULTS
 
 from nst_engine import Stylizer
+from nst_engine.benchmark.machine import fingerprint
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.image import load_image, resize_image, save_image
 
@@ -46,7 +46,7 @@ def main() -> None:
             print(rows[-1], flush=True)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("onnxruntime", "numpy", "pillow")),
+        "machine": fingerprint(),
         "megapixels": BIG[0] * BIG[1] / 1e6,
         "compared_megapixels": MEDIUM[0] * MEDIUM[1] / 1e6,
         "styles": STYLES,

@@ -14,18 +14,17 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import describe_machine
 from numpy.typing import NDArray
 from report import RESULTS
+from turns import answers_in_turn
+
+from nst_engine.benchmark.machine import fingerprint
 
 ROUNDS = 15
 #: Of calls before each one that counts: threads of BLAS and OpenMP go on spinning after their work, and slow the next.
@@ -33,7 +32,6 @@ _UNTIMED_S = 0.1
 HEIGHT, WIDTH = 1080, 1920
 #: Channels and side of the features.
 GRAMS = ((64, 512), (128, 256), (256, 128), (512, 64), (512, 32))
-_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Calls = dict[str, Callable[[], Any]]
 
@@ -43,23 +41,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, nargs="+", default=(1, 2))
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
-    parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.measure:
-        print(json.dumps(measured(arguments.measure)))
-        return
     runs = {}
     for threads in arguments.threads:
-        environment = {**os.environ, **dict.fromkeys(_VARIABLES, str(threads))}
-        command = [sys.executable, __file__, "--measure", str(threads)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
-        runs[str(threads)] = json.loads(done.stdout)
+        (runs[str(threads)],) = answers_in_turn("bench_kernels", {"all": {}}, rounds=1, threads=threads)["all"]
         print(threads, json.dumps(runs[str(threads)], indent=1), flush=True)
     from nst_engine import kernels
 
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("numpy", "opencv-python", "torch", "scipy")),
+        "machine": fingerprint("scipy"),
         "isa": kernels.active().isa,
         "rounds": ROUNDS,
         "median_ms_by_threads": runs,
@@ -67,7 +58,7 @@ def main() -> None:
     (arguments.results / "kernels.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
-def measured(threads: int) -> dict[str, dict[str, float]]:
+def measure(threads: int) -> dict[str, dict[str, float]]:
     """Median milliseconds of each contender, by task."""
     import cv2
     import torch

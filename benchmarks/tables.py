@@ -164,7 +164,7 @@ def any_style_means(report: Report) -> str:
     rows = []
     for name, judged in report["engines"].items():
         runs = [name, *(each for each in times if each == f"{name}, auto")]
-        cells = [", ".join(_times_of_peer(times[run][size][1], peer[size][1]) for run in runs) for size in sizes]
+        cells = [", ".join(_times_of_peer(times[run][size], peer[size]) for run in runs) for size in sizes]
         style, *others = _measures(judged["mean"])
         rows.append([name, f"{style} ({judged['mean']['relu5_1']:.2f})", *others, *cells])
     headings = ["model", "style distance (relu5_1)", "content distance", "detail", "grain", *sizes]
@@ -176,7 +176,8 @@ def any_style_means(report: Report) -> str:
     )
 
 
-def _times_of_peer(ms: float, peer_ms: float) -> str:
+def _times_of_peer(times: Mapping[str, float], of_peer: Mapping[str, float]) -> str:
+    ms, peer_ms = times["p50"], of_peer["p50"]
     return f"{ms:.0f} ms" + ("" if ms == peer_ms else f" (**{peer_ms / ms:.1f} ×** as fast)")
 
 
@@ -194,7 +195,7 @@ def any_style_table(report: Report) -> str:
             style, *others = _measures(found)
             row += [f"{style} ({found['relu5_1']:.2f})", *others]
         rows.append(row)
-    encoded = ", ".join(f"{name} {times['encode'][1]:.0f} ms" for name, times in report["times_ms"].items())
+    encoded = ", ".join(f"{name} {times['encode']['p50']:.0f} ms" for name, times in report["times_ms"].items())
     return f"{any_style_means(report)}\n\n{markdown_table(headings, rows)}\n\nTo encode a style image: {encoded}."
 
 
@@ -400,11 +401,16 @@ def cuda_table(report: Report) -> str:
     )
 
 
+#: Of a processor's instruction sets, those that speed hangs on.
+_TOLD_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
+
+
 def machine_line(report: Report, package: str = "torch") -> str:
     """What a result was measured on, and when."""
     machine = report["machine"]
+    sets = [name for name in machine["instruction_sets"] if name in _TOLD_SETS]
     return (
-        f"{machine['cpu']}, {machine['cores']} cores ({', '.join(machine['instruction_sets'])}), "
+        f"{machine['cpu']}, {machine['cores']} cores ({', '.join(sets)}), "
         f"{machine['memory_gib']:.0f} GiB, Python {machine['python']}, {package} {machine['packages'][package]}, "
         f"{report['date']}."
     )

@@ -32,7 +32,7 @@ class Job:
     """What a process is to do.
 
     Attributes:
-        module: Below `nst_engine.benchmark`, whose `measure` is called.
+        module: Whose `measure` is called, by its whole name.
         case: Of the row it makes; empty for one that makes none.
         arguments: Of `measure`, for JSON.
         threads: Of the CPU.

@@ -34,8 +34,8 @@ _INSTRUCTION_SETS = (
 _ANSWER_S = 10
 
 
-def fingerprint() -> dict[str, Any]:
-    """Hardware, system and versions: what makes two results comparable."""
+def fingerprint(*more_packages: str) -> dict[str, Any]:
+    """Hardware, system and versions, of further packages, too: what makes two results comparable."""
     from nst_engine import kernels
 
     active = kernels.active()
@@ -51,7 +51,7 @@ def fingerprint() -> dict[str, Any]:
         "python": platform.python_version(),
         "nst_engine": __version__,
         "kernels": f"{active.implementation} {active.isa}",
-        "packages": {name: version for name in _PACKAGES if (version := package_version(name))},
+        "packages": {name: version for name in (*_PACKAGES, *more_packages) if (version := package_version(name))},
     }
 
 

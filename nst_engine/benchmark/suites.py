@@ -83,7 +83,7 @@ def stylize_suite(options: StylizeBench) -> Suite:
             "precision": options.precision or "auto",
         }
         try:
-            reference = answer_of(Job("reference", {}, {**asked, **shared}, threads), folder)
+            reference = answer_of(Job("nst_engine.benchmark.reference", {}, {**asked, **shared}, threads), folder)
         except JobFailedError as failed:
             raise failed.as_nst_error() from None
         return [_stylize_job(case, reference, {**shared, "seconds": options.seconds}) for case in cases]
@@ -118,7 +118,7 @@ def kernels_suite(options: KernelsBench) -> Suite:
         contender = name if name in peers else "engine"
         arguments = {"kernel": kernel, "contender": contender, "size": size, "threads": threads}
         arguments["seconds"] = options.seconds
-        return Job("kernels", case, arguments, threads, ours.get(name, {}))
+        return Job("nst_engine.benchmark.kernels", case, arguments, threads, ours.get(name, {}))
 
     jobs = [
         job(kernel, size, name)
@@ -163,7 +163,14 @@ def optimize_suite(options: OptimizeBench) -> Suite:
                 "device": options.device,
                 "threads": threads,
             }
-            jobs.append(Job("optimize", {"precision": precision, "size": f"{width}x{height}"}, arguments, threads))
+            jobs.append(
+                Job(
+                    "nst_engine.benchmark.optimize",
+                    {"precision": precision, "size": f"{width}x{height}"},
+                    arguments,
+                    threads,
+                )
+            )
     settings = {
         "style": options.style,
         "iterations": options.iterations,
@@ -192,4 +199,4 @@ def _stylize_job(case: Case, reference: Mapping[str, Any], shared: Mapping[str, 
     size = [int(side) for side in str(case["size"]).split("x")]
     own: dict[str, Any] = {name: case[name] for name in ("backend", "precision")}
     own["size"], own["reference"] = size, reference["pictures"][case["size"]]
-    return Job("stylize", case, {"model": reference["model"], **own, **shared}, shared["threads"])
+    return Job("nst_engine.benchmark.stylize", case, {"model": reference["model"], **own, **shared}, shared["threads"])

@@ -20,7 +20,7 @@ def main(asked: str, answer: str) -> None:
 
 def _answer(job: Any) -> dict[str, Any]:
     try:
-        module = importlib.import_module(f"nst_engine.benchmark.{job['module']}")
+        module = importlib.import_module(job["module"])
         return {"result": module.measure(**job["arguments"])}
     except NSTError as error:
         return {"reason": str(error), "kind": type(error).__name__}

@@ -66,7 +66,7 @@ def test_backends_say_what_to_do_where_they_are_absent() -> None:
 
 
 def test_a_process_that_dies_is_a_row_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = Job("kernels", {"backend": "numpy"}, {}, 1)
+    job = Job("nst_engine.benchmark.kernels", {"backend": "numpy"}, {}, 1)
     monkeypatch.setattr(jobs, "_START", "import os, sys; print('so it goes'); sys.stdout.flush(); os.abort()")
     assert measured(job, tmp_path).reason == "the process was ended by SIGABRT (so it goes)"
     monkeypatch.setattr(jobs, "_START", "raise SystemExit(7)")
@@ -80,12 +80,12 @@ def test_a_process_that_dies_is_a_row_with_the_reason(tmp_path: Path, monkeypatc
 
 def test_what_fails_in_a_process_keeps_its_kind(tmp_path: Path) -> None:
     arguments = {"model": "bundled:live", "style": "none", "sizes": [], "batch": 1, "threads": 1}
-    job = Job("reference", {}, {**arguments, "precision": "float32", "folder": str(tmp_path)}, 1)
+    job = Job("nst_engine.benchmark.reference", {}, {**arguments, "precision": "float32", "folder": str(tmp_path)}, 1)
     with pytest.raises(JobFailedError) as failed:
         answer_of(job, tmp_path)
     assert isinstance(failed.value.as_nst_error(), StyleNotFoundError)
     with pytest.raises(JobFailedError, match="TypeError") as failed:
-        answer_of(Job("kernels", {}, {"unheard": 1}, 1), tmp_path)
+        answer_of(Job("nst_engine.benchmark.kernels", {}, {"unheard": 1}, 1), tmp_path)
     assert isinstance(failed.value.as_nst_error(), InferenceError)
 
 
