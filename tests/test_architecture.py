@@ -34,7 +34,7 @@ OWNERS = {
     "onnxscript": ("exporting",),
     "openvino": ("runtimes.openvino", "benchmark.backends.open_vino"),
     "rich": ("cli",),
-    "safetensors": ("vgg19.weights", "training", "stylize.style_embedding", "exporting.any_style"),
+    "safetensors": ("vgg19.weights", "training", "stylize.style_embedding"),
     "torch": (
         "vgg19",
         "networks",

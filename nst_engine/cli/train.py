@@ -42,13 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.cli.progress_bar import say
     from nst_engine.cli.training_run import (
         TrainingDisplay,
+        check_length,
         check_model_output,
         training_folder,
         write_model,
     )
 
-    if arguments.steps is None and arguments.minutes is None:
-        raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
+    check_length(arguments)
     options = training_options(arguments, arch=arguments.arch)
     paintings = named_paintings(arguments.paintings)
     output, folder = check_model_output(arguments, list(paintings.values())), training_folder(arguments)

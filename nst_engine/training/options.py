@@ -24,6 +24,8 @@ class TrainOptions:
         styles_per_photo: Styles in which each photo of a step is painted; its features are computed only once.
         crop_px: Side of the square cut-outs that VGG-19 is shown. Small ones cannot show a painting: 224 px of one are
             at a distance of 0.2 to 0.5 from its 512 px at relu5_1.
+        small_until: Share of the training, 0 to 1, in which the cut-outs are smaller by a quarter and twice as many:
+            more photos and styles in the same time, before the large forms are learnt.
         content_distance: What the mean content distance is brought to by adapting the style's weight: 0 would be the
             photo itself; bold paintings have 0.7 to 1.3. None: the style's weight stays as it is.
         style_weight: Of the style distance.
@@ -44,6 +46,7 @@ class TrainOptions:
     batch_size: int = 2
     styles_per_photo: int = 2
     crop_px: int = 320
+    small_until: float = 0.0
     content_distance: float | None = None
     style_weight: float = 10.0
     tv_weight: float = 0.0
@@ -74,6 +77,8 @@ class TrainOptions:
         for name in ("tv_weight", "stability_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise OptionError(f"{getattr(self, name)} came; it must be at least 0", option=name)
+        if not 0 <= self.small_until <= 1:
+            raise OptionError(f"{self.small_until} came; it must be between 0 and 1", option="small_until")
         if self.content_distance is not None and not 0 < self.content_distance < 2:
             raise OptionError(f"{self.content_distance} came; it must be between 0 and 2", option="content_distance")
         if not 0 <= self.seed < 2**63:
