@@ -16,6 +16,7 @@ from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.style_arguments import (
     ANY_STYLE,
     add_style_arguments,
+    asked_styles,
     check_style_arguments,
     chosen_style,
     set_default_models,
@@ -27,7 +28,7 @@ from nst_engine.files import label_of_path, printable
 if TYPE_CHECKING:
     from nst_engine.stylize.batch import Job
     from nst_engine.stylize.result import StylizeResult
-    from nst_engine.stylize.style_choice import StyleChoice
+    from nst_engine.stylize.style_choice import Style
     from nst_engine.stylize.stylizer import Stylizer
 
 _PIPE = "-"
@@ -46,6 +47,15 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "photos", nargs="+", metavar="PHOTO", help="pictures, folders, bundled photos' names, or - for stdin"
     )
     add_style_arguments(parser)
+    parser.add_argument(
+        "--style-mask",
+        "--content-mask",
+        dest="style_masks",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="where a style is seen: white is inside; one for each style, in order",
+    )
     parser.add_argument("-o", "--output", metavar="FILE|DIR", help="default: PHOTO_STYLE, here; - for stdout")
     parser.add_argument(
         "--strength", type=float, default=1.0, metavar="0-2", help="0 is the photo, 2 exaggerates (default: 1)"
@@ -72,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, paint, report."""
     if not 1 <= arguments.quality <= 100:
         raise OptionError(f"--quality: {arguments.quality} came, 1 to 100 was wanted")
-    from nst_engine.stylize.stylizer import check_options
+    from nst_engine.stylize.options import check_options
 
     check_options(arguments.strength, arguments.preserve_color, arguments.max_side, arguments.stroke_size)
     check_style_arguments(arguments)
@@ -80,8 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _run_in_pipe(arguments)
     is_known = not any(Path(photo).is_dir() for photo in arguments.photos)
     stylizer = open_stylizer(arguments, expected_pictures=len(arguments.photos) if is_known else None)
-    style = chosen_style(arguments, stylizer)
-    jobs = _jobs(arguments, style.shares)
+    style, shares = _style(arguments, stylizer)
+    jobs = _jobs(arguments, shares)
     skipped = sum(job.output.exists() for job in jobs) if arguments.resume else 0
     if arguments.resume:
         jobs = [job for job in jobs if not job.output.exists()]
@@ -117,10 +127,11 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
     (photo,) = arguments.photos
     if arguments.output not in (None, _PIPE):
         _check_not_piped_in(Path(arguments.output), arguments)
-        check_image_output(arguments.output, inputs=[] if photo == _PIPE else [content_path(photo)])
+        masks = [Path(mask) for mask in arguments.style_masks]
+        check_image_output(arguments.output, inputs=[*masks, *([] if photo == _PIPE else [content_path(photo)])])
     source = read_file(sys.stdin.buffer, "stdin", DEFAULT_LIMITS) if photo == _PIPE else content_path(photo)
     stylizer = open_stylizer(arguments, expected_pictures=1)
-    result = _stylized(stylizer, chosen_style(arguments, stylizer), arguments, source)
+    result = _stylized(stylizer, _style(arguments, stylizer)[0], arguments, source)
     if arguments.output in (None, _PIPE):
         sys.stdout.buffer.write(encode_image(result.pixels, "PNG", alpha=result.alpha))
         sys.stdout.buffer.flush()
@@ -128,6 +139,12 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
     output = result.save(arguments.output, quality=arguments.quality, overwrite=arguments.overwrite)
     _print_result(arguments, photo, output, result)
     return 0
+
+
+def _style(arguments: argparse.Namespace, stylizer: Stylizer) -> tuple[Style, Mapping[str, float]]:
+    """What is painted in, and the shares of each style; the styles one by one where each has its region."""
+    chosen = chosen_style(arguments, stylizer)
+    return (asked_styles(arguments) if arguments.style_masks else chosen), chosen.shares
 
 
 def _check_not_piped_in(output: Path, arguments: argparse.Namespace) -> None:
@@ -150,6 +167,7 @@ def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     from nst_engine.stylize.batch import Job, plan, style_label
 
     photos = [content_path(photo) for photo in arguments.photos]
+    kept = [Path(mask) for mask in arguments.style_masks]
     output = Path(arguments.output) if arguments.output is not None else None
     is_one_file = len(photos) == 1 and not photos[0].is_dir()
     is_file_name = output is not None and not output.is_dir() and not arguments.output.endswith(("/", "\\"))
@@ -173,7 +191,7 @@ def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     sources = {_file_id(job.source): job.source for job in jobs}
     for job in jobs:
         there = sources.get(_file_id(job.output)) if job.output.exists() else None
-        check_image_output(job.output, inputs=[there], overwrite=arguments.overwrite)
+        check_image_output(job.output, inputs=[there, *kept], overwrite=arguments.overwrite)
     return jobs
 
 
@@ -193,19 +211,20 @@ def _file_id(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _paint(stylizer: Stylizer, style: StyleChoice, arguments: argparse.Namespace, job: Job) -> StylizeResult:
+def _paint(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, job: Job) -> StylizeResult:
     result = _stylized(stylizer, style, arguments, job.source)
     result.save(job.output, quality=arguments.quality, overwrite=arguments.overwrite)
     return result
 
 
-def _stylized(stylizer: Stylizer, style: StyleChoice, arguments: argparse.Namespace, source: Any) -> StylizeResult:
+def _stylized(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, source: Any) -> StylizeResult:
     return stylizer.stylize(
         source,
         style,
         strength=arguments.strength,
         preserve_color=arguments.preserve_color,
         stroke_size=arguments.stroke_size,
+        style_masks=arguments.style_masks,
         max_side=arguments.max_side,
     )
 

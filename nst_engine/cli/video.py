@@ -68,7 +68,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, load, paint, report."""
-    from nst_engine.stylize.stylizer import check_options
+    from nst_engine.stylize.options import check_options
     from nst_engine.video import FrameStylizer, VideoOptions, check_video, finished_frames, paint_video
 
     names = ("max_side", "start", "end", "fps", "codec", "crf", "resume", "overwrite")

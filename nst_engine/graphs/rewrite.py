@@ -55,8 +55,9 @@ def with_dynamic_size(model: bytes) -> bytes:
             if value:
                 dim.dim_value = value
         # not the names of the input's: networks may round sides
-        names = {0: batch, height: "painted_height", width: "painted_width"}
-        _name_axes(each, {axis: name for axis, name in names.items() if declared[each.name][axis : axis + 1] != [1]})
+        names = {height: "painted_height", width: "painted_width"}
+        told = declared[each.name]
+        _name_axes(each, {0: batch, **{axis: name for axis, name in names.items() if told[axis : axis + 1] != [1]}})
     return serialized_model(proto)
 
 

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
+from nst_engine.motion.transition import Transition
+from nst_engine.stylize.options import check_options
 from nst_engine.stylize.postprocess import check_room, finished
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.strokes import check_stroke_size
 from nst_engine.stylize.style_choice import Style
-from nst_engine.stylize.stylizer import Stylizer, check_options
+from nst_engine.stylize.stylizer import Stylizer
 
 if TYPE_CHECKING:
     from nst_engine.motion.smoothing import Smoother
@@ -83,6 +86,9 @@ class FrameStylizer:
         self._stylizer, self._stability, self._is_bgr = stylizer, stability, channel_order == "bgr"
         self._strength, self._stroke_size = strength, stroke_size
         self._smoother = None if stability == "off" else _smoother(stability, stylizer.spec.stride_px)
+        self._transition: Transition | None = None
+        self._weights: NDArray[np.float32] = np.empty((1, 0), np.float32)
+        self._exchanges = self._swap_rb = False
         self._turn = threading.RLock()  # what the smoother remembers is in OpenCV's hands while it works
         self._bordered = np.empty((0, 0, 3), np.uint8)
         self.timings_ms: Mapping[str, float] = {}
@@ -90,23 +96,41 @@ class FrameStylizer:
         self.memory_frames = 0 if self._smoother is None else self._smoother.memory_frames
         self.restyle(style, strength=strength, preserve_color=preserve_color)
 
-    def restyle(self, style: Style = None, *, strength: float | None = None, preserve_color: str | None = None) -> None:
+    def restyle(
+        self,
+        style: Style = None,
+        *,
+        strength: float | None = None,
+        preserve_color: str | None = None,
+        frames: int = 0,
+    ) -> None:
         """Paint otherwise from the next frame on; what was painted before does not shine through.
 
         Args:
             style: As for `Stylizer.stylize`.
             strength: None: as it was.
             preserve_color: None: the painting's colours.
+            frames: Over how many frames the style that was becomes this one, in a blend; 0: at once.
 
         Raises:
             StyleNotFoundError: The model has no such style.
             OptionError: An option that cannot be used.
         """
-        strength = self._strength if strength is None else strength
+        if frames:
+            require_count("frames", frames)
+        if strength is None:
+            strength = self._strength if self._transition is None else self._transition.strengths[1]
         # what is painted twice is not calm
         check_options(strength, preserve_color, None, most_strength=1.0)
         with self._turn:
+            before = (self._weights, self._strength, self._exchanges, self._swap_rb) if frames else None
             self._set(style, strength, preserve_color)
+            if before is None or before[2:] != (self._exchanges, self._swap_rb):
+                self.reset()
+            self._transition = None
+            if before is not None:
+                self._transition = Transition(before[0], self._weights, (before[1], strength), frames)
+                self._weights, self._strength = before[:2]
 
     def _set(self, style: Style, strength: float, preserve_color: str | None) -> None:
         self._style = self._stylizer.choose_style(style)
@@ -115,7 +139,6 @@ class FrameStylizer:
         # colours are kept in RGB; else a model of numbers exchanges the channels while it scales
         in_passing = self._stylizer.pipeline.swaps_in_passing and preserve_color is None
         self._exchanges, self._swap_rb = self._is_bgr and not in_passing, self._is_bgr and in_passing
-        self.reset()
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -168,6 +191,7 @@ class FrameStylizer:
 
     def _next(self, frame: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         laps = [time.perf_counter()]
+        self._weights, self._strength = self._in_transition()
         photo = _exchanged(frame) if self._exchanges else frame
         smoother = self._smoother
         finish: dict[str, Any] = {"strength": self._strength, "preserve_color": self._preserve_color}
@@ -185,6 +209,12 @@ class FrameStylizer:
         laps.append(time.perf_counter())
         self._count(laps)
         return painted
+
+    def _in_transition(self) -> tuple[NDArray[np.float32], float]:
+        """Style weights and strength of this frame."""
+        if self._transition is None or self._transition.is_over:
+            return self._weights, self._strength
+        return self._transition.step()
 
     def _painted(self, photo: NDArray[np.uint8], out: NDArray[np.uint8] | None, **finish: Any) -> NDArray[np.uint8]:
         """In strokes of one size whatever the frames' size: that may follow the machine, and shall not be seen."""
