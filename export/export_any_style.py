@@ -26,8 +26,9 @@ def main() -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """Write the models and print how well they agree."""
-    from nst_engine.exporting.any_style import export_any_style, load_any_style
+    from nst_engine.exporting.any_style import export_any_style
     from nst_engine.graphs.writing import StoredBits
+    from nst_engine.training import load_any_style
 
     checkpoints = [load_any_style(path) for path in arguments.checkpoints]
     bits: dict[str, StoredBits] = dict.fromkeys(arguments.in_8_bits, 8)

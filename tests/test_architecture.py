@@ -35,7 +35,7 @@ OWNERS = {
     "onnxscript": ("exporting",),
     "openvino": ("runtimes.openvino",),
     "rich": ("cli",),
-    "safetensors": ("vgg19.weights", "training", "stylize.style_embedding", "exporting.any_style"),
+    "safetensors": ("vgg19.weights", "training", "stylize.style_embedding"),
     "torch": (
         "vgg19",
         "networks",

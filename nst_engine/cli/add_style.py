@@ -11,7 +11,7 @@ from nst_engine.cli.training_arguments import add_training_arguments, training_o
 
 _MINUTES = 6.0
 # scales and shifts alone take larger steps than kernels, and only one style's work is to be done
-_DEFAULTS = {"minutes": _MINUTES, "learning_rate": 2e-2}
+_DEFAULTS: dict[str, Any] = {"minutes": _MINUTES, "learning_rate": 2e-2}
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:

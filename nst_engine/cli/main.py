@@ -41,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         styles,
         stylize,
         train,
+        train_any,
         video,
         webcam,
     )
@@ -58,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
         gallery,
         reconstruct,
         train,
+        train_any,
         add_style,
         bench,
         info,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nst_engine.errors import OptionError, StyleNotFoundError
 
 if TYPE_CHECKING:
-    from nst_engine.stylize.style_choice import StyleChoice
+    from nst_engine.stylize.style_choice import Style, StyleChoice
     from nst_engine.stylize.style_embedding import StyleEmbedding
     from nst_engine.stylize.stylizer import Stylizer
 
@@ -94,15 +94,24 @@ def chosen_style(arguments: argparse.Namespace, stylizer: Stylizer) -> StyleChoi
         StyleNotFoundError: The model has no such style.
         NSTError: What `Stylizer.choose_style` raises.
     """
+    if arguments.style_image:
+        _check_reads_styles(stylizer)
+    elif arguments.style is not None:
+        _check_is_no_picture(arguments.style, stylizer)
+    return stylizer.choose_style(asked_styles(arguments))
+
+
+def asked_styles(arguments: argparse.Namespace) -> Style:
+    """The styles as they were typed: files or names, with their weights; None: the model's only one.
+
+    Raises:
+        OptionError: Weights that cannot be read.
+    """
     from nst_engine.stylize.style_mix import parse_style_mix
 
     if arguments.style_image:
-        _check_reads_styles(stylizer)
-        return stylizer.choose_style(weighted_files(arguments.style_image))
-    if arguments.style is None:
-        return stylizer.choose_style(None)
-    _check_is_no_picture(arguments.style, stylizer)
-    return stylizer.choose_style(parse_style_mix(arguments.style))
+        return weighted_files(arguments.style_image)
+    return None if arguments.style is None else parse_style_mix(arguments.style)
 
 
 def encoded_styles(arguments: argparse.Namespace, stylizer: Stylizer) -> list[tuple[StyleEmbedding, float]]:

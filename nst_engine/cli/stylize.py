@@ -16,6 +16,7 @@ from nst_engine.cli.option_flags import add_options, given, options_of
 from nst_engine.cli.style_arguments import (
     ANY_STYLE,
     add_style_arguments,
+    asked_styles,
     check_style_arguments,
     chosen_style,
     set_default_models,
@@ -27,7 +28,7 @@ from nst_engine.stylize.options import StylizeOptions
 if TYPE_CHECKING:
     from nst_engine.stylize.batch import Job
     from nst_engine.stylize.result import StylizeResult
-    from nst_engine.stylize.style_choice import StyleChoice
+    from nst_engine.stylize.style_choice import Style
     from nst_engine.stylize.stylizer import Stylizer
 
 _PIPE = "-"
@@ -46,6 +47,15 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "photos", nargs="+", metavar="PHOTO", help="pictures, folders, bundled photos' names, or - for stdin"
     )
     add_style_arguments(parser)
+    parser.add_argument(
+        "--style-mask",
+        "--content-mask",
+        dest="style_masks",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="where a style is seen: white is inside; one for each style, in order",
+    )
     parser.add_argument("-o", "--output", metavar="FILE|DIR", help="default: PHOTO_STYLE, here; - for stdout")
     add_options(parser, StylizeOptions)
     parser.add_argument("--quality", type=int, default=95, metavar="1-100", help="of JPEG and WebP (default: 95)")
@@ -67,8 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _run_in_pipe(arguments)
     is_known = not any(Path(photo).is_dir() for photo in arguments.photos)
     stylizer = open_stylizer(arguments, expected_pictures=len(arguments.photos) if is_known else None)
-    style = chosen_style(arguments, stylizer)
-    jobs = _jobs(arguments, style.shares)
+    style, shares = _style(arguments, stylizer)
+    jobs = _jobs(arguments, shares)
     skipped = sum(job.output.exists() for job in jobs) if arguments.resume else 0
     if arguments.resume:
         jobs = [job for job in jobs if not job.output.exists()]
@@ -104,10 +114,11 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
     (photo,) = arguments.photos
     if arguments.output not in (None, _PIPE):
         _check_not_piped_in(Path(arguments.output), arguments)
-        check_image_output(arguments.output, inputs=[] if photo == _PIPE else [content_path(photo)])
+        masks = [Path(mask) for mask in arguments.style_masks]
+        check_image_output(arguments.output, inputs=[*masks, *([] if photo == _PIPE else [content_path(photo)])])
     source = read_file(sys.stdin.buffer, "stdin", DEFAULT_LIMITS) if photo == _PIPE else content_path(photo)
     stylizer = open_stylizer(arguments, expected_pictures=1)
-    result = _stylized(stylizer, chosen_style(arguments, stylizer), arguments, source)
+    result = _stylized(stylizer, _style(arguments, stylizer)[0], arguments, source)
     if arguments.output in (None, _PIPE):
         sys.stdout.buffer.write(encode_image(result.pixels, "PNG", alpha=result.alpha))
         sys.stdout.buffer.flush()
@@ -115,6 +126,12 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
     output = result.save(arguments.output, quality=arguments.quality, overwrite=arguments.overwrite)
     _print_result(arguments, photo, output, result)
     return 0
+
+
+def _style(arguments: argparse.Namespace, stylizer: Stylizer) -> tuple[Style, Mapping[str, float]]:
+    """What is painted in, and the shares of each style; the styles one by one where each has its region."""
+    chosen = chosen_style(arguments, stylizer)
+    return (asked_styles(arguments) if arguments.style_masks else chosen), chosen.shares
 
 
 def _check_not_piped_in(output: Path, arguments: argparse.Namespace) -> None:
@@ -136,21 +153,22 @@ def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     from nst_engine.stylize.batch import plan, style_label
 
     photos = [content_path(photo) for photo in arguments.photos]
-    planned = plan(photos, arguments.output, style_label(mix), overwrite=arguments.overwrite)
+    kept = [Path(mask) for mask in arguments.style_masks]
+    planned = plan(photos, arguments.output, style_label(mix), kept=kept, overwrite=arguments.overwrite)
     if planned.left_out:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in planned.left_out.most_common())
         print(f"nst: left out: {printable(kinds)}; {ACCEPTED_FORMATS} are painted", file=sys.stderr)
     return planned.jobs
 
 
-def _paint(stylizer: Stylizer, style: StyleChoice, arguments: argparse.Namespace, job: Job) -> StylizeResult:
+def _paint(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, job: Job) -> StylizeResult:
     result = _stylized(stylizer, style, arguments, job.source)
     result.save(job.output, quality=arguments.quality, overwrite=arguments.overwrite)
     return result
 
 
-def _stylized(stylizer: Stylizer, style: StyleChoice, arguments: argparse.Namespace, source: Any) -> StylizeResult:
-    return stylizer.stylize(source, style, **given(arguments, StylizeOptions))
+def _stylized(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, source: Any) -> StylizeResult:
+    return stylizer.stylize(source, style, style_masks=arguments.style_masks, **given(arguments, StylizeOptions))
 
 
 def _shown(jobs: list[Job], *, is_quiet: bool) -> Iterator[Job]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.option_flags import add_options, given
+from nst_engine.cli.option_flags import add_options
 from nst_engine.cli.training_arguments import add_training_arguments, training_options
 from nst_engine.errors import OptionError
 from nst_engine.training.options import TrainOptions
@@ -42,13 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.cli.progress_bar import say
     from nst_engine.cli.training_run import (
         TrainingDisplay,
+        check_length,
         check_model_output,
         training_folder,
         write_model,
     )
 
-    if not given(arguments, TrainOptions).keys() & {"steps", "minutes"}:
-        raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
+    check_length(arguments)
     options = training_options(arguments)
     paintings = named_paintings(arguments.paintings)
     output, folder = check_model_output(arguments, list(paintings.values())), training_folder(arguments)

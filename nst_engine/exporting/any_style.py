@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from nst_engine.catalogue import bundled_styles
-from nst_engine.environment import needed
-from nst_engine.errors import ModelChecksumError, ModelNotFoundError
+from nst_engine.checks import parsed_json
+from nst_engine.errors import ModelChecksumError, NSTError
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
-from nst_engine.exporting.stylizer import PARITY_SIZES
+from nst_engine.exporting.stylizer import PARITY_SIZES, checkpoint_of
 from nst_engine.files import write_atomically
-from nst_engine.graphs.style_encoder_graph import STYLE_IMAGE, StyleReading, VggWeights, style_encoder_graph
-from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS, as_stored, stylizer_graph
+from nst_engine.graphs.style_encoder_graph import (
+    STYLE_IMAGE,
+    StyleReading,
+    VggWeights,
+    encoder_weights,
+    style_encoder_graph,
+)
+from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS, as_stored, stylizer_graph, stylizer_weights
 from nst_engine.graphs.writing import IN_8_BITS, StoredBits, Weights, in_8_bits
-from nst_engine.models.spec import FORMAT, spec_defaults
+from nst_engine.models.find import ModelFile
+from nst_engine.models.spec import FORMAT, METADATA_KEY, spec_defaults
+from nst_engine.networks.any_style import AnyStyleNet
 from nst_engine.networks.style_encoder import (
     ENERGY_FLOOR,
     FLOOR,
@@ -33,10 +41,10 @@ from nst_engine.networks.style_encoder import (
     StyleEncoder,
 )
 from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
+from nst_engine.training.checkpoint import AnyStyleCheckpoint, Checkpoint
 from nst_engine.vgg19.network import VGG19
 from nst_engine.vgg19.weights import load_vgg19_weights
 
-CHECKPOINT_FORMAT = "nst-engine any-style checkpoint 1"
 ENCODER_FILE = "any-encoder.onnx"
 
 #: Of codes, whose numbers are about 1: what kernels that add in another order may differ by.
@@ -45,53 +53,14 @@ CODE_TOLERANCE = 2e-3
 _STYLE_SIZES = ((32, 32), (37, 512), (384, 512), (301, 209))
 
 
-@dataclass(frozen=True, eq=False)
-class AnyStyleCheckpoint:
-    """A network for any style.
-
-    Attributes:
-        arch: Of the stylizer, and the name of what is made of it.
-        stylizer: Its weights.
-        encoder: Those of its `StyleEncoder`.
-        training: How they came about.
-    """
-
-    arch: str
-    stylizer: Mapping[str, torch.Tensor]
-    encoder: Mapping[str, torch.Tensor]
-    training: Mapping[str, Any]
-
-
-def load_any_style(path: Path) -> AnyStyleCheckpoint:
-    """Read a checkpoint: safetensors of `stylizer.*` and `encoder.*`.
-
-    Raises:
-        ModelNotFoundError: There is none.
-        ModelChecksumError: It is damaged or another kind of file.
-        MissingDependencyError: safetensors is not installed.
-    """
-    with needed("checkpoints need safetensors", "train"):
-        from safetensors import safe_open
-    if not path.is_file():
-        raise ModelNotFoundError(f"{path}: no such checkpoint")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        told = json.loads(metadata["nst_engine"]) if metadata.get("format") == CHECKPOINT_FORMAT else {}
-        arch, training = told["arch"], told["training"]
-    # its parser raises what it meets
-    except Exception as damaged:
-        raise ModelChecksumError(f"{path}: no {CHECKPOINT_FORMAT}: damaged, or another kind of file") from damaged
-    parts = {
-        part: {name.partition(".")[2]: value for name, value in tensors.items() if name.startswith(f"{part}.")}
-        for part in ("stylizer", "encoder")
-    }
-    return AnyStyleCheckpoint(arch, parts["stylizer"], parts["encoder"], training)
-
-
 def export_any_style(
-    checkpoints: Sequence[AnyStyleCheckpoint], folder: Path, bits: Mapping[str, StoredBits], licence: str
+    checkpoints: Sequence[AnyStyleCheckpoint],
+    folder: Path,
+    bits: Mapping[str, StoredBits],
+    licence: str,
+    *,
+    names: Mapping[str, str] = MappingProxyType({}),
+    encoder_file: str = ENCODER_FILE,
 ) -> dict[str, float]:
     """Write a stylizer for each checkpoint, and one encoder for all of them.
 
@@ -100,6 +69,8 @@ def export_any_style(
         folder: Where the files go; nothing is written unless all pass the parity check.
         bits: Of the stylizers' filters, by architecture; 16 where it is not named.
         licence: Of the weights.
+        names: Of the stylizers, by architecture; the architecture's where it is not named. Files are named after them.
+        encoder_file: Name of the encoder's file.
 
     Returns:
         The largest difference between torch and ONNX Runtime by file.
@@ -113,29 +84,30 @@ def export_any_style(
     for each in checkpoints:
         weights = _arrays(each.stylizer)
         chosen = bits.get(each.arch, 16)
-        name = f"{each.arch}.onnx"
-        files[name] = stylizer_graph(weights, any_style_spec(each, licence), bits=chosen).SerializeToString()
+        model = names.get(each.arch, each.arch)
+        name, spec = f"{model}.onnx", any_style_spec(each, licence, name=model, encoder_file=encoder_file)
+        files[name] = stylizer_graph(weights, spec, bits=chosen).SerializeToString()
         differences[name] = _stylizer_difference(each.arch, as_stored(weights, chosen), files[name])
         require_parity(name, differences[name])
-    files[ENCODER_FILE] = _encoder_file(checkpoints)
-    differences[ENCODER_FILE] = _encoder_difference(checkpoints, files[ENCODER_FILE])
-    require_parity(ENCODER_FILE, differences[ENCODER_FILE], CODE_TOLERANCE)
+    files[encoder_file] = _encoder_file(checkpoints)
+    differences[encoder_file] = _encoder_difference(checkpoints, files[encoder_file])
+    require_parity(encoder_file, differences[encoder_file], CODE_TOLERANCE)
     for name, content in files.items():
         write_atomically(folder / name, content)
     return differences
 
 
-def any_style_spec(checkpoint: AnyStyleCheckpoint, licence: str) -> dict[str, Any]:
+def any_style_spec(checkpoint: AnyStyleCheckpoint, licence: str, *, name: str, encoder_file: str) -> dict[str, Any]:
     """What is said about the model inside its file; see `nst_engine.models.spec.ModelSpec`."""
     return {
         "format": FORMAT,
-        "name": checkpoint.arch,
+        "name": name,
         "arch": checkpoint.arch,
         "styles": list(bundled_styles()),
         **spec_defaults(),
         "min_side_px": MIN_IMAGE_SIDE_PX,
         "style": {
-            "predict": ENCODER_FILE,
+            "predict": encoder_file,
             "output": checkpoint.arch,
             "numbers": len(checkpoint.encoder["last.bias"]) + 1,
             "side_px": STYLE_SIDE_PX,
@@ -143,6 +115,62 @@ def any_style_spec(checkpoint: AnyStyleCheckpoint, licence: str) -> dict[str, An
         "licence": licence,
         "training": dict(checkpoint.training),
     }
+
+
+def network_of_model(model: ModelFile) -> AnyStyleCheckpoint | Checkpoint:
+    """What a model file of ours was exported from: a network for any style, or of fixed styles.
+
+    Raises:
+        ModelChecksumError: A file is damaged, or not one that this project has exported.
+        ModelSpecError: The model does not say what it takes.
+    """
+    metadata = {entry.key: entry.value for entry in _loaded(model.path).metadata_props}
+    prediction = model.spec(metadata).style
+    if prediction is None:
+        return checkpoint_of(model.path)
+    return any_style_of_model(model.path, model.companion(prediction.predict), prediction.output)
+
+
+def any_style_of_model(path: Path, encoder: Path, output: str) -> AnyStyleCheckpoint:
+    """What a model for any style was exported from, as its files keep it: to go on learning from it.
+
+    Half precision and 8 bits are not what was trained; they cost less than a step of the training.
+
+    Args:
+        path: Of the stylizer.
+        encoder: Of what reads style images for it.
+        output: Of that, the one that the stylizer takes.
+
+    Raises:
+        ModelChecksumError: A file is damaged, or not one that this project has exported.
+    """
+    stylizer, reader = _loaded(path), _loaded(encoder)
+    metadata = {entry.key: entry.value for entry in stylizer.metadata_props}
+    found = AnyStyleCheckpoint(
+        str(parsed_json(metadata.get(METADATA_KEY, "{}")).get("arch")),
+        _tensors(stylizer_weights(stylizer)),
+        _tensors(encoder_weights(reader, output)),
+        {},
+    )
+    try:
+        network = AnyStyleNet(found.arch, len(found.encoder["last.bias"]))
+        network.stylizer.load_state_dict(dict(found.stylizer))
+        network.encoder.load_state_dict(dict(found.encoder))
+    # what is missing, or of another shape than the network's
+    except (LookupError, NSTError, RuntimeError) as other:
+        raise ModelChecksumError(
+            f"{path}: not a network for any style of this project; take bundled:any, bundled:any-fast or one made by "
+            "`nst train-any`"
+        ) from other
+    return found
+
+
+def _loaded(path: Path) -> onnx.ModelProto:
+    try:
+        return onnx.load(path)
+    # onnx raises whatever protobuf does
+    except Exception as damaged:
+        raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
 
 
 def _stylizer_difference(arch: str, stored: Weights, model: bytes) -> float:

@@ -1,4 +1,4 @@
-"""Stylizers exported for one size of picture, as other people's often are, made to take any."""
+"""Networks exported for one size of picture, as other people's often are, made to take any."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def with_dynamic_size(model: bytes) -> bytes:
             if value:
                 dim.dim_value = value
         # not the names of the input's: networks may round sides
-        _name_axes(each, {0: batch, height: "painted_height", width: "painted_width"})
+        names = {height: "painted_height", width: "painted_width"}
+        told = declared[each.name]
+        _name_axes(each, {0: batch, **{axis: name for axis, name in names.items() if told[axis : axis + 1] != [1]}})
     return serialized_model(proto)
 
 
@@ -116,7 +118,8 @@ def _check_all_follow(proto: onnx.ModelProto, fixed: _Shapes, larger: _Shapes, s
     for each in proto.graph.output:
         before, after = fixed.get(each.name, []), larger.get(each.name, [])
         for axis in sides:
-            if len(before) == len(after) == 4 and before[axis] is not None and before[axis] == after[axis]:
+            # one number of a picture is what is read off it, whatever its size
+            if len(before) == len(after) == 4 and before[axis] not in (None, 1) and before[axis] == after[axis]:
                 raise _holds_the_size(f"its output {each.name} keeps the side {before[axis]} for another one")
 
 

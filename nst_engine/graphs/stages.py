@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.errors import ModelSpecError
 from nst_engine.graphs.model_bytes import parsed_model, serialized_model
+from nst_engine.models.signature import is_style_vector
 
 _NORM = "InstanceNormalization"
 _SEES_ALL = {"GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "GroupNormalization", "MeanVarianceNormalization"}
@@ -82,7 +83,7 @@ def cut_at_norms(model: bytes) -> CutModel:
         ModelSpecError: Other inputs, or the whole picture is seen by something else than instance normalisation.
     """
     proto = parsed_model(model)
-    pictures = [each.name for each in proto.graph.input if len(each.type.tensor_type.shape.dim) == 4]
+    pictures = [each.name for each in proto.graph.input if _is_picture(each)]
     others = [each.name for each in proto.graph.input if each.name not in pictures]
     painted = [each.name for each in proto.graph.output]
     if len(pictures) != 1 or len(others) > 1 or len(painted) != 1:
@@ -94,6 +95,11 @@ def cut_at_norms(model: bytes) -> CutModel:
     cut = _Cut(proto, pictures[0])
     stages = tuple(cut.stage(number) for number in range(cut.count))
     return CutModel(pictures[0], others[0] if others else None, painted[0], stages)
+
+
+def _is_picture(value: onnx.ValueInfoProto) -> bool:
+    shape = [each.dim_value for each in value.type.tensor_type.shape.dim]
+    return len(shape) == 4 and not is_style_vector(shape)
 
 
 class _Cut:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.stylizer_graph import OPSET
-from nst_engine.graphs.writing import GraphWriter, Weights
+from nst_engine.graphs.writing import STEP, GraphWriter, Weights
 
 STYLE_IMAGE = "style_image"
 
@@ -95,6 +95,16 @@ def style_encoder_graph(vgg: VggWeights, encoders: Mapping[str, Weights], readin
     )
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def encoder_weights(model: onnx.ModelProto, name: str) -> dict[str, NDArray[np.float32]]:
+    """The weights of the encoder of that name which `style_encoder_graph` was given, as the file keeps them."""
+    kept = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    return {
+        key.removeprefix(f"{name}."): np.array(value, np.float32, order="C") * kept.get(key + STEP, np.float32(1))
+        for key, value in kept.items()
+        if key.startswith(f"{name}.") and not key.endswith(STEP)
+    }
 
 
 class _Graph(GraphWriter):

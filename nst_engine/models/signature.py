@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nst_engine.errors import ModelSpecError
 from nst_engine.models.spec import ModelSpec
 
@@ -36,6 +39,8 @@ class Signature:
     Attributes:
         image_input: The picture's name.
         style_input: The style weights' name; None for models of one style.
+        style_axes: How many axes they have there: 1 (S), 2 (N×S) or 4 (N×S×1×1 or N×1×1×S).
+        styles_last: Whether the styles are along the last of four axes.
         image_output: The painted picture's name.
         is_single: Whether the graph takes one picture at a time only.
         has_fixed_size: Whether it insists on a height or a width.
@@ -46,23 +51,39 @@ class Signature:
     image_output: str
     is_single: bool
     has_fixed_size: bool
+    style_axes: int = 2
+    styles_last: bool = False
+
+    def weights_in_axes(self, style_weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Style weights, float32 N×styles, with the axes that the graph gives them; N is 1 where it gives one."""
+        if self.style_axes == 1:
+            return style_weights.reshape(-1)
+        if self.style_axes == 4:
+            count, styles = style_weights.shape
+            return style_weights.reshape((count, 1, 1, styles) if self.styles_last else (count, styles, 1, 1))
+        return style_weights
+
+
+def is_style_vector(shape: Sequence[object]) -> bool:
+    """Whether a tensor of this shape can be style weights: one number for each style, and no picture."""
+    return len(shape) in (1, 2) or (len(shape) == 4 and (1, 1) in (tuple(shape[1:3]), tuple(shape[2:4])))
 
 
 def read_signature(
     inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo], spec: ModelSpec, model: str
 ) -> Signature:
-    """Find the picture, the style weights and the painted picture by their ranks.
+    """Find the picture, the style weights and the painted picture by their shapes.
 
     Raises:
         ModelSpecError: One is missing or there twice, or differs from the specification.
     """
-    image = _only(inputs, 4, "picture", model)
-    painted = _only(outputs, 4, "painted picture", model)
-    styles = [tensor for tensor in inputs if len(tensor.shape) == 2]
+    styles = [tensor for tensor in inputs if is_style_vector(tensor.shape)]
+    image = _only([tensor for tensor in inputs if tensor not in styles], 4, "picture", model, inputs)
+    painted = _only(outputs, 4, "painted picture", model, outputs)
     if len(inputs) > 1 + len(styles) or len(styles) > 1:
         raise ModelSpecError(
             f"{model}: has the inputs {_listed(inputs)}; wanted a picture of 4 axes and at most one of "
-            "2 axes, for style weights"
+            "S, N×S, N×S×1×1 or N×1×1×S, for style weights"
         )
     for tensor in (image, painted):
         _check_picture(tensor, spec, model)
@@ -72,14 +93,31 @@ def read_signature(
         raise ModelSpecError(f"{model}: {image} takes exactly {batch} pictures; wanted 1 or any number: export it so")
     sides = image.shape[2:] if spec.layout == "nchw" else image.shape[1:3]
     is_fixed = any(isinstance(side, int) for side in sides)
-    return Signature(image.name, styles[0].name if styles else None, painted.name, batch == 1, is_fixed)
+    if not styles:
+        return Signature(image.name, None, painted.name, batch == 1, is_fixed)
+    (weights,) = styles
+    return Signature(
+        image.name,
+        weights.name,
+        painted.name,
+        batch == 1 or len(weights.shape) == 1 or weights.shape[0] == 1,
+        is_fixed,
+        len(weights.shape),
+        _axis_of_styles(weights.shape) == 3,
+    )
 
 
-def _only(tensors: Sequence[TensorInfo], rank: int, role: str, model: str) -> TensorInfo:
+def _axis_of_styles(shape: Sequence[object]) -> int:
+    if len(shape) < 4:
+        return len(shape) - 1
+    return 1 if tuple(shape[2:]) == (1, 1) else 3
+
+
+def _only(tensors: Sequence[TensorInfo], rank: int, role: str, model: str, of: Sequence[TensorInfo]) -> TensorInfo:
     found = [tensor for tensor in tensors if len(tensor.shape) == rank]
     if len(found) != 1:
         raise ModelSpecError(
-            f"{model}: has {_listed(tensors)}; wanted exactly one tensor of {rank} axes there, the {role}: "
+            f"{model}: has {_listed(of)}; wanted exactly one tensor of {rank} axes there, the {role}: "
             "this is another kind of model, or one to be exported with a fixed rank"
         )
     return found[0]
@@ -111,7 +149,7 @@ def _check_styles(tensors: Sequence[TensorInfo], spec: ModelSpec, model: str) ->
     (weights,) = tensors
     if weights.type != _TYPES["float32"]:
         raise ModelSpecError(f"{model}: {weights}, wanted tensor(float) for style weights: export it so")
-    count = weights.shape[1]
+    count = weights.shape[_axis_of_styles(weights.shape)]
     if isinstance(count, int) and count != named:
         raise ModelSpecError(
             f"{model}: {weights} takes {count} style weights, but its specification names {named}; "

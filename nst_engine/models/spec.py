@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from nst_engine.catalogue import bundled_styles
 from nst_engine.checks import parsed_json
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import ModelSpecError
@@ -33,16 +34,28 @@ class StylePrediction:
     """How a model for any style reads a style image (Ghiasi et al. 2017, arXiv:1705.06830: style prediction).
 
     Attributes:
-        predict: The ONNX file beside the model's that turns a style image (uint8 1×H×W×3, RGB) into codes.
+        predict: The ONNX file beside the model's that turns a style image into codes.
         output: Name of the one that this model takes, as its `style_weights`.
         numbers: In it.
         side_px: Longer side at which style images are read, px.
+        input: Name of the style image: RGB, with the axes of `layout`.
+        dtype: Of the style image: `uint8`, or `float32` for numbers of `value_range`.
+        layout: Its axes: `nhwc` or `nchw`.
+        value_range: What the bytes 0 and 255 become in a style image of numbers.
+        mean: Per channel, subtracted from that.
+        std: Per channel, what it is divided by after that.
     """
 
     predict: str
     output: str
     numbers: int
     side_px: int = 512
+    input: str = "style_image"
+    dtype: TensorType = "uint8"
+    layout: Layout = "nhwc"
+    value_range: tuple[float, float] = (0.0, 1.0)
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +130,8 @@ def parse_spec(text: str, *, source: str, name: str, allow_unknown: bool = False
     for key in stored.keys() - set(known) if not allow_unknown else ():
         raise ModelSpecError(f"{source}: unknown key {key!r}; {did_you_mean(key, known)}there are {', '.join(known)}")
     values = {key: _checked(key, value, source) for key, value in stored.items() if key in known}
-    return ModelSpec(**{"name": name, "styles": (name,), **values})
+    known_styles = (name,) if values.get("style") is None else tuple(bundled_styles())
+    return ModelSpec(**{"name": name, "styles": known_styles, **values})
 
 
 def spec_defaults() -> dict[str, Any]:
@@ -136,7 +150,11 @@ def _checked(key: str, value: Any, source: str) -> Any:
     if not usable(value):
         raise ModelSpecError(f"{source}: {key} is {_shown(value)}, wanted {wanted}")
     if key == "style":
-        return None if value is None else StylePrediction(**value)
+        return None if value is None else StylePrediction(**{name: _frozen(each) for name, each in value.items()})
+    return _frozen(value)
+
+
+def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -183,8 +201,14 @@ def _is_prediction(value: object) -> bool:
         and value["predict"] not in ("", ".", "..")
         and not set("/\\") & set(value["predict"])
     )
+    are_names = all(_is_text(value.get(each, "")) for each in ("output", "input"))
+    are_sides = all(_is_side(value.get(each, 512)) for each in ("numbers", "side_px"))
+    as_of_models = ("dtype", "layout", "value_range", "mean", "std")
     return (
-        is_name and _is_text(value["output"]) and all(_is_side(value.get(each, 512)) for each in ("numbers", "side_px"))
+        is_name
+        and are_names
+        and are_sides
+        and all(_CHECKS[each][0](value[each]) for each in as_of_models if each in value)
     )
 
 

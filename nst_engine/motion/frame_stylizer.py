@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
 from nst_engine.motion.options import ChannelOrder, FrameOptions, Stability
+from nst_engine.motion.transition import Transition
 from nst_engine.stylize.postprocess import check_room, finished
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.style_choice import Style
@@ -67,8 +69,12 @@ class FrameStylizer:
         if channel_order not in ("bgr", "rgb"):
             raise OptionError(f"channel_order: {channel_order!r} came; choose bgr or rgb")
         self._options = FrameOptions(strength=strength, stroke_size=stroke_size, stability=stability)
+        self._strength = strength
         self._stylizer, self._is_bgr = stylizer, channel_order == "bgr"
         self._smoother = None if stability == "off" else _smoother(stability, stylizer.spec.stride_px)
+        self._transition: Transition | None = None
+        self._weights: NDArray[np.float32] = np.empty((1, 0), np.float32)
+        self._exchanges = self._swap_rb = False
         self._turn = threading.RLock()  # what the smoother remembers is in OpenCV's hands while it works
         self._bordered = np.empty((0, 0, 3), np.uint8)
         self.timings_ms: Mapping[str, float] = {}
@@ -76,34 +82,50 @@ class FrameStylizer:
         self.memory_frames = 0 if self._smoother is None else self._smoother.memory_frames
         self.restyle(style, strength=strength, preserve_color=preserve_color)
 
-    def restyle(self, style: Style = None, *, strength: float | None = None, preserve_color: str | None = None) -> None:
+    def restyle(
+        self,
+        style: Style = None,
+        *,
+        strength: float | None = None,
+        preserve_color: str | None = None,
+        frames: int = 0,
+    ) -> None:
         """Paint otherwise from the next frame on; what was painted before does not shine through.
 
         Args:
             style: As for `Stylizer.stylize`.
             strength: None: as it was.
             preserve_color: None: the painting's colours.
+            frames: Over how many frames the style that was becomes this one, in a blend; 0: at once.
 
         Raises:
             StyleNotFoundError: The model has no such style.
             OptionError: An option that cannot be used.
         """
+        if frames:
+            require_count("frames", frames)
         changed = replace(
             self._options,
             strength=self._options.strength if strength is None else strength,
             preserve_color=preserve_color,
         )
         with self._turn:
+            before = (self._weights, self._strength, self._exchanges, self._swap_rb) if frames else None
             self._set(style, changed)
+            if before is None or before[2:] != (self._exchanges, self._swap_rb):
+                self.reset()
+            self._transition = None
+            if before is not None:
+                self._transition = Transition(before[0], self._weights, (before[1], changed.strength), frames)
+                self._weights, self._strength = before[:2]
 
     def _set(self, style: Style, options: FrameOptions) -> None:
         self._style = self._stylizer.choose_style(style)
         self.styles, self._weights = self._style.shares, self._style.weights
-        self._options = options
+        self._options, self._strength = options, options.strength
         # colours are kept in RGB; else a model of numbers exchanges the channels while it scales
         in_passing = self._stylizer.pipeline.swaps_in_passing and options.preserve_color is None
         self._exchanges, self._swap_rb = self._is_bgr and not in_passing, self._is_bgr and in_passing
-        self.reset()
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -116,6 +138,11 @@ class FrameStylizer:
             "preserve-color": self._options.preserve_color,
             "stroke-size": self._options.stroke_size,
         }
+
+    @property
+    def _finishes(self) -> bool:
+        """Whether anything is done to a painting after the smoother."""
+        return self._strength != 1 or self._options.preserve_color is not None
 
     @property
     def cuts(self) -> int:
@@ -156,9 +183,10 @@ class FrameStylizer:
 
     def _next(self, frame: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         laps = [time.perf_counter()]
+        self._weights, self._strength = self._in_transition()
         photo = _exchanged(frame) if self._exchanges else frame
         smoother = self._smoother
-        finish: dict[str, Any] = {"strength": self._options.strength, "preserve_color": self._options.preserve_color}
+        finish: dict[str, Any] = {"strength": self._strength, "preserve_color": self._options.preserve_color}
         if smoother is None:
             laps.append(time.perf_counter())
             painted = self._painted(photo, None if self._exchanges else out, **finish)
@@ -173,6 +201,12 @@ class FrameStylizer:
         laps.append(time.perf_counter())
         self._count(laps)
         return painted
+
+    def _in_transition(self) -> tuple[NDArray[np.float32], float]:
+        """Style weights and strength of this frame."""
+        if self._transition is None or self._transition.is_over:
+            return self._weights, self._strength
+        return self._transition.step()
 
     def _painted(self, photo: NDArray[np.uint8], out: NDArray[np.uint8] | None, **finish: Any) -> NDArray[np.uint8]:
         """In strokes of one size whatever the frames' size: that may follow the machine, and shall not be seen."""
@@ -198,12 +232,7 @@ class FrameStylizer:
             return out
         if self._exchanges:
             painted = _exchanged(painted)
-        elif (
-            self._smoother is not None
-            and out is None
-            and self._options.strength == 1
-            and self._options.preserve_color is None
-        ):
+        elif self._smoother is not None and out is None and not self._finishes:
             painted = painted.copy()  # the smoother keeps its own
         if out is None:
             return painted

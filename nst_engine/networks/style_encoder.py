@@ -51,16 +51,19 @@ class StyleEncoder(nn.Module):
         self.second = nn.Linear(hidden, hidden)
         self.last = nn.Linear(hidden, numbers)
 
-    def forward(self, features: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def forward(self, features: Mapping[str, torch.Tensor], noise: torch.Tensor | None = None) -> torch.Tensor:
         """The code.
 
         Args:
             features: Of `STATISTICS_LAYERS`: float N x C x H x W.
+            noise: Added to the statistics in training, so that near styles have near codes: float N x `statistics`.
 
         Returns:
             float N x (numbers + 1): the `style_weights` of a `StylizerNet` of so many styles.
         """
-        statistics = (self._statistics(features) - self.get_buffer("mean")) / self.get_buffer("deviation")
+        statistics = (self.statistics(features) - self.get_buffer("mean")) / self.get_buffer("deviation")
+        if noise is not None:
+            statistics = statistics + noise
         grams = torch.cat([self._gram(name, features[name].float()) for name in GRAM_LAYERS], 1)
         grams = self.gram_norm(grams.sign() * (grams.abs() + GRAM_FLOOR).sqrt())
         x = F.gelu(self.first(torch.cat([statistics, grams], 1)))
@@ -68,8 +71,8 @@ class StyleEncoder(nn.Module):
         code: torch.Tensor = self.last(x)
         return torch.cat([code, torch.ones_like(code[:, :1])], 1)
 
-    def _statistics(self, features: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Logarithms: what is told apart are ratios."""
+    def statistics(self, features: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Means and deviations of each channel as logarithms, since what is told apart are ratios: float N x 1,920."""
         found = []
         for name in STATISTICS_LAYERS:
             variance, mean = torch.var_mean(features[name].float(), (2, 3), correction=0)

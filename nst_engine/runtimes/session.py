@@ -98,7 +98,7 @@ class Session:
             return np.concatenate(singles)
         feed: dict[str, NDArray[Any]] = {self.signature.image_input: pictures}
         if self.signature.style_input is not None:
-            feed[self.signature.style_input] = style_weights
+            feed[self.signature.style_input] = self.weights_in_axes(style_weights)
         try:
             with self._turn:
                 return self._painter.paint(feed, self.signature.image_output, into)
@@ -110,6 +110,10 @@ class Session:
                 cure = "there is not enough memory: make the picture smaller (`max_side`)"
                 raise OutOfMemoryError(failed + cure) from error
             raise InferenceError(failed + "see whether another picture size or `device='cpu'` works") from error
+
+    def weights_in_axes(self, style_weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Style weights, float32 N×styles, with the axes that the model itself gives them."""
+        return self.signature.weights_in_axes(style_weights)
 
     def content(self) -> bytes:
         """The model as it was loaded: the file, with its size made free if it was fixed."""

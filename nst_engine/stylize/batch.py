@@ -39,7 +39,14 @@ class Plan:
     left_out: Counter[str]
 
 
-def plan(photos: Sequence[Path], output: str | Path | None, label: str, *, overwrite: bool = False) -> Plan:
+def plan(
+    photos: Sequence[Path],
+    output: str | Path | None,
+    label: str,
+    *,
+    kept: Sequence[Path] = (),
+    overwrite: bool = False,
+) -> Plan:
     """Jobs for photos and, recursively, for the pictures in folders, whose results can all be written.
 
     Folders for the results are made.
@@ -49,6 +56,7 @@ def plan(photos: Sequence[Path], output: str | Path | None, label: str, *, overw
         output: Of one photo, a file; else, or where it ends in a slash, a folder. What is in it is not taken for
             photos, or only what is no other's result where the photos lie in the same folder. None: here.
         label: Appended to each name; the suffix stays where its format can be written, else it becomes .png.
+        kept: Further files that no result may replace.
         overwrite: Whether a result may replace a photo.
 
     Raises:
@@ -70,7 +78,7 @@ def plan(photos: Sequence[Path], output: str | Path | None, label: str, *, overw
         jobs = _jobs(photos, folder, label, left_out)
         for parent in dict.fromkeys(job.output.parent for job in jobs):
             _make_folder(parent)
-    _check_outputs(jobs, overwrite)
+    _check_outputs(jobs, kept, overwrite)
     return Plan(jobs, left_out)
 
 
@@ -96,11 +104,11 @@ def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[st
     return list({job.output: job for job in jobs}.values())
 
 
-def _check_outputs(jobs: Sequence[Job], overwrite: bool) -> None:
+def _check_outputs(jobs: Sequence[Job], kept: Sequence[Path], overwrite: bool) -> None:
     sources = {_file_id(job.source): job.source for job in jobs}
     for job in jobs:
         there = sources.get(_file_id(job.output)) if job.output.exists() else None
-        check_image_output(job.output, inputs=[there], overwrite=overwrite)
+        check_image_output(job.output, inputs=[there, *kept], overwrite=overwrite)
 
 
 def _make_folder(folder: Path) -> None:

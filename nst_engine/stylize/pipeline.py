@@ -136,8 +136,8 @@ class Pipeline:
             except OutOfMemoryError:
                 if pixels <= TILE_ABOVE_PX:
                     raise
-        model = self._tiled()
-        painted = [model.paint(each, weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
+        model, given = self._tiled(), self._session.weights_in_axes(weights)
+        painted = [model.paint(each, given, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
         stopwatch.lap("inference")
         return painted
 

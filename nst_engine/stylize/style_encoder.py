@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from nst_engine.catalogue import style_path
 from nst_engine.errors import ImageDecodeError, InferenceError, ModelSpecError, OptionError
 from nst_engine.image import ImageSource
-from nst_engine.models.spec import StylePrediction
+from nst_engine.models.spec import ModelSpec, StylePrediction
 from nst_engine.runtimes.onnxruntime import first_line
 from nst_engine.runtimes.session import Part, Session
+from nst_engine.stylize.preprocess import model_input
 from nst_engine.stylize.style_choice import Style, StyleChoice, weighted
 from nst_engine.stylize.style_embedding import SUFFIX, StyleEmbedding
 from nst_engine.stylize.style_images import read_style_image
 
 #: Codes that are remembered.
 EMBEDDINGS_KEPT = 256
-
-_IMAGE_INPUT = "style_image"
 
 
 class StyleEncoder:
@@ -39,6 +38,12 @@ class StyleEncoder:
 
     def __init__(self, session: Session, prediction: StylePrediction) -> None:
         self._session, self._prediction = session, prediction
+        self._takes = ModelSpec(
+            name=prediction.predict,
+            styles=(),
+            min_side_px=1,
+            **{each: getattr(prediction, each) for each in ("layout", "dtype", "value_range", "mean", "std")},
+        )
         self._known: OrderedDict[Hashable, StyleEmbedding] = OrderedDict()
         self._lock = threading.Lock()
         self._graph: Part | None = None
@@ -117,32 +122,51 @@ class StyleEncoder:
         return embedding
 
     def _run(self, pixels: NDArray[np.uint8], label: str) -> StyleEmbedding:
-        graph, output = self._load(), self._prediction.output
-        try:
-            (code,) = graph.run([output], {_IMAGE_INPUT: pixels[np.newaxis]})
-        except Exception as error:  # the runtimes' exceptions have no common base
-            raise InferenceError(
-                f"{self._session.model}: its encoder {self._prediction.predict} failed ({first_line(error)}); see "
-                "whether the CPU does better as the device"
-            ) from error
-        code = np.asarray(code, np.float32).reshape(-1)
+        tensor = model_input([pixels], self._takes).tensor
+        code = np.asarray(self._code(tensor), np.float32).reshape(-1)
         if len(code) != self._prediction.numbers or not np.isfinite(code).all():
             raise ModelSpecError(
                 f"{self._session.model}: its encoder {self._prediction.predict} returned {len(code)} numbers for "
-                f"{output}, wanted {self._prediction.numbers} finite ones: the file is another model's, or damaged"
+                f"{self._prediction.output}, wanted {self._prediction.numbers} finite ones: the file is another "
+                "model's, or damaged"
             )
         return StyleEmbedding(code, self._session.model, self._space, label)
+
+    def _code(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        graph, feed = self._load(), {self._prediction.input: tensor}
+        try:
+            try:
+                (code,) = graph.run([self._prediction.output], feed)
+            except Exception:  # the runtimes' exceptions have no common base
+                # most networks of others were exported for one size of style image
+                (code,) = self._load_for_any_size().run([self._prediction.output], feed)
+        except Exception as error:
+            raise InferenceError(
+                f"{self._session.model}: its encoder {self._prediction.predict} failed ({first_line(error)}); see "
+                f"whether it takes {self._prediction.input}, {self._prediction.dtype} "
+                f"{'×'.join(map(str, tensor.shape))}, or whether the CPU does better as the device"
+            ) from error
+        return code
 
     def _load(self) -> Part:
         """The encoder, when the first style image comes."""
         if self._graph is None:
-            file = self._session.file
-            assert file is not None
-            content = file.companion(self._prediction.predict).read_bytes()
+            content = self._content()
             self._graph = self._session.open_part(content)
             # what reads the same way may be read by all who take that output of it
             self._space = f"{self._prediction.output} {hashlib.sha256(content).hexdigest()[:16]}"
         return self._graph
+
+    def _load_for_any_size(self) -> Part:
+        from nst_engine.graphs.rewrite import with_dynamic_size  # this loads onnx
+
+        self._graph = self._session.open_part(with_dynamic_size(self._content()))
+        return self._graph
+
+    def _content(self) -> bytes:
+        file = self._session.file
+        assert file is not None
+        return file.companion(self._prediction.predict).read_bytes()
 
     def _remember(self, key: Hashable, embedding: StyleEmbedding) -> None:
         self._known[key] = embedding

@@ -20,9 +20,10 @@ from nst_engine.stylize.options import StylizeOptions
 from nst_engine.stylize.pipeline import Pipeline, painted_once
 from nst_engine.stylize.postprocess import check_room
 from nst_engine.stylize.preprocess import timed_read
+from nst_engine.stylize.regions import painted_in_regions, read_regions
 from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
 from nst_engine.stylize.strokes import in_proportion
-from nst_engine.stylize.style_choice import Style, StyleChoice, choice_of_fixed, weights_of_no_style
+from nst_engine.stylize.style_choice import Style, StyleChoice, choice_of_fixed, weighted, weights_of_no_style
 from nst_engine.stylize.style_embedding import StyleEmbedding
 from nst_engine.stylize.style_encoder import StyleEncoder
 
@@ -159,6 +160,7 @@ class Stylizer:
         strength: float = 1.0,
         preserve_color: str | None = None,
         stroke_size: float = 1.0,
+        style_masks: Sequence[ImageSource] = (),
         max_side: int | None = None,
         out: NDArray[np.uint8] | None = None,
     ) -> StylizeResult:
@@ -174,6 +176,8 @@ class Stylizer:
             preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
             stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.1 (fine) to 8 (broad). Up to
                 1,280 px of the longer side that is what the network paints; in larger pictures they grow in proportion.
+            style_masks: Where each style is seen, in their order: grey pictures of the photo's proportions, white
+                inside. Where none is white, the photo stays. Empty: everywhere, blended.
             max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
             out: uint8 H×W×3 of the result's size, writeable and C-contiguous: where the result's pixels are written,
                 so that painting one size again and again takes no new memory; None: to a fresh array.
@@ -188,16 +192,28 @@ class Stylizer:
         chosen = self.choose_style(style)
         StylizeOptions(strength=strength, preserve_color=preserve_color, stroke_size=stroke_size, max_side=max_side)
         picture, stopwatch = timed_read(content_image, max_side)
-        check_room(out, picture.pixels)
-        (painted,) = self.pipeline.paint(
-            [picture.pixels],
-            chosen.weights,
-            stopwatch,
-            strength=strength,
-            preserve_color=preserve_color,
-            stroke_scale=stroke_size * in_proportion(*picture.pixels.shape[:2]),
-            out=out,
-        )
+        photo = picture.pixels
+        check_room(out, photo)
+
+        def paint(weights: NDArray[np.float32], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+            (painted,) = self.pipeline.paint(
+                [photo],
+                weights,
+                stopwatch,
+                strength=strength,
+                preserve_color=preserve_color,
+                stroke_scale=stroke_size * in_proportion(*photo.shape[:2]),
+                out=out,
+            )
+            return painted
+
+        if style_masks:
+            pairs = [(style, 1.0)] if style is None else weighted(style)
+            regions = read_regions(style_masks, [share for _, share in pairs], *photo.shape[:2])
+            each = [self.choose_style(one).weights for one, _ in pairs]
+            painted = painted_in_regions(photo, regions, lambda number: paint(each[number], None), out)
+        else:
+            painted = paint(chosen.weights, out)
         return self._result(painted, picture, chosen.shares, stopwatch.timings_ms(), content_image)
 
     def stylize_batch(

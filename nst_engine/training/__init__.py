@@ -1,4 +1,4 @@
-"""Training of single-pass networks: for given paintings from scratch, or one more style for an existing network.
+"""Training of single-pass networks: for given paintings from scratch, one more style for an existing one, or for any.
 
 Options need no torch; what does is imported when it is first used.
 """
@@ -9,14 +9,37 @@ from nst_engine.environment import needed
 from nst_engine.training.options import TrainOptions
 
 if TYPE_CHECKING:
-    from nst_engine.training.checkpoint import Checkpoint, load_checkpoint
+    from nst_engine.training.any_style import train_any
+    from nst_engine.training.checkpoint import (
+        AnyStyleCheckpoint,
+        Checkpoint,
+        any_style_of,
+        load_any_style,
+        load_checkpoint,
+    )
     from nst_engine.training.loop import TrainProgress
     from nst_engine.training.photos import find_photos
     from nst_engine.training.runs import add_style, train
 
-__all__ = ["Checkpoint", "TrainOptions", "TrainProgress", "add_style", "find_photos", "load_checkpoint", "train"]
+__all__ = [
+    "AnyStyleCheckpoint",
+    "Checkpoint",
+    "TrainOptions",
+    "TrainProgress",
+    "add_style",
+    "any_style_of",
+    "find_photos",
+    "load_any_style",
+    "load_checkpoint",
+    "train",
+    "train_any",
+]
 
 _MODULES = {
+    "AnyStyleCheckpoint": "checkpoint",
+    "any_style_of": "checkpoint",
+    "load_any_style": "checkpoint",
+    "train_any": "any_style",
     "Checkpoint": "checkpoint",
     "TrainProgress": "loop",
     "add_style": "runs",

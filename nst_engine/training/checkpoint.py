@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from nst_engine.errors import ModelChecksumError, ModelNotFoundError
 from nst_engine.files import write_atomically
 
 FORMAT = "nst-engine stylizer checkpoint 2"
+#: Of networks for any style: `stylizer.*` and `encoder.*`, and what a training needs to go on beside them.
+ANY_STYLE_FORMAT = "nst-engine any-style checkpoint 1"
 
 
 @dataclass(eq=False)
@@ -46,11 +49,33 @@ class Checkpoint:
     distances: list[float] = field(default_factory=list)
 
 
-_GROUPS = ("network", "averaged", "optimizer")
+@dataclass(frozen=True, eq=False)
+class AnyStyleCheckpoint:
+    """A network for any style.
+
+    Attributes:
+        arch: Of the stylizer, and the name of what is made of it.
+        stylizer: Its weights.
+        encoder: Those of its `StyleEncoder`.
+        training: How they came about.
+    """
+
+    arch: str
+    stylizer: Mapping[str, torch.Tensor]
+    encoder: Mapping[str, torch.Tensor]
+    training: Mapping[str, Any]
+
+
+# how the names begin of each group's tensors; those of a network for any style begin as its two parts do
+_PREFIXES = {
+    FORMAT: {"network": "network.", "averaged": "averaged.", "optimizer": "optimizer."},
+    ANY_STYLE_FORMAT: {"network": "network.", "averaged": "", "optimizer": "optimizer."},
+}
+_PARTS = ("stylizer", "encoder")
 _SCALARS = ("arch", "styles", "training", "step", "seconds", "style_weight", "distances")
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+def save_checkpoint(path: Path, checkpoint: Checkpoint, file_format: str = FORMAT) -> None:
     """Write all of it or nothing.
 
     Raises:
@@ -60,15 +85,15 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
     tensors = {
         # clones: two names of one tensor would be refused
-        f"{group}.{name}": tensor.detach().cpu().contiguous().clone()
-        for group in _GROUPS
+        f"{prefix}{name}": tensor.detach().cpu().contiguous().clone()
+        for group, prefix in _PREFIXES[file_format].items()
         for name, tensor in getattr(checkpoint, group).items()
     }
     told = {name: getattr(checkpoint, name) for name in _SCALARS}
-    write_atomically(path, save(tensors, {"format": FORMAT, "nst_engine": json.dumps(told)}))
+    write_atomically(path, save(tensors, {"format": file_format, "nst_engine": json.dumps(told)}))
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path, file_format: str = FORMAT) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
@@ -76,6 +101,45 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ModelChecksumError: It is damaged or another kind of file.
         MissingDependencyError: safetensors is not installed.
     """
+    told, tensors = _read(path, file_format)
+    prefixes = _PREFIXES[file_format]
+    groups: dict[str, Any] = {group: {} for group in prefixes}
+    for name, tensor in tensors.items():
+        # the group without a prefix takes what no other does
+        group = max(
+            (each for each in prefixes if name.startswith(prefixes[each])), key=lambda each: len(prefixes[each])
+        )
+        groups[group][name.removeprefix(prefixes[group])] = tensor
+    try:
+        return Checkpoint(**{"styles": [], **told}, **groups)
+    except TypeError as damaged:
+        raise ModelChecksumError(f"{path}: its description is damaged or of another version ({damaged})") from damaged
+
+
+def load_any_style(path: Path) -> AnyStyleCheckpoint:
+    """Read a network for any style: safetensors of `stylizer.*` and `encoder.*`.
+
+    Raises:
+        ModelNotFoundError: There is none.
+        ModelChecksumError: It is damaged or another kind of file.
+        MissingDependencyError: safetensors is not installed.
+    """
+    return any_style_of(load_checkpoint(path, ANY_STYLE_FORMAT))
+
+
+def any_style_of(checkpoint: Checkpoint) -> AnyStyleCheckpoint:
+    """What a training of a network for any style has made."""
+    parts = {
+        part: {
+            name.partition(".")[2]: value for name, value in checkpoint.averaged.items() if name.startswith(f"{part}.")
+        }
+        for part in _PARTS
+    }
+    return AnyStyleCheckpoint(checkpoint.arch, parts["stylizer"], parts["encoder"], checkpoint.training)
+
+
+def _read(path: Path, wanted: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """What a file of ours says of itself, and its tensors."""
     with needed("checkpoints need safetensors", "train"):
         from safetensors import safe_open
     if not path.is_file():
@@ -87,13 +151,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     # its parser raises what it meets
     except Exception as damaged:
         raise ModelChecksumError(f"{path}: not readable as safetensors ({damaged}): truncated or damaged") from damaged
-    if metadata.get("format") != FORMAT:
-        raise ModelChecksumError(f"{path}: safetensors, but no checkpoint of a training: its format is not {FORMAT!r}")
-    groups: dict[str, Any] = {
-        group: {name.partition(".")[2]: tensor for name, tensor in tensors.items() if name.startswith(f"{group}.")}
-        for group in _GROUPS
-    }
+    if metadata.get("format") != wanted:
+        raise ModelChecksumError(f"{path}: safetensors, but no checkpoint of a training: its format is not {wanted!r}")
     try:
-        return Checkpoint(**parsed_json(metadata["nst_engine"]), **groups)
+        told = dict(parsed_json(metadata["nst_engine"]))
     except (KeyError, TypeError, ValueError) as damaged:
         raise ModelChecksumError(f"{path}: its description is damaged or of another version ({damaged})") from damaged
+    return told, tensors

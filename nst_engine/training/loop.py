@@ -1,4 +1,4 @@
-"""The training loop: batches, schedule, averaging, guards."""
+"""The training loop: schedule, averaging, guards."""
 
 from __future__ import annotations
 
@@ -9,20 +9,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from nst_engine.errors import OptimizationError
-from nst_engine.networks.stylizer_net import STRIDE, StylizerNet
-from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, motif_loss
 from nst_engine.training.checkpoint import Checkpoint
+from nst_engine.training.lesson import Batch, Lesson
 from nst_engine.training.options import TrainOptions
-from nst_engine.training.perceptual import PerceptualLoss, energies, evened
-from nst_engine.training.photos import Photos
-from nst_engine.training.variations import as_shown, varied
-from nst_engine.vgg19.losses import total_variation_loss
 
 _WARMUP = 0.05  # of the training, until the learning rate's peak
 _LAST_RATE = 0.01  # of the peak, at the end
@@ -32,9 +25,6 @@ _SMOOTHING = 0.98  # of the distances shown and steered by
 _STEERING = 0.004  # how fast the style's weight answers to the content's distance
 _STYLE_WEIGHT_RANGE = (0.5, 100.0)
 _MAX_BAD_STEPS = 20
-_GRID_WEIGHT, _MOTIF_WEIGHT = 400.0, 60.0
-_NOISE = 0.02  # of a webcam by lamplight, 0-1
-_DETAIL_WEIGHT, _MOST_DETAIL = 4.0, 0.45
 
 
 @dataclass(frozen=True)
@@ -61,54 +51,28 @@ class TrainProgress:
     skipped: int
 
 
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    """What a step is made of.
-
-    Attributes:
-        crops: uint8 photos x S x S x 3, larger by `STRIDE` than what VGG-19 is shown.
-        styles: For each photo in turn, as many as it is painted in.
-        offset: Where it is shown, top and left. At random: were the network's grid always on that of VGG-19's pooling,
-            it would learn to please the pooling with a pattern that repeats every few pixels.
-    """
-
-    crops: NDArray[np.uint8]
-    styles: list[int]
-    offset: tuple[int, int]
-
-    def seen(self, images: torch.Tensor) -> torch.Tensor:
-        """What VGG-19 is shown of larger pictures N x 3 x H x W."""
-        side = self.crops.shape[1] - STRIDE
-        top, left = self.offset
-        return images[..., top : top + side, left : left + side]
-
-
 class Training:
     """A training in progress, which can be stopped and gone on with at any step.
 
     Args:
         network: On the device to train on.
-        loss: Against the paintings, one for each of the network's styles in their order.
-        photos: To paint.
-        parameters: Names of what is learnt; everything else stays as it is.
+        lesson: What it learns.
         options: How.
-        dtype: Of the convolutions.
+        parameters: Names of what is learnt; everything else stays as it is.
     """
 
     def __init__(
         self,
-        network: StylizerNet,
-        loss: PerceptualLoss,
-        photos: Photos,
+        network: nn.Module,
+        lesson: Lesson,
         options: TrainOptions,
         *,
         parameters: Collection[str],
-        dtype: torch.dtype,
     ) -> None:
         self.network, self.options = network, options
         self.step, self.seconds, self.skipped = 0, 0.0, 0
         self.style_weight = options.style_weight
-        self._loss, self._photos, self._dtype = loss, photos, dtype
+        self._lesson = lesson
         self._device = next(network.parameters()).device
         self._parameters = {name: value for name, value in network.named_parameters() if name in set(parameters)}
         for name, value in network.named_parameters():
@@ -116,8 +80,6 @@ class Training:
         self._averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
         # one tensor per parameter and moment, so that a checkpoint is plain names and tensors
         self._optimizer = torch.optim.Adam(self._parameters.values(), lr=options.learning_rate)
-        # a photo painted twice in one style would be the same picture
-        self._styles_per_photo = min(options.styles_per_photo, network.styles)
         self._distances: list[float] = []  # of content and style, and the energy of photos, smoothed
         self._bad_steps = 0
 
@@ -128,11 +90,11 @@ class Training:
             OptimizationError: The loss stays NaN or infinite.
         """
         with ThreadPoolExecutor(1) as reader:
-            coming = reader.submit(self._batch, self.step)
+            coming = reader.submit(self._lesson.batch, self.step, self.fraction)
             while self.fraction < 1:
                 begun = time.perf_counter()
                 batch = coming.result()
-                coming = reader.submit(self._batch, self.step + 1)
+                coming = reader.submit(self._lesson.batch, self.step + 1, self._fraction_at(self.step + 1))
                 rate = self._learning_rate()
                 self._make_step(batch, rate)
                 self.step += 1
@@ -148,18 +110,26 @@ class Training:
     @property
     def fraction(self) -> float:
         """How much of the training is done, 0-1."""
-        steps, minutes = self.options.steps, self.options.minutes
-        return self.step / steps if steps is not None else min(1.0, self.seconds / (60 * (minutes or 1)))
+        return self._fraction_at(self.step)
 
-    def checkpoint(self, styles: Sequence[str]) -> Checkpoint:
-        """All that is needed to go on."""
+    def _fraction_at(self, step: int) -> float:
+        steps, minutes = self.options.steps, self.options.minutes
+        return step / steps if steps is not None else min(1.0, self.seconds / (60 * (minutes or 1)))
+
+    def checkpoint(self, arch: str, styles: Sequence[str]) -> Checkpoint:
+        """All that is needed to go on.
+
+        Args:
+            arch: Of the network.
+            styles: It holds.
+        """
         moments: dict[str, torch.Tensor] = {}
         for name, value in self._parameters.items():
             state = self._optimizer.state.get(value, {})
             if state:
                 moments |= {f"first.{name}": state["exp_avg"], f"second.{name}": state["exp_avg_sq"]}
         return Checkpoint(
-            arch=self.options.arch,
+            arch=arch,
             styles=list(styles),
             network={name: value.cpu() for name, value in self.network.state_dict().items()},
             averaged={name: value.cpu() for name, value in self._averaged.items()},
@@ -185,52 +155,22 @@ class Training:
         self.style_weight, self._distances = checkpoint.style_weight, list(checkpoint.distances)
 
     @contextlib.contextmanager
-    def averaged_network(self) -> Iterator[StylizerNet]:
-        """The network with its averaged weights, to look at."""
+    def averaged_network(self) -> Iterator[None]:
+        """In it, the network has its averaged weights, to look at."""
         training = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.network.load_state_dict(self._averaged)
         try:
-            yield self.network
+            yield
         finally:
             self.network.load_state_dict(training)
 
-    def _batch(self, step: int) -> _Batch:
-        """The same for the same step and seed."""
-        options = self.options
-        rng = np.random.default_rng((options.seed, step))
-        styles = self.network.styles
-        count = options.batch_size // self._styles_per_photo
-        crops = np.stack([self._photos.crop(options.crop_px + STRIDE, rng) for _ in range(count)])
-        order = np.concatenate([rng.permutation(styles) for _ in range(-(-options.batch_size // styles))])
-        top, left = rng.integers(STRIDE, size=2).tolist()
-        return _Batch(crops, order[: count * self._styles_per_photo].tolist(), (top, left))
-
-    def _make_step(self, batch: _Batch, rate: float) -> None:
-        rng = np.random.default_rng((self.options.seed, self.step, 1))
-        clean = varied(torch.from_numpy(batch.crops).to(self._device).permute(0, 3, 1, 2).float() / 255, rng)
-        targets = self._loss.content_features(batch.seen(clean))
-        shown, targets, clean = (
-            each.repeat_interleave(self._styles_per_photo, 0) for each in (as_shown(clean, rng), targets, clean)
-        )
-        weights = nn.functional.one_hot(torch.tensor(batch.styles, device=self._device), self.network.styles).float()
-        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
-            painted = self.network(shown, weights)
-        seen = batch.seen(painted)
-        distances = self._loss(seen, targets, batch.styles)
-        content, style, energy = distances.content.mean(), distances.style.mean(), energies(targets)
-        photos = batch.seen(clean)
-        detail = nn.functional.relu(detail_kept(photos, seen) - _MOST_DETAIL)
-        smoothness = self.options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted)
-        usual = self._distances[2] if self._distances else float(energy.mean())
-        total = evened(distances.content, energy, usual).mean() + self.style_weight * distances.painted.mean()
-        artefacts = _DETAIL_WEIGHT * detail.square().mean() + _MOTIF_WEIGHT * motif_loss(photos, seen)
-        total = total + artefacts + smoothness
-        if self.options.stability_weight:
-            total = total + self.options.stability_weight * self._flicker(shown, weights, painted, batch)
+    def _make_step(self, batch: Batch, rate: float) -> None:
+        usual = self._distances[2] if self._distances else None
+        outcome = self._lesson.outcome(batch, self.step, self.style_weight, usual)
         self._optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        outcome.total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), _CLIP_NORM)
-        if not bool(torch.isfinite(norm) & torch.isfinite(total)):
+        if not bool(torch.isfinite(norm) & torch.isfinite(outcome.total)):
             self._skip()
             return
         self._bad_steps = 0
@@ -238,18 +178,7 @@ class Training:
             group["lr"] = rate
         self._optimizer.step()
         self._average()
-        self._follow([float(each.detach()) for each in (content, style, energy.mean())])
-
-    def _flicker(
-        self, photos: torch.Tensor, weights: torch.Tensor, painted: torch.Tensor, batch: _Batch
-    ) -> torch.Tensor:
-        """What of the painting changes where the photo moves by less than the stride and gets noise."""
-        moved = batch.seen(photos)
-        noise = np.random.default_rng((self.options.seed, self.step)).standard_normal(moved.shape, np.float32)
-        moved = (moved + _NOISE * torch.from_numpy(noise).to(moved.device)).clamp(0, 1)
-        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
-            again = self.network(moved, weights)
-        return flicker_loss(batch.seen(painted), again)
+        self._follow([outcome.content, outcome.style, outcome.energy])
 
     def _skip(self) -> None:
         self.skipped += 1

@@ -28,6 +28,8 @@ class TrainOptions:
         styles_per_photo: Styles in which each photo of a step is painted; its features are computed only once.
         crop_px: Side of the square cut-outs that VGG-19 is shown. Small ones cannot show a painting: 224 px of one are
             at a distance of 0.2 to 0.5 from its 512 px at relu5_1.
+        small_until: Share of the training, 0 to 1, in which the cut-outs are smaller by a quarter and twice as many:
+            more photos and styles in the same time, before the large forms are learnt.
         content_distance: What the mean content distance is brought to by adapting the style's weight: 0 would be the
             photo itself; bold paintings have 0.7 to 1.3. None: the style's weight stays as it is.
         style_weight: Of the style distance.
@@ -48,6 +50,9 @@ class TrainOptions:
     batch_size: int = option(2, "pictures painted in a step", metavar="N", limits=_FROM_1)
     styles_per_photo: int = option(2, "styles in which each photo of a step is painted", metavar="N", limits=_FROM_1)
     crop_px: int = option(320, "side of the cut-outs of photos", metavar="PX", limits=_SIDES)
+    small_until: float = option(
+        0.0, "share of the training in which they are smaller and more", metavar="S", limits=(0.0, 1.0)
+    )
     style_size_px: int = option(
         512, "longer side of the paintings: larger means larger strokes", metavar="PX", limits=_SIDES
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,14 +19,18 @@ CONTENT_LAYER = "relu4_2"
 
 # Johnson's layers, the last of each block, beside Gatys': strokes become crisp
 _STROKE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+_STYLE_LAYERS = (*GATYS_STYLE_LAYERS, *_STROKE_LAYERS)
 _STROKE_WEIGHT = 0.5
 # relu5_1 tells whether there are large forms; weighed like the others, it is pleased with blobs in calm areas
 _FORMS_LAYER = "relu5_1"
-_FORMS_WEIGHT = {"whole": 0.6, "half": 0.4}
+FORMS_WEIGHT: Mapping[str, float] = {"whole": 0.6, "half": 0.4}
 # of a painting's statistics, how much counts at half the size: there the same layers see twice as far
 _SHARES = {"whole": 0.65, "half": 0.35}
 _MIN_MATRIX_ROWS = 128
 _MOST_PARTS = 32
+
+#: Gram matrices of styles, styles x C x C, by layer, of pictures and of their halves: `whole` and `half`.
+Targets: TypeAlias = Mapping[str, Mapping[str, torch.Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,90 @@ class Distances:
     painted: torch.Tensor
 
 
+class PerceptualMeasure:
+    """Measures pictures against photos and styles.
+
+    Args:
+        weights: Of VGG-19.
+        device: To compute on.
+        dtype: Of the features.
+        forms_weight: Of relu5_1, at the whole and at half the size.
+        tames: Whether distances that training lowers grow as logarithms above 1, so that a style that is far off does
+            not rule.
+    """
+
+    def __init__(
+        self,
+        weights: VGGWeights,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        forms_weight: Mapping[str, float] = FORMS_WEIGHT,
+        tames: bool = False,
+    ) -> None:
+        layers = (*_STYLE_LAYERS, CONTENT_LAYER)
+        self._network = _placed(VGG19(weights, layers, dtype=dtype), device)
+        self._strokes = _placed(VGG19(weights, _STYLE_LAYERS, dtype=dtype), device)
+        self._content = _placed(VGG19(weights, (CONTENT_LAYER,), dtype=dtype), device)
+        self._forms_weight, self._tames = forms_weight, tames
+
+    @torch.no_grad()
+    def content_features(self, photos: torch.Tensor) -> torch.Tensor:
+        """Of photos, float N x 3 x H x W, 0-1."""
+        features: dict[str, torch.Tensor] = self._content(photos)
+        return features[CONTENT_LAYER]
+
+    @torch.no_grad()
+    def style_features(self, pictures: torch.Tensor) -> dict[str, dict[str, torch.Tensor]]:
+        """By size, `whole` and `half`, and layer: of style images, float N x 3 x H x W, 0-1."""
+        return {"whole": self._strokes(pictures), "half": self._strokes(F.avg_pool2d(pictures, 2))}
+
+    def __call__(
+        self,
+        painted: torch.Tensor,
+        content_features: torch.Tensor,
+        targets: Targets,
+        rows: torch.Tensor,
+        floors: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
+    ) -> Distances:
+        """Distances of painted pictures from their photos and styles.
+
+        Args:
+            painted: float N x 3 x H x W, 0-1.
+            content_features: Of the photos.
+            targets: The styles'.
+            rows: int64 N: which of the targets each picture is painted by.
+            floors: Added to the targets' energies, by size and layer, so that styles next to nothing can be compared
+                with are not the furthest; None: nothing.
+        """
+        features = self._network(painted)
+        sizes = {"whole": features, "half": self._strokes(F.avg_pool2d(painted, 2))}
+        found = {
+            size: {
+                layer: style_distances(
+                    gram_matrices(sizes[size][layer]), wanted[rows], 0.0 if floors is None else floors[size][layer]
+                )
+                for layer, wanted in targets[size].items()
+            }
+            for size in _SHARES
+        }
+        style = torch.stack([found["whole"][layer] for layer in GATYS_STYLE_LAYERS]).mean(0)
+        weighed = _SHARES["whole"] * self._weighed(found["whole"], "whole")
+        weighed = weighed + _SHARES["half"] * self._weighed(found["half"], "half")
+        if self._tames:
+            weighed = torch.where(weighed > 1, 1 + weighed.clamp_min(1).log(), weighed)
+        return Distances(content_distances(features[CONTENT_LAYER], content_features), style, weighed)
+
+    def _weighed(self, distances: Mapping[str, torch.Tensor], size: str) -> torch.Tensor:
+        weights = {
+            **dict.fromkeys(GATYS_STYLE_LAYERS, 1.0),
+            **dict.fromkeys(_STROKE_LAYERS, _STROKE_WEIGHT),
+            _FORMS_LAYER: self._forms_weight[size],
+        }
+        total = torch.stack([weight * distances[layer] for layer, weight in weights.items()]).sum(0)
+        return total / sum(weights.values())
+
+
 class PerceptualLoss:
     """Measures against a fixed set of styles.
 
@@ -52,6 +140,10 @@ class PerceptualLoss:
         paintings: uint8 H x W x 3 each, at the size at which their strokes count.
         device: To compute on.
         dtype: Of the features.
+
+    Attributes:
+        measure: What compares.
+        targets: The paintings'.
     """
 
     def __init__(
@@ -62,43 +154,41 @@ class PerceptualLoss:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        layers = (*GATYS_STYLE_LAYERS, *_STROKE_LAYERS, CONTENT_LAYER)
-        exact = _placed(VGG19(weights, layers[:-1]), device)
-        with torch.no_grad():
-            found = [_targets(exact, image_tensor(painting, device)) for painting in paintings]
-        self._targets = {
-            size: {layer: torch.cat([each[size][layer] for each in found]) for layer in found[0][size]}
-            for size in _SHARES
-        }
-        self._network = _placed(VGG19(weights, layers, dtype=dtype), device)
-        self._strokes = _placed(VGG19(weights, layers[:-1], dtype=dtype), device)
-        self._content = _placed(VGG19(weights, (CONTENT_LAYER,), dtype=dtype), device)
+        self.targets = targets_of(weights, paintings, device)
+        self.measure = PerceptualMeasure(weights, device=device, dtype=dtype)
 
-    @torch.no_grad()
     def content_features(self, photos: torch.Tensor) -> torch.Tensor:
         """Of photos, float N x 3 x H x W, 0-1."""
-        features: dict[str, torch.Tensor] = self._content(photos)
-        return features[CONTENT_LAYER]
+        return self.measure.content_features(photos)
 
     def __call__(self, painted: torch.Tensor, content_features: torch.Tensor, styles: Sequence[int]) -> Distances:
         """Distances of painted pictures, float N x 3 x H x W, from the photos' features and the styles by number."""
         rows = torch.tensor(list(styles), device=painted.device)
-        features = self._network(painted)
-        whole = self._layer_distances(features, "whole", rows)
-        half = self._layer_distances(self._strokes(F.avg_pool2d(painted, 2)), "half", rows)
-        style = torch.stack([whole[layer] for layer in GATYS_STYLE_LAYERS]).mean(0)
-        weighed = _SHARES["whole"] * _weighed(whole, "whole") + _SHARES["half"] * _weighed(half, "half")
-        return Distances(content_distances(features[CONTENT_LAYER], content_features), style, weighed)
+        return self.measure(painted, content_features, self.targets, rows)
 
-    def _layer_distances(
-        self, features: Mapping[str, torch.Tensor], size: str, rows: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        found = {}
-        for layer, targets in self._targets[size].items():
-            wanted = targets[rows]
-            energy = wanted.square().sum((1, 2)).clamp_min(1e-12)
-            found[layer] = (gram_matrices(features[layer]) - wanted).square().sum((1, 2)) / energy
-        return found
+
+@torch.no_grad()
+def targets_of(weights: VGGWeights, paintings: Iterable[NDArray[np.uint8]], device: torch.device) -> Targets:
+    """Of paintings, uint8 H x W x 3 of any sizes, in single precision: they stand for the whole training."""
+    network = _placed(VGG19(weights, _STYLE_LAYERS), device)
+    found = []
+    for painting in paintings:
+        whole = image_tensor(painting, device)
+        found.append({"whole": grams_of(network(whole)), "half": grams_of(network(F.avg_pool2d(whole, 2)))})
+    return {
+        size: {layer: torch.cat([each[size][layer] for each in found]) for layer in found[0][size]} for size in _SHARES
+    }
+
+
+def grams_of(features: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Gram matrices by layer."""
+    return {layer: gram_matrices(each) for layer, each in features.items()}
+
+
+def style_distances(found: torch.Tensor, wanted: torch.Tensor, floor: torch.Tensor | float = 0.0) -> torch.Tensor:
+    """|G - A|^2 / (|A|^2 + floor) per picture of N x C x C: float32 N."""
+    energy = (wanted.square().sum((1, 2)) + floor).clamp_min(1e-12)
+    return (found - wanted).square().sum((1, 2)) / energy
 
 
 def content_distances(features: torch.Tensor, of_photos: torch.Tensor) -> torch.Tensor:
@@ -158,24 +248,6 @@ class _Gram(torch.autograd.Function):
 
 def _divides(parts: int, pixels: int) -> bool:
     return pixels % parts == 0 and pixels // parts >= _MIN_MATRIX_ROWS
-
-
-def _targets(network: VGG19, painting: torch.Tensor) -> dict[str, dict[str, torch.Tensor]]:
-    pictures = {"whole": painting, "half": F.avg_pool2d(painting, 2)}
-    return {
-        size: {layer: gram_matrices(features) for layer, features in network(picture).items()}
-        for size, picture in pictures.items()
-    }
-
-
-def _weighed(distances: Mapping[str, torch.Tensor], size: str) -> torch.Tensor:
-    weights = {
-        **dict.fromkeys(GATYS_STYLE_LAYERS, 1.0),
-        **dict.fromkeys(_STROKE_LAYERS, _STROKE_WEIGHT),
-        _FORMS_LAYER: _FORMS_WEIGHT[size],
-    }
-    total = torch.stack([weight * distances[layer] for layer, weight in weights.items()]).sum(0)
-    return total / sum(weights.values())
 
 
 def _placed(network: VGG19, device: torch.device) -> VGG19:

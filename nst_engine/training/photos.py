@@ -27,6 +27,7 @@ class Photos:
     Args:
         paths: Of the files.
         longer_side_px: To which they are brought.
+        min_deviation: Of the grey levels, 0-255: flatter ones are left out.
         keep_bytes: Room for those that were read; beyond it a photo is read again whenever it is drawn.
 
     Attributes:
@@ -36,7 +37,15 @@ class Photos:
         OptionError: None can be learnt from.
     """
 
-    def __init__(self, paths: Sequence[Path], longer_side_px: int, *, keep_bytes: int = _KEEP_BYTES) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        longer_side_px: int,
+        *,
+        min_deviation: float = MIN_DEVIATION,
+        keep_bytes: int = _KEEP_BYTES,
+    ) -> None:
+        self._min_deviation = min_deviation
         self.left_out: dict[str, str] = {}
         self._paths, self._longer_side_px, self._room = list(paths), longer_side_px, keep_bytes
         self._kept: dict[Path, NDArray[np.uint8]] = {}
@@ -52,20 +61,22 @@ class Photos:
         Raises:
             OptionError: None can be learnt from.
         """
+        return list(self.first_by_path(count).values())
+
+    def first_by_path(self, count: int) -> dict[Path, NDArray[np.uint8]]:
+        """Likewise, by their files."""
         step = max(1, len(self._paths) // count)
-        chosen = [*self._paths[::step], *self._paths]
-        found = (image for image in map(self._image, dict.fromkeys(chosen)) if image is not None)
-        images = list(itertools.islice(found, count))
+        chosen = dict.fromkeys([*self._paths[::step], *self._paths])
+        found = ((path, image) for path in chosen if (image := self._image(path)) is not None)
+        images = dict(itertools.islice(found, count))
         if not images:
             reason = next(iter(self.left_out.values()), "none came")
-            raise OptionError(f"no photo to train on is left; the first was left out because: {reason}")
+            raise OptionError(f"no picture to train on is left; the first was left out because: {reason}")
         return images
 
     def crop(self, side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """A random square of a random photo, zoomed and mirrored at random: uint8 side x side x 3."""
-        image = None
-        while image is None:
-            image = self._image(self._paths[int(rng.integers(len(self._paths)))])
+        image = self.draw(rng)
         zoom = np.exp(rng.uniform(*np.log(_ZOOM)))
         side = min(round(side_px * zoom), *image.shape[:2])
         top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
@@ -73,6 +84,13 @@ class Photos:
         if rng.random() < 0.5:
             square = square[:, ::-1]
         return resize_image(np.ascontiguousarray(square), side_px, side_px)
+
+    def draw(self, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """A random photo: uint8 H x W x 3."""
+        image = None
+        while image is None:
+            image = self._image(self._paths[int(rng.integers(len(self._paths)))])
+        return image
 
     def _image(self, path: Path) -> NDArray[np.uint8] | None:
         """The photo at its size; None if it cannot be learnt from."""
@@ -84,7 +102,7 @@ class Photos:
             self.left_out[str(path)] = str(unreadable)
             return None
         deviation = float(image.mean(axis=2).std())
-        if deviation < MIN_DEVIATION:
+        if deviation < self._min_deviation:
             self.left_out[str(path)] = f"nearly flat: its levels deviate by {deviation:.0f} of 255"
             return None
         if image.nbytes <= self._room:
@@ -93,14 +111,18 @@ class Photos:
         return image
 
 
-def find_photos(folder: Path) -> list[Path]:
+def find_photos(folder: Path, option: str = "photos") -> list[Path]:
     """Picture files below a folder, sorted.
+
+    Args:
+        folder: To look in.
+        option: Under which it came.
 
     Raises:
         ImageNotFoundError: No such folder, or none in it.
     """
     if not folder.is_dir():
-        raise ImageNotFoundError(f"{folder}: no such folder; `photos` takes a folder with photos to train on")
+        raise ImageNotFoundError(f"{folder}: no such folder; `{option}` takes a folder with pictures to train on")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file())
     if not found:
         raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")

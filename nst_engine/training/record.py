@@ -60,19 +60,19 @@ class TrainRecorder:
 
 
 @torch.no_grad()
-def paint_preview(network: StylizerNet, photos: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> NDArray[np.uint8]:
-    """Photos (rows, uint8 H x W x 3) in the network's first styles (columns) on a labelled sheet."""
+def paint_preview(
+    network: StylizerNet, photos: Sequence[NDArray[np.uint8]], columns: Mapping[str, torch.Tensor]
+) -> NDArray[np.uint8]:
+    """Photos (rows, uint8 H x W x 3) in styles (columns: style weights, float 1 x styles) on a labelled sheet."""
     device = next(network.parameters()).device
     cells = []
     for photo in photos:
         painted = []
-        for number in range(len(names)):
-            weights = torch.zeros(1, network.styles, device=device)
-            weights[0, number] = 1
+        for weights in columns.values():
             levels = network(image_tensor(photo, device), weights)[0].permute(1, 2, 0) * 255
             painted.append(levels.round().byte().cpu().numpy())
         cells.append(painted)
-    return contact_sheet(cells, column_labels=names, row_labels=[""] * len(photos), row_images=photos)
+    return contact_sheet(cells, column_labels=list(columns), row_labels=[""] * len(photos), row_images=photos)
 
 
 def write_preview(folder: Path, step: int, sheet: NDArray[np.uint8]) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,24 +13,14 @@ from nst_engine.errors import OptionError
 from nst_engine.image import load_image
 from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
 from nst_engine.optimization.device import resolve_device, resolve_precision
-from nst_engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from nst_engine.training.loop import Training, TrainProgress
+from nst_engine.training.checkpoint import Checkpoint, load_checkpoint
+from nst_engine.training.keeping import CHECKPOINT, PREVIEW_STYLES, Kept, StepCallback, earlier_checkpoint, run_and_keep
+from nst_engine.training.lesson import HeldStyles, Lesson
+from nst_engine.training.loop import Training
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, image_tensor
 from nst_engine.training.photos import Photos, sized
-from nst_engine.training.record import Every, TrainRecorder, paint_preview, write_preview
-from nst_engine.version import __version__
 from nst_engine.vgg19.weights import VGGWeights, load_vgg19_weights
-
-CHECKPOINT = "checkpoint.safetensors"
-
-_CHECKPOINT_EVERY_S = 120.0
-_PREVIEW_EVERY_S = 300.0
-_PREVIEW_SIZE_PX = 320
-_PREVIEW_STYLES = 8
-_PREVIEW_PHOTOS = 3
-
-StepCallback = Callable[[TrainProgress], bool]
 
 
 def train(
@@ -66,14 +54,9 @@ def train(
         OptimizationError: The loss stays NaN.
         NSTError: A file or device cannot be used.
     """
-    path = folder / CHECKPOINT
-    if path.exists() and not resume:
-        raise OptionError(f"{path} is there already: go on from it with `resume`, or remove {folder} to begin anew")
-    if resume and not path.exists():
-        raise OptionError(f"{path}: no checkpoint to go on from; leave `resume` out to begin, or name `folder`")
-    earlier = load_checkpoint(path) if resume else None
+    earlier = earlier_checkpoint(folder, resume=resume)
     names = list(paintings)
-    for given, what in ((earlier, str(path)), (start, "the network to start from")):
+    for given, what in ((earlier, str(folder / CHECKPOINT)), (start, "the network to start from")):
         if given is not None and (given.arch != options.arch or given.styles != names):
             raise OptionError(
                 f"{what} is of a {given.arch} network for {', '.join(given.styles)}; what came is {options.arch} for "
@@ -88,7 +71,7 @@ def train(
     training = _training(network, loss, read, options, [name for name, _ in network.named_parameters()])
     if earlier is not None:
         training.restore(earlier)
-    return _run(training, names, read, folder, on_step, is_resumed=resume)
+    return run_and_keep(training, _kept(folder, options.arch, names, network), read, on_step, is_resumed=resume)
 
 
 def add_style(
@@ -142,7 +125,7 @@ def add_style(
     )
     loss = _loss([painting], options, weights)
     training = _training(network, loss, read, options, is_norm)
-    learnt = _run(training, [name], read, folder, on_step, is_resumed=False)
+    learnt = run_and_keep(training, _kept(folder, base.arch, [name], network), read, on_step, is_resumed=False)
     averaged = {
         key: torch.cat([value, learnt.averaged[key].cpu()]) if key in is_norm else value
         for key, value in base.averaged.items()
@@ -180,58 +163,22 @@ def _training(
     device = resolve_device(options.device)
     # the mypy stubs of torch know no memory_format here
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    dtype = resolve_precision(options.precision, device)
-    return Training(network, loss, photos, options, parameters=parameters, dtype=dtype)
+    lesson = Lesson(
+        network,
+        loss.measure,
+        HeldStyles(loss, network.styles, device),
+        photos,
+        options,
+        # a photo painted twice in one style would be the same picture
+        styles_per_photo=min(options.styles_per_photo, network.styles),
+        dtype=resolve_precision(options.precision, device),
+    )
+    return Training(network, lesson, options, parameters=parameters)
 
 
-def _run(
-    training: Training,
-    names: Sequence[str],
-    photos: Photos,
-    folder: Path,
-    on_step: StepCallback,
-    *,
-    is_resumed: bool,
-) -> Checkpoint:
-    folder.mkdir(parents=True, exist_ok=True)
-    recorder = TrainRecorder(folder, goes_on=is_resumed)
-    recorder.forget_after(training.step)
-    shown = [sized(image, _PREVIEW_SIZE_PX) for image in photos.first(_PREVIEW_PHOTOS)]
-    checkpoint_due, preview_due = Every(_CHECKPOINT_EVERY_S), Every(_PREVIEW_EVERY_S)
+def _kept(folder: Path, arch: str, names: Sequence[str], network: StylizerNet) -> Kept:
+    def columns() -> dict[str, torch.Tensor]:
+        each = torch.eye(network.styles, device=next(network.parameters()).device)
+        return {name: each[number : number + 1] for number, name in enumerate(names[:PREVIEW_STYLES])}
 
-    def save() -> Checkpoint:
-        checkpoint = training.checkpoint(names)
-        checkpoint.training = {**training.options.record(), **_circumstances(training, photos)}
-        save_checkpoint(folder / CHECKPOINT, checkpoint)
-        recorder.write()
-        recorder.write_left_out(photos.left_out)
-        return checkpoint
-
-    def preview() -> None:
-        with training.averaged_network() as network:
-            sheet = paint_preview(network, shown, names[:_PREVIEW_STYLES])
-        write_preview(folder, training.step, sheet)
-
-    def after_step(progress: TrainProgress) -> bool:
-        recorder(progress)
-        if checkpoint_due():
-            save()
-        if preview_due():
-            preview()
-        return on_step(progress)
-
-    training.run(after_step)
-    preview()
-    return save()
-
-
-def _circumstances(training: Training, photos: Photos) -> dict[str, Any]:
-    return {
-        "steps_made": training.step,
-        "seconds": round(training.seconds),
-        "photos": len(photos),
-        "photos_left_out": len(photos.left_out),
-        "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
-        "nst_engine": __version__,
-    }
+    return Kept(folder, arch, names, network, columns)

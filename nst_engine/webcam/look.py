@@ -10,6 +10,7 @@ from typing import Any
 KEYS: Mapping[str, str] = {
     "n p": "next, previous style",
     "1-9": "style by number",
+    "i": "next style image of the folder",
     "b": "blend with the next style",
     "+ -": "more, less of the painting",
     "c": "colours of the photo",
@@ -54,6 +55,11 @@ class Look:
         """So many after the first of those that are painted."""
         first = next(iter(self.mix))
         return self.styles[(self.styles.index(first) + step) % len(self.styles)]
+
+    def in_style(self, style: Any) -> Look:
+        """In this one alone, which keys can come back to."""
+        styles = self.styles if style in self.styles else (*self.styles, style)
+        return replace(self, styles=styles, mix={style: 1.0})
 
     def after(self, key: str) -> Look:
         """The look that a key asks for; the same where it asks for none."""

@@ -19,6 +19,7 @@ from nst_engine.webcam.live import LivePainter, Painted
 from nst_engine.webcam.outputs import Screen, VirtualCamera
 from nst_engine.webcam.overlay import help_lines, with_lines
 from nst_engine.webcam.statistics import FrameStatistics
+from nst_engine.webcam.style_folder import StyleFolder
 
 if TYPE_CHECKING:
     from nst_engine.webcam.recorder import Recorder
@@ -39,6 +40,7 @@ class Show:
         say: Takes messages for people.
         recording: File to record to from the start; the key `r` records to files of its own.
         virtual_camera: To send frames to as well.
+        style_folder: That the key `i` steps through; None: the model reads no style images.
     """
 
     def __init__(
@@ -52,10 +54,12 @@ class Show:
         say: Callable[[str], None],
         recording: Path | None = None,
         virtual_camera: VirtualCamera | None = None,
+        style_folder: StyleFolder | None = None,
     ) -> None:
         self.statistics = FrameStatistics()
         self._camera, self._painter, self._governor, self._screen = camera, painter, governor, screen
         self._provider, self._say, self._virtual_camera = provider, say, virtual_camera
+        self._style_folder = style_folder
         self._recorder = None if recording is None else _recorder_to(recording)
         self._last: Painted | None = None
         self._dropped_before = 0
@@ -129,8 +133,19 @@ class Show:
             self._tell(f"saved {path}")
         elif key == "r":
             self._switch_recording()
+        elif key == "i":
+            self._take_next_style()
         elif key:
             self._painter.look = self._painter.look.after(key)
+
+    def _take_next_style(self) -> None:
+        if self._style_folder is None:
+            self._tell("this model holds its styles; begin with --style-image FOLDER for others")
+            return
+        style, message = self._style_folder.next()
+        if style is not None:
+            self._painter.look = self._painter.look.in_style(style)
+        self._tell(message)
 
     def _switch_recording(self) -> None:
         if self._recorder is None:

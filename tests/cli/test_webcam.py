@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cli.running import ENVIRONMENT
-from nst_engine.catalogue import content_path
+from nst_engine.catalogue import content_path, style_path
 from nst_engine.image import load_image
 from nst_engine.video import write_video
 
@@ -158,3 +158,23 @@ def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path
     assert len(columns) > 120
     # white letters on a ground made darker
     assert (seen[:40] > 240).all(axis=2).sum() > 100
+
+
+def test_a_folder_of_style_images_begins_with_its_first(clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "paintings"
+    folder.mkdir()
+    for name in ("scream", "great-wave"):
+        (folder / f"{name}.jpg").write_bytes(style_path(name).read_bytes())
+    command = [each for each in WEBCAM if each not in ("--style", "scream")]
+    what = ["--camera", str(clip), "--no-window", "--frames", "5", "--json", "--style-image"]
+    for given, style in ((folder, "great-wave"), (folder / "scream.jpg", "scream")):
+        done = subprocess.run(
+            [*command, *what, str(given)], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["styles"] == {style: 1.0}
+    (tmp_path / "empty").mkdir()
+    empty = [*command, *what, "empty"]
+    done = subprocess.run(empty, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--style-image empty: no pictures in this folder" in done.stderr

@@ -15,11 +15,13 @@ from safetensors.torch import save_file
 
 from nst_engine import Stylizer
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError
-from nst_engine.exporting.any_style import CHECKPOINT_FORMAT, ENCODER_FILE, export_any_style, load_any_style
+from nst_engine.exporting.any_style import ENCODER_FILE, any_style_of_model, export_any_style, network_of_model
 from nst_engine.exporting.stylizer import checkpoint_of
-from nst_engine.models.find import bundled_models
+from nst_engine.models.find import bundled_models, find_model
 from nst_engine.networks.style_encoder import StyleEncoder
 from nst_engine.networks.stylizer_net import StylizerNet, architecture
+from nst_engine.training import load_any_style
+from nst_engine.training.checkpoint import ANY_STYLE_FORMAT, Checkpoint
 
 EXPORT = Path(__file__).parents[2] / "export"
 NUMBERS = 96
@@ -35,7 +37,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tensors |= {f"encoder.{name}": value.contiguous() for name, value in encoder.state_dict().items()}
     told = {"arch": "any-fast", "training": {"steps": 3}}
     path = tmp_path_factory.mktemp("checkpoint") / "any-fast.safetensors"
-    save_file(tensors, path, {"format": CHECKPOINT_FORMAT, "nst_engine": json.dumps(told)})
+    save_file(tensors, path, {"format": ANY_STYLE_FORMAT, "nst_engine": json.dumps(told)})
     return path
 
 
@@ -77,11 +79,44 @@ def test_what_is_no_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> N
     path = tmp_path / "it.safetensors"
     for content in (b"", checkpoint.read_bytes()[:1000]):
         path.write_bytes(content)
-        with pytest.raises(ModelChecksumError, match="damaged, or another kind of file"):
+        with pytest.raises(ModelChecksumError, match="truncated or damaged"):
             load_any_style(path)
     save_file({"stylizer.x": torch.zeros(1)}, path, {"format": "another"})
-    with pytest.raises(ModelChecksumError, match="damaged, or another kind of file"):
+    with pytest.raises(ModelChecksumError, match="its format is not"):
         load_any_style(path)
+    for told in ("[]", "{}", '{"arch": "any", "else": 1}'):
+        save_file({"stylizer.x": torch.zeros(1)}, path, {"format": ANY_STYLE_FORMAT, "nst_engine": told})
+        with pytest.raises(ModelChecksumError, match="its description is damaged"):
+            load_any_style(path)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_what_files_keep_is_read_back(checkpoint: Path, tmp_path: Path, bits: Any) -> None:
+    given = load_any_style(checkpoint)
+    export_any_style([given], tmp_path, {"any-fast": bits}, "MIT", names={"any-fast": "mine"}, encoder_file="eye.onnx")
+    found = network_of_model(find_model(tmp_path / "mine.onnx"))
+    assert not isinstance(found, Checkpoint)
+    assert found.arch == "any-fast"
+    for part in ("stylizer", "encoder"):
+        before, after = getattr(given, part), getattr(found, part)
+        assert before.keys() == after.keys()
+        for name, value in before.items():
+            assert float((after[name] - value).norm()) <= 0.015 * float(value.norm()) + 1e-6, name
+    # what was read back is kept as it is
+    export_any_style(
+        [found], tmp_path, {"any-fast": bits}, "MIT", names={"any-fast": "again"}, encoder_file="eye2.onnx"
+    )
+    again = network_of_model(find_model(tmp_path / "again.onnx"))
+    assert not isinstance(again, Checkpoint)
+    torch.testing.assert_close(dict(again.stylizer), dict(found.stylizer), rtol=1e-6, atol=1e-7)
+    with pytest.raises(ModelChecksumError, match="not a network for any style"):
+        any_style_of_model(tmp_path / "mine.onnx", tmp_path / "eye.onnx", "another")
+
+
+def test_a_model_of_fixed_styles_is_read_back_as_one() -> None:
+    found = network_of_model(find_model("bundled:live"))
+    assert isinstance(found, Checkpoint)
+    assert found.arch == "live"
 
 
 def test_no_style_is_added_to_what_takes_any() -> None:

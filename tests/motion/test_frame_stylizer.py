@@ -163,6 +163,36 @@ def test_style_strength_and_colours_can_be_changed(tiny: Stylizer) -> None:
     np.testing.assert_array_equal(photo.stylize_frame(frames[2]), frames[2])
 
 
+@pytest.mark.parametrize("stability", ["off", "low"])
+def test_a_changed_style_is_a_blend_over_so_many_frames(tiny: Stylizer, stability: Any) -> None:
+    frame = panned(1)[0]
+    painter = FrameStylizer(tiny, "wave", stability=stability, channel_order="rgb", strength=0.5)
+    first = painter.stylize_frame(frame)
+    painter.restyle("scream", strength=1.0, frames=4)
+    assert painter.styles == {"scream": 1}
+    found = [painter.stylize_frame(frame) for _ in range(6)]
+    if stability == "off":
+        for number, pixels in enumerate(found, 1):
+            share = min(1, number / 4)
+            mix = {"wave": 1 - share, "scream": share}
+            wanted = tiny.stylize(frame, mix, strength=0.5 + 0.5 * share).pixels
+            assert float(np.abs(pixels.astype(int) - wanted).max()) <= 1
+    # each frame is nearer to the new style than the one before
+    away = [float(np.abs(each.astype(int) - found[-1]).mean()) for each in (first, *found[:4])]
+    assert away == sorted(away, reverse=True)
+    assert away[0] > 10
+    assert away[-1] < 0.2 * away[0]
+    # one that is not done yet is gone on from where it is
+    painter.restyle("wave", frames=2)
+    painter.stylize_frame(frame)
+    painter.restyle("wave")
+    again = FrameStylizer(tiny, "wave", stability=stability, channel_order="rgb")
+    np.testing.assert_array_equal(painter.stylize_frame(frame), again.stylize_frame(frame))
+    for frames in (-1, 1.5):
+        with pytest.raises(OptionError, match="frames"):
+            painter.restyle("wave", frames=frames)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (33, 17), (130, 70)])
 @pytest.mark.parametrize("stability", ["off", "low", "high"])
 def test_frames_of_any_size_are_painted(tiny: Stylizer, size: tuple[int, int], stability: Any) -> None:

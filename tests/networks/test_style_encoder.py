@@ -45,7 +45,7 @@ def test_one_colour_and_nothing_at_all_have_a_code(encoder: StyleEncoder) -> Non
 @torch.no_grad()
 def test_statistics_are_those_of_numpy_in_float64(encoder: StyleEncoder) -> None:
     given = features(3)
-    found = encoder._statistics(given)[0].numpy()
+    found = encoder.statistics(given)[0].numpy()
     wanted = []
     for value in given.values():
         places = value[0].numpy().astype(np.float64).reshape(value.shape[1], -1)

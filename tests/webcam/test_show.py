@@ -16,7 +16,7 @@ from tiny_models import own_spec, painter, write_own
 
 from nst_engine import Stylizer
 from nst_engine.errors import InferenceError, MissingDependencyError, OutputError
-from nst_engine.image import load_image
+from nst_engine.image import load_image, save_image
 from nst_engine.video import FrameStylizer
 from nst_engine.webcam.camera import Camera
 from nst_engine.webcam.governor import Governor
@@ -24,6 +24,7 @@ from nst_engine.webcam.live import LivePainter
 from nst_engine.webcam.look import KEYS, Look
 from nst_engine.webcam.outputs import VirtualCamera
 from nst_engine.webcam.show import Show
+from nst_engine.webcam.style_folder import StyleFolder, style_images_in
 
 Pixels = NDArray[np.uint8]
 SIZE = (120, 160)
@@ -74,7 +75,8 @@ def run(stylizer: Stylizer, screen: Screen, frames: int | None = 12, **options: 
         Camera(Source()) as camera,
         LivePainter(camera, frame_stylizer, governor, look, mirror=mirror) as live,
     ):
-        show = Show(camera, live, governor, screen, provider="CPU", say=lambda message: None, **options)
+        say = options.pop("say", lambda message: None)
+        show = Show(camera, live, governor, screen, provider="CPU", say=say, **options)
         show.run(frames)
         show.look = live.look  # type: ignore[attr-defined]
     return show
@@ -132,6 +134,35 @@ def test_keys_choose_styles(keys: str, mix: dict[str, float]) -> None:
         look = look.after(key)
     assert look.mix == mix
     assert " + ".join(mix) in look.label
+
+
+def test_i_steps_through_the_style_images_of_a_folder(tmp_path: Path) -> None:
+    for name, level in (("a.png", 40), ("b.png", 120), ("d.png", 220)):
+        save_image(tmp_path / name, np.random.default_rng(level).integers(0, level, (40, 50, 3), dtype=np.uint8))
+    (tmp_path / "c.png").write_bytes(b"no picture")
+    (tmp_path / "readme.txt").write_text("no style")
+    stylizer = Stylizer("bundled:any-fast", device="cpu")
+    files = style_images_in(tmp_path)
+    assert [file.name for file in files] == ["a.png", "b.png", "c.png", "d.png"]
+    first = stylizer.encode_style(files[0])
+    said: list[str] = []
+    for keys, label in (("i", "b"), ("ii", "d"), ("iii", "a"), ("iip", "b")):
+        look = Look((first, "scream"), {first: 1.0}, shows_overlay=False)
+        folder = StyleFolder(files, files[0], stylizer.encode_style)
+        show = run(stylizer, Screen(keys), len(keys) + 2, look=look, style_folder=folder, say=said.append)
+        found = show.look  # type: ignore[attr-defined]
+        assert found.label == label
+        assert found.styles[:2] == (first, "scream")
+    assert "style: b.png" in said
+    assert "style: d.png (c.png cannot be read)" in said
+
+
+def test_i_says_what_is_missing(stylizer: Stylizer) -> None:
+    said: list[str] = []
+    run(stylizer, Screen("i"), 3, say=said.append)
+    assert said == ["this model holds its styles; begin with --style-image FOLDER for others"]
+    run(stylizer, Screen("i"), 3, say=said.append, style_folder=StyleFolder([], None, lambda file: file))
+    assert "there is no style image to go on to" in said[-1]
 
 
 def test_keys_choose_strength_and_colours() -> None:

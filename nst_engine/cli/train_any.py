@@ -1,0 +1,115 @@
+"""`nst train-any`: a network of one's own that paints in the style of any picture."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nst_engine.cli.exit_codes import INTERRUPTED
+from nst_engine.cli.option_flags import add_options
+from nst_engine.cli.training_arguments import add_training_arguments, training_options
+from nst_engine.training.options import TrainOptions
+
+if TYPE_CHECKING:
+    from nst_engine.training import AnyStyleCheckpoint, Checkpoint
+
+# a step sees as many styles as photos: fewer say too little of any style
+_DEFAULTS: dict[str, Any] = {"batch_size": 8, "learning_rate": 1e-3, "small_until": 0.5}
+_GOES_ON = {"learning_rate": 3e-4, "small_until": 0.0}
+_PAINTER = "bundled:quality"
+_SHOWN = 4
+# of cut-outs, in styles of all kinds: the bundled networks are at an eighth
+_LEARNT_STYLE_DISTANCE = 0.25
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "train-any",
+        help="train a network that paints in the style of any picture",
+        description="Train a network that takes any picture as its style, and what reads style images for it, and "
+        "write both as ONNX: OUTPUT and OUTPUT-encoder.onnx beside it.",
+        epilog="Ctrl-C keeps a checkpoint; go on with --resume.",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the model, .onnx")
+    parser.add_argument(
+        "--photos", type=Path, required=True, metavar="DIR", help="a folder with photos, the more the better"
+    )
+    parser.add_argument(
+        "--styles",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="a folder with paintings, the more the better; may be given again (default: the bundled ones)",
+    )
+    add_options(parser, TrainOptions, ("arch",))
+    parser.add_argument(
+        "--start-from",
+        metavar="FILE|NAME",
+        help="what to begin with: bundled:any, bundled:any-fast, a model or checkpoint of this command, or a model of "
+        "fixed styles (default: bundled:live or bundled:quality, whichever has the size)",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the training's folder")
+    add_training_arguments(parser, any_vgg=False, **_DEFAULTS)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check what can be checked, train, export."""
+    from nst_engine.catalogue import bundled_styles
+    from nst_engine.cli.progress_bar import say
+    from nst_engine.cli.training_run import (
+        TrainingDisplay,
+        check_length,
+        check_model_output,
+        encoder_path,
+        training_folder,
+        write_any_model,
+    )
+    from nst_engine.models.find import find_model
+
+    check_length(arguments)
+    arch = training_options(arguments, **_DEFAULTS).arch  # what cannot be is refused before anything is loaded
+    begun_from = arguments.start_from or f"bundled:{arch}"
+    start_path = _checkpoint_path(begun_from) or find_model(begun_from).path
+    output = check_model_output(arguments, [start_path], companions=[encoder_path(arguments.output)])
+    from nst_engine.training import AnyStyleCheckpoint, find_photos, train_any  # torch is loaded only now
+
+    photos = find_photos(arguments.photos)
+    folders = arguments.styles or []
+    paintings = [path for folder in folders for path in find_photos(folder, "styles")]
+    paintings = paintings or [painting.path for painting in bundled_styles().values()]
+    start, painter = _network(begun_from), _network(_PAINTER)
+    own = {**_DEFAULTS, **(_GOES_ON if isinstance(start, AnyStyleCheckpoint) else {})}
+    options = training_options(arguments, **own)
+    with TrainingDisplay(output.name, _LEARNT_STYLE_DISTANCE) as display:
+        checkpoint = train_any(
+            photos,
+            paintings,
+            options,
+            folder=training_folder(arguments),
+            resume=arguments.resume,
+            start=start,
+            painter=None if isinstance(painter, AnyStyleCheckpoint) else painter,
+            on_step=display,
+        )
+    if display.was_interrupted:
+        say(f"stopped at step {checkpoint.step}; go on with the same command and --resume")
+        return INTERRUPTED
+    write_any_model(checkpoint, output, licence=arguments.licence, shown=paintings[:_SHOWN])
+    display.say_if_undertrained("go on with the same command, more --minutes, --resume and --overwrite")
+    return 0
+
+
+def _checkpoint_path(name: str) -> Path | None:
+    return Path(name) if name.endswith(".safetensors") else None
+
+
+def _network(name: str) -> AnyStyleCheckpoint | Checkpoint:
+    from nst_engine.exporting.any_style import network_of_model
+    from nst_engine.models.find import find_model
+    from nst_engine.training import load_any_style
+
+    path = _checkpoint_path(name)
+    return network_of_model(find_model(name)) if path is None else load_any_style(path)

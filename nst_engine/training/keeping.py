@@ -1,0 +1,120 @@
+"""A training in its folder: checkpoints, previews and records while it runs, whatever is learnt."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+
+from nst_engine.errors import OptionError
+from nst_engine.networks.stylizer_net import StylizerNet
+from nst_engine.training.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
+from nst_engine.training.loop import Training, TrainProgress
+from nst_engine.training.photos import Photos, sized
+from nst_engine.training.record import Every, TrainRecorder, paint_preview, write_preview
+from nst_engine.version import __version__
+
+CHECKPOINT = "checkpoint.safetensors"
+
+#: Of the pictures on a preview.
+PREVIEW_SIZE_PX = 320
+#: Styles on a preview, at most.
+PREVIEW_STYLES = 8
+
+_CHECKPOINT_EVERY_S = 120.0
+_PREVIEW_EVERY_S = 300.0
+_PREVIEW_PHOTOS = 3
+
+StepCallback: TypeAlias = Callable[[TrainProgress], bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What of a training goes into its folder.
+
+    Attributes:
+        folder: Made if missing.
+        arch: Of the network.
+        styles: It holds.
+        stylizer: The network, or the part of it that paints.
+        columns: Of a preview: style weights, float 1 x styles, by label; looked up whenever one is painted.
+        file_format: Of checkpoints.
+    """
+
+    folder: Path
+    arch: str
+    styles: Sequence[str]
+    stylizer: StylizerNet
+    columns: Callable[[], Mapping[str, torch.Tensor]]
+    file_format: str = FORMAT
+
+
+def earlier_checkpoint(folder: Path, file_format: str = FORMAT, *, resume: bool) -> Checkpoint | None:
+    """What a training in this folder goes on from; None where it begins.
+
+    Raises:
+        OptionError: There is a checkpoint and `resume` was not asked for, or the other way round.
+        NSTError: It cannot be read.
+    """
+    path = folder / CHECKPOINT
+    if path.exists() and not resume:
+        raise OptionError(f"{path} is there already: go on from it with `resume`, or remove {folder} to begin anew")
+    if resume and not path.exists():
+        raise OptionError(f"{path}: no checkpoint to go on from; leave `resume` out to begin, or name `folder`")
+    return load_checkpoint(path, file_format) if resume else None
+
+
+def run_and_keep(
+    training: Training, kept: Kept, photos: Photos, on_step: StepCallback, *, is_resumed: bool
+) -> Checkpoint:
+    """Run a training to its end, or until `on_step` returns False.
+
+    Returns:
+        The last checkpoint, which is also in the folder.
+    """
+    kept.folder.mkdir(parents=True, exist_ok=True)
+    recorder = TrainRecorder(kept.folder, goes_on=is_resumed)
+    recorder.forget_after(training.step)
+    shown = [sized(image, PREVIEW_SIZE_PX) for image in photos.first(_PREVIEW_PHOTOS)]
+    checkpoint_due, preview_due = Every(_CHECKPOINT_EVERY_S), Every(_PREVIEW_EVERY_S)
+
+    def save() -> Checkpoint:
+        checkpoint = training.checkpoint(kept.arch, kept.styles)
+        checkpoint.training = {**training.options.record(), **_circumstances(training, photos)}
+        save_checkpoint(kept.folder / CHECKPOINT, checkpoint, kept.file_format)
+        recorder.write()
+        recorder.write_left_out(photos.left_out)
+        return checkpoint
+
+    def preview() -> None:
+        with training.averaged_network():
+            sheet = paint_preview(kept.stylizer, shown, kept.columns())
+        write_preview(kept.folder, training.step, sheet)
+
+    def after_step(progress: TrainProgress) -> bool:
+        recorder(progress)
+        if checkpoint_due():
+            save()
+        if preview_due():
+            preview()
+        return on_step(progress)
+
+    training.run(after_step)
+    preview()
+    return save()
+
+
+def _circumstances(training: Training, photos: Photos) -> dict[str, Any]:
+    return {
+        "steps_made": training.step,
+        "seconds": round(training.seconds),
+        "photos": len(photos),
+        "photos_left_out": len(photos.left_out),
+        "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+        "nst_engine": __version__,
+    }

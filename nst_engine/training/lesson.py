@@ -1,0 +1,208 @@
+"""What a step of a training is made of, and how far what is painted is from what is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from nst_engine.networks.stylizer_net import STRIDE, StylizerNet
+from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, motif_loss
+from nst_engine.training.options import TrainOptions
+from nst_engine.training.perceptual import PerceptualLoss, PerceptualMeasure, Targets, energies, evened
+from nst_engine.training.photos import Photos
+from nst_engine.training.variations import as_shown, varied
+from nst_engine.vgg19.losses import total_variation_loss
+
+_GRID_WEIGHT, _MOTIF_WEIGHT = 400.0, 60.0
+_NOISE = 0.02  # of a webcam by lamplight, 0-1
+_DETAIL_WEIGHT, _MOST_DETAIL = 4.0, 0.45
+# of the cut-outs' side while they are small, and how many more of them there are then
+_SMALL, _MORE = 8 / 11, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a step is made of.
+
+    Attributes:
+        crops: uint8 photos x S x S x 3, larger by `STRIDE` than what VGG-19 is shown.
+        styles: What was drawn for them.
+        offset: Where it is shown, top and left. At random: were the network's grid always on that of VGG-19's pooling,
+            it would learn to please the pooling with a pattern that repeats every few pixels.
+    """
+
+    crops: NDArray[np.uint8]
+    styles: Any
+    offset: tuple[int, int]
+
+    def seen(self, images: torch.Tensor) -> torch.Tensor:
+        """What VGG-19 is shown of larger pictures N x 3 x H x W."""
+        side = self.crops.shape[1] - STRIDE
+        top, left = self.offset
+        return images[..., top : top + side, left : left + side]
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What the network and its examiner are told of a step's styles.
+
+    Attributes:
+        weights: The network's `style_weights`: float N x styles, for each photo in turn as many as it is painted in.
+        targets: Of the styles.
+        rows: int64 N: which of the targets each picture is painted by.
+        floors: See `PerceptualMeasure`.
+        penalty: Of the style weights themselves, a scalar.
+    """
+
+    weights: torch.Tensor
+    targets: Targets
+    rows: torch.Tensor
+    floors: Targets | None = None
+    penalty: torch.Tensor | float = 0.0
+
+
+class Styles(Protocol):
+    """Where a training's styles come from."""
+
+    def draw(self, photos: int, per_photo: int, side_px: int, rng: np.random.Generator) -> Any:
+        """For a step; in a thread beside the step before."""
+
+    def told(self, drawn: Any, rng: np.random.Generator) -> Told:
+        """What is made of what was drawn."""
+
+
+class HeldStyles:
+    """The styles that a network holds.
+
+    Args:
+        loss: Against their paintings, in the network's order.
+        count: How many there are.
+        device: To compute on.
+    """
+
+    def __init__(self, loss: PerceptualLoss, count: int, device: torch.device) -> None:
+        self._targets, self._count, self._device = loss.targets, count, device
+
+    def draw(self, photos: int, per_photo: int, side_px: int, rng: np.random.Generator) -> list[int]:
+        """Styles by number: all in turn before one comes again."""
+        order = np.concatenate([rng.permutation(self._count) for _ in range(-(-photos * per_photo // self._count))])
+        return [int(number) for number in order[: photos * per_photo]]
+
+    def told(self, drawn: list[int], rng: np.random.Generator) -> Told:
+        """Each by itself."""
+        rows = torch.tensor(drawn, device=self._device)
+        return Told(nn.functional.one_hot(rows, self._count).float(), self._targets, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Of a step.
+
+    Attributes:
+        total: What the step lowers, a scalar.
+        content, style, energy: Mean distances and the photos' mean energy, to be shown and steered by.
+    """
+
+    total: torch.Tensor
+    content: float
+    style: float
+    energy: float
+
+
+class Lesson:
+    """Photos, styles and losses of a training.
+
+    Args:
+        network: On the device to train on.
+        measure: Of distances.
+        styles: To paint in.
+        photos: To paint.
+        options: How.
+        styles_per_photo: In which each photo of a step is painted.
+        dtype: Of the convolutions.
+    """
+
+    def __init__(
+        self,
+        network: StylizerNet,
+        measure: PerceptualMeasure,
+        styles: Styles,
+        photos: Photos,
+        options: TrainOptions,
+        *,
+        styles_per_photo: int,
+        dtype: torch.dtype,
+    ) -> None:
+        self._network, self._measure, self._styles, self._photos = network, measure, styles, photos
+        self._options, self._styles_per_photo, self._dtype = options, styles_per_photo, dtype
+        self._device = next(network.parameters()).device
+
+    def batch(self, step: int, fraction: float) -> Batch:
+        """The same for the same step and seed.
+
+        Args:
+            step: From 0.
+            fraction: Of the training that is done, 0-1.
+        """
+        options = self._options
+        rng = np.random.default_rng((options.seed, step))
+        side, count = options.crop_px, options.batch_size // self._styles_per_photo
+        if fraction < options.small_until:
+            side, count = max(64, round(_SMALL * side / STRIDE) * STRIDE), _MORE * count
+        crops = np.stack([self._photos.crop(side + STRIDE, rng) for _ in range(count)])
+        styles = self._styles.draw(count, self._styles_per_photo, side, rng)
+        top, left = rng.integers(STRIDE, size=2).tolist()
+        return Batch(crops, styles, (top, left))
+
+    def outcome(self, batch: Batch, step: int, style_weight: float, usual_energy: float | None) -> Outcome:
+        """Paint a batch, and compare.
+
+        Args:
+            batch: Of that step.
+            step: From 0.
+            style_weight: Of the style distance.
+            usual_energy: Of photos' features so far; None before the first step.
+        """
+        options, rng = self._options, np.random.default_rng((self._options.seed, step, 1))
+        clean = varied(torch.from_numpy(batch.crops).to(self._device).permute(0, 3, 1, 2).float() / 255, rng)
+        targets = self._measure.content_features(batch.seen(clean))
+        shown, targets, clean = (
+            each.repeat_interleave(self._styles_per_photo, 0) for each in (as_shown(clean, rng), targets, clean)
+        )
+        told = self._styles.told(batch.styles, np.random.default_rng((options.seed, step, 2)))
+        painted = self._painted(shown, told.weights)
+        seen = batch.seen(painted)
+        distances = self._measure(seen, targets, told.targets, told.rows, told.floors)
+        energy = energies(targets)
+        usual = float(energy.mean()) if usual_energy is None else usual_energy
+        total = evened(distances.content, energy, usual).mean() + style_weight * distances.painted.mean()
+        total = total + self._artefacts(batch.seen(clean), seen)
+        total = total + (options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted))
+        total = total + told.penalty
+        if options.stability_weight:
+            total = total + options.stability_weight * self._flicker(shown, told.weights, painted, batch, step)
+        found = (distances.content, distances.style, energy)
+        return Outcome(total, *(float(each.detach().mean()) for each in found))
+
+    def _painted(self, photos: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
+            painted: torch.Tensor = self._network(photos, weights)
+        return painted
+
+    def _artefacts(self, photos: torch.Tensor, painted: torch.Tensor) -> torch.Tensor:
+        detail = nn.functional.relu(detail_kept(photos, painted) - _MOST_DETAIL)
+        return _DETAIL_WEIGHT * detail.square().mean() + _MOTIF_WEIGHT * motif_loss(photos, painted)
+
+    def _flicker(
+        self, photos: torch.Tensor, weights: torch.Tensor, painted: torch.Tensor, batch: Batch, step: int
+    ) -> torch.Tensor:
+        """What of the painting changes where the photo moves by less than the stride and gets noise."""
+        moved = batch.seen(photos)
+        noise = np.random.default_rng((self._options.seed, step)).standard_normal(moved.shape, np.float32)
+        moved = (moved + _NOISE * torch.from_numpy(noise).to(moved.device)).clamp(0, 1)
+        return flicker_loss(batch.seen(painted), self._painted(moved, weights))
