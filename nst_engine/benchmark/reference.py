@@ -12,13 +12,13 @@ import numpy as np
 from nst_engine.benchmark.backends.backend import BenchModel, Precision
 from nst_engine.benchmark.backends.onnx_runtime import painted_by
 from nst_engine.benchmark.pictures import photos_of
-from nst_engine.errors import ModelNotFoundError, ModelSpecError, NSTError
+from nst_engine.errors import ModelNotFoundError, ModelSpecError, NSTError, OptionError
 from nst_engine.models.find import ModelFile, find_model, int8_model
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import parse_device
 from nst_engine.runtimes.onnxruntime import OrtLoader
 from nst_engine.stylize.one_pass import one_pass
-from nst_engine.stylize.style_choice import StyleChoice, choice_of_fixed
+from nst_engine.stylize.style_choice import Style, StyleChoice, choice_of_fixed
 from nst_engine.stylize.style_mix import parse_style_mix
 from nst_engine.stylize.stylizer import Stylizer
 
@@ -29,6 +29,7 @@ def measure(
     *,
     model: str,
     style: str | None,
+    style_images: Sequence[tuple[str, float]] = (),
     sizes: Sequence[tuple[int, int]],
     batch: int,
     threads: int,
@@ -40,6 +41,7 @@ def measure(
     Args:
         model: As for `nst_engine.models.find.find_model`.
         style: As `nst_engine.stylize.style_mix.parse_style_mix` reads it; None: the model's first.
+        style_images: Files and their weights, for a model for any style; none: `style`.
         sizes: Width and height each.
         batch: Pictures of each size.
         threads: Of the CPU.
@@ -56,7 +58,10 @@ def measure(
     file = find_model(model)
     loaded = OrtLoader(file, threads, "float32").open(parse_device("cpu"))
     styles = loaded.spec.styles
-    chosen = _chosen(file, loaded.spec, parse_style_mix(style) if style is not None else {styles[0]: 1.0})
+    if style_images and loaded.spec.style is None:
+        raise OptionError(f"{file.name} holds its styles and reads no others; take bundled:any or bundled:any-fast")
+    mix = parse_style_mix(style) if style is not None else {styles[0]: 1.0}
+    chosen = _chosen(file, loaded.spec, [(path, weight) for path, weight in style_images] or mix)
     made, why_not = _other_files(file, loaded.spec, precision, Path(folder))
     bench_model = BenchModel(
         name=file.name,
@@ -65,6 +70,8 @@ def measure(
         image_input=loaded.signature.image_input,
         style_input=loaded.signature.style_input,
         style_weights=tuple(map(float, chosen.weights[0])),
+        style_axes=loaded.signature.style_axes,
+        styles_last=loaded.signature.styles_last,
         other_files=made,
         without_file=why_not,
     )
@@ -83,7 +90,7 @@ def measure(
     return {"model": bench_model.to_json(), "style": dict(chosen.shares), "pictures": pictures}
 
 
-def _chosen(file: ModelFile, spec: ModelSpec, mix: Mapping[str, float]) -> StyleChoice:
+def _chosen(file: ModelFile, spec: ModelSpec, mix: Style) -> StyleChoice:
     if spec.style is None:
         return choice_of_fixed(mix, spec.styles, file.name)
     return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(mix)

@@ -53,6 +53,7 @@ def stylize_suite(
     backends: Sequence[str],
     model: str,
     style: str | None,
+    style_images: Sequence[tuple[str, float]] = (),
     sizes: Sequence[Size],
     batch: int,
     threads: int,
@@ -64,7 +65,8 @@ def stylize_suite(
     Args:
         backends: Their names; empty: all that can be used here.
         model: As for `nst_engine.models.find.find_model`.
-        style: As for `nst_engine.benchmark.reference.measure`.
+        style: As for `nst_engine.benchmark.reference.measure`, and `style_images`.
+        style_images: See there.
         sizes: Width and height each.
         batch: Pictures in a run.
         threads: Of the CPU.
@@ -77,10 +79,13 @@ def stylize_suite(
         MissingDependencyError: There is nothing to paint the reference with.
         ModelNotFoundError: There is no such model; `ModelChecksumError`: it is damaged.
     """
+    from nst_engine.catalogue import style_path
     from nst_engine.models.find import find_model
 
     usable, absent = _backends(backends)
     find_model(model)
+    # jobs run in folders of their own
+    files = [(str(style_path(file).resolve()), weight) for file, weight in style_images]
     cases: list[Case] = [
         {"backend": name, "size": f"{width}x{height}", "batch": batch, "precision": precision}
         for width, height in sizes
@@ -90,14 +95,15 @@ def stylize_suite(
     shared = {"batch": batch, "threads": threads, "precision": precision}
 
     def jobs_in(folder: Path) -> list[Job]:
-        asked = {"model": model, "style": style, "sizes": sizes, "folder": str(folder)}
+        asked = {"model": model, "style": style, "style_images": files, "sizes": sizes, "folder": str(folder)}
         try:
             reference = answer_of(Job("reference", {}, {**asked, **shared}, threads), folder)
         except JobFailedError as failed:
             raise failed.as_nst_error() from None
         return [_stylize_job(case, reference, {**shared, "seconds": seconds}) for case in cases]
 
-    settings = {"model": model, "style": style or "the model's first", "threads": threads, "seconds": seconds}
+    told = ", ".join(f"{file}:{weight:g}" for file, weight in style_images) or style or "the model's first"
+    settings = {"model": model, "style": told, "threads": threads, "seconds": seconds}
     return Suite("stylize", settings, cases, absent, jobs_in)
 
 

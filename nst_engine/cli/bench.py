@@ -124,6 +124,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
 
 def _suite(form: str, options: dict[str, Any]) -> Suite:
     from nst_engine.benchmark import suites
+    from nst_engine.cli.style_arguments import ANY_STYLE_FAST, weighted_files
     from nst_engine.environment import usable_cpus
 
     sizes, threads = options["sizes"], options["threads"] or usable_cpus()
@@ -138,10 +139,12 @@ def _suite(form: str, options: dict[str, Any]) -> Suite:
             device=options["device"],
             threads=threads,
         )
+    style_images = weighted_files(options["style_image"])
     return suites.stylize_suite(
         backends=options["backends"],
-        model=options["model"],
+        model=options["model"] or (ANY_STYLE_FAST if style_images else "bundled:live"),
         style=options["style"],
+        style_images=style_images,
         sizes=sizes,
         batch=options["batch"],
         threads=threads,

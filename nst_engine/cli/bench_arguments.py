@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.checks import require_count
+from nst_engine.cli.messages import flag_of
 from nst_engine.errors import OptionError, OutputError
 
 _LARGEST_SIDE_PX = 16384
@@ -22,8 +23,9 @@ _PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "stylize": {
         "backends": (),
-        "model": "bundled:live",
+        "model": None,
         "style": None,
+        "style_image": (),
         "sizes": ((512, 512),),
         "batch": 1,
         "threads": None,
@@ -65,8 +67,9 @@ def add_stylize_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("measurement")
     _add(group, "--backend", dest="backends", action="append", metavar="NAME", help="this one, or an error; repeatable "
          "(default: all that run here)")  # fmt: skip
-    _add(group, "--model", metavar="NAME|FILE", help="(default: bundled:live)")
+    _add(group, "--model", metavar="NAME|FILE", help="(default: bundled:live; with --style-image bundled:any-fast)")
     _add(group, "--style", metavar="NAME[:W,...]", help="that the model holds (default: its first)")
+    _add(group, "--style-image", action="append", metavar="FILE[:W]", help="any picture as the style; repeatable")
     _add_sizes(group, "512x512")
     _add(group, "--batch", type=int, metavar="N", help="pictures in a run (default: 1)")
     _add_threads(group)
@@ -113,9 +116,11 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
     defaults = DEFAULTS[arguments.form]
     values = {name: value for name, value in vars(arguments).items() if name not in ("run", "form")}
     if foreign := sorted(values.keys() - defaults.keys()):
-        names = ", ".join("--" + name.removesuffix("s") if name == "backends" else "--" + name for name in foreign)
+        names = ", ".join(flag_of(name.removesuffix("s") if name == "backends" else name) for name in foreign)
         raise OptionError(f"{names}: not of nst bench {arguments.form}; see nst bench {arguments.form} --help")
     options = {**defaults, **values}
+    if options.get("style_image") and options["style"] is not None:
+        raise OptionError("--style and --style-image: give one of them")
     for name, largest in (("batch", 1024), ("threads", _MOST_THREADS), ("iterations", 1_000_000)):
         if options.get(name) is not None:
             require_count(name, options[name], largest=largest)
