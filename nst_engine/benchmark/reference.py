@@ -57,11 +57,7 @@ def measure(
     """
     file = find_model(model)
     loaded = OrtLoader(file, threads, "float32").open(parse_device("cpu"))
-    styles = loaded.spec.styles
-    if style_images and loaded.spec.style is None:
-        raise OptionError(f"{file.name} holds its styles and reads no others; take bundled:any or bundled:any-fast")
-    mix = parse_style_mix(style) if style is not None else {styles[0]: 1.0}
-    chosen = _chosen(file, loaded.spec, [(path, weight) for path, weight in style_images] or mix)
+    chosen = _chosen(file, loaded.spec, style, style_images)
     made, why_not = _other_files(file, loaded.spec, precision, Path(folder))
     bench_model = BenchModel(
         name=file.name,
@@ -90,10 +86,16 @@ def measure(
     return {"model": bench_model.to_json(), "style": dict(chosen.shares), "pictures": pictures}
 
 
-def _chosen(file: ModelFile, spec: ModelSpec, mix: Style) -> StyleChoice:
+def _chosen(
+    file: ModelFile, spec: ModelSpec, style: str | None, style_images: Sequence[tuple[str, float]]
+) -> StyleChoice:
+    if style_images and spec.style is None:
+        raise OptionError(f"{file.name} holds its styles and reads no others; take bundled:any or bundled:any-fast")
+    mix: Style = parse_style_mix(style) if style is not None else {spec.styles[0]: 1.0}
     if spec.style is None:
         return choice_of_fixed(mix, spec.styles, file.name)
-    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(mix)
+    asked: Style = [(path, weight) for path, weight in style_images] or mix
+    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(asked)
 
 
 def _other_files(
