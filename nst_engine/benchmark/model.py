@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nst_engine.errors import OptionError
 from nst_engine.models.content import ModelContent
 from nst_engine.models.find import find_model
+from nst_engine.models.signature import weights_in_axes
 from nst_engine.models.spec import ModelSpec, parse_spec
 from nst_engine.runtimes.devices import Precision
 
@@ -27,8 +28,10 @@ class BenchModel:
         spec: What it takes and returns.
         image_input: Name of the pictures' input.
         style_input: Name of the style weights' input; None for models of one style.
-        style: Names with their weights, as `nst_engine.Stylizer` takes them.
+        style: Names, or of a model for any style, files with their weights, as `nst_engine.Stylizer` takes them.
         style_weights: Share of each style that comes of them.
+        style_axes: How many axes the model gives them; see `nst_engine.models.signature.Signature`.
+        styles_last: See there.
         other_files: By precision: a file of the same model in it.
         without_file: By precision: why there is no such file.
     """
@@ -38,8 +41,10 @@ class BenchModel:
     spec: ModelSpec
     image_input: str
     style_input: str | None
-    style: Mapping[str, float]
+    style: tuple[tuple[str, float], ...]
     style_weights: tuple[float, ...]
+    style_axes: int = 2
+    styles_last: bool = False
     other_files: Mapping[str, str] = field(default_factory=dict)
     without_file: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,8 +69,9 @@ class BenchModel:
         return ModelContent(find_model(self.file_in("int8") if precision == "int8" else self.path)).read()
 
     def weights_of(self, pictures: int) -> NDArray[np.float32]:
-        """Style weights of a batch: float32 N×styles."""
-        return np.repeat(np.array([self.style_weights], np.float32), pictures, axis=0)
+        """Style weights of a batch, float32, with the axes that the model gives them."""
+        weights = np.repeat(np.array([self.style_weights], np.float32), pictures, axis=0)
+        return weights_in_axes(weights, self.style_axes, styles_last=self.styles_last)
 
     def to_json(self) -> dict[str, Any]:
         """For another process."""
@@ -75,4 +81,5 @@ class BenchModel:
 def model_from_json(stored: Mapping[str, Any]) -> BenchModel:
     """What `BenchModel.to_json` gave."""
     spec = parse_spec(json.dumps(stored["spec"]), source=stored["name"], name=stored["name"])
-    return BenchModel(**{**stored, "spec": spec, "style_weights": tuple(stored["style_weights"])})
+    pairs, weights = tuple(map(tuple, stored["style"])), tuple(stored["style_weights"])
+    return BenchModel(**{**stored, "spec": spec, "style": pairs, "style_weights": weights})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nst_engine.errors import OptionError
 from nst_engine.options import check_options, option
 from nst_engine.runtimes.devices import Precision
+from nst_engine.stylize.style_mix import weighted_file
 
 Size = tuple[int, int]
 
@@ -36,8 +37,9 @@ class StylizeBench:
 
     Attributes:
         backends: Their names; empty: all that can be used here.
-        model: As for `nst_engine.Stylizer`.
+        model: As for `nst_engine.Stylizer`; None: `bundled:live`, with style images `bundled:any-fast`.
         style: As `nst_engine.stylize.style_mix.parse_style_mix` reads it; None: the model's first.
+        style_images: Files and their weights, for a model for any style.
         sizes: Width and height of the pictures, px.
         batch: Pictures in a run.
         threads: Of the CPU; None: as many as may be used.
@@ -51,8 +53,17 @@ class StylizeBench:
     backends: tuple[str, ...] = option(
         (), "this one, or an error; repeatable (default: all that run here)", metavar="NAME", read=str, flag="--backend"
     )
-    model: str = option("bundled:live", "what runs", metavar="NAME|FILE")
+    model: str | None = option(
+        None, "what runs (default: bundled:live; with --style-image bundled:any-fast)", metavar="NAME|FILE"
+    )
     style: str | None = option(None, "that the model holds (default: its first)", metavar="NAME[:W,...]")
+    style_images: tuple[tuple[str, float], ...] = option(
+        (),
+        "any picture as the style; repeatable",
+        metavar="FILE[:W]",
+        read=weighted_file,
+        flag="--style-image",
+    )
     sizes: tuple[Size, ...] = option(
         ((512, 512),), "of the pictures, px", metavar="WxH", read=size, is_list=True, shown="512x512"
     )
@@ -65,6 +76,8 @@ class StylizeBench:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.style_images and self.style is not None:
+            raise OptionError("`style` and `style_images`: give one of them")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from nst_engine.benchmark.model import BenchModel
 from nst_engine.benchmark.pictures import photos_of
-from nst_engine.errors import ModelNotFoundError, ModelSpecError, NSTError
+from nst_engine.errors import ModelNotFoundError, ModelSpecError, NSTError, OptionError
 from nst_engine.models.find import ModelFile, find_model, int8_model
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Precision
@@ -29,6 +29,7 @@ def measure(
     *,
     model: str,
     style: str | None,
+    style_images: Sequence[tuple[str, float]],
     sizes: Sequence[tuple[int, int]],
     batch: int,
     threads: int,
@@ -40,6 +41,7 @@ def measure(
     Args:
         model: As for `nst_engine.models.find.find_model`.
         style: As `nst_engine.stylize.style_mix.parse_style_mix` reads it; None: the model's first.
+        style_images: Files and their weights, for a model for any style; none: `style`.
         sizes: Width and height each.
         batch: Pictures of each size.
         threads: Of the CPU.
@@ -55,8 +57,11 @@ def measure(
     """
     file = find_model(model)
     session = open_session(file, device="cpu", threads=threads, precision="float32", backend="onnxruntime")
-    mix = parse_style_mix(style) if style is not None else {session.spec.styles[0]: 1.0}
-    chosen = _chosen(file, session.spec, mix)
+    if style_images and session.spec.style is None:
+        raise OptionError(f"{file.name} holds its styles and reads no others; take bundled:any or bundled:any-fast")
+    named = parse_style_mix(style) if style is not None else {session.spec.styles[0]: 1.0}
+    asked = tuple(style_images) or tuple(named.items())
+    chosen = _chosen(file, session.spec, asked)
     made, why_not = _other_files(file, session.spec, precision, Path(folder))
     bench_model = BenchModel(
         name=file.name,
@@ -64,8 +69,10 @@ def measure(
         spec=session.spec,
         image_input=session.signature.image_input,
         style_input=session.signature.style_input,
-        style=mix,
+        style=asked,
         style_weights=tuple(map(float, chosen.weights[0])),
+        style_axes=session.signature.style_axes,
+        styles_last=session.signature.styles_last,
         other_files=made,
         without_file=why_not,
     )
@@ -78,10 +85,10 @@ def measure(
     return {"model": bench_model.to_json(), "style": dict(chosen.shares), "pictures": pictures}
 
 
-def _chosen(file: ModelFile, spec: ModelSpec, mix: Mapping[str, float]) -> StyleChoice:
+def _chosen(file: ModelFile, spec: ModelSpec, asked: Sequence[tuple[str, float]]) -> StyleChoice:
     if spec.style is None:
-        return choice_of_fixed(mix, spec.styles, file.name)
-    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(mix)
+        return choice_of_fixed(dict(asked), spec.styles, file.name)
+    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(asked)
 
 
 def _other_files(

@@ -57,10 +57,14 @@ def stylize_suite(options: StylizeBench) -> Suite:
         MissingDependencyError: There is nothing to paint the reference with.
         ModelNotFoundError: There is no such model; `ModelChecksumError`: it is damaged.
     """
+    from nst_engine.catalogue import style_path
     from nst_engine.models.find import find_model
 
     usable, absent = _backends(options.backends)
-    find_model(options.model)
+    model = options.model or ("bundled:any-fast" if options.style_images else "bundled:live")
+    find_model(model)
+    # jobs run in folders of their own
+    style_images = [(str(style_path(file).resolve()), weight) for file, weight in options.style_images]
     threads, sizes = options.threads or usable_cpus(), list(dict.fromkeys(options.sizes))
     cases: list[Case] = [
         {
@@ -76,8 +80,9 @@ def stylize_suite(options: StylizeBench) -> Suite:
 
     def jobs_in(folder: Path) -> list[Job]:
         asked = {
-            "model": options.model,
+            "model": model,
             "style": options.style,
+            "style_images": style_images,
             "sizes": sizes,
             "folder": str(folder),
             "precision": options.precision or "auto",
@@ -88,9 +93,10 @@ def stylize_suite(options: StylizeBench) -> Suite:
             raise failed.as_nst_error() from None
         return [_stylize_job(case, reference, {**shared, "seconds": options.seconds}) for case in cases]
 
+    told = ", ".join(f"{file}:{weight:g}" for file, weight in options.style_images)
     settings = {
-        "model": options.model,
-        "style": options.style or "the model's first",
+        "model": model,
+        "style": told or options.style or "the model's first",
         "threads": threads,
         "seconds": options.seconds,
     }

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.option_flags import options_of
 from nst_engine.cli.transfer_arguments import add_transfer_arguments, read_checked
 from nst_engine.optimization.options import OptimizeOptions
+
+if TYPE_CHECKING:
+    from nst_engine.optimization import OptimizeOptions
+
+# content, style and label to a result, and whether it was the last one that is wanted
+_Paint: TypeAlias = Callable[[Path, Path, str], tuple[Any, bool]]
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -25,6 +33,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--cell-size", type=int, default=256, metavar="PX", help="side of a cell (default: 256)")
     parser.add_argument("--save-cells", type=Path, metavar="DIR", help="also write every picture there, as PNG")
     parser.add_argument("--overwrite", action="store_true", help="the sheet may replace an input")
+    parser.add_argument(
+        "--model",
+        metavar="NAME|FILE",
+        help="paint in one pass instead: any and any-fast take any picture as the style (of the options below, "
+        "--image-size, --preserve-color, --device and --threads count then)",
+    )
     add_transfer_arguments(parser, leave_out=("style_blend_weights",))
     parser.set_defaults(run=run)
 
@@ -32,7 +46,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Paint row by row; an interrupted sheet keeps what is done."""
     from nst_engine.catalogue import content_path, style_path
-    from nst_engine.cli.progress_bar import RunDisplay, result_line
+    from nst_engine.cli.progress_bar import result_line
     from nst_engine.errors import OptionError, OutputError
     from nst_engine.image import check_image_output, contact_sheet, load_image, save_image
 
@@ -46,18 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise OutputError(f"{arguments.save_cells}: no such folder; type: mkdir -p {arguments.save_cells}")
     cell_paths = _cell_paths(arguments.save_cells, contents, styles)
     style_images = [load_image(style).pixels for style in styles]
-    # every pair can be painted: nobody wants to learn otherwise half-way
-    inputs = [[read_checked(str(content), [str(style)], options) for style in styles] for content in contents]
-    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
-
+    paint = _in_one_pass(arguments, options) if arguments.model else _by_optimisation(contents, styles, options)
     cells: list[list[Any]] = [[None] * len(styles) for _ in contents]
     pairs = [(row, column) for row in range(len(contents)) for column in range(len(styles))]
     interrupted = False
     for number, (row, column) in enumerate(pairs, 1):
         label = f"{contents[row].stem} × {styles[column].stem} ({number}/{len(pairs)})"
         try:
-            with RunDisplay(label) as display:
-                result = optimize(inputs[row][column], options=options, on_progress=display)
+            result, interrupted = paint(contents[row], styles[column], label)
         except KeyboardInterrupt:
             if number == 1:
                 raise
@@ -66,7 +76,6 @@ def run(arguments: argparse.Namespace) -> int:
         cells[row][column] = result.image
         if cell_paths:
             result.save(cell_paths[number - 1])
-        interrupted = display.was_interrupted
         if interrupted:
             break
     sheet = contact_sheet(
@@ -81,6 +90,40 @@ def run(arguments: argparse.Namespace) -> int:
     done = sum(cell is not None for line in cells for cell in line)
     result_line(f"{arguments.output}: {done} of {len(pairs)} pictures")
     return INTERRUPTED if interrupted else 0
+
+
+def _by_optimisation(contents: list[Path], styles: list[Path], options: OptimizeOptions) -> _Paint:
+    """The picture itself is optimised."""
+    # every pair can be painted: nobody wants to learn otherwise half-way
+    inputs = {pair: read_checked(str(pair[0]), [str(pair[1])], options) for pair in product(contents, styles)}
+    from nst_engine.cli.progress_bar import RunDisplay
+    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
+
+    def paint(content: Path, style: Path, label: str) -> tuple[Any, bool]:
+        with RunDisplay(label) as display:
+            result = optimize(inputs[content, style], options=options, on_progress=display)
+        return result, display.was_interrupted
+
+    return paint
+
+
+def _in_one_pass(arguments: argparse.Namespace, options: OptimizeOptions) -> _Paint:
+    """By a model: any picture as the style, where the model takes any."""
+    from nst_engine.cli.progress_bar import say
+    from nst_engine.cli.style_arguments import model_of
+    from nst_engine.image import load_image
+    from nst_engine.stylize.stylizer import Stylizer
+
+    stylizer = Stylizer(model_of(arguments), device=options.device, threads=options.threads)
+
+    def paint(content: Path, style: Path, label: str) -> tuple[Any, bool]:
+        asked = str(style) if stylizer.spec.style is not None else style.stem
+        pixels = load_image(content).pixels
+        result = stylizer.stylize(pixels, asked, max_side=options.image_size, preserve_color=options.preserve_color)
+        say(f"{label}: {result.timings_ms['total']:.0f} ms")
+        return result, False
+
+    return paint
 
 
 def _cell_paths(folder: Path | None, contents: list[Path], styles: list[Path]) -> list[Path]:

@@ -10,7 +10,7 @@ from nst_engine.errors import OptionError
 from nst_engine.files import printable
 
 #: Options that a command takes one by one, and Python all at once.
-_SINGULAR = {"content_masks": "content_mask", "style_masks": "style_mask"}
+_SINGULAR = {"style_images": "style_image", "content_masks": "content_mask", "style_masks": "style_mask"}
 _IN_BACKTICKS = re.compile(r"`([a-z][a-z_]*)(?:=([^`]*))?`")
 
 

@@ -85,7 +85,7 @@ def _reader(option: Declared) -> Callable[[str], Any]:
 
 
 def _shown(default: Any) -> str:
-    if default is None or isinstance(default, bool):
+    if default is None or default == () or isinstance(default, bool):
         return ""
     if isinstance(default, tuple):
         return ",".join(map(str, default))

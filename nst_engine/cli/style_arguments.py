@@ -67,23 +67,10 @@ def check_style_arguments(arguments: argparse.Namespace) -> None:
 
 
 def weighted_files(texts: Sequence[str]) -> list[tuple[str, float]]:
-    """Read `painting.jpg`, or `painting.jpg:0.7`; without a number it weighs 1.
+    """`painting.jpg`, or `painting.jpg:0.7`; see `nst_engine.stylize.style_mix.weighted_file`."""
+    from nst_engine.stylize.style_mix import weighted_file
 
-    Raises:
-        OptionError: Nothing stands before the number.
-    """
-    found = []
-    for text in texts:
-        file, colon, weight = text.rpartition(":")
-        try:
-            # a file may be called so, or C:\painting.jpg
-            pair = (file, float(weight)) if colon and not Path(text).exists() else (text, 1.0)
-        except ValueError:
-            pair = (text, 1.0)
-        if not pair[0]:
-            raise OptionError(f"--style-image {text!r}: a file is missing; wanted such as painting.jpg:0.7")
-        found.append(pair)
-    return found
+    return [weighted_file(text) for text in texts]
 
 
 def chosen_style(arguments: argparse.Namespace, stylizer: Stylizer) -> StyleChoice:

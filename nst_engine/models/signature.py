@@ -56,12 +56,17 @@ class Signature:
 
     def weights_in_axes(self, style_weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Style weights, float32 N×styles, with the axes that the graph gives them; N is 1 where it gives one."""
-        if self.style_axes == 1:
-            return style_weights.reshape(-1)
-        if self.style_axes == 4:
-            count, styles = style_weights.shape
-            return style_weights.reshape((count, 1, 1, styles) if self.styles_last else (count, styles, 1, 1))
-        return style_weights
+        return weights_in_axes(style_weights, self.style_axes, styles_last=self.styles_last)
+
+
+def weights_in_axes(style_weights: NDArray[np.float32], axes: int, *, styles_last: bool) -> NDArray[np.float32]:
+    """Style weights, float32 N×S, as S (N is 1), N×S, N×S×1×1 or N×1×1×S."""
+    if axes == 1:
+        return style_weights.reshape(-1)
+    if axes == 4:
+        count, styles = style_weights.shape
+        return style_weights.reshape((count, 1, 1, styles) if styles_last else (count, styles, 1, 1))
+    return style_weights
 
 
 def is_style_vector(shape: Sequence[object]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -100,3 +101,20 @@ def _not_found(name: object, styles: Sequence[str]) -> StyleNotFoundError:
     if any(each in str(name) for each in ",:"):
         hint = "a blend is a mapping: {'great-wave': 0.7, 'scream': 0.3} (parse_style_mix() reads text); "
     return StyleNotFoundError(f"{name}: the model has no such style; {hint}it has {', '.join(styles)}")
+
+
+def weighted_file(text: str) -> tuple[str, float]:
+    """Read `painting.jpg`, or `painting.jpg:0.7`; without a number it weighs 1.
+
+    Raises:
+        OptionError: Nothing stands before the number.
+    """
+    file, colon, weight = text.rpartition(":")
+    try:
+        # a file may be called so, or C:\\painting.jpg
+        pair = (file, float(weight)) if colon and not Path(text).exists() else (text, 1.0)
+    except ValueError:
+        pair = (text, 1.0)
+    if not pair[0]:
+        raise OptionError(f"{text!r} came; a file is missing, such as painting.jpg:0.7", option="style_image")
+    return pair

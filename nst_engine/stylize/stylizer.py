@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,8 +177,8 @@ class Stylizer:
             preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
             stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.1 (fine) to 8 (broad). Up to
                 1,280 px of the longer side that is what the network paints; in larger pictures they grow in proportion.
-            style_masks: Where each style is seen, in their order: grey pictures of the photo's proportions, white
-                inside. Where none is white, the photo stays. Empty: everywhere, blended.
+            style_masks: For each style in order, a grey picture of the photo's proportions, white where it is seen; the
+                photo where none is. Empty: all blended, everywhere.
             max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
             out: uint8 H×W×3 of the result's size, writeable and C-contiguous: where the result's pixels are written,
                 so that painting one size again and again takes no new memory; None: to a fresh array.
@@ -185,8 +186,7 @@ class Stylizer:
         Raises:
             StyleNotFoundError: The model has no such style.
             OptionError: An option that cannot be used, such as a style embedding of another model.
-            ImageDecodeError: A picture that cannot be read; also its siblings `ImageNotFoundError` and
-                `ImageTooLargeError`.
+            ImageDecodeError: A picture that cannot be read; also its siblings.
             InferenceError: The model failed.
         """
         chosen = self.choose_style(style)
@@ -194,23 +194,16 @@ class Stylizer:
         picture, stopwatch = timed_read(content_image, max_side)
         photo = picture.pixels
         check_room(out, photo)
+        scale = stroke_size * in_proportion(*photo.shape[:2])
 
         def paint(weights: NDArray[np.float32], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-            (painted,) = self.pipeline.paint(
-                [photo],
-                weights,
-                stopwatch,
-                strength=strength,
-                preserve_color=preserve_color,
-                stroke_scale=stroke_size * in_proportion(*photo.shape[:2]),
-                out=out,
-            )
-            return painted
+            finish: dict[str, Any] = {"strength": strength, "preserve_color": preserve_color, "stroke_scale": scale}
+            return self.pipeline.paint([photo], weights, stopwatch, out=out, **finish)[0]
 
         if style_masks:
-            pairs = [(style, 1.0)] if style is None else weighted(style)
-            regions = read_regions(style_masks, [share for _, share in pairs], *photo.shape[:2])
-            each = [self.choose_style(one).weights for one, _ in pairs]
+            styles = [(style, 1.0)] if style is None else weighted(style)
+            regions = read_regions(style_masks, [share for _, share in styles], *photo.shape[:2])
+            each = [self.choose_style(one).weights for one, _ in styles]
             painted = painted_in_regions(photo, regions, lambda number: paint(each[number], None), out)
         else:
             painted = paint(chosen.weights, out)

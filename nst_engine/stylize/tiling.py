@@ -89,8 +89,7 @@ class TiledModel:
 
         Args:
             picture: uint8 H×W×3.
-            style_weights: float32, of one picture, with the axes that the model gives them; models without such an
-                input do without.
+            style_weights: float32, of one picture, with the model's axes; models without such an input do without.
             swap_rb: Whether it is BGR; the painting is then, too.
             strength: 0: the photo; 1: the painting; see `nst_engine.stylize.postprocess.pictures_of`.
             tile_px: Side of a tile with its halo; None: `TILE_PX`, or more if the model's multiple asks for it.

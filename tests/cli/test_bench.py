@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import nst_engine
+from nst_engine.catalogue import style_path
 from nst_engine.cli.main import main
 from nst_engine.models.find import bundled_models
 
@@ -350,3 +351,30 @@ def test_a_style_that_the_model_has_not_is_refused(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("nst: screem: the model has no such style; did you mean scream?")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_picture_is_the_style(tmp_path: Path) -> None:
+    (tmp_path / "mine.jpg").write_bytes(style_path("scream").read_bytes())
+    what = (
+        "--backend",
+        "onnxruntime-cpu",
+        "--style-image",
+        "mine.jpg",
+        "--style-image",
+        "great-wave:0.5",
+        "-o",
+        "a.json",
+    )
+    done = nst("bench", *SHORT, *what, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "a.json").read_text())
+    assert report["settings"]["model"] == "bundled:any-fast"
+    assert report["settings"]["style"] == "mine.jpg:1, great-wave:0.5"
+    for wrong, message in (
+        (("--style-image", "none.jpg"), "none.jpg"),
+        (("--style-image", "mine.jpg", "--style", "scream"), "give one of them"),
+        (("--style-image", "mine.jpg", "--model", "bundled:live"), "holds its styles"),
+    ):
+        done = nst("bench", *SHORT, *wrong, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert message in done.stderr

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents
 from nst_engine.cli import progress_bar
 from nst_engine.cli.main import main
 from nst_engine.image import contact_sheet, load_image
 from nst_engine.optimization import Progress
 
-from .running import painting, pixels_of, write
+from .running import nst, painting, pixels_of, write
 
 FAST = ["--image-size", "48", "--num-iterations", "2"]
 
@@ -83,3 +84,25 @@ def test_an_interrupted_sheet_keeps_what_is_done(
     assert capsys.readouterr().out == f"{sheet}: 2 of 3 pictures\n"
     assert pixels_of(sheet).shape[1] > 4 * 256
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_sheet_in_one_pass_takes_any_picture_as_the_style(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "photo.png", painting(45, 60, 1))
+    write(tmp_path / "mine.png", painting(56, 40, 3))
+    (tmp_path / "cells").mkdir()
+    done = nst("gallery", "photo.png", "--styles", "mine.png", "scream", "--model", "any-fast", "--image-size", 48,
+               "-o", "sheet.png", "--save-cells", "cells", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "sheet.png: 2 of 2 pictures\n"
+    stylizer = Stylizer("bundled:any-fast")
+    for style in ("mine.png", "scream"):
+        wanted = stylizer.stylize("photo.png", style, max_side=48).pixels
+        np.testing.assert_array_equal(pixels_of(tmp_path / "cells" / f"photo_{Path(style).stem}.png"), wanted)
+    # one that holds its styles paints in those, and says so of others
+    fixed = ["gallery", "photo.png", "--model", "live", "--image-size", "48", "--overwrite", "-o", "sheet.png"]
+    assert main([*fixed, "--styles", "scream"]) == 0
+    assert main([*fixed, "--styles", "mine.png"]) == 2
+    assert "mine: the model has no such style" in capsys.readouterr().err

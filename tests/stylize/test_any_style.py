@@ -26,7 +26,7 @@ from nst_engine.errors import (
     OptionError,
     StyleNotFoundError,
 )
-from nst_engine.image import load_image
+from nst_engine.image import load_image, save_image
 from nst_engine.models.find import bundled_models
 from nst_engine.training.photos import sized
 
@@ -177,6 +177,34 @@ def test_hostile_style_images_have_sensible_pictures(
         assert np.abs(embedding.code).max() < 30
         painted = model.stylize(photo, embedding).pixels
         assert painted.std() > 1, image.shape  # something is to be seen
+
+
+@pytest.mark.parametrize("stylizer", ["fast", "best"])
+def test_what_a_style_image_lacks_the_picture_lacks(
+    stylizer: str, photo: Pixels, request: pytest.FixtureRequest
+) -> None:
+    model: Stylizer = request.getfixturevalue(stylizer)
+    red = np.broadcast_to(np.array((200, 30, 30), np.uint8), (50, 70, 3)).copy()
+    mean = model.stylize(photo, red).pixels.mean((0, 1))
+    assert float(np.abs(mean - (200, 30, 30)).max()) < 45
+    wave = load_image(bundled_styles()["great-wave"].path).pixels
+    grey = wave.mean(2).round().astype(np.uint8)  # H×W: a black-and-white picture
+    for source in (grey, np.repeat(grey[..., None], 3, 2)):
+        painted = model.stylize(photo, source).pixels.astype(int)
+        assert float((painted.max(2) - painted.min(2)).mean()) < 16
+        assert painted.std() > 30
+    # its own style: the colours of the photo, and what is on it
+    own = model.stylize(photo, photo).pixels.astype(float)
+    assert float(np.abs(own.mean((0, 1)) - photo.mean((0, 1))).max()) < 40
+    assert np.corrcoef(own.mean(2).ravel(), photo.mean(2).ravel())[0, 1] > 0.6
+
+
+def test_a_huge_style_image_is_the_small_one(fast: Stylizer, tmp_path: Path) -> None:
+    wave = sized(load_image(bundled_styles()["great-wave"].path).pixels, 600)
+    save_image(tmp_path / "huge.png", wave.repeat(10, 0).repeat(10, 1))
+    small, huge = fast.encode_style(wave).code, fast.encode_style(tmp_path / "huge.png").code
+    other = fast.encode_style(style_path("scream")).code
+    assert float(np.abs(huge - small).mean()) < 0.1 * float(np.abs(other - small).mean())
 
 
 def test_clear_lines_for_what_is_no_style(fast: Stylizer, best: Stylizer, photo: Pixels, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class TensorBackend(Backend):
 
         Args:
             batch: Of the pictures.
-            style_weights: float32 N×styles; models of one style do without.
+            style_weights: float32, with the axes that the model gives them; models of one style do without.
         """
 
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
