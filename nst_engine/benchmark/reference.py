@@ -29,7 +29,7 @@ def measure(
     *,
     model: str,
     style: str | None,
-    style_images: Sequence[tuple[str, float]],
+    style_images: Sequence[tuple[str, float]] = (),
     sizes: Sequence[tuple[int, int]],
     batch: int,
     threads: int,
@@ -88,7 +88,7 @@ def measure(
 def _chosen(file: ModelFile, spec: ModelSpec, asked: Sequence[tuple[str, float]]) -> StyleChoice:
     if spec.style is None:
         return choice_of_fixed(dict(asked), spec.styles, file.name)
-    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(asked)
+    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style([(path, weight) for path, weight in asked])
 
 
 def _other_files(

@@ -32,7 +32,7 @@ class ArrayToPicture(Backend):
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
         """As it is written in the README."""
         self._stylizer = Stylizer(model.name, threads=threads, precision=precision)
-        self._style = self._stylizer.choose_style(dict(model.style) if model.spec.style is None else model.style)
+        self._style = self._stylizer.choose_style(dict(model.style) if model.spec.style is None else list(model.style))
 
     @property
     def remarks(self) -> tuple[str, ...]:
