@@ -63,6 +63,7 @@ class AnimationReader:
             shift=shift_ticks(span, _MS, 0, Fraction(0)) * _MS,
             span=span,
             loop=self._animation.loop,
+            has_alpha=first.alpha is not None,
         )
 
     def frames(self, is_wanted: Callable[[int, int], bool]) -> Iterator[Frame]:

@@ -15,7 +15,7 @@ from nst_engine.version import __version__
 from nst_engine.video.animations import AnimationReader, AnimationSink
 from nst_engine.video.av import require_av
 from nst_engine.video.formats import CONTAINERS, Plan
-from nst_engine.video.frames import Clip, Reader, Sink
+from nst_engine.video.frames import Clip, Reader, Sink, left_out_note
 from nst_engine.video.options import VideoOptions
 from nst_engine.video.sequences import DEFAULT_FPS, Pattern, SequenceReader, SequenceSink, is_pattern
 from nst_engine.video.work_folder import WorkFolder
@@ -110,11 +110,14 @@ def open_sink(
     Raises:
         NSTError: As `paint_video`.
     """
-    clip = reader.clip
+    clip, suffix = reader.clip, output.suffix.lower()
+    if suffix not in CONTAINERS:
+        for name in (*clip.tracks, *(extra.name for extra in clip.extras)):
+            tell(left_out_note(clip.label, name, f"a {suffix} holds pictures only"))
     if is_pattern(output):
         sources = () if options.overwrite else reader.files
         return SequenceSink(output, clip, sources=sources, resume=options.resume)
-    suffix, target = output.suffix.lower(), output.resolve()
+    target = output.resolve()
     written: dict[str, Any] = {
         "max-side": options.max_side,
         "start": options.start,
@@ -143,7 +146,7 @@ def _plan(suffix: str, clip: Clip, options: VideoOptions) -> tuple[Plan, dict[st
     if suffix == ".avi":
         rate = rate.limit_denominator(1001)  # MPEG-4 counts to 65,535 within a second
         base = 1 / rate
-    plan = Plan(suffix, codec, crf, base, rate, clip.tags, clip.pixel_aspect)
+    plan = Plan(suffix, codec, crf, base, rate, clip.tags, not clip.has_alpha, clip.pixel_aspect)
     return plan, {"codec": name, "crf": crf, "PyAV": package_version("av")}
 
 

@@ -17,7 +17,7 @@ from nst_engine.files import label_of_path
 from nst_engine.image import IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
 from nst_engine.video.animations import fitted
 from nst_engine.video.formats import CONTAINERS
-from nst_engine.video.frames import WHOLE, Clip, Frame, Span
+from nst_engine.video.frames import WHOLE, Clip, Frame, Span, flattened_note
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 
 DEFAULT_FPS = 25.0
@@ -125,6 +125,7 @@ class SequenceReader:
             frame_count=expected_frames(len(self._numbers), count * base, span),
             shift=shift_ticks(span, base, 0, Fraction(0)) * base,
             span=span,
+            has_alpha=first.alpha is not None,
         )
 
     def frames(self, is_wanted: Callable[[int, int], bool]) -> Iterator[Frame]:
@@ -171,6 +172,7 @@ class SequenceSink:
     def __init__(self, path: Path, clip: Clip, *, sources: Iterable[Path], resume: bool) -> None:
         self._pattern = Pattern(path)
         self.notes: list[str] = []
+        self._label, self._is_flattened = clip.label, False
         folder = path.parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -206,8 +208,11 @@ class SequenceSink:
         path = self._pattern.path_of(frame.number)
         if frame.alpha is None or self._holds_alpha:
             save_image(path, frame.pixels, alpha=frame.alpha)
-        else:
-            save_image(path, flatten(frame.pixels, frame.alpha))
+            return
+        if not self._is_flattened:
+            self._is_flattened = True
+            self.notes.append(flattened_note(self._label, path.suffix))
+        save_image(path, flatten(frame.pixels, frame.alpha))
 
     def finish(self) -> int:
         """All are written; returns how many there are."""

@@ -111,8 +111,14 @@ def paint_video(
     try:
         _tell_all(reader.notes, tell)
         sink = open_sink(output, reader, painter.settings, options, tell)
+        report = _reporter(sink.done, reader.clip.frame_count, on_progress)
+
+        def on_painted(count: int) -> None:
+            _tell_all(sink.notes, tell)
+            report(count)
+
         try:
-            stage_seconds, painted, frames = _painted(reader, sink, painter, on_progress)
+            stage_seconds, painted, frames = _painted(reader, sink, painter, on_painted)
         except BaseException:
             sink.discard()
             raise
@@ -128,7 +134,7 @@ def paint_video(
 
 
 def _painted(
-    reader: Reader, sink: Sink, painter: FramePainter, on_progress: Callable[[VideoProgress], None] | None
+    reader: Reader, sink: Sink, painter: FramePainter, on_painted: Callable[[int], None]
 ) -> tuple[dict[str, float], int, int]:
     """Seconds of the stages, how many frames were painted, and how many the result has."""
 
@@ -140,7 +146,7 @@ def _painted(
 
     memory = int(getattr(painter, "memory_frames", 0))
     painter.reset()
-    stage = PainterStage(painter, is_wanted, _reporter(sink.done, reader.clip.frame_count, on_progress))
+    stage = PainterStage(painter, is_wanted, on_painted)
     seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write)
     if stage.painted + sink.done == 0:
         raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")
@@ -150,9 +156,8 @@ def _painted(
 
 
 def _tell_all(notes: list[str], tell: Callable[[str], None]) -> None:
-    for note in notes:
-        tell(note)
-    notes.clear()
+    while notes:  # others may be added meanwhile
+        tell(notes.pop(0))
 
 
 def _reporter(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
 from av.format import Flags
 from av.stream import Disposition
+from av.subtitles.stream import SubtitleStream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from nst_engine.errors import NSTError, VideoDecodeError, VideoNotFoundError
@@ -27,6 +29,7 @@ _CONTAINERS = (
 )
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS.split())}
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
+_DECODES_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"[playlist]", b"v=0", b"#~")
 
 
@@ -94,6 +97,31 @@ def _pictures_of(container: InputContainer, label: str) -> VideoStream:
             return stream
     holds = "sound and no pictures" if container.streams.audio else "no pictures"
     raise VideoDecodeError(f"{label}: holds {holds}; {_WANTED}")
+
+
+def decoder_of(stream: VideoStream) -> VideoStream | VideoCodecContext:
+    """What decodes its packets: of VP8 and VP9, FFmpeg's own decoders pass over what is transparent."""
+    name = _DECODES_ALPHA.get(stream.codec_context.name)
+    says_so = {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1"
+    if name is None or not says_so or name not in av.codecs_available:
+        return stream
+    decoder = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
+    decoder.thread_type = "AUTO"
+    return decoder
+
+
+def tracks_of(container: InputContainer) -> tuple[str, ...]:
+    """`sound` and `subtitles`, where there are any."""
+    streams = container.streams
+    has_words = any(not is_chapter_track(container, each) for each in streams.subtitles)
+    return (*(["sound"] if streams.audio else []), *(["subtitles"] if has_words else []))
+
+
+def is_chapter_track(container: InputContainer, stream: SubtitleStream) -> bool:
+    """Whether words are the names of the chapters, as an .mp4 has them, and no subtitles."""
+    begins = [round(each["start"] * (each["time_base"] or 0), 2) for each in container.chapters()]
+    shown = [round(entry.timestamp * (stream.time_base or 0), 2) for entry in stream.index_entries]
+    return bool(begins) and begins == shown
 
 
 def base_of(stream: VideoStream) -> Fraction:
