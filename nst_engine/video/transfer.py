@@ -111,14 +111,9 @@ def paint_video(
     try:
         _tell_all(reader.notes, tell)
         sink = open_sink(output, reader, painter.settings, options, tell)
-        report = _reporter(sink.done, reader.clip.frame_count, on_progress)
-
-        def on_painted(count: int) -> None:
-            _tell_all(sink.notes, tell)
-            report(count)
-
+        report = _reporter(sink, reader.clip.frame_count, on_progress, tell)
         try:
-            stage_seconds, painted, frames = _painted(reader, sink, painter, on_painted)
+            stage_seconds, painted, frames = _painted(reader, sink, painter, report)
         except BaseException:
             sink.discard()
             raise
@@ -161,11 +156,12 @@ def _tell_all(notes: list[str], tell: Callable[[str], None]) -> None:
 
 
 def _reporter(
-    done: int, total: int | None, on_progress: Callable[[VideoProgress], None] | None
+    sink: Sink, total: int | None, on_progress: Callable[[VideoProgress], None] | None, tell: Callable[[str], None]
 ) -> Callable[[int], None]:
-    begun = time.perf_counter()
+    begun, done = time.perf_counter(), sink.done
 
     def report(painted: int) -> None:
+        _tell_all(sink.notes, tell)
         if on_progress is None:
             return
         seconds = time.perf_counter() - begun
