@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from nst_engine.errors import ModelChecksumError
+from nst_engine.models.endless import check_functions
 from nst_engine.models.external_data import inlined
 from nst_engine.models.find import ModelFile
 
@@ -30,9 +31,13 @@ class ModelContent:
 
         Raises:
             ModelChecksumError: It is another one by now, or gone; or its weights lie where they may not.
+            ModelSpecError: Its functions have no end.
         """
         try:
-            content, files = inlined(self._file.path.read_bytes(), self._file.path, self._file.name)
+            content = self._file.path.read_bytes()
+            if not self._file.is_bundled:
+                check_functions(content, self._file.name)
+            content, files = inlined(content, self._file.path, self._file.name)
             found = [(each.st_mtime_ns, each.st_size) for each in map(os.stat, (self._file.path, *files))]
         except OSError:
             found = []

@@ -120,6 +120,8 @@ class StyleEncoder:
         graph, output = self._load(), self._prediction.output
         try:
             (code,) = graph.run([output], {_IMAGE_INPUT: pixels[np.newaxis]})
+        except InferenceError:
+            raise
         except Exception as error:  # the runtimes' exceptions have no common base
             raise InferenceError(
                 f"{self._session.model}: its encoder {self._prediction.predict} failed ({first_line(error)}); see "

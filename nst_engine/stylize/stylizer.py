@@ -42,6 +42,8 @@ class Stylizer:
             0.2 s, and keeps the last eight.
         expected_pictures: How many will be painted, if that is known; see there.
         tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory; None: 3 million, on CUDA 32.
+        timeout: Seconds that loading the model may take, and each run of it (a picture's or a tile's), before it is
+            stopped and `InferenceError` raised; None: any.
 
     Raises:
         OptionError: `tile_above_px` is no number of pixels.
@@ -58,6 +60,7 @@ class Stylizer:
         backend: Backend = "auto",
         expected_pictures: int | None = None,
         tile_above_px: int | None = None,
+        timeout: float | None = None,
     ) -> None:
         if tile_above_px is not None:
             require_count("tile_above_px", tile_above_px)
@@ -69,6 +72,7 @@ class Stylizer:
             backend=backend,
             expected_pictures=expected_pictures,
             paint=painted_once,
+            timeout=timeout,
         )
         #: For those who paint frame after frame, and check by themselves.
         self.pipeline = Pipeline(self._session, tile_above_px)
