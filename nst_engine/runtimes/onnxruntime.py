@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.environment import needed
+from nst_engine.environment import forbid_telemetry, needed
 from nst_engine.errors import ModelChecksumError, ModelSpecError, ProviderUnavailableError
 from nst_engine.models.content import ModelContent
 from nst_engine.models.find import ModelFile
@@ -238,5 +238,6 @@ def first_line(error: Exception) -> str:
 
 def _onnxruntime() -> Any:
     with needed("stylising in one pass needs onnxruntime", "cpu", instead=" (or [gpu] for NVIDIA)", says_why=True):
+        forbid_telemetry()
         import onnxruntime  # type: ignore[import-untyped]
     return onnxruntime
