@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
+from nst_engine.image import DEFAULT_LIMITS
 from nst_engine.motion.options import ChannelOrder, FrameOptions, Stability
 from nst_engine.stylize.postprocess import check_room, finished
 from nst_engine.stylize.result import Stopwatch
@@ -232,6 +233,7 @@ def _exchanged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _check_frame(frame: NDArray[np.uint8]) -> None:
     if isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3:
+        DEFAULT_LIMITS.check_pixels("frame", *frame.shape[:2])
         return
     came = f"{frame.dtype} {'×'.join(map(str, frame.shape))}" if isinstance(frame, np.ndarray) else repr(frame)
     raise OptionError(f"frame: came {came}, wanted uint8 H×W×3")

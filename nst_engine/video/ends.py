@@ -10,7 +10,7 @@ from typing import Any
 from nst_engine.environment import package_version
 from nst_engine.errors import OptionError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import check_output, label_of_path
-from nst_engine.image import ANIMATION_SUFFIXES
+from nst_engine.image import ANIMATION_SUFFIXES, DEFAULT_LIMITS, ImageLimits
 from nst_engine.version import __version__
 from nst_engine.video.animations import AnimationReader, AnimationSink
 from nst_engine.video.av import require_av
@@ -56,32 +56,37 @@ def check_video(source: Path, output: Path, options: VideoOptions) -> None:
         )
 
 
-def open_reader(source: Path, options: VideoOptions, *, has_square_pixels: bool = False) -> Reader:
+def open_reader(
+    source: Path,
+    options: VideoOptions,
+    *,
+    has_square_pixels: bool = False,
+    limits: ImageLimits = DEFAULT_LIMITS,
+) -> Reader:
     """The source, opened as what its first bytes say it is.
 
     Args:
         source: As for `paint_video`, like the next.
         options: See there.
         has_square_pixels: Whether frames whose pixels are no squares are stretched, since the output cannot tell.
+        limits: As for `paint_video`.
 
     Raises:
         NSTError: As `paint_video`.
     """
-    span, max_side = options.span, options.max_side
+    part: dict[str, Any] = {"span": options.span, "max_side": options.max_side, "limits": limits}
     if source.exists() and not (source.is_file() or source.is_dir()):
         label = label_of_path(source)
         raise VideoDecodeError(f"{label}: is a pipe or a device, and videos are read more than once; save it to a file")
     if is_pattern(source):
-        return SequenceReader(
-            source, fps=DEFAULT_FPS if options.fps is None else options.fps, span=span, max_side=max_side
-        )
+        return SequenceReader(source, fps=DEFAULT_FPS if options.fps is None else options.fps, **part)
     head = _head(source, 16)
     if head.startswith(_ANIMATION_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
-        return AnimationReader(source, span=span, max_side=max_side)
+        return AnimationReader(source, **part)
     require_av(label_of_path(source))
     from nst_engine.video.av.reader import VideoReader
 
-    return VideoReader(source, span=span, max_side=max_side, has_square_pixels=has_square_pixels)
+    return VideoReader(source, has_square_pixels=has_square_pixels, **part)
 
 
 def tells_pixel_aspect(output: Path, options: VideoOptions) -> bool:

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError, OutputError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import label_of_path
-from nst_engine.image import IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
+from nst_engine.image import (
+    DEFAULT_LIMITS,
+    IMAGE_SUFFIXES,
+    ImageLimits,
+    check_image_output,
+    flatten,
+    load_image,
+    save_image,
+)
 from nst_engine.video.animations import fitted
 from nst_engine.video.formats import CONTAINERS
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span, flattened_note
@@ -94,6 +102,7 @@ class SequenceReader:
         fps: Pictures per second.
         span: The part to paint, by that.
         max_side: Pictures whose longer side is longer are shrunk to it, px; None: none are.
+        limits: Of each picture: what is refused before it is decoded.
 
     Raises:
         OptionError: `fps` is no number above 0, or the pattern no pattern.
@@ -101,7 +110,15 @@ class SequenceReader:
         ImageDecodeError: The first picture cannot be decoded.
     """
 
-    def __init__(self, path: Path, *, fps: float, span: Span = WHOLE, max_side: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        fps: float,
+        span: Span = WHOLE,
+        max_side: int | None = None,
+        limits: ImageLimits = DEFAULT_LIMITS,
+    ) -> None:
         if not _LOWEST_FPS <= fps <= _HIGHEST_FPS:
             raise OptionError(f"{fps:g} came; wanted a number from {_LOWEST_FPS:g} to {_HIGHEST_FPS:g}", option="fps")
         self._pattern = Pattern(path)
@@ -110,7 +127,8 @@ class SequenceReader:
             raise VideoNotFoundError(f"{self._pattern.label}: there is no such picture, as {self._pattern.path_of(1)}")
         self.files = tuple(map(self._pattern.path_of, self._numbers))
         self.notes = self._missing()
-        first = load_image(self.files[0])
+        self._limits = limits
+        first = load_image(self.files[0], limits=limits)
         self._source_size = (first.height, first.width)
         height, width = painted_size(*self._source_size, max_side)
         rate = Fraction(fps).limit_denominator(1001)
@@ -140,7 +158,7 @@ class SequenceReader:
         """Nothing is held open."""
 
     def _picture(self, file: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        picture = load_image(file)
+        picture = load_image(file, limits=self._limits)
         if (picture.height, picture.width) != self._source_size:
             height, width = self._source_size
             raise VideoDecodeError(

@@ -7,9 +7,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from nst_engine.errors import VideoDecodeError
+from nst_engine.image import DEFAULT_LIMITS, ImageLimits
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.options import Stability
 from nst_engine.stylize.style_choice import Style
@@ -32,6 +34,7 @@ def stylize_video(
     preserve_color: str | None = None,
     stroke_size: float = 1.0,
     options: VideoOptions = DEFAULT_OPTIONS,
+    limits: ImageLimits = DEFAULT_LIMITS,
     on_progress: Callable[[VideoProgress], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> VideoResult:
@@ -47,6 +50,7 @@ def stylize_video(
         preserve_color: See there.
         stroke_size: See there.
         options: What is painted, and how it is written.
+        limits: Of frames: what is refused before it is decoded.
         on_progress: Called after each frame.
         on_note: Called at once with each line that the result's `notes` will hold.
 
@@ -62,7 +66,9 @@ def stylize_video(
         stroke_size=stroke_size,
         channel_order="rgb",
     )
-    result = paint_video(source, output, painter, options=options, on_progress=on_progress, on_note=on_note)
+    result = paint_video(
+        source, output, painter, options=options, limits=limits, on_progress=on_progress, on_note=on_note
+    )
     return replace(result, paint_seconds=painter.seconds)
 
 
@@ -72,6 +78,7 @@ def paint_video(
     painter: FramePainter,
     *,
     options: VideoOptions = DEFAULT_OPTIONS,
+    limits: ImageLimits = DEFAULT_LIMITS,
     on_progress: Callable[[VideoProgress], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> VideoResult:
@@ -85,6 +92,7 @@ def paint_video(
         output: See there.
         painter: What paints.
         options: See there.
+        limits: See there.
         on_progress: See there.
         on_note: See there.
 
@@ -101,13 +109,9 @@ def paint_video(
     source, output = Path(source), Path(output)
     check_video(source, output, options)
     notes: list[str] = []
+    tell = partial(_noted, notes, on_note)
 
-    def tell(note: str) -> None:
-        notes.append(note)
-        if on_note is not None:
-            on_note(note)
-
-    reader = open_reader(source, options, has_square_pixels=not tells_pixel_aspect(output, options))
+    reader = open_reader(source, options, has_square_pixels=not tells_pixel_aspect(output, options), limits=limits)
     try:
         _tell_all(reader.notes, tell)
         sink = open_sink(output, reader, painter.settings, options, tell)
@@ -126,6 +130,12 @@ def paint_video(
     return VideoResult(
         output, clip.height, clip.width, frames, frames - painted, seconds, stage_seconds, notes=tuple(notes)
     )
+
+
+def _noted(notes: list[str], on_note: Callable[[str], None] | None, note: str) -> None:
+    notes.append(note)
+    if on_note is not None:
+        on_note(note)
 
 
 def _painted(

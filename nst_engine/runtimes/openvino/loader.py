@@ -60,7 +60,6 @@ class OpenVinoLoader:
         self._check(device)
         self._content = ModelContent(self._file)
         content = self._content.read()
-        check_ends(content, self._file.name)
         spec = self._file.spec(metadata_of(content, self._file.name))
         model, signature = self._read(content, spec)
         if signature.has_fixed_size:
@@ -96,6 +95,8 @@ class OpenVinoLoader:
         return model, read_signature(inputs, outputs, spec, self._file.name)
 
     def _model(self, content: bytes) -> Any:
+        if not self._file.is_bundled:
+            check_ends(content, self._file.name)
         with self._explained():
             return self._core.read_model(content)
 

@@ -16,7 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from nst_engine.errors import NSTError, VideoDecodeError, VideoNotFoundError
-from nst_engine.image import DEFAULT_LIMITS
+from nst_engine.image import ImageLimits
 from nst_engine.image.decode import sniff
 
 _WANTED = "wanted a video such as .mp4, .mov, .mkv, .webm or .avi, a .gif, or pictures as FOLDER/%05d.png"
@@ -43,12 +43,13 @@ def open_file(path: Path) -> InputContainer:
     return av.open(str(path.absolute()), "r", container_options=_OPTIONS, metadata_errors="replace")
 
 
-def open_pictures(path: Path, label: str) -> tuple[InputContainer, VideoStream]:
+def open_pictures(path: Path, label: str, limits: ImageLimits) -> tuple[InputContainer, VideoStream]:
     """The file, and the stream in it that is painted.
 
     Args:
         path: The file.
         label: What messages call it.
+        limits: Of its frames.
 
     Raises:
         VideoNotFoundError: There is no such file.
@@ -66,7 +67,7 @@ def open_pictures(path: Path, label: str) -> tuple[InputContainer, VideoStream]:
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoDecodeError(f"{label}: {_why_not(path, error)}") from error
     try:
-        return container, _pictures_of(container, label)
+        return container, _pictures_of(container, label, limits)
     except BaseException:
         container.close()
         raise
@@ -86,13 +87,14 @@ def _why_not(path: Path, error: Exception) -> str:
     return f"is no video, or too damaged to open ({reason}); {_WANTED}"
 
 
-def _pictures_of(container: InputContainer, label: str) -> VideoStream:
+def _pictures_of(container: InputContainer, label: str, limits: ImageLimits) -> VideoStream:
     """The stream to paint: the first one that is no cover."""
     for stream in container.streams.video:
         if stream.codec_context is None:
             raise VideoDecodeError(f"{label}: its pictures are in a codec that PyAV does not know; convert it to H.264")
         if not stream.disposition & Disposition.attached_pic:
-            DEFAULT_LIMITS.check_pixels(label, stream.height, stream.width)
+            limits.check_pixels(label, stream.height, stream.width)
+            stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}  # of later frames, too
             stream.thread_type = "AUTO"
             return stream
     holds = "sound and no pictures" if container.streams.audio else "no pictures"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import VideoDecodeError
 from nst_engine.files import label_of_path
+from nst_engine.image import DEFAULT_LIMITS, ImageLimits
 from nst_engine.image.arrays import opaque_to_none
 from nst_engine.video.av.colors import ToRgb, holds_alpha, tags_of
 from nst_engine.video.av.extras import extras_of
@@ -41,6 +42,7 @@ class VideoReader:
         span: The part to paint.
         max_side: Frames whose longer side is longer are shrunk to it, px; None: none are.
         has_square_pixels: Whether frames whose pixels are no squares are stretched, since the output cannot tell.
+        limits: Of frames: what is refused before it is decoded.
 
     Raises:
         MissingDependencyError: PyAV is not installed.
@@ -50,14 +52,21 @@ class VideoReader:
     """
 
     def __init__(
-        self, path: Path, *, span: Span = WHOLE, max_side: int | None = None, has_square_pixels: bool = False
+        self,
+        path: Path,
+        *,
+        span: Span = WHOLE,
+        max_side: int | None = None,
+        has_square_pixels: bool = False,
+        limits: ImageLimits = DEFAULT_LIMITS,
     ) -> None:
         label = label_of_path(path)
         self.notes: list[str] = []
         self.files: tuple[Path, ...] = (path,)
         self._label, self._errors, self._read_to = label, 0, 0
         self._lag: int | None = None
-        self._container, self._stream = open_pictures(path, label)
+        self._limits = limits
+        self._container, self._stream = open_pictures(path, label, limits)
         self._decoder = decoder_of(self._stream)
         try:
             if span.start is not None:
@@ -161,7 +170,7 @@ class VideoReader:
         first = next(self._decoded(), None)
         lands_late = first is None or first.pts is None or first.pts > place
         self._container.close()
-        self._container, self._stream = open_pictures(path, self._label)
+        self._container, self._stream = open_pictures(path, self._label, self._limits)
         self._decoder = decoder_of(self._stream)
         self._errors = 0
         if not lands_late:
