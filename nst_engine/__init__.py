@@ -24,7 +24,7 @@ from nst_engine.errors import (
 from nst_engine.version import __version__
 
 if TYPE_CHECKING:
-    from nst_engine.image import load_image, save_image
+    from nst_engine.image import ImageLimits, load_image, save_image
     from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
     from nst_engine.stylize.result import StylizeResult
     from nst_engine.stylize.style_embedding import StyleEmbedding
@@ -35,6 +35,7 @@ __all__ = [
     "FrameStylizer",
     "ImageDecodeError",
     "ImageEncodeError",
+    "ImageLimits",
     "ImageNotFoundError",
     "ImageTooLargeError",
     "InferenceError",
@@ -68,6 +69,7 @@ __all__ = [
 ]
 
 _AT_FIRST_USE = {
+    "ImageLimits": "nst_engine.image",
     "load_image": "nst_engine.image",
     "save_image": "nst_engine.image",
     "OptimizeOptions": "nst_engine.optimization",

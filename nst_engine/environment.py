@@ -58,6 +58,11 @@ def needed(what: str, extra: str, *, instead: str = "", says_why: bool = False) 
         raise MissingDependencyError(f"{what}, which {reason}; type: {pip_install(extra)}{instead}") from missing
 
 
+def forbid_telemetry() -> None:
+    """Before ONNX Runtime is imported: it would leave a number of one's own at home, and ask for its maker's host."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
     """`did you mean NAME? ` for the most alike of those known, with a prefix; empty where none is."""
     close = difflib.get_close_matches(name, list(known), n=1)

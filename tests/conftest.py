@@ -14,6 +14,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # what is installed shall not decide what is tested: tests of other backends ask for them
 os.environ.setdefault("NST_ENGINE_BACKEND", "onnxruntime")
+# for tests that import ONNX Runtime themselves
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 @pytest.fixture(scope="session")

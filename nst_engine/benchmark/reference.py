@@ -88,7 +88,7 @@ def measure(
 def _chosen(file: ModelFile, spec: ModelSpec, asked: Sequence[tuple[str, float]]) -> StyleChoice:
     if spec.style is None:
         return choice_of_fixed(dict(asked), spec.styles, file.name)
-    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style([(path, weight) for path, weight in asked])
+    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(list(asked))
 
 
 def _other_files(

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from nst_engine.cli.messages import with_flags
+from nst_engine.cli.signals import StopSignals
 from nst_engine.errors import NSTError
 from nst_engine.files import printable
 from nst_engine.version import __version__
@@ -70,9 +71,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run a command line; returns the exit code: 0, 2 for bad input, 130 when interrupted (128 + another signal)."""
     _open_closed_streams()
+    with StopSignals() as signals:
+        return signals.code(_run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(arguments: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without × or ü shall not cost the last line
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

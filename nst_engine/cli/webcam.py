@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     source = OpenCvSource(arguments.camera)
     source.open()  # what is missing is said before the model is loaded
+    source.check_moves()
     stylizer = open_stylizer(arguments)
     look, style_folder = _look(arguments, stylizer, looks), _style_folder(arguments, stylizer, folder)
     painter = FrameStylizer(stylizer, look.mix, stability=looks.stability, stroke_size=looks.stroke_size)
@@ -170,7 +171,7 @@ def _governor(options: WebcamOptions, camera: Any, source: Any) -> Governor:
     from nst_engine.webcam.camera import STALL_S
     from nst_engine.webcam.governor import Governor, sizes_for
 
-    first = camera.frames.take(2 * STALL_S)
+    first = camera.frames.look(2 * STALL_S)
     if first is None:
         raise OptionError(f"--camera {source.label}: gives no pictures; is it in use, or an empty file?")
     height, width = first.pixels.shape[:2]

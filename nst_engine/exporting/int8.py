@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from nst_engine.environment import forbid_telemetry
 from nst_engine.graphs.model_bytes import parsed_model
 from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
 from nst_engine.models.spec import METADATA_KEY
@@ -34,6 +35,7 @@ def with_int8(model: bytes, photos: Sequence[NDArray[np.uint8]], styles: int) ->
     Raises:
         ModelChecksumError: No ONNX model.
     """
+    forbid_telemetry()
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static  # type: ignore[import-untyped]
     from onnxruntime.quantization.shape_inference import quant_pre_process  # type: ignore[import-untyped]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.environment import needed
+from nst_engine.environment import forbid_telemetry, needed
 from nst_engine.errors import ModelParityError
 
 #: Largest difference accepted between float32 networks, in units of the output (0-1 for pictures).
@@ -45,6 +45,7 @@ def run_once(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[A
         ModelParityError: It cannot be loaded, or does not take these inputs.
         MissingDependencyError: onnxruntime is not installed.
     """
+    forbid_telemetry()
     with needed("models are checked with onnxruntime", "cpu"):
         import onnxruntime  # type: ignore[import-untyped]
     options = onnxruntime.SessionOptions()

@@ -4,10 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
-from nst_engine.errors import ModelChecksumError
+from nst_engine.errors import ModelChecksumError, ModelNotFoundError
+from nst_engine.models.endless import check_functions
 from nst_engine.models.external_data import inlined
 from nst_engine.models.find import ModelFile
+
+
+def companion_content(file: ModelFile, name: str) -> bytes:
+    """Of a file beside the model's that it needs, with all of its weights.
+
+    Raises:
+        NSTError: As `ModelFile.companion` and `ModelContent.read`.
+    """
+    path = file.companion(name)
+    try:
+        return _whole(file, path)[0]
+    except OSError as error:
+        raise ModelNotFoundError(f"{file.name}: {path} cannot be read ({error.strerror}); {file.cure}") from error
+
+
+def _whole(file: ModelFile, path: Path) -> tuple[bytes, tuple[Path, ...]]:
+    """The bytes of the model's own file or a companion, and what else was read for them."""
+    content = path.read_bytes()
+    if not file.is_bundled:
+        check_functions(content, file.name)
+    return inlined(content, path, file.name)
 
 
 class ModelContent:
@@ -30,9 +53,10 @@ class ModelContent:
 
         Raises:
             ModelChecksumError: It is another one by now, or gone; or its weights lie where they may not.
+            ModelSpecError: Its functions have no end.
         """
         try:
-            content, files = inlined(self._file.path.read_bytes(), self._file.path, self._file.name)
+            content, files = _whole(self._file, self._file.path)
             found = [(each.st_mtime_ns, each.st_size) for each in map(os.stat, (self._file.path, *files))]
         except OSError:
             found = []

@@ -54,6 +54,11 @@ class ModelFile:
     path: Path
     cure: str
 
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it comes with the package."""
+        return self.name.startswith(BUNDLED_PREFIX)
+
     def spec(self, metadata: Mapping[str, str]) -> ModelSpec:
         """What the file says of itself in its metadata, or else the JSON beside it.
 
@@ -90,7 +95,7 @@ class ModelFile:
         """
         path = self.path.with_name(name)
         wanted = None
-        if self.name.startswith(BUNDLED_PREFIX):
+        if self.is_bundled:
             wanted = bundled_models()[self.name.removeprefix(BUNDLED_PREFIX)].companions[name]
         _check_file(self.name, path, wanted, self.cure)
         return path

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
+from nst_engine.image import DEFAULT_LIMITS
 from nst_engine.motion.options import ChannelOrder, FrameOptions, Stability
 from nst_engine.motion.transition import Transition
 from nst_engine.stylize.postprocess import check_room, finished
@@ -261,6 +262,7 @@ def _exchanged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _check_frame(frame: NDArray[np.uint8]) -> None:
     if isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3:
+        DEFAULT_LIMITS.check_pixels("frame", *frame.shape[:2])
         return
     came = f"{frame.dtype} {'×'.join(map(str, frame.shape))}" if isinstance(frame, np.ndarray) else repr(frame)
     raise OptionError(f"frame: came {came}, wanted uint8 H×W×3")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nst_engine.color import keep_luma, luma_of, match_color
 from nst_engine.errors import OptionError
-from nst_engine.image import ImageSource, Picture, load_image, load_mask, resize_image
+from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, Picture, load_image, load_mask, resize_image
 
 #: A side shorter than this carries no picture to paint or to learn a style from.
 MIN_PICTURE_SIDE_PX = 8
@@ -56,22 +56,23 @@ def read_inputs(
     style_masks: Sequence[ImageSource] = (),
     init: ImageSource | None = None,
     preserve_color: str | None = None,
+    limits: ImageLimits = DEFAULT_LIMITS,
 ) -> Inputs:
-    """Read all pictures.
+    """Read all pictures; beyond the limits they are refused before they are decoded.
 
     Raises:
         OptionError: A picture is too small, or masks do not fit the pictures.
         NSTError: A picture cannot be read, see `nst_engine.image`.
     """
-    content_picture = _read(content, "content image")
-    style_pictures = [_read(style, "style image") for style in styles]
+    content_picture = _read(content, "content image", limits)
+    style_pictures = [_read(style, "style image", limits) for style in styles]
     inputs = Inputs(
         content_image=content_picture.pixels,
         style_images=[picture.pixels for picture in style_pictures],
         style_weights=style_weights,
-        style_guides=_style_guides(style_pictures, style_masks),
-        content_guides=_content_guides(content_picture, content_masks, len(styles)) if content_masks else None,
-        init_image=None if init is None else _read(init, "first picture").pixels,
+        style_guides=_style_guides(style_pictures, style_masks, limits),
+        content_guides=_content_guides(content_picture, content_masks, len(styles), limits) if content_masks else None,
+        init_image=None if init is None else _read(init, "first picture", limits).pixels,
         alpha=content_picture.alpha,
     )
     return _with_preserved_color(inputs, preserve_color)
@@ -82,8 +83,8 @@ def with_own_style(inputs: Inputs) -> Inputs:
     return replace(inputs, style_images=[inputs.content_image], style_weights=[1.0], style_guides=[None])
 
 
-def _read(source: ImageSource, role: str) -> Picture:
-    picture = load_image(source)
+def _read(source: ImageSource, role: str, limits: ImageLimits) -> Picture:
+    picture = load_image(source, limits=limits)
     if min(picture.height, picture.width) < MIN_PICTURE_SIDE_PX:
         raise OptionError(
             f"{picture.source}: the {role} has {picture.width}x{picture.height} px; at least {MIN_PICTURE_SIDE_PX} px "
@@ -92,16 +93,20 @@ def _read(source: ImageSource, role: str) -> Picture:
     return picture
 
 
-def _content_guides(content: Picture, masks: Sequence[ImageSource], num_styles: int) -> list[NDArray[np.float32]]:
+def _content_guides(
+    content: Picture, masks: Sequence[ImageSource], num_styles: int, limits: ImageLimits
+) -> list[NDArray[np.float32]]:
     if len(masks) != num_styles:
         raise OptionError(
             f"{len(masks)} came for {num_styles} style image(s); give one for each style, in order",
             option="content_masks",
         )
-    return [_mask_of(content, mask, "content_masks") for mask in masks]
+    return [_mask_of(content, mask, "content_masks", limits) for mask in masks]
 
 
-def _style_guides(styles: Sequence[Picture], masks: Sequence[ImageSource]) -> list[NDArray[np.float32] | None]:
+def _style_guides(
+    styles: Sequence[Picture], masks: Sequence[ImageSource], limits: ImageLimits
+) -> list[NDArray[np.float32] | None]:
     """A style image's own transparency says where to look, unless a mask does."""
     if masks and len(masks) != len(styles):
         raise OptionError(
@@ -109,12 +114,12 @@ def _style_guides(styles: Sequence[Picture], masks: Sequence[ImageSource]) -> li
             option="style_masks",
         )
     if masks:
-        return [_mask_of(style, mask, "style_masks") for style, mask in zip(styles, masks, strict=True)]
+        return [_mask_of(style, mask, "style_masks", limits) for style, mask in zip(styles, masks, strict=True)]
     return [None if style.alpha is None else (style.alpha / 255).astype(np.float32) for style in styles]
 
 
-def _mask_of(picture: Picture, mask: ImageSource, option: str) -> NDArray[np.float32]:
-    guide = load_mask(mask)
+def _mask_of(picture: Picture, mask: ImageSource, option: str, limits: ImageLimits) -> NDArray[np.float32]:
+    guide = load_mask(mask, limits=limits)
     if guide.shape != picture.pixels.shape[:2]:
         raise OptionError(
             f"{mask if isinstance(mask, str) else 'the mask'} has {guide.shape[1]}x{guide.shape[0]} px, but "

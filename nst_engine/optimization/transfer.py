@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nst_engine.catalogue import style_path
 from nst_engine.errors import OptionError
-from nst_engine.image import ImageSource, resize_image, save_image
+from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, resize_image, save_image
 from nst_engine.optimization.device import resolve_device, resolve_precision, torch_threads
 from nst_engine.optimization.inputs import Inputs, read_inputs, with_own_style
 from nst_engine.optimization.loop import optimize_scales, to_pixels
@@ -82,6 +82,7 @@ def optimize(
     content_masks: Sequence[ImageSource] = (),
     style_masks: Sequence[ImageSource] = (),
     on_progress: ProgressCallback | None = None,
+    limits: ImageLimits = DEFAULT_LIMITS,
     options: OptimizeOptions | None = None,
     **option_values: Any,
 ) -> OptimizeResult:
@@ -95,6 +96,7 @@ def optimize(
             (guided Gram matrices, Gatys et al. 2017, arXiv:1611.07865). Elsewhere the content stays as it is.
         style_masks: Where to look at each style image; of that image's size.
         on_progress: Called after each iteration; returning False stops the run.
+        limits: Of all pictures: what is refused before it is decoded.
         options: All options at once; or by name:
         **option_values: The fields of `OptimizeOptions`.
 
@@ -121,6 +123,7 @@ def optimize(
         style_masks=style_masks,
         init=None if options.init in INITS else options.init,
         preserve_color=options.preserve_color,
+        limits=limits,
     )
     return _optimized(inputs, options, on_progress, started)
 
@@ -131,6 +134,7 @@ def reconstruct(
     *,
     style: bool = False,
     on_progress: ProgressCallback | None = None,
+    limits: ImageLimits = DEFAULT_LIMITS,
     options: OptimizeOptions | None = None,
     **option_values: Any,
 ) -> OptimizeResult:
@@ -142,6 +146,7 @@ def reconstruct(
         style: False: match the features of this layer; True: the Gram matrices of Gatys' style layers up to this one
             (this one included).
         on_progress: As for `optimize`.
+        limits: As for `optimize`.
         options: As for `optimize`; layers and `init` are set here.
         **option_values: The fields of `OptimizeOptions`.
 
@@ -150,7 +155,7 @@ def reconstruct(
     """
     started = time.perf_counter()
     options = reconstruction_options(_options(options, option_values), layer, style=style)
-    inputs = image if isinstance(image, Inputs) else read_inputs(image, [], [])
+    inputs = image if isinstance(image, Inputs) else read_inputs(image, [], [], limits=limits)
     return _optimized(with_own_style(inputs) if style else inputs, options, on_progress, started)
 
 

@@ -12,18 +12,22 @@ from nst_engine.errors import InferenceError
 from nst_engine.models.signature import Signature
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Device
+from nst_engine.runtimes.stopping import Stop
 
 
 class Painter(Protocol):
     """A whole model, loaded. May be used by several threads at once."""
 
-    def paint(self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None) -> NDArray[Any]:
+    def paint(
+        self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None, stop: Stop | None = None
+    ) -> NDArray[Any]:
         """Run pictures through the model; the runtime's own exceptions.
 
         Args:
             feed: The inputs by name, C-contiguous.
             output: Name of the painted pictures.
             into: Of their type: where they are written if they have its shape; None: to a fresh array.
+            stop: Told how it is stopped, where the runtime can be.
 
         Raises:
             FloatingPointError: They hold NaN or infinity, where the runtime looks for that itself.
@@ -31,9 +35,11 @@ class Painter(Protocol):
 
 
 class Graph(Protocol):
-    """A part of a model, loaded; `onnxruntime.InferenceSession` is one."""
+    """A part of a model, loaded."""
 
-    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], /) -> Sequence[NDArray[Any]]:
+    def run(
+        self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], stop: Stop | None = None
+    ) -> Sequence[NDArray[Any]]:
         """The outputs asked for; the runtime's own exceptions."""
 
 

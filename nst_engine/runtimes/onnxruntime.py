@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.environment import needed
+from nst_engine.environment import forbid_telemetry, needed
 from nst_engine.errors import ModelChecksumError, ModelSpecError, ProviderUnavailableError
 from nst_engine.models.content import ModelContent
 from nst_engine.models.find import ModelFile
@@ -26,6 +26,7 @@ from nst_engine.runtimes.devices import (
     why_it_failed,
     why_not_built_in,
 )
+from nst_engine.runtimes.stopping import Stop
 
 _SILENT = 4  # ONNX Runtime's "fatal": all that matters comes as an exception as well
 _WARNINGS = 2  # its default
@@ -64,14 +65,14 @@ class OrtLoader:
         if device.kind in ("cuda", "tensorrt"):
             self._preload_cuda()
         self._content = ModelContent(self._file)
-        session = self.load(self._content.read(), device)
+        session = self._loaded(self._content.read(), device)
         spec = self._file.spec(self._metadata(session))
         signature = self._signature(session, spec)
         if signature.has_fixed_size:
             from nst_engine.graphs.rewrite import with_dynamic_size  # this loads onnx
 
             self._content.rewrite = with_dynamic_size
-            session = self.load(self._content.read(), device)
+            session = self._loaded(self._content.read(), device)
             signature = self._signature(session, spec)
         if signature.has_fixed_size:
             raise ModelSpecError(f"{self._file.name}: takes one size of picture only; export it with dynamic axes")
@@ -110,7 +111,11 @@ class OrtLoader:
                 f"{self._file.name}: names in it are no UTF-8: it is damaged; {self._file.cure}"
             ) from error
 
-    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> Any:
+    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> OrtGraph:
+        """A graph from a model's bytes."""
+        return OrtGraph(self._loaded(source, device, keeps_memory=keeps_memory))
+
+    def _loaded(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> Any:
         """ONNX Runtime's own session of a model's bytes."""
         try:
             session = self._create(source, device, keeps_memory=keeps_memory)
@@ -173,26 +178,56 @@ class OrtPainter:
     def __init__(self, session: Any) -> None:
         self._session = session
 
-    def paint(self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None) -> NDArray[Any]:
+    def paint(
+        self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None, stop: Stop | None = None
+    ) -> NDArray[Any]:
         """See `nst_engine.runtimes.base.Painter`."""
-        if into is not None and self._paint_into(into, feed, output):
+        options = _stopped_by(stop)
+        if into is not None and self._paint_into(into, feed, output, options):
             return into
-        (painted,) = self._session.run([output], feed)
+        (painted,) = self._session.run([output], feed, options)
         return np.asarray(painted)
 
-    def _paint_into(self, into: NDArray[Any], feed: Mapping[str, NDArray[Any]], output: str) -> bool:
+    def _paint_into(self, into: NDArray[Any], feed: Mapping[str, NDArray[Any]], output: str, options: Any) -> bool:
         """Whether what is painted has this shape; only if not, the model is run again."""
         binding = self._session.io_binding()
         for name, array in feed.items():
             binding.bind_cpu_input(name, array)
         binding.bind_output(output, "cpu", 0, into.dtype, into.shape, into.ctypes.data)
         try:
-            self._session.run_with_iobinding(binding)
+            self._session.run_with_iobinding(binding, options)
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             if "shape" not in str(error):
                 raise
             return False
         return True
+
+
+class OrtGraph:
+    """A part of a model in ONNX Runtime. May be used by several threads at once.
+
+    Args:
+        session: ONNX Runtime's own.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def run(
+        self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], stop: Stop | None = None
+    ) -> Sequence[NDArray[Any]]:
+        """See `nst_engine.runtimes.base.Graph`."""
+        found: Sequence[NDArray[Any]] = self._session.run(outputs, feed, _stopped_by(stop))
+        return found
+
+
+def _stopped_by(stop: Stop | None) -> Any:
+    """Options of a run that can be stopped; None: nobody will."""
+    if stop is None:
+        return None
+    options = _onnxruntime().RunOptions()
+    stop.by = lambda: setattr(options, "terminate", True)
+    return options
 
 
 def first_line(error: Exception) -> str:
@@ -203,5 +238,6 @@ def first_line(error: Exception) -> str:
 
 def _onnxruntime() -> Any:
     with needed("stylising in one pass needs onnxruntime", "cpu", instead=" (or [gpu] for NVIDIA)", says_why=True):
+        forbid_telemetry()
         import onnxruntime  # type: ignore[import-untyped]
     return onnxruntime

@@ -17,6 +17,7 @@ class SessionOptions:
         backend: `auto`: the fastest installed one whose pixels are right.
         threads: Of the CPU; None: as many as this process may use.
         precision: `auto`: the device's default.
+        timeout: Seconds that loading the model may take, and each run of it; None: any.
 
     Raises:
         OptionError: A value that cannot be used anywhere.
@@ -27,6 +28,13 @@ class SessionOptions:
     threads: int | None = option(None, "of the CPU (default: as many as may be used)", metavar="N", limits=(1, 1024))
     precision: Precision = option(
         "auto", "int8: the model's quantised file, faster and less exact", shown="the device's"
+    )
+    timeout: float | None = option(
+        None,
+        "that each run of the model may take (default: any)",
+        metavar="SECONDS",
+        limits=(0.0, 1e6),
+        is_open=True,
     )
 
     def __post_init__(self) -> None:

@@ -29,6 +29,7 @@ from nst_engine.runtimes.devices import (
 )
 from nst_engine.runtimes.onnxruntime import OrtLoader, first_line
 from nst_engine.runtimes.options import SessionOptions
+from nst_engine.runtimes.stopping import Stop, Watch
 
 #: OpenVINO takes half a second more until the first picture, and gains a twentieth of one with each.
 FEW_PICTURES = 16
@@ -64,6 +65,7 @@ class Session:
         passed_over: tuple[str, ...] = (),
         why: str = "",
         parts: Loader | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.model, self.spec, self.takes, self.threads = model, loaded.spec, loaded.takes, threads
         self.passed_over, self.why, self.file = passed_over, why, file
@@ -71,6 +73,7 @@ class Session:
         self._painter, self.signature = loaded.painter, loaded.signature
         self._loader, self._device = loader, device
         self._loader_of_parts = parts or loader
+        self._watch = watch or Watch(model)
         # DirectML alone does not allow two runs at a time
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if device.kind == "directml" else contextlib.nullcontext()
@@ -91,7 +94,7 @@ class Session:
             N pictures in the same layout and type, not checked.
 
         Raises:
-            InferenceError: The runtime failed, for want of memory most often, or found NaN.
+            InferenceError: The runtime failed, for want of memory most often, found NaN, or came to no end in time.
         """
         if self.signature.is_single and len(pictures) > 1:
             singles = [self.run(pictures[i : i + 1], style_weights[i : i + 1]) for i in range(len(pictures))]
@@ -99,11 +102,17 @@ class Session:
         feed: dict[str, NDArray[Any]] = {self.signature.image_input: pictures}
         if self.signature.style_input is not None:
             feed[self.signature.style_input] = self.weights_in_axes(style_weights)
-        try:
+
+        def paint(stop: Stop | None) -> NDArray[Any]:
             with self._turn:
-                return self._painter.paint(feed, self.signature.image_output, into)
+                return self._painter.paint(feed, self.signature.image_output, into, stop)
+
+        try:
+            return self._watch.over(paint)
         except FloatingPointError:
             raise not_finite(self.model) from None
+        except InferenceError:
+            raise
         except Exception as error:  # the runtimes' exceptions have no common base
             failed = f"{self.model}: failed on {'×'.join(map(str, pictures.shape))} ({first_line(error)}); "
             if "alloc" in str(error).lower():
@@ -121,20 +130,24 @@ class Session:
 
     def open_part(self, model: bytes) -> Part:
         """A part of the model, on the same device but perhaps in another runtime; it keeps no memory between runs."""
-        return Part(self._loader_of_parts.load(model, self._device, keeps_memory=False), self._turn)
+        graph = self._watch.over(lambda _: self._loader_of_parts.load(model, self._device, keeps_memory=False))
+        return Part(graph, self._turn, self._watch)
 
 
 class Part:
     """A part of a model, which takes turns with the whole where a device needs that."""
 
-    def __init__(self, graph: Graph, turn: AbstractContextManager[Any]) -> None:
-        self._graph, self._turn = graph, turn
+    def __init__(self, graph: Graph, turn: AbstractContextManager[Any], watch: Watch) -> None:
+        self._graph, self._turn, self._watch = graph, turn, watch
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        """The outputs asked for; the runtime's own exceptions."""
-        with self._turn:
-            found: Sequence[NDArray[Any]] = self._graph.run(outputs, feed)
-        return found
+        """The outputs asked for; the runtime's own exceptions, and `InferenceError` when the time is over."""
+
+        def run(stop: Stop | None) -> Sequence[NDArray[Any]]:
+            with self._turn:
+                return self._graph.run(outputs, feed, stop)
+
+        return self._watch.over(run)
 
 
 def open_session(
@@ -146,6 +159,7 @@ def open_session(
     backend: Backend = "auto",
     expected_pictures: int | None = None,
     paint: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+    timeout: float | None = None,
 ) -> Session:
     """Load a model onto a device.
 
@@ -161,6 +175,7 @@ def open_session(
             else, on the CPU, the fastest installed one whose pixels are right (see `nst_engine.runtimes.choice`).
         expected_pictures: How many will be painted, if known: for a few, `auto` takes ONNX Runtime, ready at once.
         paint: Paints a picture, uint8 H×W×3: by that `auto` compares backends; None: it takes ONNX Runtime.
+        timeout: Seconds that loading the model may take, and each run of it; None: any.
 
     Raises:
         ModelNotFoundError: There is no such model.
@@ -168,16 +183,17 @@ def open_session(
         ModelSpecError: It does not say what it takes, or takes something else than it says.
         ProviderUnavailableError: The device asked for cannot be used here.
         MissingDependencyError: The backend is not installed.
-        OptionError: Another device, precision, backend or number of threads.
+        InferenceError: It is not loaded in time.
+        OptionError: Another device, precision, backend, number of threads or time.
     """
-    SessionOptions(device=device, backend=backend, threads=threads, precision=precision)
+    SessionOptions(device=device, backend=backend, threads=threads, precision=precision, timeout=timeout)
     asked = parse_device(device)
     check_precision(precision, asked)
     chosen = check_backend(backend, precision)
     file = model if isinstance(model, ModelFile) else find_model(model)
     if precision == "int8":
         file, precision = int8_model(file), "auto"
-    opening = _Opening(file, threads or usable_cpus(), precision)
+    opening = _Opening(file, threads or usable_cpus(), precision, timeout)
     if chosen == "openvino":
         return opening.session("openvino", asked if asked.kind != "auto" else _ON_CPU, precision)
     if asked.kind not in ("auto", "cpu"):
@@ -195,8 +211,9 @@ def open_session(
 class _Opening:
     """A model on its way onto one device or another."""
 
-    def __init__(self, file: ModelFile, threads: int, precision: Precision) -> None:
+    def __init__(self, file: ModelFile, threads: int, precision: Precision, timeout_s: float | None) -> None:
         self._file, self._threads, self._precision = file, threads, precision
+        self._watch = Watch(file.name, file.is_bundled, timeout_s)
         self._passed_over: list[str] = []
 
     def session(self, backend: Backend, device: Device, precision: Precision, why: str = "") -> Session:
@@ -209,7 +226,7 @@ class _Opening:
         else:
             loader = OrtLoader(self._file, self._threads, precision)
         return Session(
-            loader.open(device),
+            self._watch.over(lambda _: loader.open(device)),
             loader,
             device,
             model=self._file.name,
@@ -219,6 +236,7 @@ class _Opening:
             why=why,
             # tiles are as fast in ONNX Runtime, in a third less memory; who asks for OpenVINO may have nothing else
             parts=OrtLoader(self._file, self._threads, "auto") if why and backend == "openvino" else None,
+            watch=self._watch,
         )
 
     def on_the_best_device(self) -> Session | None:

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from nst_engine import kernels
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import ImageSource, Picture, load_image, resize_image
+from nst_engine.image import ImageLimits, ImageSource, Picture, load_image, resize_image
 from nst_engine.models.spec import ModelSpec
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.workspace import Workspace
 
 
-def timed_read(source: ImageSource, max_side: int | None) -> tuple[Picture, Stopwatch]:
+def timed_read(source: ImageSource, max_side: int | None, limits: ImageLimits) -> tuple[Picture, Stopwatch]:
     """The picture, shrunk if its longer side is longer than `max_side`, and the time of that."""
     stopwatch = Stopwatch()
-    picture = _fitted(load_image(source, copy=False), max_side)
+    picture = _fitted(load_image(source, limits=limits, copy=False), max_side)
     stopwatch.lap("decode")
     return picture, stopwatch
 

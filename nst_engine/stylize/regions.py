@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import ImageSource, load_mask, resize_image
+from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, load_mask, resize_image
 
 _BLOCK_ROWS = 64  # of a blend: no float copy of whole pictures
 _LEAST = np.float32(1e-6)
@@ -47,7 +47,9 @@ class Regions:
             out[rows] = np.rint(photo + covered * (laid - photo)).clip(0, 255)
 
 
-def read_regions(masks: Sequence[ImageSource], shares: Sequence[float], height: int, width: int) -> Regions:
+def read_regions(
+    masks: Sequence[ImageSource], shares: Sequence[float], height: int, width: int, limits: ImageLimits = DEFAULT_LIMITS
+) -> Regions:
     """Masks as a picture of that size needs them.
 
     Args:
@@ -55,6 +57,7 @@ def read_regions(masks: Sequence[ImageSource], shares: Sequence[float], height: 
         shares: Of the styles.
         height: Of the picture, px.
         width: Of the picture, px.
+        limits: What is refused before it is decoded.
 
     Raises:
         OptionError: Another number of masks than of styles, other proportions, or nothing white in one.
@@ -64,7 +67,7 @@ def read_regions(masks: Sequence[ImageSource], shares: Sequence[float], height: 
         raise OptionError(
             f"{len(masks)} came for {len(shares)} style(s); give one for each style, in order", option="style_masks"
         )
-    return Regions([_mask(mask, height, width) for mask in masks], list(shares))
+    return Regions([_mask(mask, height, width, limits) for mask in masks], list(shares))
 
 
 def painted_in_regions(
@@ -88,8 +91,8 @@ def painted_in_regions(
     return blended
 
 
-def _mask(source: ImageSource, height: int, width: int) -> NDArray[np.float32]:
-    mask = load_mask(source)
+def _mask(source: ImageSource, height: int, width: int, limits: ImageLimits) -> NDArray[np.float32]:
+    mask = load_mask(source, limits=limits)
     wanted = fit_longer_side(mask.shape[0], mask.shape[1], max(height, width))
     # the photo may have been shrunk, and rounded differently
     if max(abs(wanted[0] - height), abs(wanted[1] - width)) > 1:

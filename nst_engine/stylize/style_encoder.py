@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from nst_engine.catalogue import style_path
 from nst_engine.errors import ImageDecodeError, InferenceError, ModelSpecError, OptionError
-from nst_engine.image import ImageSource
+from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource
+from nst_engine.models.content import companion_content
 from nst_engine.models.spec import ModelSpec, StylePrediction
 from nst_engine.runtimes.onnxruntime import first_line
 from nst_engine.runtimes.session import Part, Session
@@ -49,12 +50,15 @@ class StyleEncoder:
         self._graph: Part | None = None
         self._space = ""
 
-    def encode(self, style_image: ImageSource, label: str | None = None) -> StyleEmbedding:
+    def encode(
+        self, style_image: ImageSource, label: str | None = None, *, limits: ImageLimits = DEFAULT_LIMITS
+    ) -> StyleEmbedding:
         """Read a style image, or remember what was read from the same pixels before.
 
         Args:
             style_image: As `nst_engine.load_image` takes it.
             label: What people call it; None: a file's name, or that it is a style image.
+            limits: What is refused before it is decoded.
 
         Raises:
             OptionError: All of it is transparent.
@@ -62,7 +66,7 @@ class StyleEncoder:
             ModelNotFoundError: The model's encoder is missing.
             InferenceError: The encoder failed.
         """
-        pixels = read_style_image(style_image, self._prediction.side_px)
+        pixels = read_style_image(style_image, self._prediction.side_px, limits=limits)
         label = label or _label_of(style_image)
         key = (label, pixels.shape, hashlib.sha256(pixels.tobytes()).digest())
         with self._lock:
@@ -70,11 +74,12 @@ class StyleEncoder:
             self._remember(key, found)
         return found
 
-    def choose(self, style: Style) -> StyleChoice:
+    def choose(self, style: Style, limits: ImageLimits = DEFAULT_LIMITS) -> StyleChoice:
         """The style weights of one style or several.
 
         Args:
             style: Style images, embeddings, bundled paintings' names or files of any of them.
+            limits: Of the style images: what is refused before it is decoded.
 
         Raises:
             OptionError: None came, weights that cannot be used, or an embedding of another model.
@@ -84,18 +89,18 @@ class StyleEncoder:
         identity: dict[str, float] = {}
         blend = np.zeros(self._prediction.numbers)
         for each, share in weighted(style):
-            found = self._embedding(each)
+            found = self._embedding(each, limits)
             blend += share * found.code.astype(np.float64)
             shares[_free_label(found.label, shares)] = share
             told = f"{found.label} {found.identity}"
             identity[told] = identity.get(told, 0.0) + share
         return StyleChoice(shares, blend.astype(np.float32)[np.newaxis], self._session.model, identity)
 
-    def _embedding(self, style: Any) -> StyleEmbedding:
+    def _embedding(self, style: Any, limits: ImageLimits) -> StyleEmbedding:
         if isinstance(style, StyleEmbedding):
             return self._fitting(style)
         if not isinstance(style, str | os.PathLike):
-            return self.encode(style)
+            return self.encode(style, limits=limits)
         path = style_path(os.fspath(style))
         if path.suffix.lower() == SUFFIX:
             return self._fitting(StyleEmbedding.load(path))
@@ -104,7 +109,7 @@ class StyleEncoder:
         with self._lock:
             known = self._known.get(key)
         if known is None:
-            known = self.encode(path)
+            known = self.encode(path, limits=limits)
             with self._lock:
                 self._remember(key, known)
         return known
@@ -137,9 +142,13 @@ class StyleEncoder:
         try:
             try:
                 (code,) = graph.run([self._prediction.output], feed)
+            except InferenceError:
+                raise
             except Exception:  # the runtimes' exceptions have no common base
                 # most networks of others were exported for one size of style image
                 (code,) = self._load_for_any_size().run([self._prediction.output], feed)
+        except InferenceError:
+            raise
         except Exception as error:
             raise InferenceError(
                 f"{self._session.model}: its encoder {self._prediction.predict} failed ({first_line(error)}); see "
@@ -166,7 +175,7 @@ class StyleEncoder:
     def _content(self) -> bytes:
         file = self._session.file
         assert file is not None
-        return file.companion(self._prediction.predict).read_bytes()
+        return companion_content(file, self._prediction.predict)
 
     def _remember(self, key: Hashable, embedding: StyleEmbedding) -> None:
         self._known[key] = embedding

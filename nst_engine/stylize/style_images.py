@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import ImageSource, Picture, load_image, resize_image
+from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, Picture, load_image, resize_image
 
 #: Narrower pictures are reflected to and fro until they are so wide: an encoder sees nothing of a line.
 LEAST_SIDE_PX = 64
 
 
-def read_style_image(source: ImageSource, side_px: int) -> NDArray[np.uint8]:
+def read_style_image(source: ImageSource, side_px: int, *, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
     """A style image at the size that it is read at.
 
     What is transparent is no part of the style: it is cut off around, and inside filled with the mean colour.
@@ -21,6 +21,7 @@ def read_style_image(source: ImageSource, side_px: int) -> NDArray[np.uint8]:
     Args:
         source: As `nst_engine.load_image` takes it; of an animation, its first frame.
         side_px: Its longer side becomes; small pictures are enlarged to it.
+        limits: What is refused before it is decoded.
 
     Returns:
         uint8 H×W×3, RGB, both sides at least `LEAST_SIDE_PX`.
@@ -29,7 +30,7 @@ def read_style_image(source: ImageSource, side_px: int) -> NDArray[np.uint8]:
         OptionError: All of it is transparent.
         ImageDecodeError: It cannot be read; also its siblings `ImageNotFoundError` and `ImageTooLargeError`.
     """
-    picture = load_image(source, copy=False, first_frame=True)
+    picture = load_image(source, limits=limits, copy=False, first_frame=True)
     pixels, alpha = _visible(picture)
     height, width = fit_longer_side(pixels.shape[0], pixels.shape[1], side_px)
     read = resize_image(pixels, height, width)

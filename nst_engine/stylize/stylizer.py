@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
-from nst_engine.image import ImageSource, Picture
+from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, Picture
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Backend, Precision
 from nst_engine.runtimes.session import open_session
@@ -44,6 +44,8 @@ class Stylizer:
             0.2 s, and keeps the last eight.
         expected_pictures: How many will be painted, if that is known; see there.
         tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory; None: 3 million, on CUDA 32.
+        timeout: Seconds that loading the model may take, and each run of it (a picture's or a tile's), before it is
+            stopped and `InferenceError` raised; None: any.
 
     Raises:
         OptionError: `tile_above_px` is no number of pixels.
@@ -60,6 +62,7 @@ class Stylizer:
         backend: Backend = "auto",
         expected_pictures: int | None = None,
         tile_above_px: int | None = None,
+        timeout: float | None = None,
     ) -> None:
         if tile_above_px is not None:
             require_count("tile_above_px", tile_above_px)
@@ -71,6 +74,7 @@ class Stylizer:
             backend=backend,
             expected_pictures=expected_pictures,
             paint=painted_once,
+            timeout=timeout,
         )
         #: For those who paint frame after frame, and check by themselves.
         self.pipeline = Pipeline(self._session, tile_above_px)
@@ -120,15 +124,19 @@ class Stylizer:
         for height, width in sizes or (_WARMUP_SIZE,):
             if height < 1 or width < 1:
                 raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
+            DEFAULT_LIMITS.check_pixels("warmup", height, width)
             self.pipeline.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
 
-    def encode_style(self, style_image: ImageSource, *, label: str | None = None) -> StyleEmbedding:
+    def encode_style(
+        self, style_image: ImageSource, *, label: str | None = None, limits: ImageLimits = DEFAULT_LIMITS
+    ) -> StyleEmbedding:
         """Read a style image, once: what comes of it may be painted in, blended, saved and loaded.
 
         Args:
             style_image: As `nst_engine.load_image` takes it; of an animation, its first frame. The same pixels are
                 not read again.
             label: What people call it; None: a file's name.
+            limits: What is refused before it is decoded.
 
         Raises:
             OptionError: The model holds its styles and reads no others, or the picture is transparent everywhere.
@@ -139,9 +147,9 @@ class Stylizer:
             raise OptionError(
                 f"{self.model} holds its styles and reads no others; take bundled:any or bundled:any-fast"
             )
-        return self._encoder.encode(style_image, label)
+        return self._encoder.encode(style_image, label, limits=limits)
 
-    def choose_style(self, style: Style) -> StyleChoice:
+    def choose_style(self, style: Style, *, limits: ImageLimits = DEFAULT_LIMITS) -> StyleChoice:
         """What `stylize` makes of a style: to be given instead of it, so that nothing is looked up again.
 
         Raises:
@@ -151,7 +159,9 @@ class Stylizer:
             if style.model != self.model:
                 raise OptionError(f"style: was chosen for {style.model}, and this is {self.model}; choose it again")
             return style
-        return choice_of_fixed(style, self.styles, self.model) if self._encoder is None else self._encoder.choose(style)
+        if self._encoder is None:
+            return choice_of_fixed(style, self.styles, self.model)
+        return self._encoder.choose(style, limits)
 
     def stylize(
         self,
@@ -164,6 +174,7 @@ class Stylizer:
         style_masks: Sequence[ImageSource] = (),
         max_side: int | None = None,
         out: NDArray[np.uint8] | None = None,
+        limits: ImageLimits = DEFAULT_LIMITS,
     ) -> StylizeResult:
         """Paint one picture.
 
@@ -182,6 +193,7 @@ class Stylizer:
             max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
             out: uint8 H×W×3 of the result's size, writeable and C-contiguous: where the result's pixels are written,
                 so that painting one size again and again takes no new memory; None: to a fresh array.
+            limits: Of pictures that come, style images too: what is refused before it is decoded.
 
         Raises:
             StyleNotFoundError: The model has no such style.
@@ -189,9 +201,9 @@ class Stylizer:
             ImageDecodeError: A picture that cannot be read; also its siblings.
             InferenceError: The model failed.
         """
-        chosen = self.choose_style(style)
+        chosen = self.choose_style(style, limits=limits)
         StylizeOptions(strength=strength, preserve_color=preserve_color, stroke_size=stroke_size, max_side=max_side)
-        picture, stopwatch = timed_read(content_image, max_side)
+        picture, stopwatch = timed_read(content_image, max_side, limits)
         photo = picture.pixels
         check_room(out, photo)
         scale = stroke_size * in_proportion(*photo.shape[:2])
@@ -202,8 +214,8 @@ class Stylizer:
 
         if style_masks:
             styles = [(style, 1.0)] if style is None else weighted(style)
-            regions = read_regions(style_masks, [share for _, share in styles], *photo.shape[:2])
-            each = [self.choose_style(one).weights for one, _ in styles]
+            regions = read_regions(style_masks, [share for _, share in styles], *photo.shape[:2], limits)
+            each = [self.choose_style(one, limits=limits).weights for one, _ in styles]
             painted = painted_in_regions(photo, regions, lambda number: paint(each[number], None), out)
         else:
             painted = paint(chosen.weights, out)
@@ -219,6 +231,7 @@ class Stylizer:
         stroke_size: float = 1.0,
         max_side: int | None = None,
         batch_size: int = 8,
+        limits: ImageLimits = DEFAULT_LIMITS,
     ) -> list[StylizeResult]:
         """Paint several pictures; those of one size together, which a GPU does in less time.
 
@@ -230,6 +243,7 @@ class Stylizer:
             stroke_size: See there.
             max_side: See there.
             batch_size: Pictures at most in one run: memory grows with it.
+            limits: See there.
 
         Returns:
             In the order of `content_images`, each as `stylize` returns it, to rounding.
@@ -238,9 +252,9 @@ class Stylizer:
             NSTError: What `stylize` raises; then none is returned.
         """
         require_count("batch_size", batch_size)
-        chosen = self.choose_style(style)
+        chosen = self.choose_style(style, limits=limits)
         StylizeOptions(strength=strength, preserve_color=preserve_color, stroke_size=stroke_size, max_side=max_side)
-        reads = [timed_read(source, max_side) for source in content_images]
+        reads = [timed_read(source, max_side, limits) for source in content_images]
         results: dict[int, StylizeResult] = {}
         for group in groups_of([picture for picture, _ in reads], batch_size):
             stopwatch = Stopwatch()

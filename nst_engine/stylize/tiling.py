@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nst_engine.errors import InferenceError, OptionError
 from nst_engine.geometry import Span, tile_spans
 from nst_engine.models.spec import ModelSpec
-from nst_engine.runtimes.base import Graph
+from nst_engine.runtimes.session import Part
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.preprocess import model_input
 from nst_engine.stylize.tile_statistics import merged, moments_of
@@ -60,7 +60,7 @@ class TiledModel:
         self,
         model: bytes,
         spec: ModelSpec,
-        open_graph: Callable[[bytes], Graph],
+        open_graph: Callable[[bytes], Part],
         *,
         name: str,
         bucket_px: int = 1,
@@ -170,7 +170,7 @@ class _Painting:
     def __init__(
         self,
         cut: CutModel,
-        graphs: Sequence[Graph],
+        graphs: Sequence[Part],
         style_weights: NDArray[np.float32],
         tiles: Sequence[_Tile],
         store_bytes: int,
@@ -222,6 +222,8 @@ class _Painting:
         feed = {name: _unpacked(known[name]) for name in stage.inputs}
         try:
             outputs = self._graphs[number].run(stage.outputs, feed)
+        except InferenceError:
+            raise
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             said = f"{error}"[:200]
             raise InferenceError(f"{self._model}: failed on a tile ({said}); shrink it (`max_side`)") from error

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError, VideoDecodeError
 from nst_engine.files import label_of_path, write_through
-from nst_engine.image import Animation, AnimationFrame, TimedPart, animation_writer, encode_frame, resize_image
+from nst_engine.image import (
+    DEFAULT_LIMITS,
+    Animation,
+    AnimationFrame,
+    ImageLimits,
+    TimedPart,
+    animation_writer,
+    encode_frame,
+    resize_image,
+)
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 from nst_engine.video.work_folder import Part, WorkFolder
@@ -31,6 +40,7 @@ class AnimationReader:
         path: A GIF, WebP or PNG.
         span: The part to paint.
         max_side: Frames whose longer side is longer are shrunk to it, px; None: none are.
+        limits: What is refused before it is decoded.
 
     Raises:
         ImageNotFoundError: There is no such file.
@@ -39,9 +49,16 @@ class AnimationReader:
         ImageTooLargeError: Its frames are too large.
     """
 
-    def __init__(self, path: Path, *, span: Span = WHOLE, max_side: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        span: Span = WHOLE,
+        max_side: int | None = None,
+        limits: ImageLimits = DEFAULT_LIMITS,
+    ) -> None:
         self._label = label_of_path(path)
-        self._animation = Animation(path)
+        self._animation = Animation(path, limits=limits)
         self.files: tuple[Path, ...] = (path,)
         self.notes: list[str] = []
         count = self._animation.frame_count
@@ -63,6 +80,7 @@ class AnimationReader:
             shift=shift_ticks(span, _MS, 0, Fraction(0)) * _MS,
             span=span,
             loop=self._animation.loop,
+            has_alpha=first.alpha is not None,
         )
 
     def frames(self, is_wanted: Callable[[int, int], bool]) -> Iterator[Frame]:

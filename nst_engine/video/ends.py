@@ -10,12 +10,12 @@ from typing import Any
 from nst_engine.environment import package_version
 from nst_engine.errors import OptionError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import check_output, label_of_path
-from nst_engine.image import ANIMATION_SUFFIXES
+from nst_engine.image import ANIMATION_SUFFIXES, DEFAULT_LIMITS, ImageLimits
 from nst_engine.version import __version__
 from nst_engine.video.animations import AnimationReader, AnimationSink
 from nst_engine.video.av import require_av
 from nst_engine.video.formats import CONTAINERS, Plan
-from nst_engine.video.frames import Clip, Reader, Sink
+from nst_engine.video.frames import Clip, Reader, Sink, left_out_note
 from nst_engine.video.options import VideoOptions
 from nst_engine.video.sequences import DEFAULT_FPS, Pattern, SequenceReader, SequenceSink, is_pattern
 from nst_engine.video.work_folder import WorkFolder
@@ -56,32 +56,37 @@ def check_video(source: Path, output: Path, options: VideoOptions) -> None:
         )
 
 
-def open_reader(source: Path, options: VideoOptions, *, has_square_pixels: bool = False) -> Reader:
+def open_reader(
+    source: Path,
+    options: VideoOptions,
+    *,
+    has_square_pixels: bool = False,
+    limits: ImageLimits = DEFAULT_LIMITS,
+) -> Reader:
     """The source, opened as what its first bytes say it is.
 
     Args:
         source: As for `paint_video`, like the next.
         options: See there.
         has_square_pixels: Whether frames whose pixels are no squares are stretched, since the output cannot tell.
+        limits: As for `paint_video`.
 
     Raises:
         NSTError: As `paint_video`.
     """
-    span, max_side = options.span, options.max_side
+    part: dict[str, Any] = {"span": options.span, "max_side": options.max_side, "limits": limits}
     if source.exists() and not (source.is_file() or source.is_dir()):
         label = label_of_path(source)
         raise VideoDecodeError(f"{label}: is a pipe or a device, and videos are read more than once; save it to a file")
     if is_pattern(source):
-        return SequenceReader(
-            source, fps=DEFAULT_FPS if options.fps is None else options.fps, span=span, max_side=max_side
-        )
+        return SequenceReader(source, fps=DEFAULT_FPS if options.fps is None else options.fps, **part)
     head = _head(source, 16)
     if head.startswith(_ANIMATION_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
-        return AnimationReader(source, span=span, max_side=max_side)
+        return AnimationReader(source, **part)
     require_av(label_of_path(source))
     from nst_engine.video.av.reader import VideoReader
 
-    return VideoReader(source, span=span, max_side=max_side, has_square_pixels=has_square_pixels)
+    return VideoReader(source, has_square_pixels=has_square_pixels, **part)
 
 
 def tells_pixel_aspect(output: Path, options: VideoOptions) -> bool:
@@ -110,11 +115,14 @@ def open_sink(
     Raises:
         NSTError: As `paint_video`.
     """
-    clip = reader.clip
+    clip, suffix = reader.clip, output.suffix.lower()
+    if suffix not in CONTAINERS:
+        for name in (*clip.tracks, *(extra.name for extra in clip.extras)):
+            tell(left_out_note(clip.label, name, f"a {suffix} holds pictures only"))
     if is_pattern(output):
         sources = () if options.overwrite else reader.files
         return SequenceSink(output, clip, sources=sources, resume=options.resume)
-    suffix, target = output.suffix.lower(), output.resolve()
+    target = output.resolve()
     written: dict[str, Any] = {
         "max-side": options.max_side,
         "start": options.start,
@@ -143,7 +151,7 @@ def _plan(suffix: str, clip: Clip, options: VideoOptions) -> tuple[Plan, dict[st
     if suffix == ".avi":
         rate = rate.limit_denominator(1001)  # MPEG-4 counts to 65,535 within a second
         base = 1 / rate
-    plan = Plan(suffix, codec, crf, base, rate, clip.tags, clip.pixel_aspect)
+    plan = Plan(suffix, codec, crf, base, rate, clip.tags, not clip.has_alpha, clip.pixel_aspect)
     return plan, {"codec": name, "crf": crf, "PyAV": package_version("av")}
 
 

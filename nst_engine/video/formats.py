@@ -36,6 +36,8 @@ class Codec:
         holds_pixel_aspect: Whether its packets say how wide a pixel is; else that takes an .mp4 around them, since PyAV
             cannot tell a Matroska.
         pixel_format: FFmpeg's name.
+        alpha_format: Likewise, of frames that may be transparent; None: it knows none.
+        alpha_suffixes: Of the files that hold those.
         options: Of the encoder.
         tag: What players look for in an .mp4 or .mov; None: FFmpeg's choice.
     """
@@ -49,6 +51,8 @@ class Codec:
     holds_matrix: bool = True
     holds_pixel_aspect: bool = True
     pixel_format: str = "yuv420p"
+    alpha_format: str | None = None
+    alpha_suffixes: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     tag: str | None = None
 
@@ -69,6 +73,8 @@ CODECS = {
         26,
         63,
         holds_pixel_aspect=False,
+        alpha_format="yuva420p",
+        alpha_suffixes=(".webm", ".mkv"),
         options={"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
     ),
     "av1": Codec("libsvtav1", (".webm", ".mkv", ".mp4"), 26, 63, holds_pixel_aspect=False, options={"preset": "8"}),
@@ -79,6 +85,8 @@ CODECS = {
         (".mov", ".mkv"),
         None,
         pixel_format="yuv422p10le",
+        alpha_format="yuva444p10le",
+        alpha_suffixes=(".mov", ".mkv"),
         holds_range=False,
         options={"profile": "standard"},
     ),
@@ -99,6 +107,7 @@ class Plan:
         time_base: Seconds per tick of the frames' times.
         rate: Frames per second, about.
         source_tags: What the colours of the source mean.
+        is_opaque: Whether no frame of the source is transparent.
         pixel_aspect: Width of a pixel over its height; None: square.
     """
 
@@ -108,7 +117,18 @@ class Plan:
     time_base: Fraction
     rate: Fraction
     source_tags: ColorTags = SRGB_TAGS
+    is_opaque: bool = True
     pixel_aspect: Fraction | None = None
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether what is transparent stays so."""
+        return not self.is_opaque and self.suffix in self.codec.alpha_suffixes
+
+    @property
+    def pixel_format(self) -> str:
+        """FFmpeg's name."""
+        return self.codec.alpha_format if self.has_alpha and self.codec.alpha_format else self.codec.pixel_format
 
     @property
     def is_avi(self) -> bool:
@@ -128,12 +148,16 @@ class Plan:
         """FFmpeg's name of what finished parts are kept in: exact times, and a codec as the output wants it."""
         if self.is_avi:
             return "nut"
-        return "mov" if self.codec.encoder == "prores_ks" else "mp4"
+        if self.codec.encoder == "prores_ks":
+            return "mov"
+        return "matroska" if self.has_alpha else "mp4"
 
     @property
     def encoder_options(self) -> dict[str, str]:
         """For FFmpeg."""
         options = dict(self.codec.options)
+        if self.has_alpha and self.codec.encoder == "prores_ks":
+            options["profile"] = "4444"
         if self.crf is not None and self.codec.has_quantiser:
             options |= {"flags": "+qscale", "global_quality": str(_LAMBDA_PER_QUANTISER * max(1, self.crf))}
         elif self.crf is not None:

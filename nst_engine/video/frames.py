@@ -97,6 +97,21 @@ WHOLE = Span()
 
 
 @dataclass(frozen=True)
+class Extra:
+    """Something that a file holds beside the pictures that are painted, its sound and its subtitles.
+
+    Attributes:
+        kind: `chapters`, `attachment`, `cover`, `timecode` or `track`.
+        name: What messages call it.
+        index: Of its track; None: it has none.
+    """
+
+    kind: str
+    name: str
+    index: int | None = None
+
+
+@dataclass(frozen=True)
 class Clip:
     """What is known of a moving picture before its frames are painted.
 
@@ -108,10 +123,13 @@ class Clip:
         rate: Frames per second, about; 25 where nothing is known.
         frame_count: About; None: unknown.
         tags: What its colours mean.
+        has_alpha: Whether its frames may be transparent.
         pixel_aspect: Width of a pixel over its height, upright; None: square.
         metadata: Of the file: title, creation time, ...
         stream_metadata: Of its pictures: language, ...
-        sound: The file with the sound or subtitles; None: there are none.
+        file: That tracks and extras are read from; None: there are none.
+        tracks: `sound` and `subtitles`, where there are any.
+        extras: What else there is.
         shift: Seconds that its times are moved earlier by; the sound's are moved likewise.
         span: The part that is painted.
         loop: How often an animation is played again; 0: for ever; None: once.
@@ -124,13 +142,29 @@ class Clip:
     rate: Fraction
     frame_count: int | None = None
     tags: ColorTags = SRGB_TAGS
+    has_alpha: bool = False
     pixel_aspect: Fraction | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     stream_metadata: Mapping[str, str] = field(default_factory=dict)
-    sound: Path | None = None
+    file: Path | None = None
+    tracks: tuple[str, ...] = ()
+    extras: tuple[Extra, ...] = ()
     shift: Fraction = Fraction(0)
     span: Span = WHOLE
     loop: int | None = 0
+
+
+def left_out_note(label: str, name: str, why: str) -> str:
+    """What to tell of something that the result lacks."""
+    return f"{label}: left out of the result: {name}; {why}"
+
+
+def flattened_note(label: str, suffix: str) -> str:
+    """What to tell where a clip is transparent, and the result cannot be."""
+    return (
+        f"{label}: is transparent in places, which are white in the result: a {suffix} is not written with "
+        "transparency; .webp, .gif, .webm, and .mov in ProRes are"
+    )
 
 
 class Reader(Protocol):

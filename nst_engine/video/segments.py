@@ -5,13 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nst_engine.errors import OutputError
 from nst_engine.files import label_of_path
-from nst_engine.image import flatten
+from nst_engine.image import flatten, with_alpha
 from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder
 from nst_engine.video.av.joining import Segment, join
 from nst_engine.video.formats import Plan
-from nst_engine.video.frames import Clip, Frame
+from nst_engine.video.frames import Clip, Frame, flattened_note
 from nst_engine.video.work_folder import WorkFolder
 
 #: A segment ends with the first of these, whatever the machine's speed, so that a resumed run cuts in the same places.
@@ -36,7 +39,7 @@ class VideoSink:
         self._path = target
         self._first = self._count = 0
         self._end = work.parts[-1].end_pts if work.parts else None
-        self._largest_move = Fraction(0)
+        self._largest_move, self._is_flattened = Fraction(0), False
 
     def is_done(self, index: int, number: int) -> bool:
         """Whether an earlier run has painted this frame."""
@@ -57,10 +60,19 @@ class VideoSink:
                 height, width = frame.pixels.shape[:2]
                 self._encoder = FrameEncoder(self._path, self._plan, height, width, container=self._plan.part_container)
                 self._first, self._count = pts, 0
-            self._encoder.write(flatten(frame.pixels, frame.alpha), pts - self._first)
+            self._encoder.write(self._encodable(frame), pts - self._first)
         except WRITING_ERRORS as error:
             raise self._failed(error) from error
         self._count, self._end = self._count + 1, end
+
+    def _encodable(self, frame: Frame) -> NDArray[np.uint8]:
+        """Where the video cannot be transparent, it is white."""
+        if self._plan.has_alpha:
+            return with_alpha(frame.pixels, frame.alpha)
+        if frame.alpha is not None and not self._is_flattened:
+            self._is_flattened = True
+            self.notes.append(flattened_note(self._clip.label, self._plan.suffix))
+        return flatten(frame.pixels, frame.alpha)
 
     def finish(self) -> int:
         """Join the segments with the sound, and put the result in its place; the work folder goes.

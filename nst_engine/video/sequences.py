@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError, OutputError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import label_of_path
-from nst_engine.image import IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
+from nst_engine.image import (
+    DEFAULT_LIMITS,
+    IMAGE_SUFFIXES,
+    ImageLimits,
+    check_image_output,
+    flatten,
+    load_image,
+    save_image,
+)
 from nst_engine.video.animations import fitted
 from nst_engine.video.formats import CONTAINERS
-from nst_engine.video.frames import WHOLE, Clip, Frame, Span
+from nst_engine.video.frames import WHOLE, Clip, Frame, Span, flattened_note
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 
 DEFAULT_FPS = 25.0
@@ -94,6 +102,7 @@ class SequenceReader:
         fps: Pictures per second.
         span: The part to paint, by that.
         max_side: Pictures whose longer side is longer are shrunk to it, px; None: none are.
+        limits: Of each picture: what is refused before it is decoded.
 
     Raises:
         OptionError: `fps` is no number above 0, or the pattern no pattern.
@@ -101,7 +110,15 @@ class SequenceReader:
         ImageDecodeError: The first picture cannot be decoded.
     """
 
-    def __init__(self, path: Path, *, fps: float, span: Span = WHOLE, max_side: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        fps: float,
+        span: Span = WHOLE,
+        max_side: int | None = None,
+        limits: ImageLimits = DEFAULT_LIMITS,
+    ) -> None:
         if not _LOWEST_FPS <= fps <= _HIGHEST_FPS:
             raise OptionError(f"{fps:g} came; wanted a number from {_LOWEST_FPS:g} to {_HIGHEST_FPS:g}", option="fps")
         self._pattern = Pattern(path)
@@ -110,7 +127,8 @@ class SequenceReader:
             raise VideoNotFoundError(f"{self._pattern.label}: there is no such picture, as {self._pattern.path_of(1)}")
         self.files = tuple(map(self._pattern.path_of, self._numbers))
         self.notes = self._missing()
-        first = load_image(self.files[0])
+        self._limits = limits
+        first = load_image(self.files[0], limits=limits)
         self._source_size = (first.height, first.width)
         height, width = painted_size(*self._source_size, max_side)
         rate = Fraction(fps).limit_denominator(1001)
@@ -125,6 +143,7 @@ class SequenceReader:
             frame_count=expected_frames(len(self._numbers), count * base, span),
             shift=shift_ticks(span, base, 0, Fraction(0)) * base,
             span=span,
+            has_alpha=first.alpha is not None,
         )
 
     def frames(self, is_wanted: Callable[[int, int], bool]) -> Iterator[Frame]:
@@ -139,7 +158,7 @@ class SequenceReader:
         """Nothing is held open."""
 
     def _picture(self, file: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        picture = load_image(file)
+        picture = load_image(file, limits=self._limits)
         if (picture.height, picture.width) != self._source_size:
             height, width = self._source_size
             raise VideoDecodeError(
@@ -171,6 +190,7 @@ class SequenceSink:
     def __init__(self, path: Path, clip: Clip, *, sources: Iterable[Path], resume: bool) -> None:
         self._pattern = Pattern(path)
         self.notes: list[str] = []
+        self._label, self._is_flattened = clip.label, False
         folder = path.parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -206,8 +226,11 @@ class SequenceSink:
         path = self._pattern.path_of(frame.number)
         if frame.alpha is None or self._holds_alpha:
             save_image(path, frame.pixels, alpha=frame.alpha)
-        else:
-            save_image(path, flatten(frame.pixels, frame.alpha))
+            return
+        if not self._is_flattened:
+            self._is_flattened = True
+            self.notes.append(flattened_note(self._label, path.suffix))
+        save_image(path, flatten(frame.pixels, frame.alpha))
 
     def finish(self) -> int:
         """All are written; returns how many there are."""

@@ -7,9 +7,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from nst_engine.errors import VideoDecodeError
+from nst_engine.image import DEFAULT_LIMITS, ImageLimits
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.options import Stability
 from nst_engine.stylize.style_choice import Style
@@ -32,6 +34,7 @@ def stylize_video(
     preserve_color: str | None = None,
     stroke_size: float = 1.0,
     options: VideoOptions = DEFAULT_OPTIONS,
+    limits: ImageLimits = DEFAULT_LIMITS,
     on_progress: Callable[[VideoProgress], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> VideoResult:
@@ -47,6 +50,7 @@ def stylize_video(
         preserve_color: See there.
         stroke_size: See there.
         options: What is painted, and how it is written.
+        limits: Of frames: what is refused before it is decoded.
         on_progress: Called after each frame.
         on_note: Called at once with each line that the result's `notes` will hold.
 
@@ -62,7 +66,9 @@ def stylize_video(
         stroke_size=stroke_size,
         channel_order="rgb",
     )
-    result = paint_video(source, output, painter, options=options, on_progress=on_progress, on_note=on_note)
+    result = paint_video(
+        source, output, painter, options=options, limits=limits, on_progress=on_progress, on_note=on_note
+    )
     return replace(result, paint_seconds=painter.seconds)
 
 
@@ -72,6 +78,7 @@ def paint_video(
     painter: FramePainter,
     *,
     options: VideoOptions = DEFAULT_OPTIONS,
+    limits: ImageLimits = DEFAULT_LIMITS,
     on_progress: Callable[[VideoProgress], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> VideoResult:
@@ -85,6 +92,7 @@ def paint_video(
         output: See there.
         painter: What paints.
         options: See there.
+        limits: See there.
         on_progress: See there.
         on_note: See there.
 
@@ -101,18 +109,15 @@ def paint_video(
     source, output = Path(source), Path(output)
     check_video(source, output, options)
     notes: list[str] = []
+    tell = partial(_noted, notes, on_note)
 
-    def tell(note: str) -> None:
-        notes.append(note)
-        if on_note is not None:
-            on_note(note)
-
-    reader = open_reader(source, options, has_square_pixels=not tells_pixel_aspect(output, options))
+    reader = open_reader(source, options, has_square_pixels=not tells_pixel_aspect(output, options), limits=limits)
     try:
         _tell_all(reader.notes, tell)
         sink = open_sink(output, reader, painter.settings, options, tell)
+        report = _reporter(sink, reader.clip.frame_count, on_progress, tell)
         try:
-            stage_seconds, painted, frames = _painted(reader, sink, painter, on_progress)
+            stage_seconds, painted, frames = _painted(reader, sink, painter, report)
         except BaseException:
             sink.discard()
             raise
@@ -127,8 +132,14 @@ def paint_video(
     )
 
 
+def _noted(notes: list[str], on_note: Callable[[str], None] | None, note: str) -> None:
+    notes.append(note)
+    if on_note is not None:
+        on_note(note)
+
+
 def _painted(
-    reader: Reader, sink: Sink, painter: FramePainter, on_progress: Callable[[VideoProgress], None] | None
+    reader: Reader, sink: Sink, painter: FramePainter, on_painted: Callable[[int], None]
 ) -> tuple[dict[str, float], int, int]:
     """Seconds of the stages, how many frames were painted, and how many the result has."""
 
@@ -140,7 +151,7 @@ def _painted(
 
     memory = int(getattr(painter, "memory_frames", 0))
     painter.reset()
-    stage = PainterStage(painter, is_wanted, _reporter(sink.done, reader.clip.frame_count, on_progress))
+    stage = PainterStage(painter, is_wanted, on_painted)
     seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write)
     if stage.painted + sink.done == 0:
         raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")
@@ -150,17 +161,17 @@ def _painted(
 
 
 def _tell_all(notes: list[str], tell: Callable[[str], None]) -> None:
-    for note in notes:
-        tell(note)
-    notes.clear()
+    while notes:  # others may be added meanwhile
+        tell(notes.pop(0))
 
 
 def _reporter(
-    done: int, total: int | None, on_progress: Callable[[VideoProgress], None] | None
+    sink: Sink, total: int | None, on_progress: Callable[[VideoProgress], None] | None, tell: Callable[[str], None]
 ) -> Callable[[int], None]:
-    begun = time.perf_counter()
+    begun, done = time.perf_counter(), sink.done
 
     def report(painted: int) -> None:
+        _tell_all(sink.notes, tell)
         if on_progress is None:
             return
         seconds = time.perf_counter() - begun

@@ -19,6 +19,7 @@ State = Literal["running", "stalled", "lost", "ended"]
 #: Without a frame for so long, something is wrong.
 STALL_S = 2.0
 _RETRY_S = 1.0
+_RENEWED_S = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class Camera:
     """Reads a source in a thread of its own, until it is closed. A context manager.
 
     A live source that fails is opened again until it comes back. A file is read at its own speed, as if it were a
-    camera.
+    camera, and stands at its first frame until that is taken: it shall not be over while a model warms up.
 
     Args:
         source: Opened here.
@@ -96,24 +97,38 @@ class Camera:
         }[self.state]
 
     def _read_all(self) -> None:
-        due = time.perf_counter()
+        due: float | None = None
         try:
             while not self._stop.is_set():
                 pixels = self._source.read()
                 if pixels is not None:
-                    due = self._paced(due)
-                    self._last = time.perf_counter()
-                    self.frames.put(Captured(pixels, self._last))
+                    is_first, due = due is None, self._paced(due)
+                    self.frames.put(self._captured(pixels))
+                    if is_first and not self._source.is_live:
+                        due += self._held(pixels)
                 elif not (self._source.is_live and self._comes_back()):
                     return
         finally:
             self.frames.close()
             self._source.close()
 
-    def _paced(self, due: float) -> float:
+    def _captured(self, pixels: NDArray[np.uint8]) -> Captured:
+        self._last = time.perf_counter()
+        return Captured(pixels, self._last)
+
+    def _held(self, pixels: NDArray[np.uint8]) -> float:
+        """Wait until the first frame is taken, which does not get old meanwhile; returns how long that took, s."""
+        begun = time.perf_counter()
+        while not self._stop.wait(_RENEWED_S) and self.frames.renew(self._captured(pixels)):
+            pass
+        return time.perf_counter() - begun
+
+    def _paced(self, due: float | None) -> float:
         """A file's frames come when they are due; returns when the next one is."""
+        now = time.perf_counter()
+        due = now if due is None else due
         if not self._source.is_live:
-            self._stop.wait(max(0.0, due - time.perf_counter()))
+            self._stop.wait(max(0.0, due - now))
         return max(due, time.perf_counter() - STALL_S) + 1 / self._source.fps
 
     def _comes_back(self) -> bool:

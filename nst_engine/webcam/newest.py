@@ -28,11 +28,24 @@ class Newest(Generic[_Item]):
             self._item = item
             self._changed.notify_all()
 
+    def renew(self, item: _Item) -> bool:
+        """Replace what waits, which is no newer than this; False: nothing waits."""
+        with self._changed:
+            is_waiting = self._item is not None
+            self._item = item if is_waiting else None
+            return is_waiting
+
+    def look(self, timeout_s: float) -> _Item | None:
+        """Wait for the newest, and leave it there; None: none came in time, or none will come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._item is not None or self._is_closed, timeout_s)
+            return self._item
+
     def take(self, timeout_s: float) -> _Item | None:
         """Wait for the newest; None: none came in time, or none will come."""
         with self._changed:
-            self._changed.wait_for(lambda: self._item is not None or self._is_closed, timeout_s)
-            item, self._item = self._item, None
+            item = self.look(timeout_s)
+            self._item = None
             return item
 
     def close(self) -> None:

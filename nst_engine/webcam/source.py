@@ -73,6 +73,19 @@ class OpenCvSource:
         self.fps = told if 1 <= told <= 1000 else _USUAL_FPS
         self._capture = capture
 
+    def check_moves(self) -> None:
+        """Refuse a file of one picture: it would be over at once. To be opened again afterwards.
+
+        Raises:
+            OptionError: It is one, or holds none.
+        """
+        if self.is_live:
+            return
+        if self.read() is None:
+            raise OptionError(f"`camera='{self._name}'`: gives no pictures; give a video file")
+        if self.read() is None:
+            raise OptionError(f"`camera='{self._name}'`: holds one picture only; type: nst stylize {self._name}")
+
     def _why_absent(self) -> str | None:
         if not self.is_live:
             if Path(self._name).is_file():

@@ -49,6 +49,6 @@ class FrameStatistics:
         """Of all frames, for JSON: frames a second, and percentiles of the age in whole ms."""
         seconds = self._last - self._begun if self._begun is not None else 0.0
         ranks = self._all_ages_ms.cumsum()
-        ages = {f"latency_p{p}_ms": float(np.searchsorted(ranks, p / 100 * max(1, ranks[-1]))) for p in (50, 95)}
+        ages = {f"latency_p{p}_ms": float(np.searchsorted(ranks, p / 100 * ranks[-1])) for p in (50, 95)}
         fps = (self.count - 1) / seconds if seconds > 0 else 0.0
         return {"frames": self.count, "seconds": round(seconds, 2), "frames_per_second": round(fps, 2), **ages}

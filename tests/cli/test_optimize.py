@@ -322,12 +322,19 @@ def test_a_replay_that_differs_says_so(tmp_path: Path, content: Path, style: Pat
     assert "not the same pixels" in said.getvalue()
 
 
-def test_interrupting_writes_the_best_picture_so_far(tmp_path: Path, content: Path, style: Path) -> None:
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [([signal.SIGINT], 130), ([signal.SIGTERM] * 3, 143), ([signal.SIGHUP] * 2, 129)],
+    ids=["Ctrl-C", "SIGTERM", "SIGHUP"],
+)
+def test_interrupting_writes_the_best_picture_so_far(
+    tmp_path: Path, content: Path, style: Path, signals: list[signal.Signals], code: int
+) -> None:
     arguments = ["optimize", content, "--style", style, "--image-size", 96, "--num-iterations", 5000]
     arguments += ["-o", "painted.png", "--save-every", 1, "--trace", "trace.json", "--sidecar", "--animation", "a.gif"]
-    code = f"{LISTENING}from nst_engine.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    program = f"{LISTENING}from nst_engine.cli.main import main; sys.exit(main(sys.argv[1:]))"
     with subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
+        [sys.executable, "-c", program, *map(str, arguments)],
         cwd=tmp_path,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
@@ -339,9 +346,10 @@ def test_interrupting_writes_the_best_picture_so_far(tmp_path: Path, content: Pa
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        for each in signals:  # shells, `timeout` and service managers send several at once
+            process.send_signal(each)
         stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130, stderr
+    assert process.returncode == code, stderr
     assert "stopping" in stderr
     assert "Traceback" not in stderr
     assert stdout.startswith("painted.png: 96×72 px")

@@ -69,11 +69,21 @@ def test_the_end_of_a_file_is_the_end(clip: Path, tmp_path: Path) -> None:
     assert "from camera to screen" in done.stdout
 
 
+def test_a_file_that_is_shorter_than_the_warming_up_is_shown(tmp_path: Path) -> None:
+    short = tmp_path / "short.mp4"
+    write_video(short, (np.full((48, 64, 3), 90 * n, np.uint8) for n in range(2)), fps=30, hold_seconds=0)
+    done = webcam(tmp_path, "--camera", short, "--no-window", "--record", "out.mp4", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["frames"] >= 1
+    assert (tmp_path / "out.mp4").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--camera", "nowhere.mp4"], "--camera nowhere.mp4: there is no such file"),
         (["--camera", "93"], "--camera 93: there is no such camera"),
+        (["--camera", "PHOTO"], "holds one picture only; type: nst stylize"),
         (["--target-fps", "0"], "--target-fps: 0.0 came"),
         (["--frames", "0"], "--frames: 0 came"),
         (["--strength", "2"], "--strength: 2.0 came"),
@@ -83,7 +93,8 @@ def test_the_end_of_a_file_is_the_end(clip: Path, tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line(clip: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
-    given = [str(clip) if each == "CLIP" else each for each in arguments]
+    places = {"CLIP": str(clip), "PHOTO": str(content_path("coffee"))}
+    given = [places.get(each, each) for each in arguments]
     done = webcam(tmp_path, *given, "--no-window")
     assert done.returncode == 2
     assert message in done.stderr

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 import pytest
+from cli.running import ENVIRONMENT
 from onnx import TensorProto, helper
 from tiny_models import STYLES, own_spec, painter, serialized, write_own
 
@@ -354,3 +355,23 @@ def test_without_onnxruntime_the_error_says_what_to_install(own: Path, monkeypat
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingDependencyError, match=r"needs onnxruntime, .* pip install 'nst-engine\[cpu\]'"):
         open_session(own)
+
+
+def test_onnxruntime_leaves_nothing_at_home(own: Path, tmp_path: Path) -> None:
+    code = """
+import os, sys
+import numpy as np
+from nst_engine import Stylizer
+assert "onnxruntime" not in sys.modules
+Stylizer(sys.argv[1], device="cpu", backend="onnxruntime").stylize(np.zeros((32, 32, 3), np.uint8), "wave")
+print(os.environ["ORT_DISABLE_TELEMETRY"])
+"""
+    home = tmp_path / "home"
+    home.mkdir()
+    unset = {name: text for name, text in ENVIRONMENT.items() if name != "ORT_DISABLE_TELEMETRY"} | {"HOME": str(home)}
+    for said, wanted in (({}, "1"), ({"ORT_DISABLE_TELEMETRY": "0"}, "0")):  # who wants it otherwise has said so
+        command = [sys.executable, "-c", code, str(own)]
+        done = subprocess.run(command, env={**unset, **said}, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == [wanted]
+        if not said:
+            assert not [path for path in home.rglob("*") if "Microsoft" in path.parts]

@@ -220,10 +220,26 @@ def test_a_start_behind_the_end_says_so(tmp_path: Path) -> None:
     fails(OptionError, "gif has no codec", source, tmp_path / "out.gif", crf=3)
 
 
-def test_frames_beyond_all_measure_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_beyond_all_measure_are_refused(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", pictures(2))
-    monkeypatch.setattr("nst_engine.video.av.opening.DEFAULT_LIMITS", ImageLimits(max_pixels=64 * 48 - 1))
-    fails(ImageTooLargeError, "64×48 = 3,072 pixels", source)
+    stills = [Image.fromarray(frame) for frame in pictures(2)]
+    stills[0].save(tmp_path / "in.gif", save_all=True, append_images=stills[1:], duration=50)
+    stills[0].save(tmp_path / "1.png")
+    for path in (source, tmp_path / "in.gif", tmp_path / "%d.png"):
+        with pytest.raises(ImageTooLargeError, match="64×48 = 3,072 pixels"):
+            paint_video(path, tmp_path / "out.mp4", Identity(), limits=ImageLimits(max_pixels=64 * 48 - 1))
+
+
+def test_frames_that_grow_beyond_all_measure_are_not_decoded(tmp_path: Path) -> None:
+    """A clip of two sizes, one after the other, as broadcasts have them."""
+    source = tmp_path / "in.h264"
+    source.write_bytes(
+        b"".join(write_clip(tmp_path / f"{side}.h264", pictures(3, side, side)).read_bytes() for side in (48, 480))
+    )
+    result = paint_video(source, tmp_path / "out.mp4", Identity(), limits=ImageLimits(max_pixels=100_000))
+    assert 1 <= result.frames <= 3
+    assert any("is damaged" in note for note in result.notes)
+    assert paint_video(source, tmp_path / "out.mp4", Identity()).frames == 6
 
 
 def test_frames_that_an_encoder_does_not_take_are_told_of(tmp_path: Path) -> None:

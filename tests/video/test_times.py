@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from moving_clips import TICK, Identity, Tone, error_of, pictures, seen, stream_of, times_of, write_clip
+from PIL import Image
 
 from nst_engine.video import VideoOptions, paint_video
+from nst_engine.video.formats import CODECS
 
 NTSC = Fraction(1001, 30000)
 UNEVEN = [0, 512, 1024, 1500, 2000, 2601, 2621, 3300, 9000, 9512, 31000, 31512]
@@ -75,13 +79,67 @@ def test_a_broadcast_rate_a_late_start_and_many_segments_stay_exact(tmp_path: Pa
 def test_the_last_frame_stands_as_long_as_it_did(tmp_path: Path) -> None:
     frames = pictures(3)
     gif = tmp_path / "in.gif"
-    from PIL import Image
-
     stills = [Image.fromarray(frame) for frame in frames]
     stills[0].save(gif, save_all=True, append_images=stills[1:], duration=[70, 200, 1300], loop=0)
     output = painted(gif, tmp_path / "out.mp4")
     assert times_of(output) == [0, 70 * MS, 270 * MS]
     assert stream_of(output)["end"] == 1570 * MS
+
+
+# frames out of order, whose last stored one is shown before others; times with a pause before the end
+OUT_OF_ORDER = {"preset": "veryfast", "x264-params": "b-adapt=0:bframes=3:scenecut=0"}
+PAUSED = [0, 1, 2, 3, 4, 5, 6, 7, 50, 51]
+
+
+def film_ends(path: Path) -> dict[str, Fraction]:
+    """When the film ends, s, by what the file says of itself in one place and another."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        ends = {"container": Fraction(container.duration or 0, 1_000_000)}
+        if stream.duration:  # by the times between decodings
+            ends["stream"] = ((stream.start_time or 0) + stream.duration) * (stream.time_base or Fraction(1))
+    content = path.read_bytes()
+    if (place := content.find(b"mvhd")) > 0:
+        scale, length = (int.from_bytes(content[place + at : place + at + 4], "big") for at in (16, 20))
+        ends["head"] = Fraction(length, scale)
+    return ends
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("count", [2, 3, 7, 8, 9, 10])
+@pytest.mark.parametrize("source_options", [{"bf": "0"}, OUT_OF_ORDER], ids=["in order", "out of order"])
+def test_a_pause_before_the_end_makes_the_film_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source_options: dict[str, str], count: int, suffix: str
+) -> None:
+    monkeypatch.setitem(CODECS, "h264", replace(CODECS["h264"], options=OUT_OF_ORDER))
+    tenth = Fraction(1, 10)
+    times = [each - PAUSED[-count] for each in PAUSED[-count:]]
+    source = write_clip(
+        tmp_path / "in.mkv", pictures(count), pts=times, time_base=tenth, rate=1 / tenth, options=source_options
+    )
+    for output in (tmp_path / f"out{suffix}", tmp_path / f"again{suffix}"):
+        painted(source, output)
+        assert times_of(output) == [each * tenth for each in times]
+        assert set(film_ends(output).values()) == {(times[-1] + 1) * tenth}
+        source = output
+
+
+@pytest.mark.parametrize("options", [{"bf": "0"}, OUT_OF_ORDER], ids=["in order", "out of order"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_last_frame_that_stands_for_long_still_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, options: dict[str, str]
+) -> None:
+    monkeypatch.setitem(CODECS, "h264", replace(CODECS["h264"], options=options))
+    stills = [Image.fromarray(frame) for frame in pictures(8)]
+    held = tmp_path / "in.gif"
+    stills[0].save(held, save_all=True, append_images=stills[1:], duration=[100] * 7 + [3000], loop=0)
+    once, twice = painted(held, tmp_path / f"once{suffix}"), tmp_path / f"twice{suffix}"
+    painted(once, twice)
+    for output in (once, twice):
+        assert set(film_ends(output).values()) == {Fraction(37, 10)}
+    # and a part that ends within the pause ends there
+    painted(once, twice, end=2.5)
+    assert set(film_ends(twice).values()) == {Fraction(5, 2)}
 
 
 def test_one_frame_is_a_video(tmp_path: Path) -> None:

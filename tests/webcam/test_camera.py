@@ -144,6 +144,29 @@ def test_a_file_is_read_at_its_own_speed(tmp_path: Path) -> None:
     assert 0.85 < times[-1] - times[0] < 3
 
 
+def test_a_file_stands_at_its_first_frame_until_somebody_looks() -> None:
+    source = FakeSource(is_live=False)
+    with Camera(source) as camera:
+        first = camera.frames.look(1)
+        assert first is not None
+        time.sleep(0.3)  # a model warms up
+        assert (source.given, camera.state) == (1, "running")
+        taken = camera.frames.take(1)
+        assert taken is not None
+        assert taken.pixels[0, 0, 0] == 1
+        assert taken.at - first.at > 0.2
+        wait_for(lambda: source.given > 3)
+
+
+def test_a_file_of_one_picture_or_none_is_refused(tmp_path: Path) -> None:
+    for count, message in ((1, r"holds one picture only; type: nst stylize .*photo\.png"), (0, "gives no pictures")):
+        source = OpenCvSource(str(tmp_path / "photo.png"))
+        left = iter(range(count))
+        source.read = lambda left=left: None if next(left, None) is None else np.zeros((4, 4, 3), np.uint8)  # type: ignore[method-assign, misc]
+        with pytest.raises(OptionError, match=message):
+            source.check_moves()
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -8,7 +8,7 @@ from typing import Any
 
 from nst_engine.benchmark.backends.backend import Backend, Pictures
 from nst_engine.benchmark.model import BenchModel
-from nst_engine.environment import is_importable, pip_install
+from nst_engine.environment import forbid_telemetry, is_importable, pip_install
 from nst_engine.models.find import ModelFile
 from nst_engine.runtimes.devices import PROVIDERS, Precision, parse_device, why_not_built_in
 from nst_engine.runtimes.session import open_session
@@ -65,6 +65,7 @@ class OnnxRuntime(EngineRuntime):
         """As `nst doctor` says it."""
         if not is_importable("onnxruntime"):
             return f"onnxruntime is not installed; type: {pip_install('cpu')} (or [gpu] for NVIDIA)"
+        forbid_telemetry()
         import onnxruntime  # type: ignore[import-untyped]
 
         return why_not_built_in(parse_device(self._device), onnxruntime.get_available_providers())

@@ -13,6 +13,7 @@ from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, OptionError, ProviderUnavailableError
 from nst_engine.graphs.model_bytes import metadata_of
 from nst_engine.models.content import ModelContent
+from nst_engine.models.endless import check_ends
 from nst_engine.models.find import ModelFile
 from nst_engine.models.signature import Signature, TensorInfo, read_signature
 from nst_engine.models.spec import ModelSpec
@@ -20,6 +21,7 @@ from nst_engine.runtimes.base import Loaded
 from nst_engine.runtimes.devices import Device, Precision
 from nst_engine.runtimes.openvino.byte_graph import in_bytes
 from nst_engine.runtimes.openvino.painter import Requests, SizedPainter
+from nst_engine.runtimes.stopping import Stop
 
 _HINTS = {"auto": "f32", "float32": "f32", "bfloat16": "bf16"}
 _TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
@@ -93,6 +95,8 @@ class OpenVinoLoader:
         return model, read_signature(inputs, outputs, spec, self._file.name)
 
     def _model(self, content: bytes) -> Any:
+        if not self._file.is_bundled:
+            check_ends(content, self._file.name)
         with self._explained():
             return self._core.read_model(content)
 
@@ -130,9 +134,13 @@ class OpenVinoGraph:
         self._keeps_memory = keeps_memory
         self._requests = Requests(compiled)
 
-    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    def run(
+        self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], stop: Stop | None = None
+    ) -> list[NDArray[Any]]:
         """The outputs asked for, copied."""
         with self._requests.borrowed(is_kept=self._keeps_memory) as request:
+            if stop is not None:
+                stop.by = request.cancel
             found = request.infer(dict(feed), share_inputs=True, share_outputs=True)
             return [np.array(found[self._requests.places[name]]) for name in outputs]
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.runtimes.openvino.byte_graph import SUM
+from nst_engine.runtimes.stopping import Stop
 
 #: Sizes whose graphs are kept: the memory of their features is kept with them.
 SIZES_KEPT = 8
@@ -69,7 +70,9 @@ class SizedPainter:
         self._sizes: OrderedDict[_Shapes, Requests] = OrderedDict()
         self._lock = threading.Lock()
 
-    def paint(self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None) -> NDArray[Any]:
+    def paint(
+        self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None, stop: Stop | None = None
+    ) -> NDArray[Any]:
         """See `nst_engine.runtimes.base.Painter`.
 
         Raises:
@@ -81,6 +84,8 @@ class SizedPainter:
         shape = requests.shape(output)
         painted = np.empty(shape, np.uint8) if into is None or into.shape != shape else into
         with requests.borrowed() as request:
+            if stop is not None:
+                stop.by = request.cancel
             request.set_tensor(output, Tensor(painted, shared_memory=True))
             found = request.infer(dict(feed), share_inputs=True, share_outputs=True)
             if SUM in requests.places and not np.isfinite(found[requests.places[SUM]]):

@@ -32,8 +32,13 @@ def tags_of(frame: av.VideoFrame) -> ColorTags:
     return ColorTags(matrix, is_full, int(frame.color_primaries), int(frame.color_trc))
 
 
+def holds_alpha(frame: av.VideoFrame) -> bool:
+    """Whether its pixels may be transparent."""
+    return frame.format.has_palette or any(component.is_alpha for component in frame.format.components)
+
+
 class ToRgb:
-    """Turns decoded frames into RGB of one size.
+    """Turns decoded frames into RGB of one size, and what is transparent in them.
 
     Args:
         height: Of the results, px.
@@ -46,7 +51,7 @@ class ToRgb:
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """The frame as uint8 H×W×3."""
+        """The frame as uint8 H×W×3, or H×W×4 where it may be transparent."""
         if not (frame.format.is_rgb or frame.format.has_palette):
             frame.colorspace, frame.color_range = self._tags.matrix, self._tags.range
         is_same = (frame.height, frame.width) == (self._height, self._width)
@@ -54,7 +59,7 @@ class ToRgb:
             frame,
             width=self._width,
             height=self._height,
-            format="rgb24",
+            format="rgba" if holds_alpha(frame) else "rgb24",
             interpolation=(_BILINEAR if is_same else _BICUBIC) | _WHOLE_CHROMA_OUT | _EXACT,
         )
         return np.asarray(converted.to_ndarray(), np.uint8)
@@ -73,9 +78,10 @@ class FromRgb:
         self._reformatter = VideoReformatter()
 
     def __call__(self, pixels: NDArray[np.uint8]) -> av.VideoFrame:
-        """A frame of uint8 H×W×3."""
+        """A frame of uint8 H×W×3, or H×W×4."""
         tags = self._tags
-        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        kind = "rgba" if pixels.shape[2] == 4 else "rgb24"
+        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=kind)
         frame = self._reformatter.reformat(
             rgb,
             format=self._pixel_format,

@@ -87,7 +87,7 @@ class FrameEncoder:
     ) -> None:
         self._path, self._plan = path, plan
         self._padding = ((0, height % 2), (0, width % 2), (0, 0))
-        self._from_rgb = FromRgb(plan.codec.pixel_format, plan.tags)
+        self._from_rgb = FromRgb(plan.pixel_format, plan.tags)
         self._container = av.open(
             os.fspath(path.absolute()), "w", format=container, container_options=dict(container_options or {})
         )
@@ -117,7 +117,7 @@ class FrameEncoder:
     def _describe(self) -> None:
         plan, stream = self._plan, self._stream
         context = stream.codec_context
-        context.pix_fmt = plan.codec.pixel_format
+        context.pix_fmt = plan.pixel_format
         context.thread_type = "AUTO"  # else x264 cuts each frame into slices, at the cost of size
         context.time_base = plan.time_base
         tags = plan.tags
@@ -129,7 +129,7 @@ class FrameEncoder:
             context.flags &= ~int(Flags.global_header)
 
     def write(self, pixels: NDArray[np.uint8], pts: int) -> None:
-        """Encode uint8 H×W×3, shown from `pts` ticks on."""
+        """Encode uint8 H×W×3, or H×W×4 where the plan has alpha, shown from `pts` ticks on."""
         if any(after for _, after in self._padding):
             pixels = np.pad(pixels, self._padding, mode="edge")
         frame = self._from_rgb(pixels)

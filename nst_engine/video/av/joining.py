@@ -17,9 +17,10 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from nst_engine.video.av.extras import Extras
 from nst_engine.video.av.sound import Sound
 from nst_engine.video.formats import CONTAINERS, Plan
-from nst_engine.video.frames import Clip
+from nst_engine.video.frames import Clip, left_out_note
 
 _LARGEST_TIMESCALE = 2**31 - 1
 # So that the start of a sound of this rate is exact too.
@@ -62,25 +63,33 @@ def join(segments: Sequence[Segment], plan: Plan, clip: Clip, path: Path) -> lis
         path: Where to.
 
     Returns:
-        What people should know of the sound.
+        What people should know of the sound and the like.
 
     Raises:
         OSError: The file cannot be written; `av.FFmpegError` likewise.
         ValueError: As above, by another name of PyAV's.
     """
     times = _packet_times(segments, plan.time_base)
-    if clip.sound is None:
-        return _join(segments, times, plan, clip, path)
-    # what a file does not hold, some formats say with the last packet only; and no sound is worth a film
-    try:
-        return _join(segments, times, plan, clip, path)
-    except _REFUSALS:
-        pass
-    try:
-        return _join(segments, times, plan, clip, path, copies_sound=False)
-    except _REFUSALS as error:
-        notes = _join(segments, times, plan, replace(clip, sound=None), path)
-        return [*notes, f"{clip.label}: its sound is left out: a {plan.suffix} does not take it ({error})"]
+    # what a file does not hold, some formats say with the last packet only; and nothing beside it is worth a film
+    attempts = [(clip, True)]
+    if clip.tracks:
+        attempts.append((clip, False))
+    if clip.extras:
+        attempts.append((replace(clip, extras=()), False))
+    if clip.tracks:
+        attempts.append((replace(clip, extras=(), tracks=()), False))
+    for kept, copies_sound in attempts[:-1]:
+        with contextlib.suppress(*_REFUSALS):
+            notes = _join(segments, times, plan, kept, path, copies_sound=copies_sound)
+            return notes + _left_out(clip, kept, plan)
+    kept, copies_sound = attempts[-1]
+    return _join(segments, times, plan, kept, path, copies_sound=copies_sound) + _left_out(clip, kept, plan)
+
+
+def _left_out(clip: Clip, kept: Clip, plan: Plan) -> list[str]:
+    names = [extra.name for extra in clip.extras if extra not in kept.extras]
+    names += [] if kept.tracks else clip.tracks
+    return [left_out_note(clip.label, name, f"a {plan.suffix} does not take it") for name in names]
 
 
 def _join(
@@ -106,10 +115,11 @@ def _join(
         pictures = _pictures_like(whole, first.streams.video[0], plan, clip)
         sound = Sound(whole, plan, clip, copies=copies_sound)
         stack.callback(sound.close)
-        sources = [_timed_pictures(segments, times, pictures, plan.time_base), sound.packets()]
+        extras = Extras(whole, plan, clip)
+        sources = [_timed_pictures(segments, times, pictures, plan.time_base), sound.packets(), extras.packets()]
         for _, _, packet in heapq.merge(*sources, key=lambda each: each[:2]):
             whole.mux(packet)
-    return sound.notes
+    return [*sound.notes, *extras.notes]
 
 
 def _packet_times(segments: Sequence[Segment], time_base: Fraction) -> list[_Times]:
@@ -119,18 +129,21 @@ def _packet_times(segments: Sequence[Segment], time_base: Fraction) -> list[_Tim
     after the other, each no later than it is shown.
     """
     shown = [pts for segment in segments for pts in _shown(segment, time_base)]
-    in_order = sorted(shown)
+    in_order, end = sorted(shown), segments[-1].end_pts
     rank = {pts: place for place, pts in enumerate(in_order)}
     delay = max(place - rank[pts] for place, pts in enumerate(shown))
-    step = in_order[1] - in_order[0] if len(in_order) > 1 else 1
+    following = [*in_order[1:], end]
+    # by the shortest step: after uneven ones there would be no room for the last packet
+    step = min(later - earlier for earlier, later in zip(in_order, following, strict=True))
     ahead = [in_order[0] - step * (delay - place) for place in range(delay)]
-    following = [*in_order[1:], segments[-1].end_pts]
-    decoded = [*ahead, *in_order]
-    times = [_Times(pts, dts, following[rank[pts]] - pts) for pts, dts in zip(shown, decoded, strict=False)]
-    # An .mp4 adds up the times between decodings, and takes the last packet's duration for the end of all: that
-    # packet need not be the one that is shown last.
-    played = segments[-1].end_pts - in_order[0]
-    return [*times[:-1], replace(times[-1], duration=max(1, played - (times[-1].dts - times[0].dts)))]
+    times = [_Times(pts, dts, following[rank[pts]] - pts) for pts, dts in zip(shown, [*ahead, *in_order], strict=False)]
+    # An .mp4 says when all ends by what is shown last, and again by the sum of the times between decodings, with the
+    # duration of the packet that is stored last, which need not be the one that is shown last: so that both agree,
+    # that packet is decoded when it has to be.
+    last, decoded_by = times[-1], end - step * delay
+    earliest = times[-2].dts + 1 if len(times) > 1 else last.dts
+    dts = min(last.pts, max(earliest, decoded_by - last.duration))
+    return [*times[:-1], _Times(last.pts, dts, decoded_by - dts)]
 
 
 def _shown(segment: Segment, time_base: Fraction) -> list[int]:
@@ -166,6 +179,8 @@ def _pictures_like(whole: OutputContainer, template: VideoStream, plan: Plan, cl
     context.framerate = plan.rate
     context.colorspace, context.color_range = tags.matrix, tags.range
     context.color_primaries, context.color_trc = tags.primaries, tags.transfer
+    if plan.has_alpha:  # of VP9 the part's head does not say so
+        context.pix_fmt = plan.pixel_format
     if plan.pixel_aspect is not None:
         context.sample_aspect_ratio = plan.pixel_aspect.limit_denominator(10_000)
     if plan.codec.tag is not None and plan.suffix in (".mp4", ".m4v", ".mov"):

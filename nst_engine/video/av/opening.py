@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
 from av.format import Flags
 from av.stream import Disposition
+from av.subtitles.stream import SubtitleStream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from nst_engine.errors import NSTError, VideoDecodeError, VideoNotFoundError
-from nst_engine.image import DEFAULT_LIMITS
+from nst_engine.image import ImageLimits
 from nst_engine.image.decode import sniff
 
 _WANTED = "wanted a video such as .mp4, .mov, .mkv, .webm or .avi, a .gif, or pictures as FOLDER/%05d.png"
@@ -27,6 +29,7 @@ _CONTAINERS = (
 )
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS.split())}
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
+_DECODES_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"[playlist]", b"v=0", b"#~")
 
 
@@ -40,12 +43,13 @@ def open_file(path: Path) -> InputContainer:
     return av.open(str(path.absolute()), "r", container_options=_OPTIONS, metadata_errors="replace")
 
 
-def open_pictures(path: Path, label: str) -> tuple[InputContainer, VideoStream]:
+def open_pictures(path: Path, label: str, limits: ImageLimits) -> tuple[InputContainer, VideoStream]:
     """The file, and the stream in it that is painted.
 
     Args:
         path: The file.
         label: What messages call it.
+        limits: Of its frames.
 
     Raises:
         VideoNotFoundError: There is no such file.
@@ -63,7 +67,7 @@ def open_pictures(path: Path, label: str) -> tuple[InputContainer, VideoStream]:
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoDecodeError(f"{label}: {_why_not(path, error)}") from error
     try:
-        return container, _pictures_of(container, label)
+        return container, _pictures_of(container, label, limits)
     except BaseException:
         container.close()
         raise
@@ -83,17 +87,43 @@ def _why_not(path: Path, error: Exception) -> str:
     return f"is no video, or too damaged to open ({reason}); {_WANTED}"
 
 
-def _pictures_of(container: InputContainer, label: str) -> VideoStream:
+def _pictures_of(container: InputContainer, label: str, limits: ImageLimits) -> VideoStream:
     """The stream to paint: the first one that is no cover."""
     for stream in container.streams.video:
         if stream.codec_context is None:
             raise VideoDecodeError(f"{label}: its pictures are in a codec that PyAV does not know; convert it to H.264")
         if not stream.disposition & Disposition.attached_pic:
-            DEFAULT_LIMITS.check_pixels(label, stream.height, stream.width)
+            limits.check_pixels(label, stream.height, stream.width)
+            stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}  # of later frames, too
             stream.thread_type = "AUTO"
             return stream
     holds = "sound and no pictures" if container.streams.audio else "no pictures"
     raise VideoDecodeError(f"{label}: holds {holds}; {_WANTED}")
+
+
+def decoder_of(stream: VideoStream) -> VideoStream | VideoCodecContext:
+    """What decodes its packets: of VP8 and VP9, FFmpeg's own decoders pass over what is transparent."""
+    name = _DECODES_ALPHA.get(stream.codec_context.name)
+    says_so = {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1"
+    if name is None or not says_so or name not in av.codecs_available:
+        return stream
+    decoder = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
+    decoder.thread_type = "AUTO"
+    return decoder
+
+
+def tracks_of(container: InputContainer) -> tuple[str, ...]:
+    """`sound` and `subtitles`, where there are any."""
+    streams = container.streams
+    has_words = any(not is_chapter_track(container, each) for each in streams.subtitles)
+    return (*(["sound"] if streams.audio else []), *(["subtitles"] if has_words else []))
+
+
+def is_chapter_track(container: InputContainer, stream: SubtitleStream) -> bool:
+    """Whether words are the names of the chapters, as an .mp4 has them, and no subtitles."""
+    begins = [round(each["start"] * (each["time_base"] or 0), 2) for each in container.chapters()]
+    shown = [round(entry.timestamp * (stream.time_base or 0), 2) for entry in stream.index_entries]
+    return bool(begins) and begins == shown
 
 
 def base_of(stream: VideoStream) -> Fraction:

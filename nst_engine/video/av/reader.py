@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import av
 import numpy as np
+from av.packet import Packet
 from numpy.typing import NDArray
 
 from nst_engine.errors import VideoDecodeError
 from nst_engine.files import label_of_path
-from nst_engine.video.av.colors import ToRgb, tags_of
-from nst_engine.video.av.opening import base_of, open_pictures, origin_of
+from nst_engine.image import DEFAULT_LIMITS, ImageLimits
+from nst_engine.image.arrays import opaque_to_none
+from nst_engine.video.av.colors import ToRgb, holds_alpha, tags_of
+from nst_engine.video.av.extras import extras_of
+from nst_engine.video.av.opening import base_of, decoder_of, open_pictures, origin_of, tracks_of
 from nst_engine.video.av.orientation import turn_of
 from nst_engine.video.av.tags import clip_metadata, stream_metadata
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span
@@ -38,6 +42,7 @@ class VideoReader:
         span: The part to paint.
         max_side: Frames whose longer side is longer are shrunk to it, px; None: none are.
         has_square_pixels: Whether frames whose pixels are no squares are stretched, since the output cannot tell.
+        limits: Of frames: what is refused before it is decoded.
 
     Raises:
         MissingDependencyError: PyAV is not installed.
@@ -47,13 +52,22 @@ class VideoReader:
     """
 
     def __init__(
-        self, path: Path, *, span: Span = WHOLE, max_side: int | None = None, has_square_pixels: bool = False
+        self,
+        path: Path,
+        *,
+        span: Span = WHOLE,
+        max_side: int | None = None,
+        has_square_pixels: bool = False,
+        limits: ImageLimits = DEFAULT_LIMITS,
     ) -> None:
         label = label_of_path(path)
         self.notes: list[str] = []
         self.files: tuple[Path, ...] = (path,)
-        self._label, self._errors = label, 0
-        self._container, self._stream = open_pictures(path, label)
+        self._label, self._errors, self._read_to = label, 0, 0
+        self._lag: int | None = None
+        self._limits = limits
+        self._container, self._stream = open_pictures(path, label, limits)
+        self._decoder = decoder_of(self._stream)
         try:
             if span.start is not None:
                 self._go_to(path, span.start)
@@ -91,19 +105,31 @@ class VideoReader:
         raise VideoDecodeError(f"{self._label}: holds no frame that can be decoded; export or download it again")
 
     def _raw(self) -> Iterator[RawFrame]:
-        frame, end = self._first, 0
+        frame: av.VideoFrame | None = self._first
+        end = 0
         while frame is not None:
-            duration = int(getattr(frame, "duration", 0) or 0)
+            following = next(self._rest, None)
+            duration = self._duration(frame, following)
             end = max(end, (frame.pts or 0) + duration)
             yield RawFrame(frame.pts, duration, None, partial(self._picture, frame))
-            following = next(self._rest, None)
-            if following is None:
-                break
             frame = following
         self._note_damage(end)
 
-    def _picture(self, frame: av.VideoFrame) -> tuple[NDArray[np.uint8], None]:
-        return self._turn.upright(self._to_rgb(frame)), None
+    def _duration(self, frame: av.VideoFrame, following: av.VideoFrame | None) -> int:
+        """In ticks; of frames out of order, files say when the next one is decoded, not when it is shown."""
+        said, pts = int(frame.duration or 0), frame.pts or 0
+        if following is not None:
+            return max(0, following.pts - pts) if frame.pts is not None and following.pts is not None else said
+        promised = self._promised_end()
+        left = 0 if promised is None else round(promised / base_of(self._stream)) - pts
+        is_whole = self._read_to >= pts + left
+        return left if 0 < left < said or (left > said and is_whole) else said
+
+    def _picture(self, frame: av.VideoFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        pixels = self._turn.upright(self._to_rgb(frame))
+        if pixels.shape[2] == 3:
+            return pixels, None
+        return np.ascontiguousarray(pixels[..., :3]), opaque_to_none(np.ascontiguousarray(pixels[..., 3]))
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """All frames that can be decoded, in the order in which they are shown."""
@@ -114,16 +140,26 @@ class VideoReader:
             except av.FFmpegError:  # cut off: what the decoder still holds comes out below
                 self._errors, packet = self._errors + 1, None
             try:
-                frames = self._stream.decode(packet)
+                frames = self._decoder.decode(packet)
             except EOFError:
                 return
             except av.FFmpegError:
                 self._errors, frames = self._errors + 1, []
+            if packet is not None and packet.size:
+                self._count(packet)
             for frame in frames:
                 self._errors += frame.is_corrupt
                 yield frame
             if packet is None or packet.size == 0:
                 return
+
+    def _count(self, packet: Packet[Any]) -> None:
+        """How far the file has been read: when the last packet ends, by the times of showing or of decoding."""
+        if packet.dts is not None and packet.pts is not None:
+            self._lag = packet.pts - packet.dts if self._lag is None else self._lag
+        shown = packet.pts or 0
+        decoded = shown if packet.dts is None else packet.dts + (self._lag or 0)
+        self._read_to = max(self._read_to, max(shown, decoded) + (packet.duration or 0))
 
     def _go_to(self, path: Path, start: Fraction) -> None:
         """Begin at the key frame before a time where the format can do that."""
@@ -134,7 +170,8 @@ class VideoReader:
         first = next(self._decoded(), None)
         lands_late = first is None or first.pts is None or first.pts > place
         self._container.close()
-        self._container, self._stream = open_pictures(path, self._label)
+        self._container, self._stream = open_pictures(path, self._label, self._limits)
+        self._decoder = decoder_of(self._stream)
         self._errors = 0
         if not lands_late:
             self._container.seek(place, stream=self._stream)
@@ -146,7 +183,8 @@ class VideoReader:
         rate = next(filter(_is_rate, (stream.average_rate, stream.guessed_rate)), _RATE_IF_UNKNOWN)
         seconds = self._seconds()
         count = stream.frames or (None if seconds is None else round(seconds * rate))
-        has_sound = any(track.type in ("audio", "subtitle") for track in self._container.streams)
+        tracks = tracks_of(self._container)
+        extras = extras_of(self._container, stream)
         return Clip(
             label=self._label,
             height=size[0],
@@ -155,10 +193,13 @@ class VideoReader:
             rate=rate.limit_denominator(100_000),
             frame_count=expected_frames(count, seconds, span),
             tags=tags_of(first),
+            has_alpha=holds_alpha(first),
             pixel_aspect=aspect,
             metadata=clip_metadata(self._container.metadata),
             stream_metadata=stream_metadata(stream.metadata),
-            sound=path if has_sound else None,
+            file=path if tracks or extras else None,
+            tracks=tracks,
+            extras=extras,
             shift=shift_ticks(span, base, first.pts or 0, origin_of(self._container)) * base,
             span=span,
         )
@@ -174,6 +215,14 @@ class VideoReader:
             return Fraction(self._container.duration, 1_000_000)
         return None
 
+    def _promised_end(self) -> Fraction | None:
+        """When the last frame ends, s, as far as the file says so of its pictures."""
+        stream = self._stream
+        if stream.duration:
+            return (stream.duration + (stream.start_time or 0)) * base_of(stream)
+        # Matroska's is no duration, but tells when the last frame ends
+        return self._seconds() if "DURATION" in stream.metadata else None
+
     def _note_what_is_not_kept(self, first: av.VideoFrame) -> None:
         if self.clip.tags.hdr:
             self.notes.append(
@@ -187,9 +236,7 @@ class VideoReader:
         """Say when less came than the file promised: `end` of the last frame, in ticks."""
         stream, base, rate = self._stream, base_of(self._stream), self.clip.rate
         slack = Fraction(3, 2) / rate if stream.frames else max(2 / rate, Fraction(3, 10))
-        promised = self._seconds() if stream.duration or "DURATION" in stream.metadata else None
-        if promised is not None and stream.duration:  # Matroska's is no duration, but tells when the last frame ends
-            promised += Fraction(stream.start_time or 0) * base
+        promised = self._promised_end()
         if promised is not None and end * base < promised - slack:
             self.notes.append(
                 f"{self._label}: is cut off: its pictures end at {float(end * base):.2f} s of {float(promised):.2f} s; "

@@ -18,8 +18,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
+from av.video.stream import VideoStream
 
-from nst_engine.video.av.opening import open_file
+from nst_engine.video.av.opening import is_chapter_track, open_file
 from nst_engine.video.av.tags import stream_metadata
 from nst_engine.video.formats import CONTAINERS, Plan
 from nst_engine.video.frames import Clip
@@ -60,9 +61,9 @@ class Sound:
         self._suffix = plan.suffix
         self._container: InputContainer | None = None
         self._tracks: dict[int, _Copied | _Encoded] = {}
-        if clip.sound is None:
+        if not clip.tracks or clip.file is None:
             return
-        self._container = open_file(clip.sound)
+        self._container = open_file(clip.file)
         for number, stream in enumerate(self._container.streams.audio, 1):
             if stream.codec_context is None:
                 self.notes.append(f"{clip.label}: sound track {number} is in an unknown codec, and is left out")
@@ -73,8 +74,9 @@ class Sound:
             else:
                 kind = f"{stream.codec_context.layout.nb_channels} channels of {stream.codec_context.name}"
                 self.notes.append(f"{clip.label}: sound track {number} is left out: {kind} cannot be encoded")
-        for number, words in enumerate(self._container.streams.subtitles, 1):
-            if words.codec_context is not None and _is_held(words, CONTAINERS[plan.suffix]):
+        subtitles = [each for each in self._container.streams.subtitles if not is_chapter_track(self._container, each)]
+        for number, words in enumerate(subtitles, 1):
+            if words.codec_context is not None and is_held(words, CONTAINERS[plan.suffix]):
                 self._tracks[words.index] = _Copied(whole, words)
             else:
                 self.notes.append(
@@ -125,7 +127,7 @@ class Sound:
         if not self._copies:
             return False
         is_placed = self._suffix not in _HOLDS_PRIMING or not _is_unplaced(stream)
-        return is_placed and _is_held(stream, CONTAINERS[self._suffix]) and not self._is_lost(stream)
+        return is_placed and is_held(stream, CONTAINERS[self._suffix]) and not self._is_lost(stream)
 
     def _is_lost(self, stream: AudioStream) -> bool:
         """Whether a copy would begin too early: in AVI all tracks begin at 0, so silence has to be put before it."""
@@ -253,7 +255,7 @@ def _bit_rate(layout: str) -> int:
     return _BITS_PER_CHANNEL * min(AudioLayout(layout).nb_channels, 8)
 
 
-def _is_held(source: AudioStream | SubtitleStream, container: str) -> bool:
+def is_held(source: AudioStream | SubtitleStream | VideoStream, container: str) -> bool:
     """Whether a container takes such packets: found out by writing the beginning of a file to memory."""
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 # Of the container that was read, or of how it was encoded: true of the source only.
 _OF_THE_SOURCE = re.compile(
-    r"major_brand|minor_version|compatible_brands|encoder|duration.*|bps.*|number_of_.*|_statistics.*|rotate|timecode"
+    r"major_brand|minor_version|compatible_brands|encoder|duration.*|bps.*|number_of_.*|_statistics.*|rotate|timecode|alpha_mode"
     r"|vendor_id",
     re.IGNORECASE,
 )

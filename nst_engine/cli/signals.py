@@ -1,0 +1,65 @@
+"""SIGTERM of whoever manages services, and SIGHUP of a terminal that closes, are wishes to stop, as Ctrl-C is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from nst_engine.cli.exit_codes import INTERRUPTED
+
+_BY_SIGNAL = 128  # what shells add
+
+
+class StopSignals:
+    """While a command runs; use as a context manager.
+
+    The first of them does what Ctrl-C does. Later ones do nothing: `timeout`, shells and service managers send several
+    at once, and what is about to be kept shall not be lost. Who has them ignored, such as nohup, keeps that.
+    """
+
+    def __init__(self) -> None:
+        self._came: int | None = None
+        self._before: dict[int, Any] = {}
+        self._terminals = [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+
+    def __enter__(self) -> Self:
+        """Take them over."""
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGTERM", "SIGHUP"):
+                number = getattr(signal, name, None)
+                if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                    self._before[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave them as they were."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def code(self, code: int) -> int:
+        """The exit code of a command, which for one that was interrupted names the signal."""
+        return _BY_SIGNAL + self._came if code == INTERRUPTED and self._came is not None else code
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._came is not None:
+            return
+        self._came = number
+        if number != signal.SIGTERM:
+            self._let_go_of_terminals()
+        on_ctrl_c = signal.getsignal(signal.SIGINT)
+        if not callable(on_ctrl_c):  # in the background of a script Ctrl-C is ignored, this is not
+            raise KeyboardInterrupt
+        on_ctrl_c(signal.SIGINT, frame)
+
+    def _let_go_of_terminals(self) -> None:
+        """They are gone: what is still told must not fail."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in self._terminals:
+            os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

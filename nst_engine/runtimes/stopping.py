@@ -1,0 +1,103 @@
+"""What may never end runs in a thread of its own, so that Ctrl-C and a limit of time can stop it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar, cast
+
+from nst_engine.errors import InferenceError
+
+_T = TypeVar("_T")
+
+#: How long what was stopped may take to end; a runtime ends after the node that it is at.
+_PATIENCE_S = 5.0
+#: Not every system wakes who waits without a limit.
+_WAIT_S = 0.5
+
+
+@dataclass
+class Stop:
+    """Given to what runs.
+
+    Attributes:
+        by: How it is stopped, from another thread; set by who can be.
+    """
+
+    by: Callable[[], None] = field(default=lambda: None)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Over a model that is loaded and run.
+
+    Attributes:
+        model: What messages call it.
+        ends: Whether it is known to end: those that come with the package.
+        timeout_s: Seconds that loading it, or one run, may take; None: any.
+    """
+
+    model: str
+    ends: bool = False
+    timeout_s: float | None = None
+
+    def over(self, work: Callable[[Stop | None], _T]) -> _T:
+        """What the work returns or raises; where nothing could stop it, it runs here and gets no `Stop`.
+
+        Raises:
+            InferenceError: The time is over.
+            KeyboardInterrupt: Ctrl-C came.
+        """
+        # only the main thread is interrupted
+        if self.timeout_s is None and (self.ends or threading.current_thread() is not threading.main_thread()):
+            return work(None)
+        run = _Run(work)
+        try:
+            run.wait(self.timeout_s)
+        except TimeoutError:
+            run.end()
+            raise InferenceError(
+                f"{self.model}: has not come to an end after {self.timeout_s:g} s, and was stopped; give it more time "
+                "(`timeout`), make the picture smaller (`max_side`), or take another model"
+            ) from None
+        except BaseException:
+            run.end()
+            raise
+        return run.outcome()
+
+
+class _Run(Generic[_T]):
+    """Work in a thread that nobody waits for when the program ends."""
+
+    def __init__(self, work: Callable[[Stop | None], _T]) -> None:
+        self._work, self._stop = work, Stop()
+        self._returned: _T | None = None
+        self._failure: BaseException | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._do, name="model", daemon=True)
+        self._thread.start()
+
+    def _do(self) -> None:
+        try:
+            self._returned = self._work(self._stop)
+        except BaseException as failure:
+            self._failure = failure
+        finally:
+            self._done.set()
+
+    def wait(self, timeout_s: float | None) -> None:
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._done.wait(_WAIT_S if end is None else min(_WAIT_S, max(0.0, end - time.monotonic()))):
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError
+
+    def end(self) -> None:
+        self._stop.by()
+        self._done.wait(_PATIENCE_S)
+
+    def outcome(self) -> _T:
+        if self._failure is not None:
+            raise self._failure
+        return cast(_T, self._returned)

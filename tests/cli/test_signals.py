@@ -1,0 +1,84 @@
+"""What ends a command from outside: a terminal that closes, signals that are ignored, a manager of services."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .running import ENVIRONMENT, painting, pixels_of, write
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    """An optimisation without an end, that shows when it has begun."""
+    content = write(tmp_path / "content.png", painting(45, 60, seed=1))
+    style = write(tmp_path / "style.png", painting(56, 40, seed=2))
+    options = ["--image-size", "64", "--num-iterations", "5000", "--save-every", "1", "-o", "painted.png"]
+    return [sys.executable, "-m", "nst_engine", "optimize", str(content), "--style", str(style), *options]
+
+
+def wait_for(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_terminal_that_closes_costs_no_picture(tmp_path: Path, command: list[str]) -> None:
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(tmp_path)
+        os.execvpe(command[0], command, ENVIRONMENT)
+    wait_for((tmp_path / "painted_00002.png").exists)
+    os.close(terminal)  # all who have it as theirs get SIGHUP, and can write to it no more
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    assert pixels_of(tmp_path / "painted.png").ndim == 3
+
+
+@pytest.mark.parametrize("when", ["early", "late"])
+def test_where_ctrl_c_is_ignored_a_manager_is_not(tmp_path: Path, command: list[str], when: str) -> None:
+    """As in the background of a shell's script."""
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); from nst_engine.cli.main import main; "
+        "print(flush=True); sys.exit(main(sys.argv[1:]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *command[3:]],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        if when == "late":
+            wait_for((tmp_path / "painted_00002.png").exists)
+        else:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.3)
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "Traceback" not in said
+    assert (tmp_path / "painted.png").exists() == (when == "late")
+
+
+def test_who_ignores_that_the_terminal_closes_goes_on(tmp_path: Path, command: list[str]) -> None:
+    with subprocess.Popen(["nohup", *command], cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.DEVNULL) as process:
+        wait_for((tmp_path / "painted_00002.png").exists)
+        process.send_signal(signal.SIGHUP)
+        there = len(list(tmp_path.glob("painted_*.png")))
+        wait_for(lambda: len(list(tmp_path.glob("painted_*.png"))) > there + 2)
+        assert process.poll() is None
+        process.terminate()
+    assert process.returncode == 143
+    assert (tmp_path / "painted.png").exists()
