@@ -214,7 +214,7 @@ class Stylizer:
 
         if style_masks:
             styles = [(style, 1.0)] if style is None else weighted(style)
-            regions = read_regions(style_masks, [share for _, share in styles], *photo.shape[:2], limits=limits)
+            regions = read_regions(style_masks, [share for _, share in styles], photo.shape[0], photo.shape[1], limits)
             each = [self.choose_style(one, limits=limits).weights for one, _ in styles]
             painted = painted_in_regions(photo, regions, lambda number: paint(each[number], None), out)
         else:
