@@ -164,8 +164,10 @@ def cache_folder() -> Path:
     own = os.environ.get("NST_ENGINE_CACHE")
     if own:
         return Path(own)
-    users = platformdirs.user_cache_path("nst-engine", appauthor=False)
-    # it begins with ~ for an account without a home, as in some containers
+    try:
+        users = platformdirs.user_cache_path("nst-engine", appauthor=False)
+    except RuntimeError:  # an account without a home, as in some containers
+        users = Path("~")  # as earlier versions of platformdirs say it
     return users if users.is_absolute() else Path(_folder_of_this_process().name)
 
 
