@@ -16,10 +16,11 @@ from nst_engine.image import load_image
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FROM_PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def test_the_two_commands_are_targets_of_the_makefile() -> None:
@@ -31,7 +32,7 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
 
 def test_every_command_line_parses() -> None:
     lines = [line for line in blocks("sh")[1].splitlines() if line]
-    assert len(lines) == 4
+    assert len(lines) == 3
     for line in [*lines, *re.findall(r"`(nst [^`]+)`", README)]:
         words = shlex.split(line)
         if len(words) == 2 or "--help" in words:  # a command that is named, not a line to type
@@ -42,13 +43,15 @@ def test_every_command_line_parses() -> None:
             assert callable(build_parser().parse_args(words[1:]).run)
 
 
-def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fixed, any_style, _ = blocks("python")
+def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = blocks("python")
+    any_style, _, optimized = blocks("python", FROM_PYTHON)
     shutil.copy(bundled_contents()["coffee"].path, tmp_path / "photo.jpg")
     shutil.copy(bundled_styles()["seaport"].path, tmp_path / "my-painting.jpg")
     monkeypatch.chdir(tmp_path)
-    exec(compile(fixed + any_style, "README.md", "exec"), {})
-    for name in ("painted.jpg", "painted-too.jpg", "blended.jpg"):
+    for code in (example, any_style, optimized):
+        exec(compile(code, "README.md", "exec"), {})
+    for name in ("painted.jpg", "painted-too.jpg", "blended.jpg", "optimized.png"):
         assert (tmp_path / name).stat().st_size > 0
 
 
@@ -65,7 +68,7 @@ def test_the_loop_over_a_camera_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cv2.VideoCapture", lambda number: Camera())
     monkeypatch.setattr("cv2.imshow", lambda title, frame: shown.append(frame))
     monkeypatch.setattr("cv2.waitKey", lambda ms: next(keys))
-    *_, example = blocks("python")
+    _, example, _ = blocks("python", FROM_PYTHON)
     assert len(example.splitlines()) <= 20
     exec(compile(example, "README.md", "exec"), {})
     assert [frame.shape for frame in shown] == [(120, 160, 3)] * 4
