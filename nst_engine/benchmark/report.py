@@ -12,7 +12,7 @@ from typing import Any
 from nst_engine.benchmark.machine import fingerprint
 from nst_engine.benchmark.row import Row, places, row_from_json
 from nst_engine.benchmark.suites import Suite
-from nst_engine.checks import parsed_json
+from nst_engine.checks import parsed_json, text_of
 from nst_engine.errors import OptionError
 
 FORMAT = "nst-engine bench 1"
@@ -71,7 +71,7 @@ def read_report(path: Path) -> Report:
         OptionError: There is no such file, or it is something else.
     """
     try:
-        stored = parsed_json(path.read_text(encoding="utf-8"))
+        stored = parsed_json(text_of(path))
     except OSError as unreadable:
         raise OptionError(f"{path}: cannot be read ({unreadable.strerror or unreadable})") from unreadable
     except (ValueError, RecursionError) as broken:

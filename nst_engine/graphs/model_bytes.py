@@ -50,8 +50,17 @@ def metadata_of(model: bytes, name: str) -> dict[str, str]:
 
 
 def serialized_model(proto: onnx.ModelProto) -> bytes:
-    """The model as bytes, after ONNX's full check."""
-    onnx.checker.check_model(proto, full_check=True)
+    """The model as bytes, after ONNX's full check.
+
+    Raises:
+        ModelSpecError: It fails: what was written into the model does not fit the rest, most often of a damaged one.
+    """
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except Exception as error:  # the checker raises its own kinds
+        raise ModelSpecError(
+            f"the model contradicts itself ({_first_line(error)}); export it again, with dynamic axes"
+        ) from error
     serialized: bytes = proto.SerializeToString()
     return serialized
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from nst_engine.checks import text_of
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
 from nst_engine.models.spec import METADATA_KEY, ModelSpec, parse_spec, spec_defaults
@@ -74,7 +75,7 @@ class ModelFile:
             return parse_spec(metadata[METADATA_KEY], source=source, name=self.path.stem, allow_unknown=True)
         beside = self.path.with_suffix(".json")
         try:
-            text = beside.read_text(encoding="utf-8")
+            text = text_of(beside)
         except FileNotFoundError:
             example = {"styles": [self.path.stem], "value_range": [0, 255], "pad_multiple": 4}
             raise ModelSpecError(
@@ -82,7 +83,7 @@ class ModelFile:
                 f"write {beside.name} beside it, for example {json.dumps(example)}; keys left out have the defaults "
                 f"{json.dumps(spec_defaults())}"
             ) from None
-        except (OSError, UnicodeDecodeError) as unreadable:
+        except (OSError, ValueError) as unreadable:
             raise ModelSpecError(f"{beside}: cannot be read ({unreadable}); wanted JSON in UTF-8") from unreadable
         return parse_spec(text, source=str(beside), name=self.path.stem)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nst_engine import kernels
-from nst_engine.checks import parsed_json
+from nst_engine.checks import parsed_json, text_of
 from nst_engine.environment import package_version
 from nst_engine.errors import NSTError, OptionError
 from nst_engine.optimization.options import OptimizeOptions
@@ -132,9 +132,10 @@ def read_sidecar(path: Path) -> Replay:
         )
     except NSTError:
         raise
-    except (KeyError, TypeError, ValueError) as damaged:
+    except (KeyError, TypeError, ValueError, OSError) as damaged:  # OSError: of names that no file has
         raise OptionError(
-            f"{path}: not a complete sidecar ({type(damaged).__name__}: {damaged}); wanted one written by nst optimize"
+            f"{path}: not a complete sidecar ({type(damaged).__name__}: {damaged!s:.200}); wanted one written by nst "
+            "optimize"
         ) from damaged
 
 
@@ -162,7 +163,7 @@ def file_sha256(path: Path) -> str:
 
 def _stored(path: Path) -> Mapping[str, Any]:
     try:
-        stored = parsed_json(path.read_text(encoding="utf-8"))
+        stored = parsed_json(text_of(path))
     except FileNotFoundError as missing:
         raise OptionError(f"{path}: no such file; `replay` takes the JSON that `sidecar` wrote") from missing
     except (OSError, ValueError) as damaged:

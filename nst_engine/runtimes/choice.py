@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.catalogue import bundled_contents
-from nst_engine.checks import parsed_json
+from nst_engine.checks import parsed_json, text_of
 from nst_engine.environment import cpu_fields, is_importable, package_version
 from nst_engine.errors import NSTError
 from nst_engine.image import load_image, resize_image
@@ -140,7 +140,7 @@ def _cpu() -> str:
 
 def _stored(path: Path) -> Choice | None:
     try:
-        return Choice(**parsed_json(path.read_text(encoding="utf-8")))
+        return Choice(**parsed_json(text_of(path)))
     except (OSError, ValueError, TypeError):
         return None
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nst_engine.checks import parsed_json
+from nst_engine.checks import parsed_json, text_of
 from nst_engine.files import write_atomically
 from nst_engine.image import contact_sheet, save_image
 from nst_engine.networks.stylizer_net import StylizerNet
@@ -35,7 +35,7 @@ class TrainRecorder:
     def __init__(self, folder: Path, *, goes_on: bool) -> None:
         self._folder = folder
         self._path = folder / "trace.json"
-        stored = parsed_json(self._path.read_text(encoding="utf-8")) if goes_on and self._path.is_file() else []
+        stored = parsed_json(text_of(self._path)) if goes_on and self._path.is_file() else []
         self.trace: list[dict[str, Any]] = stored
 
     def __call__(self, progress: TrainProgress) -> None:

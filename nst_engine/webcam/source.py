@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,8 +14,10 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.motion.opencv import cv2
+from nst_engine.video.formats import FILE_OPTIONS
 
 _USUAL_FPS = 30.0
+_FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # key;value|key;value
 
 
 class FrameSource(Protocol):
@@ -42,6 +47,21 @@ class FrameSource(Protocol):
         """Let go of it."""
 
 
+@contextlib.contextmanager
+def _files_alone(is_file: bool) -> Iterator[None]:
+    """While a file is opened: it gives its own pictures, and none of other files or addresses that it names."""
+    before = os.environ.get(_FFMPEG_OPTIONS)
+    if is_file:
+        os.environ[_FFMPEG_OPTIONS] = "|".join(f"{key};{value}" for key, value in FILE_OPTIONS.items())
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_FFMPEG_OPTIONS, None)
+        else:
+            os.environ[_FFMPEG_OPTIONS] = before
+
+
 class OpenCvSource:
     """A camera by number or device, a stream by its address, or a file.
 
@@ -63,7 +83,8 @@ class OpenCvSource:
             raise OptionError(f"`camera='{self._name}'`: {why}")
         is_device = self.is_live and "://" not in self._name
         backend = cv2.CAP_V4L2 if is_device and sys.platform == "linux" else cv2.CAP_ANY
-        capture = cv2.VideoCapture(int(self._name) if self._name.isdigit() else self._name, backend)
+        with _files_alone(not self.is_live):
+            capture = cv2.VideoCapture(int(self._name) if self._name.isdigit() else self._name, backend)
         if not capture.isOpened():
             capture.release()
             raise OptionError(f"`camera='{self._name}'`: {self._why_not_open()}")

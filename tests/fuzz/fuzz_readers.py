@@ -76,11 +76,12 @@ def read_picture(data: bytes) -> None:
 
 
 def read_model(data: bytes) -> None:
-    """Loaded, and run."""
-    model = Stylizer(
-        file_of("model.onnx", data), device="cpu", backend="onnxruntime", threads=1, timeout=_MODEL_SECONDS
-    )
-    model.stylize(np.zeros((16, 16, 3), np.uint8), model.styles[0] if model.styles else None)
+    """Loaded, and run on a whole picture and on tiles."""
+    path = file_of("model.onnx", data)
+    for tile_above_px in (None, 1):
+        options: Any = {"device": "cpu", "backend": "onnxruntime", "threads": 1, "timeout": _MODEL_SECONDS}
+        model = Stylizer(path, tile_above_px=tile_above_px, **options)
+        model.stylize(np.zeros((16, 16, 3), np.uint8), model.styles[0] if model.styles else None)
 
 
 def read_spec(data: bytes) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime  # type: ignore[import-untyped]
 import pytest
 from cli.running import ENVIRONMENT
@@ -20,6 +21,7 @@ from nst_engine.errors import (
     MissingDependencyError,
     ModelChecksumError,
     ModelSpecError,
+    NSTError,
     OptionError,
     ProviderUnavailableError,
 )
@@ -375,3 +377,13 @@ print(os.environ["ORT_DISABLE_TELEMETRY"])
         assert done.stdout.split() == [wanted]
         if not said:
             assert not [path for path in home.rglob("*") if "Microsoft" in path.parts]
+
+
+def test_a_model_whose_size_cannot_be_made_free_is_refused(tmp_path: Path) -> None:
+    """It says of its result that it has other channels than it has."""
+    proto = onnx.load_model_from_string(painter(spec=own_spec(), sides=(16, 16)))
+    proto.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 19
+    path = tmp_path / "model.onnx"
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(NSTError):
+        open_session(path, device="cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -186,3 +187,19 @@ def test_a_file_that_is_no_video_is_told(tmp_path: Path) -> None:
     path.write_text("no video")
     with pytest.raises(OptionError, match="cannot be read as a video"):
         OpenCvSource(str(path)).open()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".m3u8", ".txt"])
+def test_a_list_of_other_files_is_no_camera(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "video_codec;h264")
+    secret = tmp_path / "secret.mp4"
+    write_video(secret, (np.full((48, 64, 3), 20 * number, np.uint8) for number in range(10)), fps=10, hold_seconds=0)
+    playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n"
+    listed = tmp_path / f"list{suffix}"
+    listed.write_text(playlist if suffix == ".m3u8" else "ffconcat version 1.0\nfile secret.mp4\n")
+    with pytest.raises(OptionError, match="cannot be read as a video"):
+        OpenCvSource(str(listed)).open()
+    source = OpenCvSource(str(secret))
+    source.open()
+    assert source.read() is not None
+    assert os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] == "video_codec;h264"  # for other files and addresses

@@ -18,16 +18,9 @@ from av.video.stream import VideoStream
 from nst_engine.errors import NSTError, VideoDecodeError, VideoNotFoundError
 from nst_engine.image import ImageLimits
 from nst_engine.image.decode import sniff
+from nst_engine.video.formats import FILE_OPTIONS
 
 _WANTED = "wanted a video such as .mp4, .mov, .mkv, .webm or .avi, a .gif, or pictures as FOLDER/%05d.png"
-# Containers that hold their pictures themselves. Others are lists of files (concat, HLS, DASH, image2, SDP), by which
-# whoever wrote one would have a stranger's files painted.
-_CONTAINERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2 matroska,webm avi mpegts mpeg mpegvideo flv live_flv asf ogg mxf nut gif apng webp m4v "
-    "h261 h263 h264 hevc vvc av1 obu ivf evc mjpeg mpjpeg yuv4mpegpipe dv rm gxf lxf nsv nuv roq smk bink swf wtv vc1 "
-    "vc1test dirac cavsvideo dnxhd flic amv pva dhav kux ismv ty cine"
-)
-_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS.split())}
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
 _DECODES_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"[playlist]", b"v=0", b"#~")
@@ -40,7 +33,7 @@ def open_file(path: Path) -> InputContainer:
         av.FFmpegError: Of FFmpeg's, which are OSErrors or ValueErrors as well: it cannot be opened.
     """
     # an absolute path is no protocol's name
-    return av.open(str(path.absolute()), "r", container_options=_OPTIONS, metadata_errors="replace")
+    return av.open(str(path.absolute()), "r", container_options=dict(FILE_OPTIONS), metadata_errors="replace")
 
 
 def open_pictures(path: Path, label: str, limits: ImageLimits) -> tuple[InputContainer, VideoStream]:
