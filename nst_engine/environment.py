@@ -53,7 +53,7 @@ def needed(what: str, extra: str, *, instead: str = "", says_why: bool = False) 
     """
     try:
         yield
-    except ImportError as missing:
+    except (ImportError, RuntimeError) as missing:  # OpenVINO looks for a home, which not every account has
         reason = f"cannot be imported ({missing})" if says_why else "is not installed"
         raise MissingDependencyError(f"{what}, which {reason}; type: {pip_install(extra)}{instead}") from missing
 

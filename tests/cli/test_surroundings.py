@@ -121,13 +121,15 @@ def test_stdin_without_an_end_is_left_at_the_limit(tmp_path: Path) -> None:
 def test_an_account_without_a_home_paints(tmp_path: Path, photo: Path) -> None:
     write_own(tmp_path, name="own.onnx")
     code = (
-        "import os.path\n"
-        "os.path.expanduser = str\n"  # what it says of an account that the system does not know, either
+        "import pwd\n"
+        "def nobody(uid): raise KeyError(f'getpwuid(): uid not found: {uid}')\n"
+        "pwd.getpwuid = nobody\n"
         "from nst_engine import Stylizer\n"
-        "print(Stylizer('own.onnx', threads=1).stylize('photo.png', 'wave').height)\n"
+        "print(Stylizer('own.onnx', threads=1, backend='auto').stylize('photo.png', 'wave').height)\n"
     )
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
-    environment.pop("NST_ENGINE_CACHE", None)
+    for name in ("NST_ENGINE_CACHE", "NST_ENGINE_BACKEND"):  # the choice of a backend is what is kept there
+        environment.pop(name, None)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

@@ -11,10 +11,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tiny_models import own_spec, photo, serialized
+from tiny_models import own_spec, photo, serialized, write_own
 
 from nst_engine import Stylizer
 from nst_engine.errors import ModelChecksumError
+from nst_engine.models.content import companion_content
+from nst_engine.models.find import find_model
 
 BACKENDS = ["onnxruntime", "openvino"]
 KERNEL = np.zeros((3, 3, 1, 1), np.float32)
@@ -130,3 +132,17 @@ def test_names_that_are_no_utf8_are_damage(where: str, tmp_path: Path) -> None:
     path.write_bytes(content.replace(old, new))
     with pytest.raises(ModelChecksumError):
         Stylizer(path, device="cpu", backend="onnxruntime")
+
+
+def test_a_companion_is_held_to_the_same_rules(tmp_path: Path) -> None:
+    """What reads style images lies beside the model, and may come from a stranger as well."""
+    model = write_own(tmp_path)
+    (tmp_path.parent / "secret.bin").write_bytes(KERNEL.tobytes())
+    halving(tmp_path)
+    whole = companion_content(find_model(model), "model.onnx")
+    (kernel,) = onnx.load_model_from_string(whole).graph.initializer
+    assert numpy_helper.to_array(kernel).tobytes() == KERNEL.tobytes()
+    for location in ("../secret.bin", "missing.bin", str(tmp_path.parent / "secret.bin")):
+        halving(tmp_path, location=location)
+        with pytest.raises(ModelChecksumError, match="keeps weights in"):
+            companion_content(find_model(model), "model.onnx")
