@@ -58,7 +58,7 @@ def fingerprint(*more_packages: str) -> dict[str, Any]:
 def differences(one: Any, other: Any, name: str = "") -> list[str]:
     """What two fingerprints differ in, such as `packages.numpy: 2.3.1, 2.4.6`."""
     if not (isinstance(one, dict) and isinstance(other, dict)):
-        return [] if one == other else [f"{name}: {_told(one)}, {_told(other)}"]
+        return [] if one == other else [f"{name}: {_shown_text(one)}, {_shown_text(other)}"]
     found = []
     for key in dict.fromkeys([*one, *other]):
         found += differences(one.get(key), other.get(key), f"{name}.{key}" if name else str(key))
@@ -102,8 +102,8 @@ def _gpus() -> list[str]:
 def _cpu_name() -> str:
     if name := cpu_fields().get("model name"):
         return name
-    if sys.platform == "darwin" and (told := _ask("sysctl", "-n", "machdep.cpu.brand_string")):
-        return told[0]
+    if sys.platform == "darwin" and (answer := _ask("sysctl", "-n", "machdep.cpu.brand_string")):
+        return answer[0]
     return platform.processor() or platform.machine()
 
 
@@ -129,7 +129,7 @@ def _ask(*command: str) -> list[str]:
     return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
-def _told(value: Any) -> str:
+def _shown_text(value: Any) -> str:
     if value in (None, [], {}):
         return "none"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -26,7 +26,7 @@ def markdown_of(report: Report) -> str:
 def headline(report: Report) -> str:
     """Machine, versions and settings in one paragraph."""
     machine = report.machine
-    told = [
+    headline_parts = [
         str(machine["cpu"]),
         f"{machine['usable_cpus']} of {machine['cores']} cores",
         *(["memory " + f"{machine['memory_gib']} GiB"] if machine["memory_gib"] else []),
@@ -38,7 +38,7 @@ def headline(report: Report) -> str:
         *(f"{name} {version}" for name, version in machine["packages"].items()),
     ]
     settings = ", ".join(f"{name} {value}" for name, value in report.settings.items() if value is not None)
-    return f"{', '.join(told)}; {settings}; {report.date}"
+    return f"{', '.join(headline_parts)}; {settings}; {report.date}"
 
 
 def remarks_of(report: Report) -> list[str]:

@@ -88,7 +88,9 @@ def measure(
 def _chosen(file: ModelFile, spec: ModelSpec, asked: Sequence[tuple[str, float]]) -> StyleChoice:
     if spec.style is None:
         return choice_of_fixed(dict(asked), spec.styles, file.name)
-    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(list(asked))
+    return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(
+        [(str(path), float(weight)) for path, weight in asked]
+    )
 
 
 def _other_files(

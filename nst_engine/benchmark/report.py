@@ -46,8 +46,8 @@ class Report:
         """Everything, every single time included."""
         relative = places(self.rows)
         rows = [{**row.to_json(), "times_fastest": _rounded(relative.get(row))} for row in self.rows]
-        told = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "rows"}
-        return json.dumps({"format": FORMAT, **told, "rows": rows}, indent=1) + "\n"
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "rows"}
+        return json.dumps({"format": FORMAT, **values, "rows": rows}, indent=1) + "\n"
 
 
 def report_of(suite: Suite, rows: Sequence[Row], *, load_before: float | None, was_interrupted: bool) -> Report:

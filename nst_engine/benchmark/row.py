@@ -84,10 +84,10 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """Everything, with what follows from it."""
-        told = {name: value for name, value in asdict(self).items() if name != "times_ms"}
+        values = {name: value for name, value in asdict(self).items() if name != "times_ms"}
         derived = {"summary_ms": asdict(self.summary), "drift": drift(self.total_ms)} if self.is_measured else {}
         times = {stage: [round(float(each), 5) for each in values] for stage, values in self.times_ms.items()}
-        return {**told, "notes": self.notes, **derived, "times_ms": times}
+        return {**values, "notes": self.notes, **derived, "times_ms": times}
 
 
 def row_from_json(stored: Any) -> Row:

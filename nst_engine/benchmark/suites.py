@@ -93,10 +93,10 @@ def stylize_suite(options: StylizeBench) -> Suite:
             raise failed.as_nst_error() from None
         return [_stylize_job(case, reference, {**shared, "seconds": options.seconds}) for case in cases]
 
-    told = ", ".join(f"{file}:{weight:g}" for file, weight in options.style_images)
+    images = ", ".join(f"{file}:{weight:g}" for file, weight in options.style_images)
     settings = {
         "model": model,
-        "style": told or options.style or "the model's first",
+        "style": images or options.style or "the model's first",
         "threads": threads,
         "seconds": options.seconds,
     }

@@ -65,8 +65,8 @@ class BenchDisplay:
         """Show one more row; where stderr is no terminal, as a line."""
         self.rows.append(row)
         if not console.is_terminal:
-            told = f"{milliseconds(row.summary.p50)} ms" if row.is_measured else f"not measured: {row.reason}"
-            tell(f"{len(self.rows)}/{len(self._suite.cases)} {row.label}: {told}")
+            outcome = f"{milliseconds(row.summary.p50)} ms" if row.is_measured else f"not measured: {row.reason}"
+            tell(f"{len(self.rows)}/{len(self._suite.cases)} {row.label}: {outcome}")
         self._update()
 
     def _update(self) -> None:

@@ -22,8 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.diagnosis.inventory import inventory
 
     found = inventory()
-    for told in ("stylize_device", "vgg_weights"):
-        found[told] = with_flags(found[told])
+    for key in ("stylize_device", "vgg_weights"):
+        found[key] = with_flags(found[key])
     if arguments.json:
         print(as_json(found, indent=2))
         return 0
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         ("stylize device", found["stylize_device"]),
         ("optimize device", found["device"]),
         ("  precision", found["precision"]),
-        *((name, told) for name, told in found["models"].items()),
+        *((name, text) for name, text in found["models"].items()),
         ("VGG-19 weights", found["vgg_weights"]),
         ("styles", ", ".join(found["styles"])),
         ("photos", ", ".join(found["photos"])),

@@ -54,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         width = max(map(len, stylizer.styles))
         for name in stylizer.styles:
             work = works.get(name)
-            told = f"{work.painter}, {work.title}, {work.year}" if work is not None else ""
-            print(f"{name:{width}}  {told}".rstrip())
+            description = f"{work.painter}, {work.title}, {work.year}" if work is not None else ""
+            print(f"{name:{width}}  {description}".rstrip())
         if stylizer.spec.style is not None:
             print("and any other picture: nst stylize photo.jpg --style-image painting.jpg")
     if arguments.sheet is not None:

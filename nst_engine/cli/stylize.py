@@ -88,10 +88,10 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 _print_result(arguments, str(job.source), job.output, _paint(stylizer, style, arguments, job))
             except NSTError as error:
-                told = with_flags(error)
-                failures.append(told if job.source.name in told else f"{label_of_path(job.source)}: {told}")
+                message = with_flags(error)
+                failures.append(message if job.source.name in message else f"{label_of_path(job.source)}: {message}")
                 if arguments.json:
-                    print(as_json({"input": str(job.source), "error": told}), flush=True)
+                    print(as_json({"input": str(job.source), "error": message}), flush=True)
     except KeyboardInterrupt:
         _summary(len(jobs), skipped, failures)
         print("nst: interrupted; go on with the same command and --resume", file=sys.stderr)

@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
                 screen.close()
                 if virtual_camera is not None:
                     virtual_camera.close()
-        told = {
+        summary = {
             "camera": source.label,
             **show.statistics.overall(),
             "dropped": show.dropped,
@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
             "model": stylizer.model,
             "provider": stylizer.provider,
         }
-    _report(arguments, told)
+    _report(arguments, summary)
     return 0
 
 
@@ -193,13 +193,13 @@ def _say(message: str) -> None:
     print(f"nst: {message}", file=sys.stderr, flush=True)
 
 
-def _report(arguments: argparse.Namespace, told: dict[str, Any]) -> None:
+def _report(arguments: argparse.Namespace, summary: dict[str, Any]) -> None:
     if arguments.json:
-        print(as_json(told), flush=True)
+        print(as_json(summary), flush=True)
         return
     print(
-        f"{told['frames']} frames, {told['frames_per_second']:.1f} a second, {told['latency_p50_ms']:.0f} ms from "
-        f"camera to screen (p95 {told['latency_p95_ms']:.0f}), {told['dropped']} dropped, by {told['model']} on "
-        f"{told['provider']}",
+        f"{summary['frames']} frames, {summary['frames_per_second']:.1f} a second, "
+        f"{summary['latency_p50_ms']:.0f} ms from camera to screen (p95 {summary['latency_p95_ms']:.0f}), "
+        f"{summary['dropped']} dropped, by {summary['model']} on {summary['provider']}",
         flush=True,
     )

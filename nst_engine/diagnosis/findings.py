@@ -56,12 +56,12 @@ def _kernels() -> Finding:
 
 def _runtime() -> Iterator[Finding]:
     installed = {name: version for name in _RUNTIMES if (version := package_version(name)) is not None}
-    told = ", ".join(f"{name} {version}" for name, version in installed.items())
+    summary = ", ".join(f"{name} {version}" for name, version in installed.items())
     if len(installed) > 1:
         wanted = "onnxruntime-gpu" if "onnxruntime-gpu" in installed else next(iter(installed))
         yield Finding(
             "problem",
-            f"{told} are installed over each other: they share their files, and one of them is broken",
+            f"{summary} are installed over each other: they share their files, and one of them is broken",
             f"type: pip uninstall -y {' '.join(installed)} && pip install {wanted}",
         )
     elif not installed:
@@ -71,7 +71,7 @@ def _runtime() -> Iterator[Finding]:
             f"type: {pip_install('cpu')} (or [gpu] for NVIDIA)",
         )
     else:
-        yield Finding("ok", told)
+        yield Finding("ok", summary)
     if package_version("onnx") is None:
         yield Finding(
             "note",
@@ -101,8 +101,8 @@ def _models() -> Iterator[Finding]:
         else:
             ms = 1e3 * (time.perf_counter() - started)
             held = f"{len(stylizer.styles)} styles" if stylizer.spec.style is None else "any style"
-            told = f"{held}, loaded and run in {ms:.0f} ms on {stylizer.threads} threads"
-            yield Finding("ok", f"bundled:{name}: {told}")
+            summary = f"{held}, loaded and run in {ms:.0f} ms on {stylizer.threads} threads"
+            yield Finding("ok", f"bundled:{name}: {summary}")
 
 
 def _gpu() -> Iterator[Finding]:

@@ -56,8 +56,8 @@ def with_dynamic_size(model: bytes) -> bytes:
                 dim.dim_value = value
         # not the names of the input's: networks may round sides
         names = {height: "painted_height", width: "painted_width"}
-        told = declared[each.name]
-        _name_axes(each, {0: batch, **{axis: name for axis, name in names.items() if told[axis : axis + 1] != [1]}})
+        shape = declared[each.name]
+        _name_axes(each, {0: batch, **{axis: name for axis, name in names.items() if shape[axis : axis + 1] != [1]}})
     return serialized_model(proto)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from nst_engine.color import COLOR_MODES
 from nst_engine.options import check_options, option
-from nst_engine.stylize.strokes import LARGEST, SMALLEST
+from nst_engine.stylize.options import STROKE_SIZES
 
 Stability = Literal["off", "low", "high"]
 ChannelOrder = Literal["bgr", "rgb"]
@@ -29,9 +29,7 @@ class FrameOptions:
 
     strength: float = option(1.0, "0 is what came", metavar="0-1", limits=(0.0, 1.0))
     preserve_color: str | None = option(None, "keep the colours that came", choices=COLOR_MODES)
-    stroke_size: float = option(
-        1.0, "1 is the network's own, 0.5 finer, 2 broader", metavar="S", limits=(SMALLEST, LARGEST)
-    )
+    stroke_size: float = option(1.0, "1 is the network's own, 0.5 finer, 2 broader", metavar="S", limits=STROKE_SIZES)
     stability: Stability = option("low", "no flicker")
 
     def __post_init__(self) -> None:

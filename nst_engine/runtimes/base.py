@@ -15,10 +15,10 @@ from nst_engine.runtimes.devices import Device
 from nst_engine.runtimes.stopping import Stop
 
 
-class Painter(Protocol):
+class Executor(Protocol):
     """A whole model, loaded. May be used by several threads at once."""
 
-    def paint(
+    def execute(
         self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None, stop: Stop | None = None
     ) -> NDArray[Any]:
         """Run pictures through the model; the runtime's own exceptions.
@@ -48,14 +48,14 @@ class Loaded:
     """A model on a device.
 
     Attributes:
-        painter: In the runtime.
+        executor: In the runtime.
         spec: What the model file takes and returns.
-        takes: What the painter does: the same, or bytes where the runtime scales them itself.
+        takes: What the executor does: the same, or bytes where the runtime scales them itself.
         signature: Its inputs and outputs.
         provider: What computes, for people.
     """
 
-    painter: Painter
+    executor: Executor
     spec: ModelSpec
     takes: ModelSpec
     signature: Signature

@@ -30,7 +30,7 @@ _RUNS = 5
 _NOT_WORTH_CHANGING = 0.95  # of the reference's time
 
 
-class Paints(Protocol):
+class Candidate(Protocol):
     """A model that is loaded."""
 
     def __call__(self, picture: NDArray[np.uint8], /) -> NDArray[np.uint8]:
@@ -65,7 +65,7 @@ def candidates(precision: Precision, model: ModelFile) -> Sequence[tuple[Backend
 
 
 def choose(
-    model: ModelFile, precision: Precision, threads: int, load: Callable[[Backend, Precision], Paints]
+    model: ModelFile, precision: Precision, threads: int, load: Callable[[Backend, Precision], Candidate]
 ) -> Choice:
     """The fastest candidate whose pixels are right.
 
@@ -90,29 +90,29 @@ def choose(
 
 
 def _measured(
-    known: Sequence[tuple[Backend, Precision]], model: ModelFile, load: Callable[[Backend, Precision], Paints]
+    known: Sequence[tuple[Backend, Precision]], model: ModelFile, load: Callable[[Backend, Precision], Candidate]
 ) -> Choice:
     picture = resize_image(load_image(bundled_contents()[_PHOTO].path).pixels, *_SIZE)
     least = LEAST_PSNR_DB["int8" if model.path.stem.endswith(INT8_SUFFIX) else "float32"]
     reference, reference_ms = _timed(load(*known[0]), picture)
     best, best_ms = known[0], _NOT_WORTH_CHANGING * reference_ms
-    told = [f"{known[0][0]} {reference_ms:.1f} ms"]
+    measurements = [f"{known[0][0]} {reference_ms:.1f} ms"]
     for backend, precision in known[1:]:
         name = f"{backend} in {precision}"
         try:
             painted, ms = _timed(load(backend, precision), picture)
         except NSTError as unusable:
-            told.append(f"{name}: {unusable}")
+            measurements.append(f"{name}: {unusable}")
             continue
         psnr = psnr_db(painted, reference)
         is_right = psnr >= least
-        told.append(f"{name} {ms:.1f} ms at {psnr:.0f} dB{'' if is_right else f', wanted {least:g}'}")
+        measurements.append(f"{name} {ms:.1f} ms at {psnr:.0f} dB{'' if is_right else f', wanted {least:g}'}")
         if is_right and ms < best_ms:
             best, best_ms = (backend, precision), ms
-    return Choice(*best, "; ".join(told))
+    return Choice(*best, "; ".join(measurements))
 
 
-def _timed(paint: Paints, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+def _timed(paint: Candidate, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     painted = paint(picture)
     times = []
     for _ in range(_RUNS):

@@ -76,7 +76,7 @@ class OrtLoader:
             signature = self._signature(session, spec)
         if signature.has_fixed_size:
             raise ModelSpecError(f"{self._file.name}: takes one size of picture only; export it with dynamic axes")
-        return Loaded(OrtPainter(session), spec, spec, signature, device.provider)
+        return Loaded(OrtExecutor(session), spec, spec, signature, device.provider)
 
     def content(self) -> bytes:
         """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
@@ -168,7 +168,7 @@ class OrtLoader:
                 self._ort.set_default_logger_severity(_WARNINGS)
 
 
-class OrtPainter:
+class OrtExecutor:
     """A whole model in ONNX Runtime. May be used by several threads at once.
 
     Args:
@@ -178,17 +178,17 @@ class OrtPainter:
     def __init__(self, session: Any) -> None:
         self._session = session
 
-    def paint(
+    def execute(
         self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None, stop: Stop | None = None
     ) -> NDArray[Any]:
-        """See `nst_engine.runtimes.base.Painter`."""
+        """See `nst_engine.runtimes.base.Executor`."""
         options = _stopped_by(stop)
-        if into is not None and self._paint_into(into, feed, output, options):
+        if into is not None and self._execute_into(into, feed, output, options):
             return into
         (painted,) = self._session.run([output], feed, options)
         return np.asarray(painted)
 
-    def _paint_into(self, into: NDArray[Any], feed: Mapping[str, NDArray[Any]], output: str, options: Any) -> bool:
+    def _execute_into(self, into: NDArray[Any], feed: Mapping[str, NDArray[Any]], output: str, options: Any) -> bool:
         """Whether what is painted has this shape; only if not, the model is run again."""
         binding = self._session.io_binding()
         for name, array in feed.items():

@@ -70,7 +70,7 @@ class Session:
         self.model, self.spec, self.takes, self.threads = model, loaded.spec, loaded.takes, threads
         self.passed_over, self.why, self.file = passed_over, why, file
         self.device, self.provider = str(device), loaded.provider
-        self._painter, self.signature = loaded.painter, loaded.signature
+        self._executor, self.signature = loaded.executor, loaded.signature
         self._loader, self._device = loader, device
         self._loader_of_parts = parts or loader
         self._watch = watch or Watch(model)
@@ -105,7 +105,7 @@ class Session:
 
         def paint(stop: Stop | None) -> NDArray[Any]:
             with self._turn:
-                return self._painter.paint(feed, self.signature.image_output, into, stop)
+                return self._executor.execute(feed, self.signature.image_output, into, stop)
 
         try:
             return self._watch.over(paint)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from nst_engine.color import COLOR_MODES
 from nst_engine.options import check_options, option
-from nst_engine.stylize.postprocess import MOST_STRENGTH
-from nst_engine.stylize.strokes import LARGEST, SMALLEST
+
+STROKE_SIZES = (0.1, 8.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +25,10 @@ class StylizeOptions:
         OptionError: A value that cannot be used.
     """
 
-    strength: float = option(1.0, "0 is the photo, 2 exaggerates", metavar="0-2", limits=(0.0, MOST_STRENGTH))
+    strength: float = option(1.0, "0 is the photo, 2 exaggerates", metavar="0-2", limits=(0.0, 2.0))
     preserve_color: str | None = option(None, "keep the photo's colours", choices=COLOR_MODES)
     stroke_size: float = option(
-        1.0, "1 suits the picture, 0.5 is finer, 4 much broader", metavar="S", limits=(SMALLEST, LARGEST)
+        1.0, "1 suits the picture, 0.5 is finer, 4 much broader", metavar="S", limits=STROKE_SIZES
     )
     max_side: int | None = option(
         None, "shrink larger pictures to this longer side first", metavar="PX", limits=(1, math.inf)

@@ -17,9 +17,6 @@ from nst_engine.runtimes.base import not_finite
 from nst_engine.stylize.preprocess import ModelInput, with_whole_rows
 from nst_engine.stylize.workspace import Workspace
 
-#: Of one pass: above 1, the painting is painted again.
-MOST_STRENGTH = 2.0
-
 _BLOCK_ROWS = 64  # of a blend: no float copy of a whole photo
 
 

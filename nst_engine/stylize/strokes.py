@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 
 from nst_engine.image import resize_image, without_finest
 
-#: Of `stroke_size`.
-SMALLEST, LARGEST = 0.1, 8.0
-
 #: Longer side up to which strokes are as the network paints them, px; beyond it they grow with the picture.
 NATURAL_SIDE_PX = 1280
 

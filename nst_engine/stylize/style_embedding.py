@@ -57,8 +57,8 @@ class StyleEmbedding:
         path = check_output(path, (SUFFIX,))
         with needed("style embeddings are written with safetensors", "cpu"):
             from safetensors.numpy import save
-        told = {"model": self.model, "space": self.space, "label": self.label}
-        metadata = {"format": _FORMAT, "nst_engine": json.dumps(told, ensure_ascii=False)}
+        header = {"model": self.model, "space": self.space, "label": self.label}
+        metadata = {"format": _FORMAT, "nst_engine": json.dumps(header, ensure_ascii=False)}
         write_atomically(path, save({"code": np.ascontiguousarray(self.code)}, metadata))
         return path
 
@@ -93,7 +93,7 @@ def _parsed(path: Path) -> StyleEmbedding:
     with safe_open(path, "np") as file:
         metadata = file.metadata() or {}
         code = np.asarray(file.get_tensor("code"))
-    told = parsed_json(metadata["nst_engine"]) if metadata["format"] == _FORMAT else {}
+    header = parsed_json(metadata["nst_engine"]) if metadata["format"] == _FORMAT else {}
     if code.dtype != np.float32 or code.ndim != 1 or not np.isfinite(code).all():
         raise ValueError("no code")
-    return StyleEmbedding(code, *(str(told[each]) for each in ("model", "space", "label")))
+    return StyleEmbedding(code, *(str(header[each]) for each in ("model", "space", "label")))

@@ -92,8 +92,8 @@ class StyleEncoder:
             found = self._embedding(each, limits)
             blend += share * found.code.astype(np.float64)
             shares[_free_label(found.label, shares)] = share
-            told = f"{found.label} {found.identity}"
-            identity[told] = identity.get(told, 0.0) + share
+            key = f"{found.label} {found.identity}"
+            identity[key] = identity.get(key, 0.0) + share
         return StyleChoice(shares, blend.astype(np.float32)[np.newaxis], self._session.model, identity)
 
     def _embedding(self, style: Any, limits: ImageLimits) -> StyleEmbedding:

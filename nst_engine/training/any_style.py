@@ -24,7 +24,7 @@ from nst_engine.training.keeping import (
     earlier_checkpoint,
     run_and_keep,
 )
-from nst_engine.training.lesson import Lesson, Told
+from nst_engine.training.lesson import Lesson, StyleTargets
 from nst_engine.training.loop import Training
 from nst_engine.training.options import ArchitectureName, TrainOptions
 from nst_engine.training.perceptual import PerceptualMeasure, Targets, grams_of, image_tensor
@@ -140,7 +140,7 @@ class DrawnStyles:
         steps = rng.permutation(count)[:per_photo]
         return images, [int(photo + step) % count for photo in range(photos) for step in steps]
 
-    def told(self, drawn: tuple[NDArray[np.uint8], list[int]], rng: np.random.Generator) -> Told:
+    def targets_of(self, drawn: tuple[NDArray[np.uint8], list[int]], rng: np.random.Generator) -> StyleTargets:
         """Their codes, and their Gram matrices."""
         features = self._measure.style_features(_planes(drawn[0], self._device))
         noise = rng.standard_normal((len(drawn[0]), len(self._encoder.get_buffer("mean"))), np.float32)
@@ -148,7 +148,7 @@ class DrawnStyles:
         rows = torch.tensor(drawn[1], device=self._device)
         targets = {size: grams_of(found) for size, found in features.items()}
         penalty = _CODE_WEIGHT * codes[:, :-1].square().mean()
-        return Told(codes[rows], targets, rows, self._floors, penalty)
+        return StyleTargets(codes[rows], targets, rows, self._floors, penalty)
 
     @torch.no_grad()
     def codes(self, paintings: Mapping[str, NDArray[np.uint8]]) -> dict[str, torch.Tensor]:

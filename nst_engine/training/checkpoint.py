@@ -89,8 +89,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, file_format: str = FORMA
         for group, prefix in _PREFIXES[file_format].items()
         for name, tensor in getattr(checkpoint, group).items()
     }
-    told = {name: getattr(checkpoint, name) for name in _SCALARS}
-    write_atomically(path, save(tensors, {"format": file_format, "nst_engine": json.dumps(told)}))
+    header = {name: getattr(checkpoint, name) for name in _SCALARS}
+    write_atomically(path, save(tensors, {"format": file_format, "nst_engine": json.dumps(header)}))
 
 
 def load_checkpoint(path: Path, file_format: str = FORMAT) -> Checkpoint:
@@ -101,7 +101,7 @@ def load_checkpoint(path: Path, file_format: str = FORMAT) -> Checkpoint:
         ModelChecksumError: It is damaged or another kind of file.
         MissingDependencyError: safetensors is not installed.
     """
-    told, tensors = _read(path, file_format)
+    header, tensors = _read(path, file_format)
     prefixes = _PREFIXES[file_format]
     groups: dict[str, Any] = {group: {} for group in prefixes}
     for name, tensor in tensors.items():
@@ -111,7 +111,7 @@ def load_checkpoint(path: Path, file_format: str = FORMAT) -> Checkpoint:
         )
         groups[group][name.removeprefix(prefixes[group])] = tensor
     try:
-        return Checkpoint(**{"styles": [], **told}, **groups)
+        return Checkpoint(**{"styles": [], **header}, **groups)
     except TypeError as damaged:
         raise ModelChecksumError(f"{path}: its description is damaged or of another version ({damaged})") from damaged
 
@@ -154,7 +154,7 @@ def _read(path: Path, wanted: str) -> tuple[dict[str, Any], dict[str, torch.Tens
     if metadata.get("format") != wanted:
         raise ModelChecksumError(f"{path}: safetensors, but no checkpoint of a training: its format is not {wanted!r}")
     try:
-        told = dict(parsed_json(metadata["nst_engine"]))
+        header = dict(parsed_json(metadata["nst_engine"]))
     except (KeyError, TypeError, ValueError) as damaged:
         raise ModelChecksumError(f"{path}: its description is damaged or of another version ({damaged})") from damaged
-    return told, tensors
+    return header, tensors

@@ -48,7 +48,7 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class StyleTargets:
     """What the network and its examiner are told of a step's styles.
 
     Attributes:
@@ -72,11 +72,11 @@ class Styles(Protocol):
     def draw(self, photos: int, per_photo: int, side_px: int, rng: np.random.Generator) -> Any:
         """For a step; in a thread beside the step before."""
 
-    def told(self, drawn: Any, rng: np.random.Generator) -> Told:
+    def targets_of(self, drawn: Any, rng: np.random.Generator) -> StyleTargets:
         """What is made of what was drawn."""
 
 
-class HeldStyles:
+class FixedStyles:
     """The styles that a network holds.
 
     Args:
@@ -93,10 +93,10 @@ class HeldStyles:
         order = np.concatenate([rng.permutation(self._count) for _ in range(-(-photos * per_photo // self._count))])
         return [int(number) for number in order[: photos * per_photo]]
 
-    def told(self, drawn: list[int], rng: np.random.Generator) -> Told:
+    def targets_of(self, drawn: list[int], rng: np.random.Generator) -> StyleTargets:
         """Each by itself."""
         rows = torch.tensor(drawn, device=self._device)
-        return Told(nn.functional.one_hot(rows, self._count).float(), self._targets, rows)
+        return StyleTargets(nn.functional.one_hot(rows, self._count).float(), self._targets, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,18 +174,18 @@ class Lesson:
         shown, targets, clean = (
             each.repeat_interleave(self._styles_per_photo, 0) for each in (as_shown(clean, rng), targets, clean)
         )
-        told = self._styles.told(batch.styles, np.random.default_rng((options.seed, step, 2)))
-        painted = self._painted(shown, told.weights)
+        style = self._styles.targets_of(batch.styles, np.random.default_rng((options.seed, step, 2)))
+        painted = self._painted(shown, style.weights)
         seen = batch.seen(painted)
-        distances = self._measure(seen, targets, told.targets, told.rows, told.floors)
+        distances = self._measure(seen, targets, style.targets, style.rows, style.floors)
         energy = energies(targets)
         usual = float(energy.mean()) if usual_energy is None else usual_energy
         total = evened(distances.content, energy, usual).mean() + style_weight * distances.painted.mean()
         total = total + self._artefacts(batch.seen(clean), seen)
         total = total + (options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted))
-        total = total + told.penalty
+        total = total + style.penalty
         if options.stability_weight:
-            total = total + options.stability_weight * self._flicker(shown, told.weights, painted, batch, step)
+            total = total + options.stability_weight * self._flicker(shown, style.weights, painted, batch, step)
         found = (distances.content, distances.style, energy)
         return Outcome(total, *(float(each.detach().mean()) for each in found))
 

@@ -15,7 +15,7 @@ from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architectur
 from nst_engine.optimization.device import resolve_device, resolve_precision
 from nst_engine.training.checkpoint import Checkpoint, load_checkpoint
 from nst_engine.training.keeping import CHECKPOINT, PREVIEW_STYLES, Kept, StepCallback, earlier_checkpoint, run_and_keep
-from nst_engine.training.lesson import HeldStyles, Lesson
+from nst_engine.training.lesson import FixedStyles, Lesson
 from nst_engine.training.loop import Training
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, image_tensor
@@ -166,7 +166,7 @@ def _training(
     lesson = Lesson(
         network,
         loss.measure,
-        HeldStyles(loss, network.styles, device),
+        FixedStyles(loss, network.styles, device),
         photos,
         options,
         # a photo painted twice in one style would be the same picture

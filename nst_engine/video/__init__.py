@@ -1,18 +1,21 @@
-"""Moving pictures: files, animations and sequences, painted frame by frame."""
+"""Moving pictures: files, animations and sequences, painted frame by frame.
+
+Options need neither Pillow nor OpenCV; what does is imported when it is first used.
+"""
 
 from typing import TYPE_CHECKING, Any
 
-from nst_engine.motion.frame_stylizer import FrameStylizer
-from nst_engine.video.ends import OUTPUT_SUFFIXES, check_video
-from nst_engine.video.files import VIDEO_SUFFIXES, check_video_writing, write_video
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
-from nst_engine.video.painting import FramePainter
-from nst_engine.video.sequences import is_pattern
-from nst_engine.video.transfer import paint_video, stylize_video
-from nst_engine.video.work_folder import finished_frames
 
 if TYPE_CHECKING:
+    from nst_engine.motion.frame_stylizer import FrameStylizer
+    from nst_engine.video.ends import OUTPUT_SUFFIXES, check_video
+    from nst_engine.video.files import VIDEO_SUFFIXES, check_video_writing, write_video
     from nst_engine.video.flicker import Flicker, flicker_by_setting
+    from nst_engine.video.painting import FramePainter
+    from nst_engine.video.sequences import is_pattern
+    from nst_engine.video.transfer import paint_video, stylize_video
+    from nst_engine.video.work_folder import finished_frames
 
 __all__ = [
     "DEFAULT_OPTIONS",
@@ -34,11 +37,27 @@ __all__ = [
     "write_video",
 ]
 
+_MODULES = {
+    "FrameStylizer": "nst_engine.motion.frame_stylizer",
+    "OUTPUT_SUFFIXES": "nst_engine.video.ends",
+    "check_video": "nst_engine.video.ends",
+    "VIDEO_SUFFIXES": "nst_engine.video.files",
+    "check_video_writing": "nst_engine.video.files",
+    "write_video": "nst_engine.video.files",
+    "Flicker": "nst_engine.video.flicker",
+    "flicker_by_setting": "nst_engine.video.flicker",
+    "FramePainter": "nst_engine.video.painting",
+    "is_pattern": "nst_engine.video.sequences",
+    "paint_video": "nst_engine.video.transfer",
+    "stylize_video": "nst_engine.video.transfer",
+    "finished_frames": "nst_engine.video.work_folder",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Import OpenCV when flicker is first measured."""
-    if name not in ("Flicker", "flicker_by_setting"):
+    """Import what is heavy when it is first used."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nst_engine.video import flicker
+    import importlib
 
-    return getattr(flicker, name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

@@ -45,7 +45,7 @@ class FramePainter(Protocol):
         ...
 
 
-class PainterStage:
+class StylizeStage:
     """The painter as a stage of the pipeline: it paints into a few arrays in turn.
 
     Attributes:

@@ -169,8 +169,8 @@ class SequenceReader:
 
     def _missing(self) -> list[str]:
         count = self._numbers[-1] - self._numbers[0] + 1 - len(self._numbers)
-        told = f"{self._pattern.label}: {count} numbers are missing; the pictures before stand longer"
-        return [told] if count else []
+        note = f"{self._pattern.label}: {count} numbers are missing; the pictures before stand longer"
+        return [note] if count else []
 
 
 class SequenceSink:

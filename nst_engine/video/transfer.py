@@ -19,7 +19,7 @@ from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect
 from nst_engine.video.frames import Reader, Sink
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
-from nst_engine.video.painting import FramePainter, PainterStage
+from nst_engine.video.painting import FramePainter, StylizeStage
 from nst_engine.video.pipeline import run_pipeline
 
 
@@ -151,7 +151,7 @@ def _painted(
 
     memory = int(getattr(painter, "memory_frames", 0))
     painter.reset()
-    stage = PainterStage(painter, is_wanted, on_painted)
+    stage = StylizeStage(painter, is_wanted, on_painted)
     seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write)
     if stage.painted + sink.done == 0:
         raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")

@@ -90,8 +90,8 @@ class OpenCvSource:
             raise OptionError(f"`camera='{self._name}'`: {self._why_not_open()}")
         if self.is_live:
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where the driver listens: no old frames
-        told = float(capture.get(cv2.CAP_PROP_FPS))
-        self.fps = told if 1 <= told <= 1000 else _USUAL_FPS
+        rate = float(capture.get(cv2.CAP_PROP_FPS))
+        self.fps = rate if 1 <= rate <= 1000 else _USUAL_FPS
         self._capture = capture
 
     def check_moves(self) -> None:

@@ -20,7 +20,7 @@ from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.base import Loaded
 from nst_engine.runtimes.devices import Device, Precision
 from nst_engine.runtimes.openvino.byte_graph import in_bytes
-from nst_engine.runtimes.openvino.painter import Requests, SizedPainter
+from nst_engine.runtimes.openvino.executor import Requests, SizedExecutor
 from nst_engine.runtimes.stopping import Stop
 
 _HINTS = {"auto": "f32", "float32": "f32", "bfloat16": "bf16"}
@@ -68,7 +68,7 @@ class OpenVinoLoader:
             self._content.rewrite = with_dynamic_size
             model, signature = self._read(self._content.read(), spec)
         model, takes = in_bytes(model, spec, signature)
-        return Loaded(SizedPainter(model, self._compiled), spec, takes, signature, f"OpenVINO {self._hint}")
+        return Loaded(SizedExecutor(model, self._compiled), spec, takes, signature, f"OpenVINO {self._hint}")
 
     def content(self) -> bytes:
         """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
@@ -117,7 +117,7 @@ class OpenVinoLoader:
             raise
         except Exception as error:  # OpenVINO raises RuntimeError, with its sources' lines
             raise ModelChecksumError(
-                f"{self._file.name}: cannot be loaded by openvino {self._openvino.__version__} ({_told(error)}); "
+                f"{self._file.name}: cannot be loaded by openvino {self._openvino.__version__} ({_shown_text(error)}); "
                 f"use `backend='onnxruntime'`, or: {self._file.cure}"
             ) from error
 
@@ -151,7 +151,7 @@ def _info(port: Any) -> TensorInfo:
     return TensorInfo(port.get_any_name(), _TYPES.get(kind, f"tensor({kind})"), shape)
 
 
-def _told(error: Exception) -> str:
+def _shown_text(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     # the first lines say where in OpenVINO's sources it was noticed, the last one what
     return lines[-1][:200]

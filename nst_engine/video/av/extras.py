@@ -32,8 +32,8 @@ def extras_of(container: InputContainer, painted: VideoStream) -> tuple[Extra, .
     """All that a source holds beside the track that is painted, its sound and its subtitles."""
     chapters = container.chapters()
     found = [Extra("chapters", f"{len(chapters)} chapters")] if chapters else []
-    told = [holder.metadata.get("timecode") for holder in (container, *container.streams)]
-    found += [Extra("timecode", f"the timecode {printable(each)}") for each in dict.fromkeys(told) if each]
+    timecodes = [holder.metadata.get("timecode") for holder in (container, *container.streams)]
+    found += [Extra("timecode", f"the timecode {printable(each)}") for each in dict.fromkeys(timecodes) if each]
     for stream in container.streams:
         is_timecode = stream.type == "data" and "timecode" in stream.metadata
         is_chapter_names = bool(chapters) and stream.discard == Discard.all

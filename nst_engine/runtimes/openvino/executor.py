@@ -54,7 +54,7 @@ class Requests:
         return tuple(self._compiled.output(output).shape)
 
 
-class SizedPainter:
+class SizedExecutor:
     """A model of bytes. May be used by several threads at once.
 
     Graphs of a fixed size are half as fast again as graphs of any size, and compiling one takes as long as those take
@@ -70,10 +70,10 @@ class SizedPainter:
         self._sizes: OrderedDict[_Shapes, Requests] = OrderedDict()
         self._lock = threading.Lock()
 
-    def paint(
+    def execute(
         self, feed: Mapping[str, NDArray[Any]], output: str, into: NDArray[Any] | None, stop: Stop | None = None
     ) -> NDArray[Any]:
-        """See `nst_engine.runtimes.base.Painter`.
+        """See `nst_engine.runtimes.base.Executor`.
 
         Raises:
             FloatingPointError: The model returned something that is no number.
