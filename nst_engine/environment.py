@@ -26,7 +26,7 @@ def package_version(name: str) -> str | None:
 
 
 def is_importable(module: str) -> bool:
-    """Whether a package can be imported, as far as can be told without importing it."""
+    """Whether a package can be imported, as far as can be known without importing it."""
     try:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):  # half installed, or hidden on purpose

@@ -71,10 +71,10 @@ def load_average() -> float | None:
 
 
 def peak_rss_mib() -> float | None:
-    """The most main memory this process has held, in MiB; None where the system does not say."""
+    """Peak resident memory of this process, in MiB; None where the system does not say."""
     if sys.platform == "win32":
         return None
-    # not getrusage on Linux: there it begins with what the process that started this one held
+    # not getrusage on Linux: there it begins with the peak of the process that started this one
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):

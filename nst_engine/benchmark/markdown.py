@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nst_engine.benchmark.report import Report
 from nst_engine.benchmark.tables import tables_of
 
-#: Of the CPUs: a load average above this share is told.
+#: Of the CPUs: a load average above this share is reported.
 _BUSY = 0.25
 
 

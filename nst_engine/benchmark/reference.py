@@ -1,4 +1,4 @@
-"""Before the rows: the pictures that all are held against, and the model in other precisions."""
+"""Before the rows: the reference pictures, and the model in other precisions."""
 
 from __future__ import annotations
 

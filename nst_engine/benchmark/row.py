@@ -14,7 +14,7 @@ from nst_engine.benchmark.statistics import Summary, drift, outliers, summary
 
 #: The stage whose times rows are compared by.
 TOTAL = "total"
-#: Share by which the last third of the times must differ from the first to be told.
+#: Share by which the last third of the times must differ from the first to be reported.
 NOTABLE_DRIFT = 0.05
 
 Case = Mapping[str, str | int]
@@ -122,7 +122,7 @@ def places(rows: Sequence[Row]) -> dict[Row, float]:
     groups: dict[tuple[tuple[str, str | int], ...], list[Row]] = {}
     for row in rows:
         if row.is_measured and not row.is_wrong and "backend" in row.case:
-            # the engine's own choice of a precision is held against what was asked of the others
+            # the engine's own choice of a precision is compared with what was asked of the others
             rest = tuple(item for item in row.case.items() if item[0] not in ("backend", "precision"))
             groups.setdefault(rest, []).append(row)
     best = {rest: min(row.summary.p50 for row in group) for rest, group in groups.items()}

@@ -192,7 +192,7 @@ def _backends(asked: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         if reason := backend_named(name).why_absent():
             raise ProviderUnavailableError(f"`backend='{name}'`: {reason}")
     if reason := backend_named("onnxruntime-cpu").why_absent():
-        raise MissingDependencyError(f"every row is held against ONNX Runtime on the CPU, and {reason}")
+        raise MissingDependencyError(f"every row is compared with ONNX Runtime on the CPU, and {reason}")
     if asked:
         return list(dict.fromkeys(asked)), {}
     found, broken = backends()

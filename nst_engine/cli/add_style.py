@@ -36,17 +36,18 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.cli.progress_bar import say
     from nst_engine.cli.training_run import (
         TrainingDisplay,
-        check_model_output,
+        say_finished,
         training_folder,
-        write_model,
     )
+    from nst_engine.exporting.model_output import check_model_output
     from nst_engine.models.find import find_model
     from nst_engine.stylize.style_mix import check_style_name
 
     painting = style_path(arguments.painting)
     name = check_style_name(arguments.name or painting.stem, "--name")
     model = find_model(arguments.model)
-    output, folder = check_model_output(arguments, [painting, model.path]), training_folder(arguments)
+    output, folder = arguments.output, training_folder(arguments)
+    check_model_output(output, [painting, model.path], overwrite=arguments.overwrite)
     from nst_engine.training import add_style, find_photos  # torch is loaded only for what can be done
 
     if arguments.photos is not None:
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         # a handful of scales and shifts cannot learn pictures by heart
         photos = [picture.path for picture in (*bundled_contents().values(), *bundled_styles().values())]
+    from nst_engine.exporting.finished_model import write_model
     from nst_engine.exporting.stylizer import checkpoint_of
 
     base = checkpoint_of(model.path)
@@ -71,8 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if display.was_interrupted:
         say("stopped: the model is written as far as it got")
-    write_model(
-        grown, output, licence=arguments.licence or str(base.training.get("licence", "")), shown=grown.styles[-1:]
-    )
+    licence = arguments.licence or str(base.training.get("licence", ""))
+    say_finished(write_model(grown, output, licence=licence, shown=grown.styles[-1:]))
     display.say_if_undertrained("add it again with more --minutes")
     return INTERRUPTED if display.was_interrupted else 0

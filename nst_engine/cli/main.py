@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
+from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED, READER_GONE
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.signals import StopSignals
 from nst_engine.errors import NSTError
@@ -108,7 +108,7 @@ def _run(arguments: Sequence[str]) -> int:
             return BAD_INPUT
         # whoever read our output has gone
         _write_no_more()
-        code = 0
+        code = READER_GONE
     return int(code)
 
 

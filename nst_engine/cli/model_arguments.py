@@ -28,7 +28,7 @@ def add_model_arguments(parser: argparse.ArgumentParser, *, default: str = "bund
 
 
 def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | None = None) -> Stylizer:
-    """The model loaded, for so many pictures; a better device that was passed over by `auto` is told, on stderr."""
+    """The model loaded, for so many pictures; a better device that `auto` passed over is reported on stderr."""
     from nst_engine.stylize.stylizer import Stylizer
 
     stylizer = Stylizer(

@@ -58,7 +58,7 @@ class StopSignals:
         on_ctrl_c(signal.SIGINT, frame)
 
     def _let_go_of_terminals(self) -> None:
-        """They are gone: what is still told must not fail."""
+        """They are gone: what is still printed must not fail."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in self._terminals:
             os.dup2(nowhere, stream.fileno())

@@ -43,15 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.cli.training_run import (
         TrainingDisplay,
         check_length,
-        check_model_output,
+        say_finished,
         training_folder,
-        write_model,
     )
 
     check_length(arguments)
     options = training_options(arguments)
     paintings = named_paintings(arguments.paintings)
-    output, folder = check_model_output(arguments, list(paintings.values())), training_folder(arguments)
+    output, folder = arguments.output, training_folder(arguments)
+    from nst_engine.exporting.model_output import check_model_output
+
+    check_model_output(output, list(paintings.values()), overwrite=arguments.overwrite)
+    from nst_engine.exporting.finished_model import write_model
     from nst_engine.training import find_photos, train  # torch is loaded only for what can be done
 
     photos = find_photos(arguments.photos)
@@ -75,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     if display.was_interrupted:
         say(f"stopped at step {checkpoint.step}; go on with the same command and --resume")
         return INTERRUPTED
-    write_model(checkpoint, output, licence=arguments.licence, shown=checkpoint.styles)
+    say_finished(write_model(checkpoint, output, licence=arguments.licence, shown=checkpoint.styles))
     display.say_if_undertrained("go on with the same command, more --minutes, --resume and --overwrite")
     return 0
 

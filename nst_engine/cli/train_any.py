@@ -62,18 +62,19 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.cli.training_run import (
         TrainingDisplay,
         check_length,
-        check_model_output,
-        encoder_path,
+        say_finished,
         training_folder,
-        write_any_model,
     )
+    from nst_engine.exporting.model_output import check_model_output, encoder_path
     from nst_engine.models.find import find_model
 
     check_length(arguments)
     arch = training_options(arguments, **_DEFAULTS).arch  # what cannot be is refused before anything is loaded
     begun_from = arguments.start_from or f"bundled:{arch}"
     start_path = _checkpoint_path(begun_from) or find_model(begun_from).path
-    output = check_model_output(arguments, [start_path], companions=[encoder_path(arguments.output)])
+    output, companions = arguments.output, [encoder_path(arguments.output)]
+    check_model_output(output, [start_path], companions=companions, overwrite=arguments.overwrite)
+    from nst_engine.exporting.finished_model import write_any_model
     from nst_engine.training import AnyStyleCheckpoint, find_photos, train_any  # torch is loaded only now
 
     photos = find_photos(arguments.photos)
@@ -97,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     if display.was_interrupted:
         say(f"stopped at step {checkpoint.step}; go on with the same command and --resume")
         return INTERRUPTED
-    write_any_model(checkpoint, output, licence=arguments.licence, shown=paintings[:_SHOWN])
+    say_finished(write_any_model(checkpoint, output, licence=arguments.licence, shown=paintings[:_SHOWN]))
     display.say_if_undertrained("go on with the same command, more --minutes, --resume and --overwrite")
     return 0
 

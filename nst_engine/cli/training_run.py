@@ -1,10 +1,9 @@
-"""What `train`, `train-any` and `add-style` share: the progress shown, and the model written at the end."""
+"""What `train`, `train-any` and `add-style` share: the progress shown, and what is said at the end."""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,13 @@ from rich.progress import Progress as RichProgress
 
 from nst_engine.cli.option_flags import given
 from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line, say
-from nst_engine.environment import is_importable, pip_install
-from nst_engine.errors import MissingDependencyError, OptionError, OutputError
-from nst_engine.files import check_is_no_input
+from nst_engine.errors import OptionError
 from nst_engine.training.options import TrainOptions
 
 if TYPE_CHECKING:
-    from nst_engine.training import Checkpoint, TrainProgress
+    from nst_engine.exporting.finished_model import FinishedModel
+    from nst_engine.training import TrainProgress
 
-_PREVIEW_CELL_PX = 256
 # of networks that have learnt their paintings: the bundled ones are at a tenth
 _LEARNT_STYLE_DISTANCE = 0.2
 
@@ -36,100 +33,18 @@ def check_length(arguments: argparse.Namespace) -> None:
         raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
 
 
-def check_model_output(
-    arguments: argparse.Namespace, inputs: Sequence[Path], *, companions: Sequence[Path] = ()
-) -> Path:
-    """The model's path, if it can be written; refused before hours of work rather than after.
-
-    Args:
-        arguments: Of the command.
-        inputs: Paintings and models, which must stay.
-        companions: Further files that come with the model.
-
-    Raises:
-        OutputError: It cannot.
-        MissingDependencyError: What writes models is not installed.
-    """
-    output: Path = arguments.output
-    if output.suffix.lower() != ".onnx":
-        raise OutputError(f"{output}: a model's name ends in .onnx; type: -o {output.with_suffix('.onnx')}")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output}: no such folder; type: mkdir -p {output.parent}")
-    for written in (output, *companions):
-        if written.is_dir():
-            raise OutputError(f"{written}: is a folder; take another name")
-        if written.exists() and not arguments.overwrite:
-            raise OutputError(f"{written} is there already; take another name, or --overwrite")
-    for written in (output, preview_path(output), *companions):
-        check_is_no_input(written, inputs)
-    for name in ("onnx", "onnxruntime"):
-        if not is_importable(name):
-            raise MissingDependencyError(f"the model could not be written without {name}; type: {pip_install('train')}")
-    return output
-
-
-def preview_path(output: Path) -> Path:
-    """Of a model; not .jpg alone: a model is often called like its painting."""
-    return output.with_suffix(".preview.jpg")
-
-
 def training_folder(arguments: argparse.Namespace) -> Path:
     """Where the training keeps its files."""
     folder: Path | None = arguments.folder
     return folder if folder is not None else arguments.output.with_suffix(".training")
 
 
-def encoder_path(output: Path) -> Path:
-    """Of what reads style images for a model."""
-    return output.with_name(f"{output.stem}-encoder.onnx")
-
-
-def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Sequence[str]) -> None:
-    """Export, check parity, and paint the preview with the file that was written."""
-    from nst_engine.exporting.stylizer import export_stylizer
-
-    difference = export_stylizer(checkpoint, output, name=output.stem, licence=licence)
-    _write_preview(output, {style: style for style in shown})
-    what = f"{len(checkpoint.styles)} styles, {output.stat().st_size / 1e6:.1f} MB"
-    _say_written(output, what, difference)
-
-
-def write_any_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Sequence[Path]) -> None:
-    """Likewise for a network for any style, and what reads style images for it."""
-    from nst_engine.exporting.any_style import export_any_style
-    from nst_engine.training import any_style_of
-
-    trained, encoder = any_style_of(checkpoint), encoder_path(output)
-    differences = export_any_style(
-        [trained], output.parent, {}, licence, names={trained.arch: output.stem}, encoder_file=encoder.name
+def say_finished(model: FinishedModel) -> None:
+    """The last line of a training."""
+    result_line(
+        f"{model.path}: {model.description}, differs from torch by at most {model.difference:.1g}; "
+        f"preview {model.preview}"
     )
-    _write_preview(output, {path.stem: path for path in shown})
-    megabytes = (output.stat().st_size + encoder.stat().st_size) / 1e6
-    what = f"paints in the style of any picture, {megabytes:.1f} MB with {encoder.name}, which it needs beside it"
-    _say_written(output, what, differences[output.name])
-
-
-def _write_preview(output: Path, shown: Mapping[str, str | Path]) -> None:
-    """The bundled photos in these styles, by label."""
-    from nst_engine.catalogue import bundled_contents
-    from nst_engine.image import contact_sheet, load_image, save_image
-    from nst_engine.stylize.stylizer import Stylizer
-
-    stylizer = Stylizer(output, device="cpu")
-    photos = [load_image(photo.path).pixels for photo in bundled_contents().values()]
-    cells = [[stylizer.stylize(photo, style, max_side=512).image for style in shown.values()] for photo in photos]
-    sheet = contact_sheet(
-        cells,
-        column_labels=list(shown),
-        row_labels=list(bundled_contents()),
-        cell_px=_PREVIEW_CELL_PX,
-        row_images=photos,
-    )
-    save_image(preview_path(output), sheet)
-
-
-def _say_written(output: Path, what: str, difference: float) -> None:
-    result_line(f"{output}: {what}, differs from torch by at most {difference:.1g}; preview {preview_path(output)}")
 
 
 class TrainingDisplay(InterruptibleBar):

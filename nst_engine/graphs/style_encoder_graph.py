@@ -73,7 +73,7 @@ def style_encoder_graph(vgg: VggWeights, encoders: Mapping[str, Weights], readin
         A checked model: `style_image` uint8 1 x H x W x 3, RGB, H and W from 32, to a code float32 1 x numbers for
         each encoder.
     """
-    # names of several encoders' weights are told apart by the encoder's own
+    # several encoders share a file: their names are prefixes of the weights'
     weights = {f"{name}.{key}": value for name, own in encoders.items() for key, value in own.items()}
     graph = _Graph(weights, 8)
     features = graph.features(vgg, reading.layers)

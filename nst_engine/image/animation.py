@@ -20,7 +20,7 @@ _HIGHEST_FPS = {".gif": 50.0, ".webp": 1000.0}
 
 
 def save_animation(path: PathLike, frames: Iterable[Pixels], *, fps: float) -> Path:
-    """Write frames as an endless loop; the last one is held for 1.5 s.
+    """Write frames as an endless loop; the last one stays for 1.5 s.
 
     GIF frames get a palette of their own, with Floyd–Steinberg dithering, so that a painting that changes
     its colours keeps them; GIF times are multiples of 10 ms and are spread so that the sum is right.

@@ -22,7 +22,7 @@ _TOO_SHORT_MS, _SHOWN_INSTEAD_MS = 10, 100
 
 @dataclass(frozen=True, eq=False)
 class AnimationFrame:
-    """One frame as it is shown, laid over those before it.
+    """One frame as it is shown, composited over those before it.
 
     Attributes:
         pixels: uint8 H×W×3, sRGB.

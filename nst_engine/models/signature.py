@@ -1,4 +1,4 @@
-"""A model's inputs and outputs, held against its specification before anything runs."""
+"""A model's inputs and outputs, checked against its specification before anything runs."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class ModelSpec:
         std: Per channel, what the input is divided by after that.
         pad_multiple: Height and width must be multiples of this.
         min_side_px: Smallest height and width.
-        stride_px: What has moved by so much is painted the same: tiles and frames are laid on this grid.
+        stride_px: What has moved by so much is painted the same: tiles and frames are aligned to this grid.
         licence: Of the model's weights.
         training: How it came about.
     """

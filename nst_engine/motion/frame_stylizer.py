@@ -193,9 +193,9 @@ class FrameStylizer:
             painted = self._painted(photo, None if self._exchanges else out, **finish)
             laps.append(time.perf_counter())
         else:
-            held = smoother.held(photo, is_bgr=self._swap_rb)
+            steadied = smoother.steadied(photo, is_bgr=self._swap_rb)
             laps.append(time.perf_counter())
-            painted = smoother.on_the_grid(held, self._painted_bordered)
+            painted = smoother.on_the_grid(steadied, self._painted_bordered)
             laps.append(time.perf_counter())
             painted = finished(smoother.smoothed(painted), photo, **finish)
         painted = self._placed(painted, out)

@@ -1,7 +1,7 @@
 """Paintings of moving pictures that do not flicker: what can be seen again keeps how it was painted.
 
 Networks that halve the size on the way paint another texture where the photo has moved by less than their stride. So
-the photo is laid on their grid as the scene lies on it: then it is painted the same. The painting before is brought
+the photo is aligned to their grid as the scene is: then it is painted the same. The painting before is brought
 along the motion and blended with the new one, where the motion is sure (Ruder et al. 2016, arXiv:1604.08610, use it as
 start and target of an optimisation, which one pass has not). Where nothing moves, the photo before is painted again
 instead of its noise.
@@ -22,7 +22,7 @@ from nst_engine.motion.optical_flow import Motion, MotionEstimator, places
 _Pixels = NDArray[np.uint8]
 
 _INVISIBLE = 1 / 1000  # share of a painting
-# More than half a pixel, lest what stands between two is laid to and fro
+# More than half a pixel, or what stands between two would move to and fro
 _ELSEWHERE_PX = 0.7
 # share of a frame that must have been seen before, or another scene begins
 _LEAST_SEEN = 0.35
@@ -79,7 +79,7 @@ class Smoother:
     def reset(self) -> None:
         """The next frame has nothing to do with those before."""
         self._grey: NDArray[np.uint8] | None = None
-        self._held: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None  # and its grey one
+        self._steadied: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None  # and its grey one
         self._painting: NDArray[np.uint8] | None = None
         self._motion: Motion | None = None
         self._begin()
@@ -89,7 +89,7 @@ class Smoother:
         self._travelled, self._laid = np.zeros(2), np.zeros(2)
         self.phase = (0, 0)
 
-    def held(self, photo: NDArray[np.uint8], *, is_bgr: bool = False) -> NDArray[np.uint8]:
+    def steadied(self, photo: NDArray[np.uint8], *, is_bgr: bool = False) -> NDArray[np.uint8]:
         """Look at the next frame, uint8 H×W×3; what to paint instead: the same without the noise in what stands."""
         grey = self._estimator.grey(photo, is_bgr=is_bgr)
         before = self._grey
@@ -105,13 +105,13 @@ class Smoother:
                 return self._without_noise(photo, grey, motion)
             self.cuts += 1
             self._begin()
-        self._held = (photo.copy(), grey)
-        return self._held[0]
+        self._steadied = (photo.copy(), grey)
+        return self._steadied[0]
 
     def on_the_grid(
         self, photo: NDArray[np.uint8], paint: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
     ) -> NDArray[np.uint8]:
-        """What `held` returned last, uint8 H×W×3, painted as it lies on the grid: with a border, and cut out again."""
+        """What `steadied` returned last, uint8 H×W×3, painted as it lies on the grid: bordered, and cut out again."""
         top, left = self.phase
         height, width = photo.shape[:2]
         bordered = cv2.copyMakeBorder(
@@ -120,7 +120,7 @@ class Smoother:
         return paint(np.asarray(bordered, np.uint8))[top : top + height, left : left + width]
 
     def smoothed(self, painting: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The painting of what `held` returned last, uint8 H×W×3, calmed; it is kept for the next frame."""
+        """The painting of what `steadied` returned last, uint8 H×W×3, calmed; it is kept for the next frame."""
         before, motion = self._painting, self._motion
         if before is None or motion is None:
             self._painting = painting.copy()
@@ -143,17 +143,17 @@ class Smoother:
 
     def _without_noise(self, photo: NDArray[np.uint8], grey: NDArray[np.uint8], motion: Motion) -> NDArray[np.uint8]:
         """The next frame, and in place of what stands and differs by noise alone the frame before."""
-        assert self._held is not None
-        held, held_grey = self._held
+        assert self._steadied is not None
+        steadied, steadied_grey = self._steadied
         is_still = float(np.abs(motion.shift).max()) < _STILL_PX
         most_px = _STANDING_IN_A_STILL_PX if is_still else _STANDING_PX
         _, quiet = cv2.threshold(
-            cv2.blur(cv2.absdiff(grey, held_grey), (3, 3)), _NOISE_LEVELS, 1, cv2.THRESH_BINARY_INV
+            cv2.blur(cv2.absdiff(grey, steadied_grey), (3, 3)), _NOISE_LEVELS, 1, cv2.THRESH_BINARY_INV
         )
         stands = cv2.bitwise_and(cv2.inRange(motion.flow, (-most_px, -most_px), (most_px, most_px)), quiet)
         photo, grey = photo.copy(), grey.copy()
-        cv2.copyTo(held_grey, stands, grey)
+        cv2.copyTo(steadied_grey, stands, grey)
         height, width = photo.shape[:2]
-        cv2.copyTo(held, cv2.resize(stands, (width, height), interpolation=cv2.INTER_NEAREST), photo)
-        self._held = (photo, grey)
+        cv2.copyTo(steadied, cv2.resize(stands, (width, height), interpolation=cv2.INTER_NEAREST), photo)
+        self._steadied = (photo, grey)
         return photo

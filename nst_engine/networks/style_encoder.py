@@ -72,7 +72,7 @@ class StyleEncoder(nn.Module):
         return torch.cat([code, torch.ones_like(code[:, :1])], 1)
 
     def statistics(self, features: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Means and deviations of each channel as logarithms, since what is told apart are ratios: float N x 1,920."""
+        """Means and deviations of each channel as logarithms, since ratios matter: float N x 1,920."""
         found = []
         for name in STATISTICS_LAYERS:
             variance, mean = torch.var_mean(features[name].float(), (2, 3), correction=0)

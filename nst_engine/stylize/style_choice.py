@@ -1,4 +1,4 @@
-"""What a model is told of the style: its style weights, and what people and later runs are told of them."""
+"""The style as a model takes it: style weights, with labels for people and an identity for later runs."""
 
 from __future__ import annotations
 

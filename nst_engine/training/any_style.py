@@ -60,7 +60,7 @@ def train_any(
 ) -> Checkpoint:
     """Train a network that paints in the style of any picture, in one pass.
 
-    What it learns from is told in `nst_engine.training.style_pictures`; its losses are those of `train`.
+    Its training data is described in `nst_engine.training.style_pictures`; its losses are those of `train`.
 
     Args:
         photos: Files to paint, and to take as styles now and then; flat and unreadable ones are left out.

@@ -49,7 +49,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class StyleTargets:
-    """What the network and its examiner are told of a step's styles.
+    """A step's styles, for the network and for the loss.
 
     Attributes:
         weights: The network's `style_weights`: float N x styles, for each photo in turn as many as it is painted in.

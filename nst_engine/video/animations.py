@@ -90,7 +90,7 @@ class AnimationReader:
             self.notes.append(f"{self._label}: {self._animation.damage}; painted those before it")
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is left open."""
 
     def _raw(self) -> Iterator[RawFrame]:
         pts, frame = 0, self._first

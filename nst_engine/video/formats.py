@@ -38,7 +38,7 @@ class Codec:
     Attributes:
         encoder: FFmpeg's name.
         suffixes: Of the files that hold it.
-        crf: Quality unless told otherwise, lower is better; None: the codec has no such setting.
+        crf: Default quality, lower is better; None: the codec has no such setting.
         highest_crf: The worst quality it knows.
         has_quantiser: Whether its quality is a fixed quantiser, as older codecs have it.
         holds_range: Whether a file can say that luma goes from 0 to 255.

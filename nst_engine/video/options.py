@@ -1,4 +1,4 @@
-"""What a run of `stylize_video` is told, tells, and returns."""
+"""Options, progress and result of `stylize_video`."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class SequenceReader:
         yield from in_order(raw, self.clip, is_wanted, self.notes)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is left open."""
 
     def _picture(self, file: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         picture = load_image(file, limits=self._limits)
@@ -237,7 +237,7 @@ class SequenceSink:
         return self._count
 
     def discard(self) -> None:
-        """Nothing is held open; finished pictures are kept."""
+        """Nothing is left open; finished pictures are kept."""
 
 
 def _file_id(path: Path) -> tuple[int, int] | None:

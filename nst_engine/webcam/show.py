@@ -34,7 +34,7 @@ class Show:
     Args:
         camera: That the painter paints.
         painter: Whose `look` keys change.
-        governor: Whose size is told.
+        governor: Its size is shown.
         screen: To show on; used by the caller's thread.
         provider: What computes, for people.
         say: Takes messages for people.
@@ -84,7 +84,7 @@ class Show:
                 self._recorder.close()
 
     def _step(self, painted: Painted | None) -> str:
-        """Show a new frame, or the last one again with what is to be told; obey the key pressed."""
+        """Show a new frame, or the last one again with the overlay; obey the key pressed."""
         shown = painted or self._last
         if shown is None:
             return ""

@@ -24,7 +24,7 @@ class StyleFolder:
         self._number = self._files.index(first) if first in self._files else -1
 
     def next(self) -> tuple[Any | None, str]:
-        """The next style, and what is to be told; None where no other can be read."""
+        """The next style, and a message; None where no other can be read."""
         left_out: list[str] = []
         for _ in self._files:
             self._number = (self._number + 1) % len(self._files)

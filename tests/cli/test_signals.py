@@ -82,3 +82,26 @@ def test_who_ignores_that_the_terminal_closes_goes_on(tmp_path: Path, command: l
         process.terminate()
     assert process.returncode == 143
     assert (tmp_path / "painted.png").exists()
+
+
+def test_a_reader_that_goes_away_ends_a_folder_run_with_a_code_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(12):
+        write(tmp_path / "in" / f"{number:02}.png", painting(24, 24, seed=number))
+    program = [sys.executable, "-m", "nst_engine", "stylize", "in", "--style", "scream", "-o", "out", "--json"]
+    process = subprocess.Popen(
+        [*program, "--model", "bundled:live"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith("{")
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert len(list((tmp_path / "out").iterdir())) < 12

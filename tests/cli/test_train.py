@@ -98,7 +98,7 @@ def test_a_style_is_added_to_a_bundled_network(
     [
         (("train", "scream", "-o", "m.onnx", "--photos", "nothing", "--steps", "1"), "nothing: no such folder"),
         (("train", "scream", "-o", "m.onnx", "--photos", "."), "--minutes"),
-        (("train", "scream", "-o", "m.pt", "--photos", ".", "--steps", "1"), "-o m.onnx"),
+        (("train", "scream", "-o", "m.pt", "--photos", ".", "--steps", "1"), "--output m.onnx"),
         (("train", "scream", "-o", "no/m.onnx", "--photos", ".", "--steps", "1"), "mkdir -p no"),
         (("train", "screem", "-o", "m.onnx", "--photos", ".", "--steps", "1"), "did you mean scream"),
         (("train", "scream", "scream", "-o", "m.onnx", "--photos", ".", "--steps", "1"), "FILE:NAME"),

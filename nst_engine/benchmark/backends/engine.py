@@ -15,7 +15,7 @@ from nst_engine.runtimes.session import open_session
 from nst_engine.stylize.pipeline import Pipeline
 from nst_engine.stylize.result import Stopwatch
 
-#: Those that are told to compute in float16; the others do where the file is in it.
+#: Their float16 is an option; the others compute in the precision of the file.
 _PRECISE_PROVIDERS = ("tensorrt", "openvino")
 
 

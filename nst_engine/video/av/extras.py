@@ -1,4 +1,4 @@
-"""What a source holds beside its pictures, sound and subtitles: kept where the output can hold it, else told of."""
+"""What a source holds beside its pictures, sound and subtitles: kept where the output can hold it, else noted."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def _container_options(plan: Plan, clip: Clip) -> dict[str, str]:
     flags = "+faststart"
     if any(name.startswith("com.") for name in clip.metadata):  # what phones write; the usual place does not hold it
         flags += "+use_metadata_tags"
-    # where tracks begin is told in these units, 1 ms unless told otherwise
+    # the start times of tracks are in these units, 1 ms by default
     scale = math.lcm(plan.time_base.denominator, _SOUND_RATE)
     if scale > _LARGEST_TIMESCALE:
         scale = min(plan.time_base.denominator, _LARGEST_TIMESCALE)

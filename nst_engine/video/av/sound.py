@@ -218,7 +218,7 @@ def _encoder_of(source: AudioStream, suffix: str) -> tuple[str, int]:
 def _layout_to_encode(source: AudioStream, suffix: str) -> str | None:
     """Where the channels stand in what is encoded: as they came, or as near to it as the encoder takes; None: nothing.
 
-    Many files say how many channels there are and not where they stand; decoders are told the usual places then.
+    Many files say how many channels there are and not their layout; decoders then get the usual one.
     """
     context = source.codec_context
     usual = _USUAL_LAYOUTS.get(context.layout.nb_channels, "stereo")

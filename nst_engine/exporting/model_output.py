@@ -1,0 +1,50 @@
+"""Where the model of a training goes, with what comes beside it; checked before torch is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nst_engine.environment import is_importable, pip_install
+from nst_engine.errors import MissingDependencyError, OutputError
+from nst_engine.files import check_is_no_input
+
+
+def check_model_output(
+    output: Path, inputs: Sequence[Path], *, companions: Sequence[Path] = (), overwrite: bool = False
+) -> None:
+    """Refuse what could not be written, before hours of work rather than after.
+
+    Args:
+        output: The model's path.
+        inputs: Paintings and models, which must stay.
+        companions: Further files that come with the model.
+        overwrite: Whether files that are there may be replaced.
+
+    Raises:
+        OutputError: It cannot.
+        MissingDependencyError: What writes models is not installed.
+    """
+    if output.suffix.lower() != ".onnx":
+        raise OutputError(f"{output}: a model's name ends in .onnx; use `output='{output.with_suffix('.onnx')}'`")
+    if not output.parent.is_dir():
+        raise OutputError(f"{output}: no such folder; type: mkdir -p {output.parent}")
+    for written in (output, *companions):
+        if written.is_dir():
+            raise OutputError(f"{written}: is a folder; take another name")
+        if written.exists() and not overwrite:
+            raise OutputError(f"{written} is there already; take another name, or `overwrite=True`")
+    for written in (output, preview_path(output), *companions):
+        check_is_no_input(written, inputs)
+    if not is_importable("onnxruntime"):
+        raise MissingDependencyError(f"models are checked with onnxruntime; type: {pip_install('train')}")
+
+
+def preview_path(output: Path) -> Path:
+    """Of a model; not .jpg alone: a model is often called like its painting."""
+    return output.with_suffix(".preview.jpg")
+
+
+def encoder_path(output: Path) -> Path:
+    """Of what reads style images for a model."""
+    return output.with_name(f"{output.stem}-encoder.onnx")
