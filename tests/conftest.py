@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NST_ENGINE_BACKEND", "onnxruntime")
 # for tests that import ONNX Runtime themselves
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# a shell has Ctrl-C ignored in what it starts in the background, and nohup SIGHUP: so would be all that tests start
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)  # of others it is the default then
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def test_a_network_is_trained_written_and_painted_with(folder: Path, capsys: pyt
         (("-o", "m.onnx", "--photos", "nothing", "--steps", "1"), "--photos takes a folder"),
         (("-o", "m.onnx", "--photos", "photos", "--styles", "nothing", "--steps", "1"), "--styles takes a folder"),
         (("-o", "m.onnx", "--photos", "photos"), "--minutes"),
-        (("-o", "m.pt", "--photos", "photos", "--steps", "1"), "-o m.onnx"),
+        (("-o", "m.pt", "--photos", "photos", "--steps", "1"), "--output m.onnx"),
         (("-o", "m.onnx", "--photos", "photos", "--steps", "0"), "--steps: 0"),
         (("-o", "m.onnx", "--photos", "photos", "--steps", "1", "--small-until", "2"), "--small-until: 2"),
         (("-o", "m.onnx", "--photos", "photos", "--steps", "1", "--device", "cuda"), "cuda"),

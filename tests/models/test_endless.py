@@ -187,9 +187,12 @@ def test_ctrl_c_stops_it(command: str, tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until_busy(process)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=20)
+    try:
+        wait_until_busy(process)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    finally:
+        process.kill()  # what has not ended would not
     assert process.returncode == 130
     assert "nst: interrupted" in told
     assert "Traceback" not in told
