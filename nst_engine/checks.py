@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import operator
-import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,10 @@ def text_of(path: Path) -> str:
         OSError: It cannot be read, or is a pipe or a device, which may have no end.
         ValueError: It is larger than any that we write, or no UTF-8.
     """
+    # before it is opened: that waits at a pipe
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "no plain file", str(path))
     with path.open("rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "no plain file", str(path))
         content = file.read(_MOST_TEXT_BYTES + 1)
     if len(content) > _MOST_TEXT_BYTES:
         raise ValueError(f"larger than {_MOST_TEXT_BYTES >> 20} MiB")

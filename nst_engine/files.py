@@ -23,7 +23,9 @@ _YOUNGEST_LEFT_S = 1.0
 
 def label_of_path(path: str | os.PathLike[str]) -> str:
     """Return the path as printable text; bytes that are no UTF-8, and control characters, are escaped."""
-    return printable(os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8"))
+    text = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    # a line of its own could say anything
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def printable(text: str) -> str:

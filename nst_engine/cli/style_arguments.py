@@ -66,6 +66,16 @@ def check_style_arguments(arguments: argparse.Namespace) -> None:
         style_path(file)
 
 
+def files_read(arguments: argparse.Namespace) -> list[Path]:
+    """What no result may replace, beside the pictures that are painted: style images, masks and the model."""
+    from nst_engine.catalogue import style_path
+    from nst_engine.models.find import find_model
+
+    styles = [style_path(file) for file, _ in weighted_files(getattr(arguments, "style_image", []))]
+    masks = [Path(mask) for mask in getattr(arguments, "style_masks", [])]
+    return [*styles, *masks, find_model(model_of(arguments)).path]
+
+
 def weighted_files(texts: Sequence[str]) -> list[tuple[str, float]]:
     """`painting.jpg`, or `painting.jpg:0.7`; see `nst_engine.stylize.style_mix.weighted_file`."""
     from nst_engine.stylize.style_mix import weighted_file

@@ -8,6 +8,7 @@ from typing import Any
 
 from nst_engine.cli.messages import as_json
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
+from nst_engine.cli.style_arguments import files_read
 
 _CELL_PX = 320
 
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.sheet is not None:
         from nst_engine.image import check_image_output
 
-        check_image_output(arguments.sheet, inputs=[photo])
+        check_image_output(arguments.sheet, inputs=[photo, *files_read(arguments)])
     stylizer = open_stylizer(arguments)
     works = bundled_styles()
     if arguments.json:

@@ -19,6 +19,7 @@ from nst_engine.cli.style_arguments import (
     asked_styles,
     check_style_arguments,
     chosen_style,
+    files_read,
     set_default_models,
 )
 from nst_engine.errors import NSTError, OptionError, OutputError
@@ -114,8 +115,8 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
     (photo,) = arguments.photos
     if arguments.output not in (None, _PIPE):
         _check_not_piped_in(Path(arguments.output), arguments)
-        masks = [Path(mask) for mask in arguments.style_masks]
-        check_image_output(arguments.output, inputs=[*masks, *([] if photo == _PIPE else [content_path(photo)])])
+        inputs = [*files_read(arguments), *([] if photo == _PIPE else [content_path(photo)])]
+        check_image_output(arguments.output, inputs=inputs)
     source = read_file(sys.stdin.buffer, "stdin", DEFAULT_LIMITS) if photo == _PIPE else content_path(photo)
     stylizer = open_stylizer(arguments, expected_pictures=1)
     result = _stylized(stylizer, _style(arguments, stylizer)[0], arguments, source)
@@ -153,7 +154,7 @@ def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     from nst_engine.stylize.batch import plan, style_label
 
     photos = [content_path(photo) for photo in arguments.photos]
-    kept = [Path(mask) for mask in arguments.style_masks]
+    kept = files_read(arguments)
     planned = plan(photos, arguments.output, style_label(mix), kept=kept, overwrite=arguments.overwrite)
     if planned.left_out:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in planned.left_out.most_common())

@@ -19,9 +19,11 @@ from nst_engine.cli.style_arguments import (
     add_style_arguments,
     check_style_arguments,
     chosen_style,
+    files_read,
     set_default_models,
 )
 from nst_engine.errors import NSTError
+from nst_engine.files import check_is_no_input
 from nst_engine.motion.options import FrameOptions
 from nst_engine.video.options import VideoOptions
 
@@ -62,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     source, output = Path(arguments.input), arguments.output
     if output is not None:
         check_video(source, output, options)
+        check_is_no_input(output, files_read(arguments))
     stylizer = open_stylizer(arguments)
     style = chosen_style(arguments, stylizer)
     if arguments.report:

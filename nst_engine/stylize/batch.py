@@ -129,7 +129,8 @@ def _file_id(path: Path) -> tuple[int, int] | None:
 
 def result_name(photo: Path, label: str) -> str:
     """Such as `cat_great-wave.jpg` for `cat.jpg`."""
-    suffix = photo.suffix if photo.suffix.lower() in IMAGE_SUFFIXES else ".png"
+    is_jpeg = photo.suffix.lower() in (".jfif", ".jpe")
+    suffix = ".jpg" if is_jpeg else photo.suffix if photo.suffix.lower() in IMAGE_SUFFIXES else ".png"
     return f"{photo.stem}_{label}{suffix}"
 
 

@@ -9,7 +9,9 @@ import pytest
 from moving_clips import pictures, write_clip
 from PIL import Image
 
-from .running import nst
+from nst_engine.models.find import bundled_models
+
+from .running import code_of, nst, painting, write
 
 LINKS = ["the file itself", "a symbolic link", "a hard link", "another spelling"]
 
@@ -95,3 +97,31 @@ def test_a_snapshot_does_not_replace_an_input_through_a_link(tmp_path: Path, way
     assert done.returncode == 2
     assert "A snapshot would replace it" in done.stderr
     assert real.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["style image", "model"])
+@pytest.mark.parametrize("command", ["stylize", "video"])
+def test_what_a_style_comes_from_stays(
+    command: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "photo.png", painting(24, 24))
+    suffix = ".gif" if command == "video" else ".png"
+    read = tmp_path / ("model.onnx" if kind == "model" else "style.png")
+    if kind == "model":
+        read.write_bytes(bundled_models()["live"].path.read_bytes())
+        asked = ["--model", "model.onnx", "--style", "scream"]
+    else:
+        write(read, painting(24, 24, seed=1))
+        asked = ["--style-image", "style.png"]
+    before = read.read_bytes()
+    source = "photo.png"
+    if command == "video":
+        (tmp_path / "frames").mkdir()
+        write(tmp_path / "frames" / "1.png", painting(24, 24))
+        source = "frames/%d.png"
+    output = tmp_path / f"link{suffix}"
+    output.symlink_to(read)
+    assert code_of(command, source, *asked, "-o", output.name) == 2
+    assert "is the input" in capsys.readouterr().err
+    assert read.read_bytes() == before

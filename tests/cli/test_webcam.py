@@ -161,7 +161,7 @@ def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path
         now = screenshot(file)
         if len(np.unique(now.reshape(-1, 3), axis=0)) > 500:  # a painting has many colours
             seen = now
-        time.sleep(0.1)
+        time.sleep(0.02)
     told, complaints = process.communicate()
     assert (process.returncode, complaints) == (0, "nst: warming up\n")
     assert json.loads(told)["frames"] == 40
