@@ -46,6 +46,29 @@ def check_tiles(image: Image.Image, label: str, limits: ImageLimits) -> None:
         limits.check_pixels(f"{label} (one tile)", height, width)
 
 
+def check_samples(image: Image.Image, label: str) -> None:
+    """Refuse TIFFs whose samples Pillow decodes to other values without a word.
+
+    Raises:
+        ImageDecodeError: Planes of 16 bits that are not compressed, signed bytes, or numbers with 0 as white.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return
+    tags = image.tag_v2
+    bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    is_signed = 2 in tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))
+    is_plain = tags.get(TiffImagePlugin.COMPRESSION, 1) == 1
+    if tags.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 2 and bits > 8 and is_plain:
+        kind = "planes of 16 bits"
+    elif is_signed and bits == 8:
+        kind = "signed bytes"
+    elif image.mode == "F" and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
+        kind = "numbers with 0 as white"
+    else:
+        return
+    raise ImageDecodeError(f"{label}: a TIFF of {kind} is not supported. Save it as PNG, or with interleaved samples.")
+
+
 def has_more_pages(image: TiffImagePlugin.TiffImageFile) -> bool:
     """Whether a TIFF has a second page; smaller copies of the first, as scanners and maps have them, are none.
 

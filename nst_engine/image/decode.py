@@ -24,7 +24,7 @@ from PIL import (
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
 from nst_engine.files import label_of_path
 from nst_engine.image.arrays import picture_of_array
-from nst_engine.image.cost import check_scans, check_tiles, has_more_pages
+from nst_engine.image.cost import check_samples, check_scans, check_tiles, has_more_pages
 from nst_engine.image.encode import IMAGE_SUFFIXES
 from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
 from nst_engine.image.profile import srgb_of
@@ -187,6 +187,7 @@ def _decode(
             image = opener()
             limits.check_pixels(label, image.height, image.width)
             check_tiles(image, label, limits)
+            check_samples(image, label)
             if not first_frame:
                 _check_still(image, file_format, label)
             _check_complete(image, label)
