@@ -70,6 +70,15 @@ def check_output(
     return target
 
 
+def file_id(path: Path) -> tuple[int, int] | None:
+    """The same for all names of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
 def check_is_no_input(path: Path, inputs: Iterable[object], cure: str = " Choose another name for the output.") -> None:
     """Refuse to replace an input by something that is written on the way, or by the result.
 

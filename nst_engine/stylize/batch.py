@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nst_engine.errors import ImageNotFoundError, OptionError, OutputError
+from nst_engine.files import file_id
 from nst_engine.image import IMAGE_SUFFIXES, READABLE_SUFFIXES, Picture, check_image_output
 
 
@@ -105,9 +106,9 @@ def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[st
 
 
 def _check_outputs(jobs: Sequence[Job], kept: Sequence[Path], overwrite: bool) -> None:
-    sources = {_file_id(job.source): job.source for job in jobs}
+    sources = {file_id(job.source): job.source for job in jobs}
     for job in jobs:
-        there = sources.get(_file_id(job.output)) if job.output.exists() else None
+        there = sources.get(file_id(job.output)) if job.output.exists() else None
         check_image_output(job.output, inputs=[there, *kept], overwrite=overwrite)
 
 
@@ -116,15 +117,6 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another `output`") from error
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    """The same for all names of a file; None where there is none."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
 
 
 def result_name(photo: Path, label: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError, OutputError, VideoDecodeError, VideoNotFoundError
-from nst_engine.files import label_of_path
+from nst_engine.files import file_id, label_of_path
 from nst_engine.image import (
     DEFAULT_LIMITS,
     IMAGE_SUFFIXES,
@@ -200,8 +200,8 @@ class SequenceSink:
             ) from error
         check_image_output(self._pattern.path_of(1))
         there = self._pattern.numbers()
-        read = {_file_id(source) for source in sources}
-        for written in filter(lambda path: _file_id(path) in read, map(self._pattern.path_of, there)):
+        read = {file_id(source) for source in sources}
+        for written in filter(lambda path: file_id(path) in read, map(self._pattern.path_of, there)):
             raise OutputError(
                 f"{label_of_path(written)}: is a picture to be painted, which would be lost; "
                 "choose another folder, or say `overwrite=True`"
@@ -238,12 +238,3 @@ class SequenceSink:
 
     def discard(self) -> None:
         """Nothing is left open; finished pictures are kept."""
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    """The same for all names of a file; None where there is none."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
