@@ -101,7 +101,7 @@ def test_what_is_left_out_of_a_folder_is_said(tmp_path: Path, photo: Path) -> No
     assert b"left out: 2 \xc3\x97 .heic, 1 \xc3\x97" in done.stderr
     for kind in (b".avif", b"no suffix", b"no plain file"):
         assert kind in done.stderr
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1_wave.png", "2_wave.png", "3_wave.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1_wave.png", "2_wave.jpg", "3_wave.jpg"]
 
 
 def test_a_pipe_is_no_video(tmp_path: Path) -> None:
