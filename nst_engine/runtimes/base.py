@@ -33,6 +33,9 @@ class Executor(Protocol):
             FloatingPointError: They hold NaN or infinity, where the runtime looks for that itself.
         """
 
+    def trim(self, feed: Mapping[str, NDArray[Any]], output: str) -> None:
+        """Give back the memory that no run is using; on the way a small picture may be run."""
+
 
 class Graph(Protocol):
     """A part of a model, loaded."""
