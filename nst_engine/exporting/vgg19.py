@@ -16,7 +16,7 @@ from torch import nn
 from nst_engine.environment import needed
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
 from nst_engine.files import write_atomically
-from nst_engine.graphs.stylizer_graph import OPSET
+from nst_engine.graphs.writing import OPSET
 from nst_engine.models.spec import METADATA_KEY
 from nst_engine.vgg19.layers import Pooling
 from nst_engine.vgg19.network import VGG19

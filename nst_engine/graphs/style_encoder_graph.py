@@ -15,7 +15,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from nst_engine.graphs.stylizer_graph import OPSET
 from nst_engine.graphs.writing import STEP, GraphWriter, Weights
 
 STYLE_IMAGE = "style_image"
@@ -81,20 +80,11 @@ def style_encoder_graph(vgg: VggWeights, encoders: Mapping[str, Weights], readin
     for name in encoders:
         graph.code(name, statistics, shapes, reading)
     codes = [(name, len(own["last.bias"]) + 1) for name, own in encoders.items()]
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "style_encoder",
-            [helper.make_tensor_value_info(STYLE_IMAGE, TensorProto.UINT8, (1, "height", "width", 3))],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, numbers)) for name, numbers in codes],
-            graph.initializers,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=9,
-        producer_name="nst-engine",
+    return graph.model(
+        "style_encoder",
+        [helper.make_tensor_value_info(STYLE_IMAGE, TensorProto.UINT8, (1, "height", "width", 3))],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, numbers)) for name, numbers in codes],
     )
-    onnx.checker.check_model(model, full_check=True)
-    return model
 
 
 def encoder_weights(model: onnx.ModelProto, name: str) -> dict[str, NDArray[np.float32]]:

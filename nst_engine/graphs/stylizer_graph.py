@@ -20,7 +20,6 @@ from onnx import TensorProto, helper, numpy_helper
 from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
 from nst_engine.models.spec import METADATA_KEY, STRIDE_PX
 
-OPSET = 18
 IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE = "image", "style_weights", "stylized_image"
 
 _BORDER = 16
@@ -49,24 +48,15 @@ def stylizer_graph(weights: Weights, metadata: Mapping[str, Any], *, bits: Store
     graph.paint()
     picture = ("batch", 3, "height", "width")
     styles = len(weights["norm_down2.scale"])
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "stylizer",
-            [
-                helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, picture),
-                helper.make_tensor_value_info(STYLE_WEIGHTS, TensorProto.FLOAT, ("batch", styles)),
-            ],
-            [helper.make_tensor_value_info(STYLIZED_IMAGE, TensorProto.FLOAT, picture)],
-            graph.initializers,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=9,
-        producer_name="nst-engine",
+    return graph.model(
+        "stylizer",
+        [
+            helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, picture),
+            helper.make_tensor_value_info(STYLE_WEIGHTS, TensorProto.FLOAT, ("batch", styles)),
+        ],
+        [helper.make_tensor_value_info(STYLIZED_IMAGE, TensorProto.FLOAT, picture)],
+        **{METADATA_KEY: json.dumps(metadata)},
     )
-    helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
-    onnx.checker.check_model(model, full_check=True)
-    return model
 
 
 def stylizer_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
