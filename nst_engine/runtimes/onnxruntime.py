@@ -76,7 +76,7 @@ class OrtLoader:
             signature = self._signature(session, spec)
         if signature.has_fixed_size:
             raise ModelSpecError(f"{self._file.name}: takes one size of picture only; export it with dynamic axes")
-        return Loaded(OrtExecutor(session), spec, spec, signature, device.provider)
+        return Loaded(OrtModel(session), spec, spec, signature, device.provider)
 
     def content(self) -> bytes:
         """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
@@ -111,9 +111,9 @@ class OrtLoader:
                 f"{self._file.name}: names in it are no UTF-8: it is damaged; {self._file.cure}"
             ) from error
 
-    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> OrtGraph:
+    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> OrtModel:
         """A graph from a model's bytes."""
-        return OrtGraph(self._loaded(source, device, keeps_memory=keeps_memory))
+        return OrtModel(self._loaded(source, device, keeps_memory=keeps_memory))
 
     def _loaded(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> Any:
         """ONNX Runtime's own session of a model's bytes."""
@@ -168,8 +168,8 @@ class OrtLoader:
                 self._ort.set_default_logger_severity(_WARNINGS)
 
 
-class OrtExecutor:
-    """A whole model in ONNX Runtime. May be used by several threads at once.
+class OrtModel:
+    """A model, or a part of one, in ONNX Runtime. May be used by several threads at once.
 
     Args:
         session: ONNX Runtime's own.
@@ -202,23 +202,12 @@ class OrtExecutor:
             return False
         return True
 
-
-class OrtGraph:
-    """A part of a model in ONNX Runtime. May be used by several threads at once.
-
-    Args:
-        session: ONNX Runtime's own.
-    """
-
-    def __init__(self, session: Any) -> None:
-        self._session = session
-
     def run(
         self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], stop: Stop | None = None
     ) -> Sequence[NDArray[Any]]:
         """See `nst_engine.runtimes.base.Graph`."""
-        found: Sequence[NDArray[Any]] = self._session.run(outputs, feed, _stopped_by(stop))
-        return found
+        arrays: Sequence[NDArray[Any]] = self._session.run(outputs, feed, _stopped_by(stop))
+        return arrays
 
 
 def _stopped_by(stop: Stop | None) -> Any:
