@@ -128,44 +128,32 @@ class Pipeline:
         out: NDArray[np.uint8] | None,
     ) -> list[NDArray[np.uint8]]:
         """Through the model in one run, or each by tiles; blended with the photos."""
+        session = self._session
         # networks reflect what is small: a line of pixels takes the memory of a band
         pixels = math.prod(max(side, _SHORTEST_PX) for side in photos[0].shape[:2])
         if pixels <= self._tile_above_px:
             try:
-                return self._run_whole(photos, weights, stopwatch, swap_rb=swap_rb, strength=strength, out=out)
+                with self._workspaces.borrowed() as workspace:
+                    return one_pass(
+                        photos,
+                        session.takes,
+                        lambda tensor, into: session.run(tensor, np.repeat(weights, len(photos), axis=0), into),
+                        model=session.model,
+                        threads=session.threads,
+                        bucket_px=self._bucket_px,
+                        swap_rb=swap_rb,
+                        strength=strength,
+                        workspace=workspace,
+                        out=out,
+                        stopwatch=stopwatch,
+                    )
             except OutOfMemoryError:
                 if pixels <= TILE_ABOVE_PX:
                     raise
-        model, given = self._tiled(), self._session.weights_in_axes(weights)
-        painted = [model.paint(each, given, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
+        model, style_weights = self._tiled(), session.weights_in_axes(weights)
+        stylized = [model.paint(each, style_weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
         stopwatch.lap("inference")
-        return painted
-
-    def _run_whole(
-        self,
-        photos: Sequence[NDArray[np.uint8]],
-        weights: NDArray[np.float32],
-        stopwatch: Stopwatch,
-        *,
-        strength: float,
-        swap_rb: bool,
-        out: NDArray[np.uint8] | None,
-    ) -> list[NDArray[np.uint8]]:
-        session = self._session
-        with self._workspaces.borrowed() as workspace:
-            return one_pass(
-                photos,
-                session.takes,
-                lambda tensor, into: session.run(tensor, np.repeat(weights, len(photos), axis=0), into),
-                model=session.model,
-                threads=session.threads,
-                bucket_px=self._bucket_px,
-                swap_rb=swap_rb,
-                strength=strength,
-                workspace=workspace,
-                out=out,
-                stopwatch=stopwatch,
-            )
+        return stylized
 
     def _tiled(self) -> TiledModel:
         """Cut and loaded when the first large picture comes."""
