@@ -32,11 +32,6 @@ def add_style_arguments(parser: argparse.ArgumentParser, *, default_text: str = 
     )
 
 
-def set_default_models(parser: argparse.ArgumentParser, fixed: str, any_style: str) -> None:
-    """Which model is taken where none is named, without and with a style image."""
-    parser.set_defaults(model=None, default_models=(fixed, any_style))
-
-
 def model_of(arguments: argparse.Namespace) -> str:
     """The model that is asked for, or fits the style that is; bundled ones without their prefix, too."""
     from nst_engine.models.find import BUNDLED_PREFIX, bundled_models

@@ -20,7 +20,6 @@ from nst_engine.cli.style_arguments import (
     check_style_arguments,
     chosen_style,
     files_read,
-    set_default_models,
 )
 from nst_engine.errors import NSTError, OptionError, OutputError
 from nst_engine.files import label_of_path, printable
@@ -63,8 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--resume", action="store_true", help="skip photos whose result is there already")
     parser.add_argument("--overwrite", action="store_true", help="a result may replace a photo")
     parser.add_argument("--json", action="store_true", help="a line of JSON per picture on stdout")
-    add_model_arguments(parser)
-    set_default_models(parser, "bundled:quality", ANY_STYLE)
+    add_model_arguments(parser, any_style=ANY_STYLE)
     parser.set_defaults(run=run)
 
 

@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.option_flags import add_options
-from nst_engine.cli.training_arguments import add_training_arguments, training_options
+from nst_engine.cli.training_arguments import add_output_and_photos, add_training_arguments, training_options
 from nst_engine.training.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -32,10 +31,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "write both as ONNX: OUTPUT and OUTPUT-encoder.onnx beside it.",
         epilog="Ctrl-C keeps a checkpoint; go on with --resume.",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the model, .onnx")
-    parser.add_argument(
-        "--photos", type=Path, required=True, metavar="DIR", help="a folder with photos, the more the better"
-    )
+    add_output_and_photos(parser)
     parser.add_argument(
         "--styles",
         type=Path,
@@ -58,11 +54,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, train, export."""
     from nst_engine.catalogue import bundled_styles
-    from nst_engine.cli.progress_bar import say
     from nst_engine.cli.training_run import (
+        MORE_TIME,
         TrainingDisplay,
         check_length,
         say_finished,
+        say_stopped,
         training_folder,
     )
     from nst_engine.exporting.model_output import check_model_output, encoder_path
@@ -96,10 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
             on_step=display,
         )
     if display.was_interrupted:
-        say(f"stopped at step {checkpoint.step}; go on with the same command and --resume")
-        return INTERRUPTED
+        return say_stopped(checkpoint)
     say_finished(write_any_model(checkpoint, output, licence=arguments.licence, shown=paintings[:_SHOWN]))
-    display.say_if_undertrained("go on with the same command, more --minutes, --resume and --overwrite")
+    display.say_if_undertrained(MORE_TIME)
     return 0
 
 

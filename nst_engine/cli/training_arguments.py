@@ -13,6 +13,14 @@ _LENGTH = ("steps", "minutes")
 _ELSEWHERE = ("arch", "photo_size_px", *_LENGTH)
 
 
+def add_output_and_photos(parser: argparse.ArgumentParser) -> None:
+    """What a training from scratch writes, and what it learns from."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the model, .onnx")
+    parser.add_argument(
+        "--photos", type=Path, required=True, metavar="DIR", help="a folder with photos, the more the better"
+    )
+
+
 def add_training_arguments(parser: argparse.ArgumentParser, *, any_vgg: bool = True, **own: Any) -> None:
     """How long, on what, with which data.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
+from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.option_flags import given
 from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line, say
 from nst_engine.errors import OptionError
@@ -17,10 +18,13 @@ from nst_engine.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from nst_engine.exporting.finished_model import FinishedModel
-    from nst_engine.training import TrainProgress
+    from nst_engine.training import Checkpoint, TrainProgress
 
 # of networks that have learnt their paintings: the bundled ones are at a tenth
 _LEARNT_STYLE_DISTANCE = 0.2
+
+
+MORE_TIME = "go on with the same command, more --minutes, --resume and --overwrite"
 
 
 def check_length(arguments: argparse.Namespace) -> None:
@@ -37,6 +41,12 @@ def training_folder(arguments: argparse.Namespace) -> Path:
     """Where the training keeps its files."""
     folder: Path | None = arguments.folder
     return folder if folder is not None else arguments.output.with_suffix(".training")
+
+
+def say_stopped(checkpoint: Checkpoint) -> int:
+    """How to resume a training that was interrupted; returns the exit code."""
+    say(f"stopped at step {checkpoint.step}; go on with the same command and --resume")
+    return INTERRUPTED
 
 
 def say_finished(model: FinishedModel) -> None:

@@ -20,7 +20,6 @@ from nst_engine.cli.style_arguments import (
     check_style_arguments,
     chosen_style,
     files_read,
-    set_default_models,
 )
 from nst_engine.errors import NSTError
 from nst_engine.files import check_is_no_input
@@ -50,8 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--report", action="store_true", help="paint nothing; say how much each stability flickers")
     add_options(parser, VideoOptions)
     parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end, and no progress bar")
-    add_model_arguments(parser, default="bundled:live")
-    set_default_models(parser, "bundled:live", ANY_STYLE_FAST)
+    add_model_arguments(parser, default="bundled:live", any_style=ANY_STYLE_FAST)
     parser.set_defaults(run=run)
 
 

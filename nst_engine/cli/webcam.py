@@ -16,7 +16,6 @@ from nst_engine.cli.style_arguments import (
     check_style_arguments,
     chosen_style,
     encoded_styles,
-    set_default_models,
     weighted_files,
 )
 from nst_engine.errors import OptionError
@@ -52,8 +51,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--virtual-camera", action="store_true", help="be a camera for other programs (pyvirtualcam)")
     parser.add_argument("--no-window", action="store_true", help="for machines without a screen")
     parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end")
-    add_model_arguments(parser, default="bundled:live")
-    set_default_models(parser, "bundled:live", ANY_STYLE_FAST)
+    add_model_arguments(parser, default="bundled:live", any_style=ANY_STYLE_FAST)
     parser.set_defaults(run=run)
 
 
