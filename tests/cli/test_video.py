@@ -20,7 +20,7 @@ from nst_engine.image import Animation
 from nst_engine.video import finished_frames
 from nst_engine.video.segments import SEGMENT_FRAMES
 
-from .running import ENVIRONMENT, code_of, nst, write
+from .running import ENVIRONMENT, assert_refused, code_of, nst, write
 
 MANY = 13 * SEGMENT_FRAMES
 
@@ -144,11 +144,7 @@ def test_bad_input_is_one_line_and_code_2(
     write(here / "photo.png", pictures(1)[0])
     before = sorted(here.iterdir())
     style = () if "--style" in arguments else ("--style", "wave")
-    assert code_of(*with_model(model, *arguments, *style)) == 2
-    said = capsys.readouterr()
-    assert message in said.err
-    assert said.err.strip().count("\n") == 0
-    assert said.out == ""
+    assert_refused(capsys, message, *with_model(model, *arguments, *style))
     assert sorted(here.iterdir()) == before
 
 

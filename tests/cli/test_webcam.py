@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cli.running import ENVIRONMENT
+from cli.running import ENVIRONMENT, python
 from nst_engine.catalogue import content_path, style_path
 from nst_engine.image import load_image
 from nst_engine.video import write_video
@@ -36,15 +36,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def webcam(
     folder: Path, *arguments: str | Path, environment: dict[str, str] = ENVIRONMENT
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*WEBCAM, *map(str, arguments)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return python(*WEBCAM[1:], *arguments, cwd=folder, environment=environment)
 
 
 def test_a_file_is_painted_without_a_screen(clip: Path, tmp_path: Path) -> None:
@@ -176,16 +168,13 @@ def test_a_folder_of_style_images_begins_with_its_first(clip: Path, tmp_path: Pa
     folder.mkdir()
     for name in ("scream", "great-wave"):
         (folder / f"{name}.jpg").write_bytes(style_path(name).read_bytes())
-    command = [each for each in WEBCAM if each not in ("--style", "scream")]
+    command = [each for each in WEBCAM[1:] if each not in ("--style", "scream")]
     what = ["--camera", str(clip), "--no-window", "--frames", "5", "--json", "--style-image"]
     for given, style in ((folder, "great-wave"), (folder / "scream.jpg", "scream")):
-        done = subprocess.run(
-            [*command, *what, str(given)], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
-        )
+        done = python(*command, *what, given, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["styles"] == {style: 1.0}
     (tmp_path / "empty").mkdir()
-    empty = [*command, *what, "empty"]
-    done = subprocess.run(empty, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = python(*command, *what, "empty", cwd=tmp_path)
     assert done.returncode == 2
     assert "--style-image empty: no pictures in this folder" in done.stderr

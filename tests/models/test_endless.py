@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli.running import ENVIRONMENT
+from cli.running import ENVIRONMENT, python
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from tiny_models import own_spec, photo, write_own
@@ -142,29 +142,8 @@ def test_a_time_that_is_none_is_refused(timeout: Any) -> None:
 
 
 def test_the_command_has_the_limit(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "nst_engine",
-            "stylize",
-            "coffee",
-            "--model",
-            looping(tmp_path / "model.onnx"),
-            "--timeout",
-            "0.5",
-            "--max-side",
-            "32",
-            "-o",
-            "out.png",
-        ],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    options = ["--model", looping(tmp_path / "model.onnx"), "--timeout", 0.5, "--max-side", 32, "-o", "out.png"]
+    done = python("-m", "nst_engine", "stylize", "coffee", *options, cwd=tmp_path)
     assert done.returncode == 2
     assert "give it more time (--timeout)" in done.stderr
     assert not (tmp_path / "out.png").exists()
