@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from nst_engine.motion.opencv import NO_MAP, cv2
 from nst_engine.motion.optical_flow import Motion, MotionEstimator, places
 
-_Pixels = NDArray[np.uint8]
-
 _INVISIBLE = 1 / 1000  # share of a painting
 # More than half a pixel, or what stands between two would move to and fro
 _ELSEWHERE_PX = 0.7
