@@ -25,7 +25,7 @@ from nst_engine.webcam.options import WebcamOptions
 
 if TYPE_CHECKING:
     from nst_engine.stylize.stylizer import Stylizer
-    from nst_engine.webcam.governor import Governor
+    from nst_engine.webcam.adaptive_size import AdaptiveSize
     from nst_engine.webcam.look import Look
     from nst_engine.webcam.outputs import Screen, VirtualCamera
     from nst_engine.webcam.style_folder import StyleFolder
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     from nst_engine.motion.frame_stylizer import FrameStylizer
     from nst_engine.webcam.camera import Camera
-    from nst_engine.webcam.live import LivePainter
+    from nst_engine.webcam.live import LiveStylizer
     from nst_engine.webcam.outputs import NoScreen, Window
     from nst_engine.webcam.show import Show
     from nst_engine.webcam.source import OpenCvSource
@@ -72,18 +72,18 @@ def run(arguments: argparse.Namespace) -> int:
     source.check_moves()
     stylizer = open_stylizer(arguments)
     look, style_folder = _look(arguments, stylizer, looks), _style_folder(arguments, stylizer, folder)
-    painter = FrameStylizer(stylizer, look.mix, stability=looks.stability, stroke_size=looks.stroke_size)
+    frame_stylizer = FrameStylizer(stylizer, look.mix, stability=looks.stability, stroke_size=looks.stroke_size)
     screen: Screen = NoScreen() if arguments.no_window else Window()
     with Camera(source) as camera:
-        governor = _governor(options, camera, source)
+        adaptive_size = _adaptive_size(options, camera, source)
         _say("warming up")
-        painter.warmup(*governor.sizes)
-        virtual_camera = _virtual_camera(arguments, governor, source.fps)
-        with LivePainter(camera, painter, governor, look, mirror=arguments.mirror) as live:
+        frame_stylizer.warmup(*adaptive_size.sizes)
+        virtual_camera = _virtual_camera(arguments, adaptive_size, source.fps)
+        with LiveStylizer(camera, frame_stylizer, adaptive_size, look, mirror=arguments.mirror) as live:
             show = Show(
                 camera,
                 live,
-                governor,
+                adaptive_size,
                 screen,
                 provider=stylizer.provider,
                 say=_say,
@@ -104,8 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
             **show.statistics.overall(),
             "dropped": show.dropped,
             "reconnected": camera.reconnected,
-            "width": governor.size[1],
-            "height": governor.size[0],
+            "width": adaptive_size.size[1],
+            "height": adaptive_size.size[0],
             "styles": {str(style): share for style, share in live.look.mix.items()},
             "stability": looks.stability,
             "model": stylizer.model,
@@ -165,26 +165,26 @@ def _look(arguments: argparse.Namespace, stylizer: Stylizer, looks: FrameOptions
     return Look(styles, mix, strength=looks.strength, preserve_color=looks.preserve_color)
 
 
-def _governor(options: WebcamOptions, camera: Any, source: Any) -> Governor:
+def _adaptive_size(options: WebcamOptions, camera: Any, source: Any) -> AdaptiveSize:
+    from nst_engine.webcam.adaptive_size import AdaptiveSize, sizes_for
     from nst_engine.webcam.camera import STALL_S
-    from nst_engine.webcam.governor import Governor, sizes_for
 
     first = camera.frames.look(2 * STALL_S)
     if first is None:
         raise OptionError(f"--camera {source.label}: gives no pictures; is it in use, or an empty file?")
     height, width = first.pixels.shape[:2]
     sizes = sizes_for(height, width, options.max_side)
-    return Governor(sizes, options.target_fps or source.fps or _USUAL_FPS)
+    return AdaptiveSize(sizes, options.target_fps or source.fps or _USUAL_FPS)
 
 
-def _virtual_camera(arguments: argparse.Namespace, governor: Governor, fps: float) -> VirtualCamera | None:
+def _virtual_camera(arguments: argparse.Namespace, adaptive_size: AdaptiveSize, fps: float) -> VirtualCamera | None:
     if not arguments.virtual_camera:
         return None
     from nst_engine.webcam.outputs import VirtualCamera
 
-    found = VirtualCamera(*governor.size, fps)
-    _say(f"other programs see it as {found.name}")
-    return found
+    camera = VirtualCamera(*adaptive_size.size, fps)
+    _say(f"other programs see it as {camera.name}")
+    return camera
 
 
 def _say(message: str) -> None:

@@ -105,7 +105,7 @@ class Camera:
                     is_first, due = due is None, self._paced(due)
                     self.frames.put(self._captured(pixels))
                     if is_first and not self._source.is_live:
-                        due += self._held(pixels)
+                        due += self._wait_until_first_taken(pixels)
                 elif not (self._source.is_live and self._comes_back()):
                     return
         finally:
@@ -116,7 +116,7 @@ class Camera:
         self._last = time.perf_counter()
         return Captured(pixels, self._last)
 
-    def _held(self, pixels: NDArray[np.uint8]) -> float:
+    def _wait_until_first_taken(self, pixels: NDArray[np.uint8]) -> float:
         """Wait until the first frame is taken, which does not get old meanwhile; returns how long that took, s."""
         begun = time.perf_counter()
         while not self._stop.wait(_RENEWED_S) and self.frames.renew(self._captured(pixels)):

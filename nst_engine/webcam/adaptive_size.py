@@ -33,7 +33,7 @@ def sizes_for(height: int, width: int, max_side: int | None) -> list[Size]:
     return list(dict.fromkeys((max(16, round(h / 8) * 8), max(16, round(w / 8) * 8)) for h, w in scaled))
 
 
-class Governor:
+class AdaptiveSize:
     """Chooses among sizes by how long painting takes.
 
     Args:
@@ -58,7 +58,7 @@ class Governor:
         """See above."""
         return self.sizes[self._place]
 
-    def painted(self, seconds: float) -> None:
+    def observe(self, seconds: float) -> None:
         """Say how long the last painting took."""
         if self._target_s is None:
             return
