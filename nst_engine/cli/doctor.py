@@ -28,12 +28,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Examine and report."""
     from nst_engine.diagnosis.findings import findings
 
-    found = [replace(each, what=with_flags(each.what), cure=with_flags(each.cure)) for each in findings()]
+    results = [replace(each, what=with_flags(each.what), cure=with_flags(each.cure)) for each in findings()]
     if arguments.json:
-        print(as_json([asdict(finding) for finding in found], indent=2))
+        print(as_json([asdict(finding) for finding in results], indent=2))
     else:
-        for finding in found:
+        for finding in results:
             print(f"{_MARKS[finding.kind]}  {finding.what}")
             if finding.cure:
                 print(f"{'':9}{finding.cure}")
-    return _PROBLEMS_FOUND if any(finding.kind == "problem" for finding in found) else 0
+    return _PROBLEMS_FOUND if any(finding.kind == "problem" for finding in results) else 0

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from nst_engine.cli.messages import with_flags
-from nst_engine.cli.option_flags import add_options, given
+from nst_engine.cli.option_flags import add_options, explicit_options
 from nst_engine.cli.style_arguments import model_of
 from nst_engine.runtimes.options import SessionOptions
 
@@ -43,7 +43,7 @@ def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | Non
 
     stylizer = Stylizer(
         model_of(arguments),
-        **given(arguments, SessionOptions),
+        **explicit_options(arguments, SessionOptions),
         expected_pictures=expected_pictures,
     )
     if "passed over" in stylizer.device_report:

@@ -28,7 +28,7 @@ def add_options(
         record: A dataclass of options.
         names: Those to add, in this order; none: all.
         leave_out: Of all.
-        defaults: The command's own, which its help shows, and `given` does not know.
+        defaults: The command's own, which its help shows, and `explicit_options` does not know.
     """
     known = declared(record)
     for name in names or known:
@@ -36,7 +36,7 @@ def add_options(
             _add(parser, known[name], defaults.get(name, known[name].default))
 
 
-def given(arguments: argparse.Namespace, record: type) -> dict[str, Any]:
+def explicit_options(arguments: argparse.Namespace, record: type) -> dict[str, Any]:
     """The options of a record that were given, by name."""
     return {name: value for name, value in vars(arguments).items() if name in declared(record)}
 
@@ -47,7 +47,7 @@ def options_of(arguments: argparse.Namespace, record: type[_Record], **defaults:
     Raises:
         OptionError: A value that cannot be used.
     """
-    return record(**{**defaults, **given(arguments, record)})
+    return record(**{**defaults, **explicit_options(arguments, record)})
 
 
 def _add(parser: argparse._ActionsContainer, option: Declared, default: Any) -> None:

@@ -36,11 +36,11 @@ def model_of(arguments: argparse.Namespace) -> str:
     """The model that is asked for, or fits the style that is; bundled ones without their prefix, too."""
     from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
 
-    asked: str | None = arguments.model
-    if asked is None:
+    name: str | None = arguments.model
+    if name is None:
         fixed, any_style = arguments.default_models
         return str(any_style if getattr(arguments, "style_image", []) else fixed)
-    return BUNDLED_PREFIX + asked if asked in bundled_models() and not Path(asked).exists() else asked
+    return BUNDLED_PREFIX + name if name in bundled_models() and not Path(name).exists() else name
 
 
 def check_style_arguments(arguments: argparse.Namespace) -> None:
@@ -90,10 +90,10 @@ def chosen_style(arguments: argparse.Namespace, stylizer: Stylizer) -> StyleChoi
         _check_reads_styles(stylizer)
     elif arguments.style is not None:
         _check_is_no_picture(arguments.style, stylizer)
-    return stylizer.choose_style(asked_styles(arguments))
+    return stylizer.choose_style(requested_styles(arguments))
 
 
-def asked_styles(arguments: argparse.Namespace) -> Style:
+def requested_styles(arguments: argparse.Namespace) -> Style:
     """The styles as they were typed: files or names, with their weights; None: the model's only one.
 
     Raises:
@@ -116,12 +116,12 @@ def encoded_styles(arguments: argparse.Namespace, stylizer: Stylizer) -> list[tu
     from nst_engine.stylize.style_embedding import SUFFIX, StyleEmbedding
 
     _check_reads_styles(stylizer)
-    found = []
+    styles = []
     for file, weight in weighted_files(arguments.style_image):
         path = style_path(file)
         is_embedding = path.suffix.lower() == SUFFIX
-        found.append((StyleEmbedding.load(path) if is_embedding else stylizer.encode_style(path), weight))
-    return found
+        styles.append((StyleEmbedding.load(path) if is_embedding else stylizer.encode_style(path), weight))
+    return styles
 
 
 def _check_reads_styles(stylizer: Stylizer) -> None:

@@ -91,9 +91,9 @@ def named_paintings(paintings: list[str]) -> dict[str, Path]:
 
     named: dict[str, Path] = {}
     for painting in paintings:
-        file, _, given = painting.rpartition(":") if not Path(painting).exists() else (painting, "", "")
+        file, _, suffix = painting.rpartition(":") if not Path(painting).exists() else (painting, "", "")
         path = style_path(file or painting)
-        name = check_style_name(given if file and given else path.stem, "FILE:NAME")
+        name = check_style_name(suffix if file and suffix else path.stem, "FILE:NAME")
         if name in named:
             raise OptionError(f"two styles would be called {name!r}; name one with FILE:NAME")
         named[name] = path

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from nst_engine.cli.option_flags import add_options, given
+from nst_engine.cli.option_flags import add_options, explicit_options
 from nst_engine.training.options import TrainOptions
 
 _LENGTH = ("steps", "minutes")
@@ -44,7 +44,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, any_vgg: bool = T
 
 def training_options(arguments: argparse.Namespace, **defaults: Any) -> TrainOptions:
     """The options given, over the command's own defaults."""
-    asked = given(arguments, TrainOptions)
-    if asked.keys() & set(_LENGTH):
+    values = explicit_options(arguments, TrainOptions)
+    if values.keys() & set(_LENGTH):
         defaults = {name: value for name, value in defaults.items() if name not in _LENGTH}
-    return TrainOptions(**{**defaults, **asked})
+    return TrainOptions(**{**defaults, **values})

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.option_flags import given
+from nst_engine.cli.option_flags import explicit_options
 from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line, say
 from nst_engine.errors import OptionError
 from nst_engine.training.options import TrainOptions
@@ -33,7 +33,7 @@ def check_length(arguments: argparse.Namespace) -> None:
     Raises:
         OptionError: None was given.
     """
-    if not given(arguments, TrainOptions).keys() & {"steps", "minutes"}:
+    if not explicit_options(arguments, TrainOptions).keys() & {"steps", "minutes"}:
         raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
 
 

@@ -72,17 +72,17 @@ def run(arguments: argparse.Namespace) -> int:
     if options.resume and output.is_file() and finished_frames(output) is None:
         print(f"nst: {output}: is there already, and no unfinished work; nothing is left to do", file=sys.stderr)
         return 0
-    painter = FrameStylizer(stylizer, style, channel_order="rgb", **asdict(looks))
+    frames = FrameStylizer(stylizer, style, channel_order="rgb", **asdict(looks))
     try:
         with _Bar(output.name, is_shown=not arguments.json) as bar:
-            result = paint_video(source, output, painter, options=options, on_progress=bar.show, on_note=bar.note)
+            result = paint_video(source, output, frames, options=options, on_progress=bar.show, on_note=bar.note)
     except KeyboardInterrupt:
         print(f"nst: interrupted{_kept(output, options)}", file=sys.stderr)
         return INTERRUPTED
     except NSTError as error:
-        kept = _kept(output, options) if finished_frames(output) else ""
-        raise type(error)(f"{with_flags(error)}{kept}") from error
-    _report(arguments, result, painter, stylizer.provider)
+        resumable = _kept(output, options) if finished_frames(output) else ""
+        raise type(error)(f"{with_flags(error)}{resumable}") from error
+    _report(arguments, result, frames, stylizer.provider)
     return 0
 
 
@@ -92,13 +92,13 @@ def _report_flicker(
     """The first frames in all settings."""
     from nst_engine.video import flicker_by_setting
 
-    found = flicker_by_setting(source, stylizer, style, options=options)
+    settings = flicker_by_setting(source, stylizer, style, options=options)
     if arguments.json:
-        rows = [{"stability": each.stability, "warping_error": each.warping_error, "ms": each.ms} for each in found]
+        rows = [{"stability": each.stability, "warping_error": each.warping_error, "ms": each.ms} for each in settings]
         print(as_json({"input": arguments.input, "model": stylizer.model, "settings": rows}))
         return 0
-    base = found[0]
-    for each in found:
+    base = settings[0]
+    for each in settings:
         change = each.warping_error / base.warping_error - 1 if base.warping_error else 0.0
         print(
             f"--stability {each.stability:<4}  warping error {1e3 * each.warping_error:.3f} / 1000 "
@@ -131,16 +131,16 @@ def _kept(output: Path, options: VideoOptions) -> str:
     return f"; {frames} frames are kept: go on with the same command{again}"
 
 
-def _report(arguments: argparse.Namespace, result: VideoResult, painter: Any, provider: str) -> None:
+def _report(arguments: argparse.Namespace, result: VideoResult, frames: Any, provider: str) -> None:
     """The last line, on stdout."""
     if not arguments.json:
         print(
             f"{result.output}: {result.frames} frames of {result.width}×{result.height} px in {result.seconds:.1f} s, "
-            f"{result.frames_per_second:.1f} per second, by {painter.settings['model']} on {provider}",
+            f"{result.frames_per_second:.1f} per second, by {frames.settings['model']} on {provider}",
             flush=True,
         )
         return
-    stages = {**result.stage_seconds, **{f"paint_{stage}": seconds for stage, seconds in painter.seconds.items()}}
+    stages = {**result.stage_seconds, **{f"paint_{stage}": seconds for stage, seconds in frames.seconds.items()}}
     record = {
         "input": arguments.input,
         "output": str(result.output),
@@ -150,8 +150,8 @@ def _report(arguments: argparse.Namespace, result: VideoResult, painter: Any, pr
         "frames_per_second": round(result.frames_per_second, 3),
         "width": result.width,
         "height": result.height,
-        "styles": dict(painter.styles),
-        "model": painter.settings["model"],
+        "styles": dict(frames.styles),
+        "model": frames.settings["model"],
         "provider": provider,
         "stage_seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()},
         "notes": list(result.notes),
