@@ -92,15 +92,15 @@ def answer_of(job: Job, folder: Path) -> dict[str, Any]:
     """
     own = folder / secrets.token_hex(8)
     own.mkdir()
-    asked, answer, log = own / "job.json", own / "answer.json", own / "log.txt"
-    asked.write_text(json.dumps({"module": job.module, "arguments": dict(job.arguments)}), encoding="utf-8")
-    with log.open("wb") as said:
+    request, answer, log = own / "job.json", own / "answer.json", own / "log.txt"
+    request.write_text(json.dumps({"module": job.module, "arguments": dict(job.arguments)}), encoding="utf-8")
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, str(_ROOT), str(asked), str(answer)],
+            [sys.executable, "-P", "-c", _START, str(_ROOT), str(request), str(answer)],
             env=_environment(job, own),
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,  # Ctrl-C comes to us alone, and we end it with all that it started
         )
         try:
@@ -111,10 +111,10 @@ def answer_of(job: Job, folder: Path) -> dict[str, Any]:
             _end(process)
     if not answer.is_file():
         raise JobFailedError(_how_it_ended(process.returncode, log))
-    found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
-    if "reason" in found:
-        raise JobFailedError(found["reason"], found["kind"])
-    result: dict[str, Any] = found["result"]
+    response: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+    if "reason" in response:
+        raise JobFailedError(response["reason"], response["kind"])
+    result: dict[str, Any] = response["result"]
     return result
 
 
@@ -144,8 +144,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _how_it_ended(code: int, log: Path) -> str:
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    last = f" ({said[-1].strip()[:200]})" if said else ""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    last = f" ({lines[-1].strip()[:200]})" if lines else ""
     if code >= 0:
         return f"the process ended with exit code {code} and no answer{last}"
     with contextlib.suppress(ValueError):

@@ -32,10 +32,10 @@ def measure(*, kernel: Kernel, contender: str, size: tuple[int, int], threads: i
         What `nst_engine.benchmark.jobs.measured` makes a `Row` of.
     """
     task = task_of(kernel, *size)
-    call = call_of(contender, kernel, task.given, threads)
-    found = call()
-    is_shaped = found.shape == task.wanted.shape
-    difference = float(np.abs(found - task.wanted).max()) if is_shaped else math.inf
+    call = call_of(contender, kernel, task.input_array, threads)
+    output = call()
+    is_shaped = output.shape == task.expected.shape
+    difference = float(np.abs(output - task.expected).max()) if is_shaped else math.inf
     calls = _calls_per_time(call, seconds)
     return {
         "times_ms": {TOTAL: _times(call, calls, seconds)},

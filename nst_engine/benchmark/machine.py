@@ -59,10 +59,10 @@ def differences(one: Any, other: Any, name: str = "") -> list[str]:
     """What two fingerprints differ in, such as `packages.numpy: 2.3.1, 2.4.6`."""
     if not (isinstance(one, dict) and isinstance(other, dict)):
         return [] if one == other else [f"{name}: {_shown_text(one)}, {_shown_text(other)}"]
-    found = []
+    different = []
     for key in dict.fromkeys([*one, *other]):
-        found += differences(one.get(key), other.get(key), f"{name}.{key}" if name else str(key))
-    return found
+        different += differences(one.get(key), other.get(key), f"{name}.{key}" if name else str(key))
+    return different
 
 
 def load_average() -> float | None:
@@ -90,8 +90,8 @@ def gpu_memory_mib() -> float | None:
 
     Not of this process alone: in a container the driver names processes as they are called outside.
     """
-    found = _ask("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits")
-    numbers = [float(line) for line in found if line.replace(".", "", 1).isdigit()]
+    lines = _ask("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits")
+    numbers = [float(line) for line in lines if line.replace(".", "", 1).isdigit()]
     return sum(numbers) if numbers else None
 
 

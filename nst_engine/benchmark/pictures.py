@@ -22,4 +22,4 @@ def photos_of(width: int, height: int, count: int) -> list[NDArray[np.uint8]]:
 
 def least_psnr_db(pictures: Sequence[NDArray[np.uint8]], reference: Sequence[NDArray[np.uint8]]) -> float:
     """Peak signal-to-noise ratio of the worst picture against its reference, dB; of another shape: 0."""
-    return min(psnr_db(picture, wanted) for picture, wanted in zip(pictures, reference, strict=True))
+    return min(psnr_db(picture, expected) for picture, expected in zip(pictures, reference, strict=True))

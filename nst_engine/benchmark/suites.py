@@ -79,7 +79,7 @@ def stylize_suite(options: StylizeBench) -> Suite:
     shared = {"batch": options.batch, "threads": threads}
 
     def jobs_in(folder: Path) -> list[Job]:
-        asked = {
+        arguments = {
             "model": model,
             "style": options.style,
             "style_images": style_images,
@@ -88,7 +88,7 @@ def stylize_suite(options: StylizeBench) -> Suite:
             "precision": options.precision or "auto",
         }
         try:
-            reference = answer_of(Job("nst_engine.benchmark.reference", {}, {**asked, **shared}, threads), folder)
+            reference = answer_of(Job("nst_engine.benchmark.reference", {}, {**arguments, **shared}, threads), folder)
         except JobFailedError as failed:
             raise failed.as_nst_error() from None
         return [_stylize_job(case, reference, {**shared, "seconds": options.seconds}) for case in cases]
@@ -152,8 +152,8 @@ def optimize_suite(options: OptimizeBench) -> Suite:
     sizes = list(dict.fromkeys(options.sizes))
     for width, height in sizes:
         # refuses a size that is too small or too large
-        asked = OptimizeOptions(image_size=max(width, height), num_iterations=options.iterations)
-        plan_scales(height, width, image_size=asked.image_size, num_iterations=options.iterations, pyramid=False)
+        defaults = OptimizeOptions(image_size=max(width, height), num_iterations=options.iterations)
+        plan_scales(height, width, image_size=defaults.image_size, num_iterations=options.iterations, pyramid=False)
     if not is_importable("torch"):
         raise MissingDependencyError(
             f"optimisation needs torch, which is not installed; type: {pip_install('optimize')}"
@@ -186,19 +186,19 @@ def optimize_suite(options: OptimizeBench) -> Suite:
     return Suite("optimize", settings, [job.case for job in jobs], {}, lambda _: jobs)
 
 
-def _backends(asked: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def _backends(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Those to measure, and why others are not."""
-    for name in asked:
+    for name in names:
         if reason := backend_named(name).why_absent():
             raise ProviderUnavailableError(f"`backend='{name}'`: {reason}")
     if reason := backend_named("onnxruntime-cpu").why_absent():
         raise MissingDependencyError(f"every row is compared with ONNX Runtime on the CPU, and {reason}")
-    if asked:
-        return list(dict.fromkeys(asked)), {}
-    found, broken = backends()
-    reasons = {name: backend.why_absent() for name, backend in found.items()}
+    if names:
+        return list(dict.fromkeys(names)), {}
+    known, broken = backends()
+    reasons = {name: backend.why_absent() for name, backend in known.items()}
     absent = {name: reason for name, reason in reasons.items() if reason is not None}
-    return [name for name in found if name not in absent], {**absent, **broken}
+    return [name for name in known if name not in absent], {**absent, **broken}
 
 
 def _stylize_job(case: Case, reference: Mapping[str, Any], shared: Mapping[str, Any]) -> Job:

@@ -58,11 +58,11 @@ def _runtime() -> Iterator[Finding]:
     installed = {name: version for name in _RUNTIMES if (version := package_version(name)) is not None}
     summary = ", ".join(f"{name} {version}" for name, version in installed.items())
     if len(installed) > 1:
-        wanted = "onnxruntime-gpu" if "onnxruntime-gpu" in installed else next(iter(installed))
+        package = "onnxruntime-gpu" if "onnxruntime-gpu" in installed else next(iter(installed))
         yield Finding(
             "problem",
             f"{summary} are installed over each other: they share their files, and one of them is broken",
-            f"type: pip uninstall -y {' '.join(installed)} && pip install {wanted}",
+            f"type: pip uninstall -y {' '.join(installed)} && pip install {package}",
         )
     elif not installed:
         yield Finding(
@@ -100,8 +100,8 @@ def _models() -> Iterator[Finding]:
             yield Finding("problem", f"bundled:{name} does not run: {error}")
         else:
             ms = 1e3 * (time.perf_counter() - started)
-            held = f"{len(stylizer.styles)} styles" if stylizer.spec.style is None else "any style"
-            summary = f"{held}, loaded and run in {ms:.0f} ms on {stylizer.threads} threads"
+            styles = f"{len(stylizer.styles)} styles" if stylizer.spec.style is None else "any style"
+            summary = f"{styles}, loaded and run in {ms:.0f} ms on {stylizer.threads} threads"
             yield Finding("ok", f"bundled:{name}: {summary}")
 
 

@@ -190,18 +190,18 @@ class FrameStylizer:
         finish: dict[str, Any] = {"strength": self._strength, "preserve_color": self._options.preserve_color}
         if smoother is None:
             laps.append(time.perf_counter())
-            painted = self._painted(photo, None if self._exchanges else out, **finish)
+            stylized = self._stylized(photo, None if self._exchanges else out, **finish)
             laps.append(time.perf_counter())
         else:
             steadied = smoother.steadied(photo, is_bgr=self._swap_rb)
             laps.append(time.perf_counter())
-            painted = smoother.on_the_grid(steadied, self._painted_bordered)
+            stylized = smoother.on_the_grid(steadied, self._stylized_bordered)
             laps.append(time.perf_counter())
-            painted = finished(smoother.smoothed(painted), photo, **finish)
-        painted = self._placed(painted, out)
+            stylized = finished(smoother.smoothed(stylized), photo, **finish)
+        stylized = self._placed(stylized, out)
         laps.append(time.perf_counter())
         self._count(laps)
-        return painted
+        return stylized
 
     def _in_transition(self) -> tuple[NDArray[np.float32], float]:
         """Style weights and strength of this frame."""
@@ -209,9 +209,9 @@ class FrameStylizer:
             return self._weights, self._strength
         return self._transition.step()
 
-    def _painted(self, photo: NDArray[np.uint8], out: NDArray[np.uint8] | None, **finish: Any) -> NDArray[np.uint8]:
+    def _stylized(self, photo: NDArray[np.uint8], out: NDArray[np.uint8] | None, **finish: Any) -> NDArray[np.uint8]:
         """In strokes of one size whatever the frames' size: that may follow the machine, and shall not be seen."""
-        (painted,) = self._stylizer.pipeline.paint(
+        (stylized,) = self._stylizer.pipeline.stylize(
             [photo],
             self._weights,
             Stopwatch(),
@@ -220,24 +220,24 @@ class FrameStylizer:
             out=out,
             **finish,
         )
-        return painted
+        return stylized
 
-    def _painted_bordered(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _stylized_bordered(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Into memory that the next frame overwrites: the smoother keeps its own."""
         if self._bordered.shape != photo.shape:
             self._bordered = np.empty_like(photo)
-        return self._painted(photo, self._bordered)
+        return self._stylized(photo, self._bordered)
 
-    def _placed(self, painted: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-        if painted is out:
+    def _placed(self, stylized: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+        if stylized is out:
             return out
         if self._exchanges:
-            painted = _exchanged(painted)
+            stylized = _exchanged(stylized)
         elif self._smoother is not None and out is None and not self._finishes:
-            painted = painted.copy()  # the smoother keeps its own
+            stylized = stylized.copy()  # the smoother keeps its own
         if out is None:
-            return painted
-        out[...] = painted
+            return stylized
+        out[...] = stylized
         return out
 
     def _count(self, laps: list[float]) -> None:

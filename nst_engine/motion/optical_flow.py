@@ -68,11 +68,11 @@ class MotionEstimator:
         """The motion from one grey frame to the next, of the same size."""
         if min(earlier.shape) < _SMALLEST_FOR_DIS_PX:
             flow = np.zeros((*earlier.shape, 2), np.float32)
-            return Motion(flow, _seen_alike(flow, earlier, later))
+            return Motion(flow, _looks_alike(flow, earlier, later))
         flow = self._calculated(later, earlier)
         if self._checks_back:
             return Motion(flow, _seen_there_and_back(flow, self._calculated(earlier, later)))
-        return Motion(flow, _seen_alike(flow, earlier, later))
+        return Motion(flow, _looks_alike(flow, earlier, later))
 
     def _calculated(self, of: NDArray[np.uint8], where: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(self._flow.calc(of, where, None), np.float32)  # type: ignore[call-overload,unused-ignore]
@@ -98,7 +98,7 @@ def _centres(height: int, width: int, down: float, right: float) -> NDArray[np.f
     return np.stack([(columns + 0.5) * right - 0.5, (rows + 0.5) * down - 0.5], axis=-1)
 
 
-def _seen_alike(flow: NDArray[np.float32], earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _looks_alike(flow: NDArray[np.float32], earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> NDArray[np.uint8]:
     came_from = places(flow, *later.shape)
     before = cv2.remap(earlier, came_from, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     difference = cv2.blur(cv2.absdiff(before, later), (3, 3))
@@ -113,9 +113,9 @@ def _seen_there_and_back(flow: NDArray[np.float32], back: NDArray[np.float32]) -
     off = np.square(flow + returned).sum(-1)
     length = np.square(flow).sum(-1) + np.square(returned).sum(-1)
     changes = sum(np.square(each).sum(-1) for each in np.gradient(flow, axis=(0, 1)))
-    is_seen = off <= DISOCCLUSION[0] * length + DISOCCLUSION[1]
+    is_consistent = off <= DISOCCLUSION[0] * length + DISOCCLUSION[1]
     is_smooth = changes <= MOTION_BOUNDARY[0] * np.square(flow).sum(-1) + MOTION_BOUNDARY[1]
-    seen: NDArray[np.uint8] = (is_seen & is_smooth).astype(np.uint8) & _inside(came_from)
+    seen: NDArray[np.uint8] = (is_consistent & is_smooth).astype(np.uint8) & _inside(came_from)
     return seen
 
 

@@ -23,7 +23,7 @@ _INVISIBLE = 1 / 1000  # share of a painting
 # More than half a pixel, or what stands between two would move to and fro
 _ELSEWHERE_PX = 0.7
 # share of a frame that must have been seen before, or another scene begins
-_LEAST_SEEN = 0.35
+_LEAST_VISIBLE = 0.35
 _NOISE_LEVELS = 5  # of 255
 # Motion below which a pixel stands, px of the grey frames. Noise looks like more of it than a slow camera makes, so it
 # may be more where most of the frame stands.
@@ -78,26 +78,26 @@ class Smoother:
         """The next frame has nothing to do with those before."""
         self._grey: NDArray[np.uint8] | None = None
         self._steadied: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None  # and its grey one
-        self._painting: NDArray[np.uint8] | None = None
+        self._stylized: NDArray[np.uint8] | None = None
         self._motion: Motion | None = None
         self._begin()
 
     def _begin(self) -> None:
         """A scene."""
-        self._travelled, self._laid = np.zeros(2), np.zeros(2)
+        self._travelled, self._aligned = np.zeros(2), np.zeros(2)
         self.phase = (0, 0)
 
     def steadied(self, photo: NDArray[np.uint8], *, is_bgr: bool = False) -> NDArray[np.uint8]:
         """Look at the next frame, uint8 H×W×3; what to paint instead: the same without the noise in what stands."""
         grey = self._estimator.grey(photo, is_bgr=is_bgr)
         before = self._grey
-        if before is not None and (self._painting is None or self._painting.shape != photo.shape):
+        if before is not None and (self._stylized is None or self._stylized.shape != photo.shape):
             self.reset()
             before = None
         self._grey, self._motion = grey, None
         if before is not None:
             motion = self._estimator.between(before, grey)
-            if float(motion.seen.mean()) >= _LEAST_SEEN:
+            if float(motion.seen.mean()) >= _LEAST_VISIBLE:
                 self._motion = motion
                 self._follow(motion, photo.shape[1] / grey.shape[1])
                 return self._without_noise(photo, grey, motion)
@@ -107,7 +107,7 @@ class Smoother:
         return self._steadied[0]
 
     def on_the_grid(
-        self, photo: NDArray[np.uint8], paint: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+        self, photo: NDArray[np.uint8], stylize: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
     ) -> NDArray[np.uint8]:
         """What `steadied` returned last, uint8 H×W×3, painted as it lies on the grid: bordered, and cut out again."""
         top, left = self.phase
@@ -115,28 +115,28 @@ class Smoother:
         bordered = cv2.copyMakeBorder(
             photo, top, self._grid_px - top, left, self._grid_px - left, cv2.BORDER_REFLECT_101
         )
-        return paint(np.asarray(bordered, np.uint8))[top : top + height, left : left + width]
+        return stylize(np.asarray(bordered, np.uint8))[top : top + height, left : left + width]
 
-    def smoothed(self, painting: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def smoothed(self, stylized: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The painting of what `steadied` returned last, uint8 H×W×3, calmed; it is kept for the next frame."""
-        before, motion = self._painting, self._motion
+        before, motion = self._stylized, self._motion
         if before is None or motion is None:
-            self._painting = painting.copy()
-            return self._painting
-        height, width = painting.shape[:2]
+            self._stylized = stylized.copy()
+            return self._stylized
+        height, width = stylized.shape[:2]
         came_from, fine = cv2.convertMaps(places(motion.flow, height, width), NO_MAP, cv2.CV_16SC2)
         brought = cv2.remap(before, came_from, fine, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        blended = cv2.addWeighted(brought, self._level.share, painting, 1 - self._level.share, 0)
+        blended = cv2.addWeighted(brought, self._level.share, stylized, 1 - self._level.share, 0)
         unseen = cv2.resize(1 - motion.seen, (width, height), interpolation=cv2.INTER_NEAREST)
-        self._painting = np.asarray(cv2.copyTo(painting, unseen, blended), np.uint8)
-        return self._painting
+        self._stylized = np.asarray(cv2.copyTo(stylized, unseen, blended), np.uint8)
+        return self._stylized
 
     def _follow(self, motion: Motion, scale: float) -> None:
         """Most of the scene has moved by this, so it lies elsewhere on the grid."""
         self._travelled += scale * motion.shift
-        if np.abs(self._travelled - self._laid).max() > _ELSEWHERE_PX:
-            self._laid = np.rint(self._travelled)
-        left, top = (int(way) % self._grid_px for way in self._laid)
+        if np.abs(self._travelled - self._aligned).max() > _ELSEWHERE_PX:
+            self._aligned = np.rint(self._travelled)
+        left, top = (int(way) % self._grid_px for way in self._aligned)
         self.phase = (top, left)
 
     def _without_noise(self, photo: NDArray[np.uint8], grey: NDArray[np.uint8], motion: Motion) -> NDArray[np.uint8]:

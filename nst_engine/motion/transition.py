@@ -17,25 +17,25 @@ class Transition:
         after: Those to come to.
         strengths: Of both.
         frames: Over how many; the last one is painted as all that come after it.
-        painted: How many have been.
+        done: How many have been.
     """
 
     before: NDArray[np.float32] = field(repr=False)
     after: NDArray[np.float32] = field(repr=False)
     strengths: tuple[float, float]
     frames: int
-    painted: int = 0
+    done: int = 0
 
     @property
     def is_over(self) -> bool:
         """Whether the last frame has been painted."""
-        return self.painted >= self.frames
+        return self.done >= self.frames
 
     def step(self) -> tuple[NDArray[np.float32], float]:
         """Style weights and strength of the next frame."""
-        self.painted += 1
+        self.done += 1
         if self.is_over:
             return self.after, self.strengths[1]
-        share = self.painted / self.frames
+        share = self.done / self.frames
         weights = self.before + np.float32(share) * (self.after - self.before)
         return weights, self.strengths[0] + share * (self.strengths[1] - self.strengths[0])

@@ -195,7 +195,7 @@ def why_not_built_in(device: Device, available: Sequence[str]) -> str | None:
     return f"the installed onnxruntime has only {', '.join(available)}; {_cure(device)}"
 
 
-def why_it_failed(device: Device, library_folder: Path, said: str) -> str:
+def why_it_failed(device: Device, library_folder: Path, message: str) -> str:
     """Why a provider that ONNX Runtime was built with does not work, and what to type.
 
     To be asked only after ONNX Runtime has tried: a provider's library that is loaded before does not find its host.
@@ -203,7 +203,7 @@ def why_it_failed(device: Device, library_folder: Path, said: str) -> str:
     Args:
         device: Not `auto`.
         library_folder: Where ONNX Runtime's own libraries are.
-        said: What ONNX Runtime says; often nothing.
+        message: ONNX Runtime's, which is often empty.
     """
     library = _LIBRARIES.get(device.kind)
     missing = library and _load_error(library_folder, library)
@@ -211,7 +211,7 @@ def why_it_failed(device: Device, library_folder: Path, said: str) -> str:
         return f"there is no NVIDIA driver ({missing}): install it, or start the container with --gpus all"
     if missing:
         return f"its libraries cannot be loaded ({missing}); type: {_TYPE_FOR_LIBRARIES[device.kind]}"
-    return f"{device.provider} does not work ({said}): see what the device's own tool (nvidia-smi, ...) says"
+    return f"{device.provider} does not work ({message}): see what the device's own tool (nvidia-smi, ...) says"
 
 
 def _cure(device: Device) -> str:

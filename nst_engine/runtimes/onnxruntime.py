@@ -133,8 +133,8 @@ class OrtLoader:
             raise self._unavailable(device, "onnxruntime left it out without a word")
         return session
 
-    def _unavailable(self, device: Device, said: str) -> ProviderUnavailableError:
-        reason = why_it_failed(device, Path(self._ort.__file__).parent / "capi", said)
+    def _unavailable(self, device: Device, message: str) -> ProviderUnavailableError:
+        reason = why_it_failed(device, Path(self._ort.__file__).parent / "capi", message)
         return ProviderUnavailableError(f"`device='{device}'`: {reason}; or use `device='cpu'`")
 
     def _loads_on_cpu(self, source: bytes) -> bool:
@@ -185,8 +185,8 @@ class OrtModel:
         options = _stopped_by(stop)
         if into is not None and self._execute_into(into, feed, output, options):
             return into
-        (painted,) = self._session.run([output], feed, options)
-        return np.asarray(painted)
+        (array,) = self._session.run([output], feed, options)
+        return np.asarray(array)
 
     def _execute_into(self, into: NDArray[Any], feed: Mapping[str, NDArray[Any]], output: str, options: Any) -> bool:
         """Whether what is painted has this shape; only if not, the model is run again."""

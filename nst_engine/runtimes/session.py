@@ -103,12 +103,12 @@ class Session:
         if self.signature.style_input is not None:
             feed[self.signature.style_input] = self.weights_in_axes(style_weights)
 
-        def paint(stop: Stop | None) -> NDArray[Any]:
+        def execute(stop: Stop | None) -> NDArray[Any]:
             with self._turn:
                 return self._executor.execute(feed, self.signature.image_output, into, stop)
 
         try:
-            return self._watch.over(paint)
+            return self._watch.over(execute)
         except FloatingPointError:
             raise not_finite(self.model) from None
         except InferenceError:
@@ -187,18 +187,18 @@ def open_session(
         OptionError: Another device, precision, backend, number of threads or time.
     """
     SessionOptions(device=device, backend=backend, threads=threads, precision=precision, timeout=timeout)
-    asked = parse_device(device)
-    check_precision(precision, asked)
+    requested = parse_device(device)
+    check_precision(precision, requested)
     chosen = check_backend(backend, precision)
     file = model if isinstance(model, ModelFile) else find_model(model)
     if precision == "int8":
         file, precision = int8_model(file), "auto"
     opening = _Opening(file, threads or usable_cpus(), precision, timeout)
     if chosen == "openvino":
-        return opening.session("openvino", asked if asked.kind != "auto" else _ON_CPU, precision)
-    if asked.kind not in ("auto", "cpu"):
-        return opening.session("onnxruntime", asked, precision)
-    if asked.kind == "auto":
+        return opening.session("openvino", requested if requested.kind != "auto" else _ON_CPU, precision)
+    if requested.kind not in ("auto", "cpu"):
+        return opening.session("onnxruntime", requested, precision)
+    if requested.kind == "auto":
         faster = opening.on_the_best_device()
         if faster is not None:
             return faster

@@ -58,13 +58,13 @@ def one_pass(
         InferenceError: The model failed, or returned what is no picture.
     """
     stopwatch = stopwatch or Stopwatch()
-    given = model_input(photos, spec, bucket_px=bucket_px, swap_rb=swap_rb, threads=threads, workspace=workspace)
+    prepared = model_input(photos, spec, bucket_px=bucket_px, swap_rb=swap_rb, threads=threads, workspace=workspace)
     stopwatch.lap("preprocess")
-    painted = run(given.tensor, None if workspace is None else room_for(given, spec, workspace, out))
+    output = run(prepared.tensor, None if workspace is None else room_for(prepared, spec, workspace, out))
     stopwatch.lap("inference")
     pictures = pictures_of(
-        painted,
-        given,
+        output,
+        prepared,
         spec,
         model=model,
         swap_rb=swap_rb,

@@ -14,7 +14,7 @@ from nst_engine.runtimes.session import Session
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.postprocess import finished
 from nst_engine.stylize.result import Stopwatch
-from nst_engine.stylize.strokes import Pictures, painted_broadly
+from nst_engine.stylize.strokes import Pictures, stylize_broadly
 from nst_engine.stylize.style_choice import weights_of_no_style
 from nst_engine.stylize.tiling import TiledModel
 from nst_engine.stylize.workspace import Workspaces
@@ -66,7 +66,7 @@ class Pipeline:
         """Whether BGR costs nothing: of a model of numbers, whose scaling reorders them as well."""
         return self._session.takes.dtype != "uint8"
 
-    def paint(
+    def stylize(
         self,
         photos: Sequence[NDArray[np.uint8]],
         weights: NDArray[np.float32],
@@ -87,7 +87,7 @@ class Pipeline:
             strength: As `nst_engine.stylize.postprocess.finished` takes it, and `preserve_color` too; above 1, the
                 painting is painted again, and 2 is that.
             preserve_color: See there.
-            stroke_scale: As `nst_engine.stylize.strokes.painted_broadly` takes it.
+            stroke_scale: As `nst_engine.stylize.strokes.stylize_broadly` takes it.
             swap_rb: Whether the photos are BGR, and the paintings shall be; not with `preserve_color`, which needs RGB.
             out: uint8 H×W×3, C-contiguous, where the only painting is written; None: fresh memory.
 
@@ -100,22 +100,22 @@ class Pipeline:
         if preserve_color is None and stroke_scale == 1 and strength <= 1:
             return self._run(photos, weights, stopwatch, strength=strength, swap_rb=swap_rb, out=out)
 
-        def paint(pictures: Pictures) -> list[NDArray[np.uint8]]:
+        def run_once(pictures: Pictures) -> list[NDArray[np.uint8]]:
             return self._run(pictures, weights, stopwatch, strength=1.0, swap_rb=swap_rb, out=None)
 
-        painted = painted_broadly(photos, stroke_scale, paint)
+        stylized = stylize_broadly(photos, stroke_scale, run_once)
         if strength > 1:
-            again = painted_broadly(painted, stroke_scale, paint)
-            painted = [finished(*pair, strength=strength - 1) for pair in zip(again, painted, strict=True)]
-        painted = [
+            again = stylize_broadly(stylized, stroke_scale, run_once)
+            stylized = [finished(*pair, strength=strength - 1) for pair in zip(again, stylized, strict=True)]
+        stylized = [
             finished(pixels, photo, strength=min(strength, 1.0), preserve_color=preserve_color)
-            for pixels, photo in zip(painted, photos, strict=True)
+            for pixels, photo in zip(stylized, photos, strict=True)
         ]
         if out is not None:
-            out[...] = painted[0]
-            painted = [out]
+            out[...] = stylized[0]
+            stylized = [out]
         stopwatch.lap("postprocess")
-        return painted
+        return stylized
 
     def _run(
         self,
@@ -151,7 +151,7 @@ class Pipeline:
                 if pixels <= TILE_ABOVE_PX:
                     raise
         model, style_weights = self._tiled(), session.weights_in_axes(weights)
-        stylized = [model.paint(each, style_weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
+        stylized = [model.stylize(each, style_weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
         stopwatch.lap("inference")
         return stylized
 
@@ -171,14 +171,14 @@ class Pipeline:
             return self._tiled_model
 
 
-def painted_once(session: Session, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def stylize_once(session: Session, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """One picture, uint8 H×W×3, in the model's first style if it has any, in fresh memory."""
     weights = weights_of_no_style(session.spec)
-    (painted,) = one_pass(
+    (stylized,) = one_pass(
         [picture],
         session.takes,
         lambda tensor, _: session.run(tensor, weights),
         model=session.model,
         threads=session.threads,
     )
-    return painted
+    return stylized

@@ -32,19 +32,19 @@ class Regions:
     masks: Sequence[NDArray[np.float32]] = field(repr=False)
     shares: Sequence[float]
 
-    def blended(self, painted: Sequence[NDArray[np.uint8]], out: NDArray[np.uint8]) -> None:
+    def blended(self, stylized: Sequence[NDArray[np.uint8]], out: NDArray[np.uint8]) -> None:
         """Lay paintings, uint8 H×W×3, one for each style, over `out`, which is the photo before.
 
         Where masks leave something over to 1, the photo is seen.
         """
         for top in range(0, len(out), _BLOCK_ROWS):
             rows = slice(top, top + _BLOCK_ROWS)
-            seen = np.stack([mask[rows] for mask in self.masks])[..., np.newaxis]
-            covered = seen.sum(0).clip(0, 1)
-            seen *= np.array(self.shares, np.float32).reshape(-1, 1, 1, 1)
-            laid = (seen * np.stack([each[rows] for each in painted])).sum(0) / seen.sum(0).clip(_LEAST)
+            weights = np.stack([mask[rows] for mask in self.masks])[..., np.newaxis]
+            covered = weights.sum(0).clip(0, 1)
+            weights *= np.array(self.shares, np.float32).reshape(-1, 1, 1, 1)
+            mixed = (weights * np.stack([each[rows] for each in stylized])).sum(0) / weights.sum(0).clip(_LEAST)
             photo = out[rows].astype(np.float32)
-            out[rows] = np.rint(photo + covered * (laid - photo)).clip(0, 255)
+            out[rows] = np.rint(photo + covered * (mixed - photo)).clip(0, 255)
 
 
 def read_regions(
@@ -70,10 +70,10 @@ def read_regions(
     return Regions([_mask(mask, height, width, limits) for mask in masks], list(shares))
 
 
-def painted_in_regions(
+def stylize_in_regions(
     photo: NDArray[np.uint8],
     regions: Regions,
-    paint: Callable[[int], NDArray[np.uint8]],
+    stylize: Callable[[int], NDArray[np.uint8]],
     out: NDArray[np.uint8] | None,
 ) -> NDArray[np.uint8]:
     """A photo, uint8 H×W×3, with each style in its region.
@@ -81,13 +81,13 @@ def painted_in_regions(
     Args:
         photo: Stays as it is.
         regions: Of the photo's size.
-        paint: The photo in the style of that number, in fresh memory.
+        stylize: The photo in the style of that number, in fresh memory.
         out: uint8 H×W×3, to be filled; None: fresh memory.
     """
-    painted = [paint(number) for number in range(len(regions.masks))]
+    stylized = [stylize(number) for number in range(len(regions.masks))]
     blended = np.empty(photo.shape, np.uint8) if out is None else out
     blended[...] = photo
-    regions.blended(painted, blended)
+    regions.blended(stylized, blended)
     return blended
 
 

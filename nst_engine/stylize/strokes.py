@@ -28,15 +28,15 @@ def in_proportion(height: int, width: int) -> float:
     return max(1.0, max(height, width) / NATURAL_SIDE_PX)
 
 
-def painted_broadly(
-    photos: Pictures, scale: float, paint: Callable[[Pictures], list[NDArray[np.uint8]]]
+def stylize_broadly(
+    photos: Pictures, scale: float, stylize: Callable[[Pictures], list[NDArray[np.uint8]]]
 ) -> list[NDArray[np.uint8]]:
     """Paint pictures of one size in strokes so many times as large as the network's own.
 
     Args:
         photos: uint8 H×W×3 each.
         scale: 1: as the network paints.
-        paint: Paints pictures of any one size.
+        stylize: Stylizes pictures of any one size.
 
     Returns:
         uint8 H×W×3 each.
@@ -44,18 +44,18 @@ def painted_broadly(
     height, width = photos[0].shape[:2]
     other = [max(min(side, _LEAST_SIDE_PX), round(side / scale)) for side in (height, width)]
     if other == [height, width]:
-        return paint(photos)
-    broad = [resize_image(each, height, width) for each in paint([resize_image(photo, *other) for photo in photos])]
+        return stylize(photos)
+    broad = [resize_image(each, height, width) for each in stylize([resize_image(photo, *other) for photo in photos])]
     if scale < 1:
         return broad
-    return [_crisp(first, again, other) for first, again in zip(broad, paint(broad), strict=True)]
+    return [_crisp(first, again, other) for first, again in zip(broad, stylize(broad), strict=True)]
 
 
-def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], held: Sequence[int]) -> NDArray[np.uint8]:
+def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], original_sides: Sequence[int]) -> NDArray[np.uint8]:
     """An enlarged painting with what is too fine, in the painting of it, for the size that it was enlarged from."""
     # a little more than that is left out, or the strokes of the second painting would show beside the first one's
-    kept = [min(side, round(_FINER * least)) for side, least in zip(broad.shape[:2], held, strict=True)]
-    coarse = without_finest(again, *kept)
+    sides = [min(side, round(_FINER * least)) for side, least in zip(broad.shape[:2], original_sides, strict=True)]
+    coarse = without_finest(again, *sides)
     crisp = np.empty_like(broad)
     for top in range(0, len(broad), _BLOCK_ROWS):
         rows = slice(top, top + _BLOCK_ROWS)

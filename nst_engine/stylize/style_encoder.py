@@ -70,9 +70,9 @@ class StyleEncoder:
         label = label or _label_of(style_image)
         key = (label, pixels.shape, hashlib.sha256(pixels.tobytes()).digest())
         with self._lock:
-            found = self._known.get(key) or self._run(pixels, label)
-            self._remember(key, found)
-        return found
+            embedding = self._known.get(key) or self._run(pixels, label)
+            self._remember(key, embedding)
+        return embedding
 
     def choose(self, style: Style, limits: ImageLimits = DEFAULT_LIMITS) -> StyleChoice:
         """The style weights of one style or several.
@@ -89,10 +89,10 @@ class StyleEncoder:
         identity: dict[str, float] = {}
         blend = np.zeros(self._prediction.numbers)
         for each, share in weighted(style):
-            found = self._embedding(each, limits)
-            blend += share * found.code.astype(np.float64)
-            shares[_free_label(found.label, shares)] = share
-            key = f"{found.label} {found.identity}"
+            embedding = self._embedding(each, limits)
+            blend += share * embedding.code.astype(np.float64)
+            shares[_free_label(embedding.label, shares)] = share
+            key = f"{embedding.label} {embedding.identity}"
             identity[key] = identity.get(key, 0.0) + share
         return StyleChoice(shares, blend.astype(np.float32)[np.newaxis], self._session.model, identity)
 
@@ -188,9 +188,9 @@ def _label_of(source: ImageSource) -> str:
     return Path(source).stem if isinstance(source, str | os.PathLike) else "style-image"
 
 
-def _free_label(label: str, taken: Any) -> str:
+def _free_label(label: str, labels: Any) -> str:
     number, free = 2, label
-    while free in taken:
+    while free in labels:
         number, free = number + 1, f"{label}-{number}"
     return free
 

@@ -18,10 +18,10 @@ from nst_engine.runtimes.devices import Backend, Precision
 from nst_engine.runtimes.session import open_session
 from nst_engine.stylize.batch import groups_of
 from nst_engine.stylize.options import StylizeOptions
-from nst_engine.stylize.pipeline import Pipeline, painted_once
+from nst_engine.stylize.pipeline import Pipeline, stylize_once
 from nst_engine.stylize.postprocess import check_room
 from nst_engine.stylize.preprocess import timed_read
-from nst_engine.stylize.regions import painted_in_regions, read_regions
+from nst_engine.stylize.regions import read_regions, stylize_in_regions
 from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
 from nst_engine.stylize.strokes import in_proportion
 from nst_engine.stylize.style_choice import Style, StyleChoice, choice_of_fixed, weighted, weights_of_no_style
@@ -73,7 +73,7 @@ class Stylizer:
             precision=precision,
             backend=backend,
             expected_pictures=expected_pictures,
-            paint=painted_once,
+            paint=stylize_once,
             timeout=timeout,
         )
         #: For those who paint frame after frame, and check by themselves.
@@ -125,7 +125,7 @@ class Stylizer:
             if height < 1 or width < 1:
                 raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
             DEFAULT_LIMITS.check_pixels("warmup", height, width)
-            self.pipeline.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
+            self.pipeline.stylize([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
 
     def encode_style(
         self, style_image: ImageSource, *, label: str | None = None, limits: ImageLimits = DEFAULT_LIMITS
@@ -208,18 +208,18 @@ class Stylizer:
         check_room(out, photo)
         scale = stroke_size * in_proportion(*photo.shape[:2])
 
-        def paint(weights: NDArray[np.float32], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+        def run(weights: NDArray[np.float32], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
             finish: dict[str, Any] = {"strength": strength, "preserve_color": preserve_color, "stroke_scale": scale}
-            return self.pipeline.paint([photo], weights, stopwatch, out=out, **finish)[0]
+            return self.pipeline.stylize([photo], weights, stopwatch, out=out, **finish)[0]
 
         if style_masks:
             styles = [(style, 1.0)] if style is None else weighted(style)
             regions = read_regions(style_masks, [share for _, share in styles], photo.shape[0], photo.shape[1], limits)
             each = [self.choose_style(one, limits=limits).weights for one, _ in styles]
-            painted = painted_in_regions(photo, regions, lambda number: paint(each[number], None), out)
+            stylized = stylize_in_regions(photo, regions, lambda number: run(each[number], None), out)
         else:
-            painted = paint(chosen.weights, out)
-        return self._result(painted, picture, chosen.shares, stopwatch.timings_ms(), content_image)
+            stylized = run(chosen.weights, out)
+        return self._result(stylized, picture, chosen.shares, stopwatch.timings_ms(), content_image)
 
     def stylize_batch(
         self,
@@ -259,7 +259,7 @@ class Stylizer:
         for group in groups_of([picture for picture, _ in reads], batch_size):
             stopwatch = Stopwatch()
             photos = [reads[i][0].pixels for i in group]
-            painted = self.pipeline.paint(
+            stylized = self.pipeline.stylize(
                 photos,
                 chosen.weights,
                 stopwatch,
@@ -267,7 +267,7 @@ class Stylizer:
                 preserve_color=preserve_color,
                 stroke_scale=stroke_size * in_proportion(*photos[0].shape[:2]),
             )
-            for i, pixels in zip(group, painted, strict=True):
+            for i, pixels in zip(group, stylized, strict=True):
                 picture, own_time = reads[i]
                 timings = own_time.timings_ms(shared=stopwatch, among=len(group))
                 results[i] = self._result(pixels, picture, chosen.shares, timings, content_images[i])

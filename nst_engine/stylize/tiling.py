@@ -73,7 +73,7 @@ class TiledModel:
         self._graphs = [open_graph(stage.model) for stage in self._cut.stages]
         self._spec, self._name, self._bucket_px, self._threads = spec, name, bucket_px, threads
 
-    def paint(
+    def stylize(
         self,
         picture: NDArray[np.uint8],
         style_weights: NDArray[np.float32],
@@ -111,28 +111,28 @@ class TiledModel:
         rows, columns = (tile_spans(side, tile=tile_px, halo=halo_px, multiple=multiple) for side in picture.shape[:2])
         tiles, bucket_px, threads = _spread(rows, columns), self._bucket_px, self._threads
         at_hand = (self._cut, self._graphs, style_weights, tiles, store_bytes)
-        painting = _Painting(*at_hand, multiple=multiple, model=self._name)
+        run = _TiledRun(*at_hand, multiple=multiple, model=self._name)
 
         def tensor_of(tile: _Tile) -> NDArray[Any]:
             return model_input(
                 [picture[tile.area]], self._spec, bucket_px=bucket_px, swap_rb=swap_rb, threads=threads
             ).tensor
 
-        painted = np.empty(picture.shape, np.uint8) if out is None else out
-        painting.measure(tensor_of)
+        stylized = np.empty(picture.shape, np.uint8) if out is None else out
+        run.measure(tensor_of)
         for tile in tiles:
             (pixels,) = one_pass(
                 [picture[tile.area]],
                 self._spec,
-                lambda tensor, _, tile=tile: painting.finish(tile, tensor),
+                lambda tensor, _, tile=tile: run.finish(tile, tensor),
                 model=self._name,
                 threads=threads,
                 bucket_px=bucket_px,
                 swap_rb=swap_rb,
                 strength=strength,
             )
-            painted[tile.core] = pixels[tile.core_inside]
-        return painted
+            stylized[tile.core] = pixels[tile.core_inside]
+        return stylized
 
 
 def _check_sizes(tile_px: int, halo_px: int, store_bytes: int, *, smallest: int) -> None:
@@ -164,7 +164,7 @@ class _Tile:
         return self.rows.core_inside, self.columns.core_inside
 
 
-class _Painting:
+class _TiledRun:
     """One picture in the making: the statistics known so far, and what tiles hold between the stages."""
 
     def __init__(
@@ -182,35 +182,35 @@ class _Painting:
         self._multiple, self._model = multiple, model
         #: What is the same for all tiles: style weights and statistics.
         self._shared: dict[str, NDArray[Any]] = {} if cut.style_weights is None else {cut.style_weights: style_weights}
-        self._held, self._runs = dict[_Tile, _Values](), 0
+        self._stored, self._runs = dict[_Tile, _Values](), 0
         self._needed_after = [
-            {cut.painted}.union(*(later.inputs for later in cut.stages[number + 1 :])) for number in range(len(graphs))
+            {cut.output}.union(*(later.inputs for later in cut.stages[number + 1 :])) for number in range(len(graphs))
         ]
 
     def measure(self, tensor_of: Callable[[_Tile], NDArray[Any]]) -> None:
         """All statistics: of the first stage from all tiles, of later ones from those that can be held."""
         for number, stage in enumerate(self._cut.stages[:-1]):
             measured = []
-            for tile in self._tiles if number == 0 else list(self._held):
-                if number > 0 and tile not in self._held:
+            for tile in self._tiles if number == 0 else list(self._stored):
+                if number > 0 and tile not in self._stored:
                     continue
-                values = self._held[tile] if number > 0 else {self._cut.picture: tensor_of(tile)}
+                values = self._stored[tile] if number > 0 else {self._cut.picture: tensor_of(tile)}
                 values = self._passed(number, values)
                 measured.append(
                     [moments_of(values[norm.features], tile.rows, tile.columns, self._multiple) for norm in stage.norms]
                 )
-                self._hold(tile, values)
+                self._store(tile, values)
             for norm, moments in zip(stage.norms, zip(*measured, strict=True), strict=True):
                 self._shared[norm.mean], self._shared[norm.variance] = merged(moments)
 
     def finish(self, tile: _Tile, tensor: NDArray[Any]) -> NDArray[Any]:
         """The painted tile; what it held is let go."""
         last = len(self._graphs) - 1
-        held = self._held.pop(tile, None)
-        values: _Values = {self._cut.picture: tensor} if held is None else held
-        for number in range(0 if held is None else last, last):
+        stored = self._stored.pop(tile, None)
+        values: _Values = {self._cut.picture: tensor} if stored is None else stored
+        for number in range(0 if stored is None else last, last):
             values = self._passed(number, values)
-        return self._passed(last, values)[self._cut.painted]
+        return self._passed(last, values)[self._cut.output]
 
     def _passed(self, number: int, values: _Values) -> _Values:
         """What a tile holds after a stage."""
@@ -225,18 +225,18 @@ class _Painting:
         except InferenceError:
             raise
         except Exception as error:  # ONNX Runtime's exceptions have no common base
-            said = f"{error}"[:200]
-            raise InferenceError(f"{self._model}: failed on a tile ({said}); shrink it (`max_side`)") from error
+            message = f"{error}"[:200]
+            raise InferenceError(f"{self._model}: failed on a tile ({message}); shrink it (`max_side`)") from error
         known = {**values, **dict(zip(stage.outputs, outputs, strict=True))}
         return {name: value for name, value in known.items() if name in self._needed_after[number]}
 
-    def _hold(self, tile: _Tile, values: _Values) -> None:
+    def _store(self, tile: _Tile, values: _Values) -> None:
         """Keep what a tile holds, at the expense of the last tiles if the budget is used up; one tile stays."""
         if _size(values) * len(self._tiles) > self._store_bytes:
             values = {name: _packed(value) for name, value in values.items()}
-        self._held[tile] = values
-        while len(self._held) > 1 and sum(map(_size, self._held.values())) > self._store_bytes:
-            self._held.popitem()
+        self._stored[tile] = values
+        while len(self._stored) > 1 and sum(map(_size, self._stored.values())) > self._store_bytes:
+            self._stored.popitem()
 
 
 def _size(values: _Values) -> int:

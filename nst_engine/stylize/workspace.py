@@ -30,8 +30,8 @@ class Workspace:
         memory = self._memory.get(name)
         if memory is None or memory.size < needed:
             self._memory[name] = memory = _aligned(needed)
-        found: NDArray[Any] = memory[:needed].view(dtype).reshape(shape)
-        return found
+        view: NDArray[Any] = memory[:needed].view(dtype).reshape(shape)
+        return view
 
 
 class Workspaces:

@@ -105,18 +105,18 @@ def _followed(
     clip: list[NDArray[np.uint8]],
     motions: list[tuple[NDArray[np.float32], NDArray[np.bool_]]],
 ) -> Flicker:
-    painter = FrameStylizer(stylizer, style, stability=stability, channel_order="rgb")
-    painter.warmup(clip[0].shape[:2])
-    before = painter.stylize_frame(clip[0])
+    frame_stylizer = FrameStylizer(stylizer, style, stability=stability, channel_order="rgb")
+    frame_stylizer.warmup(clip[0].shape[:2])
+    before = frame_stylizer.stylize_frame(clip[0])
     total, count, times = 0.0, 0, []
     for number, (frame, (came_from, seen)) in enumerate(zip(clip[1:], motions, strict=True)):
         begun = time.perf_counter()
-        painted = painter.stylize_frame(frame)
+        stylized = frame_stylizer.stylize_frame(frame)
         if number >= _SETTLED_FRAMES:
             times.append(time.perf_counter() - begun)
-            total += warping_error(before, painted, came_from, seen) * int(seen.sum())
+            total += warping_error(before, stylized, came_from, seen) * int(seen.sum())
             count += int(seen.sum())
-        before = painted
+        before = stylized
     return Flicker(stability, total / count, 1e3 * float(np.median(times)))
 
 

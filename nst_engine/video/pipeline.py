@@ -127,9 +127,9 @@ class _Run:
         write: Callable[[Frame], None],
         queue_frames: int,
     ) -> None:
-        self._frames, self._paint, self._write = frames, paint, write
+        self._frames, self._stylize, self._write = frames, paint, write
         self._seconds = StageSeconds()
-        self._decoded, self._painted = Channel[Frame](queue_frames), Channel[Frame](queue_frames)
+        self._decoded, self._stylized = Channel[Frame](queue_frames), Channel[Frame](queue_frames)
         self._failures: list[BaseException] = []
 
     def seconds_of_stages(self) -> StageSeconds:
@@ -141,7 +141,7 @@ class _Run:
         try:
             for thread in threads:
                 thread.start()
-            self._paint_all()
+            self._stylize_frames()
             _join(threads)
         except BaseException as error:
             self._fail(error)
@@ -164,7 +164,7 @@ class _Run:
         if not isinstance(error, ChannelClosedError):
             self._failures.append(error)
         self._decoded.close()
-        self._painted.close()
+        self._stylized.close()
 
     def _decode_all(self) -> None:
         while True:
@@ -176,17 +176,17 @@ class _Run:
             self._decoded.put(frame)
         self._decoded.end()
 
-    def _paint_all(self) -> None:
+    def _stylize_frames(self) -> None:
         while (frame := self._decoded.take()) is not None:
             begun = time.perf_counter()
-            painted = self._paint(frame)
+            stylized = self._stylize(frame)
             self._seconds.paint += time.perf_counter() - begun
-            if painted is not None:
-                self._painted.put(painted)
-        self._painted.end()
+            if stylized is not None:
+                self._stylized.put(stylized)
+        self._stylized.end()
 
     def _encode_all(self) -> None:
-        while (frame := self._painted.take()) is not None:
+        while (frame := self._stylized.take()) is not None:
             begun = time.perf_counter()
             self._write(frame)
             self._seconds.encode += time.perf_counter() - begun

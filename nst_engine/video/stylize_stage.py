@@ -54,14 +54,14 @@ class StylizeStage:
     Args:
         painter: Paints.
         is_written: Of index and number: whether the painted frame is wanted, or was painted for what comes after it.
-        on_painted: Called after each frame that is wanted.
+        on_frame: Called after each frame that is wanted.
     """
 
     def __init__(
-        self, painter: FramePainter, is_written: Callable[[int, int], bool], on_painted: Callable[[int], None]
+        self, painter: FramePainter, is_written: Callable[[int, int], bool], on_frame: Callable[[int], None]
     ) -> None:
-        self.painted = 0
-        self._painter, self._is_written, self._on_painted = painter, is_written, on_painted
+        self.count = 0
+        self._painter, self._is_written, self._on_frame = painter, is_written, on_frame
         self._rooms: list[NDArray[np.uint8]] = []
 
     def __call__(self, frame: Frame) -> Frame | None:
@@ -73,6 +73,6 @@ class StylizeStage:
         pixels = self._painter.stylize_frame(frame.pixels, room)
         if not self._is_written(frame.index, frame.number):
             return None
-        self.painted += 1
-        self._on_painted(self.painted)
+        self.count += 1
+        self._on_frame(self.count)
         return replace(frame, pixels=pixels)

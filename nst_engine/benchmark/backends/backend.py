@@ -105,7 +105,7 @@ class TensorBackend(Backend):
     def paint(self, photos: Sequence[Any]) -> tuple[Pictures, Mapping[str, float]]:
         """Scale, run, round."""
         stopwatch, model = Stopwatch(), self.model
-        painted = one_pass(
+        pictures = one_pass(
             photos,
             model.spec,
             lambda tensor, _: self.run(tensor, model.weights_of(len(tensor))),
@@ -113,7 +113,7 @@ class TensorBackend(Backend):
             threads=self._threads,
             stopwatch=stopwatch,
         )
-        return painted, stopwatch.timings_ms()
+        return pictures, stopwatch.timings_ms()
 
 
 def check_precision(backend: Backend, precision: Precision) -> None:

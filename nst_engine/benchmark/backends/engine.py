@@ -26,14 +26,14 @@ class EngineRuntime(Backend):
 
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
         """Open a session, as the engine does."""
-        asked, path = precision, model.path
+        requested, path = precision, model.path
         if precision == "int8" or (precision == "float16" and self._device not in _PRECISE_PROVIDERS):
-            asked, path = "auto", model.file_in(precision)
+            requested, path = "auto", model.file_in(precision)
         session = open_session(
             ModelFile(model.name, Path(path), "choose another model"),
             device=self._device,
             threads=threads,
-            precision=asked,
+            precision=requested,
             backend="openvino" if self.name == "openvino" else "onnxruntime",
         )
         self._pipeline, self._weights = Pipeline(session, None), model.weights_of(1)
@@ -41,7 +41,7 @@ class EngineRuntime(Backend):
     def paint(self, photos: Sequence[Any]) -> tuple[Pictures, Mapping[str, float]]:
         """The whole way, in borrowed memory, by tiles where the engine takes them."""
         stopwatch = Stopwatch()
-        return self._pipeline.paint(photos, self._weights, stopwatch), stopwatch.timings_ms()
+        return self._pipeline.stylize(photos, self._weights, stopwatch), stopwatch.timings_ms()
 
     def close(self) -> None:
         """The session ends with its last reference."""

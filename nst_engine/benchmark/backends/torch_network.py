@@ -41,7 +41,7 @@ class TorchNetwork(TensorBackend):
     def __init__(self, way: str, device: str) -> None:
         self.name = f"torch-{way}" if device == "cpu" else f"torch-{way}-{device}"
         self._is_compiled, self._device = way == "compile", device
-        self._paint: Callable[..., torch.Tensor] | None = None
+        self._forward: Callable[..., torch.Tensor] | None = None
         self._dtype: torch.dtype | None = None
 
     def why_absent(self) -> str | None:
@@ -67,24 +67,24 @@ class TorchNetwork(TensorBackend):
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         network = network_of(checkpoint_of(Path(model.path))).to(self._device)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._paint = _compiled(network) if self._is_compiled else network
+        self._forward = _compiled(network) if self._is_compiled else network
         self._dtype = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(precision)
 
     def run(self, batch: NDArray[Any], style_weights: NDArray[np.float32]) -> NDArray[Any]:
         """Forward without gradients; the way back to NumPy waits for the GPU."""
         import torch
 
-        assert self._paint is not None
+        assert self._forward is not None
         reduced = torch.autocast(self._device, self._dtype) if self._dtype is not None else contextlib.nullcontext()
         styles = torch.from_numpy(style_weights).to(self._device)
         with torch.inference_mode(), reduced:
-            painted = self._paint(torch.from_numpy(batch).to(self._device), styles)
-        found: NDArray[Any] = painted.cpu().numpy()
-        return found
+            output = self._forward(torch.from_numpy(batch).to(self._device), styles)
+        array: NDArray[Any] = output.cpu().numpy()
+        return array
 
     def close(self) -> None:
         """The network ends with its last reference."""
-        self._paint = None
+        self._forward = None
 
 
 def _compiled(network: torch.nn.Module) -> Callable[..., torch.Tensor]:

@@ -73,12 +73,12 @@ def _floats_of(picture: Any, spec: ModelSpec) -> Any:
     return ops.add(x, _per_channel(offset, spec)) if offset.any() else x
 
 
-def _levels_of(painted: Any, spec: ModelSpec) -> Any:
+def _levels_of(output: Any, spec: ModelSpec) -> Any:
     """What the model returned, of 255."""
     import openvino.opset13 as ops
 
     low, high = spec.value_range
-    x = ops.subtract(painted, np.float32(low)) if low else painted
+    x = ops.subtract(output, np.float32(low)) if low else output
     return ops.multiply(x, np.float32(255 / (high - low)))
 
 

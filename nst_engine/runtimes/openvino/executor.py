@@ -82,15 +82,15 @@ class SizedExecutor:
 
         requests = self._of_size(tuple((name, array.shape) for name, array in feed.items()))
         shape = requests.shape(output)
-        painted = np.empty(shape, np.uint8) if into is None or into.shape != shape else into
+        array = np.empty(shape, np.uint8) if into is None or into.shape != shape else into
         with requests.borrowed() as request:
             if stop is not None:
                 stop.by = request.cancel
-            request.set_tensor(output, Tensor(painted, shared_memory=True))
-            found = request.infer(dict(feed), share_inputs=True, share_outputs=True)
-            if SUM in requests.places and not np.isfinite(found[requests.places[SUM]]):
+            request.set_tensor(output, Tensor(array, shared_memory=True))
+            results = request.infer(dict(feed), share_inputs=True, share_outputs=True)
+            if SUM in requests.places and not np.isfinite(results[requests.places[SUM]]):
                 raise FloatingPointError
-        return painted
+        return array
 
     def _of_size(self, shapes: _Shapes) -> Requests:
         with self._lock:

@@ -141,8 +141,8 @@ class OpenVinoGraph:
         with self._requests.borrowed(is_kept=self._keeps_memory) as request:
             if stop is not None:
                 stop.by = request.cancel
-            found = request.infer(dict(feed), share_inputs=True, share_outputs=True)
-            return [np.array(found[self._requests.places[name]]) for name in outputs]
+            results = request.infer(dict(feed), share_inputs=True, share_outputs=True)
+            return [np.array(results[self._requests.places[name]]) for name in outputs]
 
 
 def _info(port: Any) -> TensorInfo:
