@@ -88,15 +88,15 @@ class Declared(Option):
 def declared(record: type) -> Mapping[str, Declared]:
     """The options of a record, in their order."""
     hints = typing.get_type_hints(record)
-    found = {}
+    options = {}
     for each in fields(record):
         if _KEY not in each.metadata:
             continue
-        said: Option = each.metadata[_KEY]
+        field_option: Option = each.metadata[_KEY]
         kind, choices, may_be_none = _read_hint(hints[each.name])
-        known = {**vars(said), "choices": said.choices or choices}
-        found[each.name] = Declared(**known, name=each.name, kind=kind, default=each.default, may_be_none=may_be_none)
-    return found
+        known = {**vars(field_option), "choices": field_option.choices or choices}
+        options[each.name] = Declared(**known, name=each.name, kind=kind, default=each.default, may_be_none=may_be_none)
+    return options
 
 
 def check_options(record: Any) -> None:
@@ -130,13 +130,13 @@ def check_number(
     is_number = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
     if is_number and low <= value <= high and not (is_open and value == low):  # type: ignore[operator]
         return
-    wanted = "a whole number" if is_whole else "a number"
+    expected = "a whole number" if is_whole else "a number"
     if math.isfinite(low) and math.isfinite(high) and not is_open:
-        wanted += f" from {low:.15g} to {high:.15g}"
+        expected += f" from {low:.15g} to {high:.15g}"
     elif math.isfinite(low):
-        wanted += f" {'above' if is_open else 'of at least'} {low:.15g}"
-        wanted += f" and at most {high:.15g}" if math.isfinite(high) else ""
-    raise OptionError(f"{value!r} came; wanted {wanted}", option=name)
+        expected += f" {'above' if is_open else 'of at least'} {low:.15g}"
+        expected += f" and at most {high:.15g}" if math.isfinite(high) else ""
+    raise OptionError(f"{value!r} came; wanted {expected}", option=name)
 
 
 def _read_hint(hint: Any) -> tuple[type, tuple[str, ...], bool]:

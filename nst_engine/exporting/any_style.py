@@ -146,23 +146,23 @@ def any_style_of_model(path: Path, encoder: Path, output: str) -> AnyStyleCheckp
     """
     stylizer, reader = _loaded(path), _loaded(encoder)
     metadata = {entry.key: entry.value for entry in stylizer.metadata_props}
-    found = AnyStyleCheckpoint(
+    checkpoint = AnyStyleCheckpoint(
         str(parsed_json(metadata.get(METADATA_KEY, "{}")).get("arch")),
         _tensors(stylizer_weights(stylizer)),
         _tensors(encoder_weights(reader, output)),
         {},
     )
     try:
-        network = AnyStyleNet(found.arch, len(found.encoder["last.bias"]))
-        network.stylizer.load_state_dict(dict(found.stylizer))
-        network.encoder.load_state_dict(dict(found.encoder))
+        network = AnyStyleNet(checkpoint.arch, len(checkpoint.encoder["last.bias"]))
+        network.stylizer.load_state_dict(dict(checkpoint.stylizer))
+        network.encoder.load_state_dict(dict(checkpoint.encoder))
     # what is missing, or of another shape than the network's
     except (LookupError, NSTError, RuntimeError) as other:
         raise ModelChecksumError(
             f"{path}: not a network for any style of this project; take bundled:any, bundled:any-fast or one made by "
             "`nst train-any`"
         ) from other
-    return found
+    return checkpoint
 
 
 def _loaded(path: Path) -> onnx.ModelProto:
@@ -184,8 +184,8 @@ def _stylizer_difference(arch: str, stored: Weights, model: bytes) -> float:
         code[:, -1] = 1
         image = rng.random((batch, 3, height, width), dtype=np.float32)
         with torch.no_grad():
-            wanted = network.eval()(torch.from_numpy(image), torch.from_numpy(code)).numpy()
-        largest = max(largest, largest_difference([wanted], run_once(model, {IMAGE: image, STYLE_WEIGHTS: code})))
+            expected = network.eval()(torch.from_numpy(image), torch.from_numpy(code)).numpy()
+        largest = max(largest, largest_difference([expected], run_once(model, {IMAGE: image, STYLE_WEIGHTS: code})))
     return largest
 
 
@@ -211,8 +211,8 @@ def _encoder_difference(checkpoints: Sequence[AnyStyleCheckpoint], model: bytes)
         planes = torch.from_numpy(image.astype(np.float32) / 255).permute(0, 3, 1, 2)
         with torch.no_grad():
             features = vgg(F.avg_pool2d(planes, 2))
-            wanted = [encoder(features).numpy() for encoder in encoders]
-        largest = max(largest, largest_difference(wanted, run_once(model, {STYLE_IMAGE: image})))
+            expected = [encoder(features).numpy() for encoder in encoders]
+        largest = max(largest, largest_difference(expected, run_once(model, {STYLE_IMAGE: image})))
     return largest
 
 

@@ -15,10 +15,10 @@ from nst_engine.errors import ModelParityError
 TOLERANCE = 1e-3
 
 
-def largest_difference(wanted: Sequence[NDArray[np.floating]], found: Sequence[NDArray[np.floating]]) -> float:
+def largest_difference(expected: Sequence[NDArray[np.floating]], actual: Sequence[NDArray[np.floating]]) -> float:
     """The largest absolute difference of any output; infinite where shapes differ or NaN comes."""
     largest = 0.0
-    for reference, candidate in zip(wanted, found, strict=True):
+    for reference, candidate in zip(expected, actual, strict=True):
         if reference.shape != candidate.shape or not np.isfinite(candidate).all():
             return float("inf")
         largest = max(largest, float(np.abs(reference - candidate).max()))

@@ -42,20 +42,20 @@ def psnr_db(model: bytes, candidate: bytes, pictures: Sequence[NDArray[np.uint8]
             IMAGE: np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255),
             STYLE_WEIGHTS: np.eye(styles, dtype=np.float32)[number % styles][None],
         }
-        (wanted,), (found,) = run_once(model, feed), run_once(candidate, feed)
-        errors.append(float(np.square(wanted - found, dtype=np.float64).mean()))
+        (expected,), (actual,) = run_once(model, feed), run_once(candidate, feed)
+        errors.append(float(np.square(expected - actual, dtype=np.float64).mean()))
     return -10 * float(np.log10(max(float(np.mean(errors)), 1e-12)))
 
 
-def require_psnr(what: str, precision: str, found_db: float) -> None:
+def require_psnr(what: str, precision: str, psnr: float) -> None:
     """Refuse a model that paints something else.
 
     Raises:
         ModelParityError: Its pictures are below `LEAST_PSNR_DB`.
     """
     least = LEAST_PSNR_DB[precision]
-    if not found_db >= least:
+    if not psnr >= least:
         raise ModelParityError(
-            f"{what}: in {precision} the pictures are at {found_db:.1f} dB of those in float32, wanted at least "
+            f"{what}: in {precision} the pictures are at {psnr:.1f} dB of those in float32, wanted at least "
             f"{least:g}; stay with float32"
         )

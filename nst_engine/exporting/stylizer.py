@@ -96,14 +96,14 @@ def _wrapped(model: bytes, spec: Mapping[str, Any], what: str) -> bytes:
     for batch, (height, width) in enumerate(((1, 7), (97, 131)), 1):
         mix = rng.dirichlet(np.ones(len(spec["styles"])), size=batch).astype(np.float32)
         pixels = rng.integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
-        found = run_once(wrapped, {IMAGE: pixels, STYLE_WEIGHTS: mix})
+        actual = run_once(wrapped, {IMAGE: pixels, STYLE_WEIGHTS: mix})
         short = [max(0, MIN_IMAGE_SIDE_PX - side) for side in (height, width)]
         grown = np.pad(pixels, ((0, 0), (0, short[0]), (0, short[1]), (0, 0)), mode="reflect")
         planes = np.ascontiguousarray(grown.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
-        (painted,) = run_once(model, {IMAGE: planes, STYLE_WEIGHTS: mix})
-        wanted = painted[..., :height, :width].transpose(0, 2, 3, 1)
+        (output,) = run_once(model, {IMAGE: planes, STYLE_WEIGHTS: mix})
+        expected = output[..., :height, :width].transpose(0, 2, 3, 1)
         # half a level is what rounding to bytes may cost
-        require_parity(what, largest_difference([wanted], [found[0] / np.float32(255)]) - 0.5 / 255)
+        require_parity(what, largest_difference([expected], [actual[0] / np.float32(255)]) - 0.5 / 255)
     return wrapped
 
 
@@ -132,9 +132,9 @@ def parity_of(checkpoint: Checkpoint, model: bytes) -> float:
         mix = rng.dirichlet(np.ones(len(checkpoint.styles)), size=batch).astype(np.float32)
         image = rng.random((batch, 3, height, width), dtype=np.float32)
         with torch.no_grad():
-            wanted = network(torch.from_numpy(image), torch.from_numpy(mix)).numpy()
-        found = run_once(model, {IMAGE: image, STYLE_WEIGHTS: mix})
-        largest = max(largest, largest_difference([wanted], found))
+            expected = network(torch.from_numpy(image), torch.from_numpy(mix)).numpy()
+        actual = run_once(model, {IMAGE: image, STYLE_WEIGHTS: mix})
+        largest = max(largest, largest_difference([expected], actual))
     return largest
 
 

@@ -97,8 +97,8 @@ def _parity_of(network: _InOrder, content: bytes) -> float:
     for height, width in _PARITY_SIZES:
         image = {"image": rng.random((1, 3, height, width), dtype=np.float32)}
         with torch.no_grad():
-            wanted = [features.numpy() for features in network(torch.from_numpy(image["image"]))]
-        scales = [max(float(np.abs(features).max()), 1e-6) for features in wanted]
-        for features, found, scale in zip(wanted, run_once(content, image), scales, strict=True):
-            largest = max(largest, largest_difference([features / scale], [found / scale]))
+            expected = [features.numpy() for features in network(torch.from_numpy(image["image"]))]
+        scales = [max(float(np.abs(features).max()), 1e-6) for features in expected]
+        for features, actual, scale in zip(expected, run_once(content, image), scales, strict=True):
+            largest = max(largest, largest_difference([features / scale], [actual / scale]))
     return largest

@@ -92,7 +92,7 @@ def _enlarge_by_factors(proto: onnx.ModelProto, sides: Mapping[str, tuple[int, i
         if not _stands_still(node.output[0], node, fixed, larger):
             continue
         before, after = fixed.get(node.input[0]), fixed[node.output[0]]
-        factors = [_factor(side, wanted) for side, wanted in zip(before or [None] * 4, after, strict=True)]
+        factors = [_factor(side, target) for side, target in zip(before or [None] * 4, after, strict=True)]
         if None in factors:
             continue
         name = f"{node.output[0]}.factors"
@@ -101,12 +101,12 @@ def _enlarge_by_factors(proto: onnx.ModelProto, sides: Mapping[str, tuple[int, i
         del node.input[3]
 
 
-def _factor(side: int | None, wanted: int | None) -> float | None:
+def _factor(side: int | None, target: int | None) -> float | None:
     """That of a side, if it leads to the size wanted and not to one pixel less."""
-    if not side or wanted is None:
+    if not side or target is None:
         return None
-    factor = np.float32(wanted / side)
-    return float(factor) if int(factor * np.float32(side)) == wanted else None
+    factor = np.float32(target / side)
+    return float(factor) if int(factor * np.float32(side)) == target else None
 
 
 def _check_all_follow(proto: onnx.ModelProto, fixed: _Shapes, larger: _Shapes, sides: tuple[int, int]) -> None:

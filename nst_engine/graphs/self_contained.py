@@ -54,11 +54,11 @@ def self_contained(model: bytes, spec: Mapping[str, Any]) -> bytes:
         raise ModelSpecError(
             f"the model has {len(pictures)} inputs of 4 axes and {len(graph.output)} outputs; wanted one picture each"
         )
-    picture, painted = pictures[0].name, graph.output[0].name
-    _make_room(graph, {picture, painted, IMAGE, STYLIZED_IMAGE})
+    picture, output = pictures[0].name, graph.output[0].name
+    _make_room(graph, {picture, output, IMAGE, STYLIZED_IMAGE})
     wrapping = _Wrapping(parsed)
     before = wrapping.before(f"inner.{picture}")
-    after = wrapping.after(f"inner.{painted}")
+    after = wrapping.after(f"inner.{output}")
     inner = list(graph.node)
     del graph.node[:]
     graph.node.extend([*before, *inner, *after])
@@ -131,13 +131,13 @@ class _Wrapping:
         self._nodes.append(helper.make_node("Identity", [x], [picture], "wrap.picture"))
         return self._nodes
 
-    def after(self, painted: str) -> list[onnx.NodeProto]:
+    def after(self, output: str) -> list[onnx.NodeProto]:
         """What the model returns to bytes, as `stylize.postprocess` does; what that refuses, NaN, becomes 0."""
         self._nodes = []
         spec = self._spec
         axes = self._integers("sides_out", [2, 3] if spec.layout == "nchw" else [1, 2])
         ends = self._node("Concat", "size", "wrap.height", "wrap.width", axis=0)
-        x = self._node("Slice", "cropped", painted, self._integers("origin", [0, 0]), ends, axes)
+        x = self._node("Slice", "cropped", output, self._integers("origin", [0, 0]), ends, axes)
         if spec.dtype == "float32":
             low, high = spec.value_range
             zero = self._number("black", 0)

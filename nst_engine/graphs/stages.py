@@ -62,13 +62,13 @@ class CutModel:
     Attributes:
         picture: The model's input of four axes.
         style_weights: Its other input, if it has one.
-        painted: Its output.
+        output: Name of its output.
         stages: Run in order with the statistics of all `Norm.features`, they compute what the model does.
     """
 
     picture: str
     style_weights: str | None
-    painted: str
+    output: str
     stages: tuple[Stage, ...]
 
 
@@ -85,16 +85,16 @@ def cut_at_norms(model: bytes) -> CutModel:
     proto = parsed_model(model)
     pictures = [each.name for each in proto.graph.input if _is_picture(each)]
     others = [each.name for each in proto.graph.input if each.name not in pictures]
-    painted = [each.name for each in proto.graph.output]
-    if len(pictures) != 1 or len(others) > 1 or len(painted) != 1:
+    outputs = [each.name for each in proto.graph.output]
+    if len(pictures) != 1 or len(others) > 1 or len(outputs) != 1:
         names = ", ".join(each.name for each in proto.graph.input)
         raise ModelSpecError(
-            f"the model turns {names or 'nothing'} into {', '.join(painted)}; to be painted by tiles, it must take one "
+            f"the model turns {names or 'nothing'} into {', '.join(outputs)}; to be painted by tiles, it must take one "
             "picture of 4 axes and at most one other input, for style weights, and return one picture: export it so"
         )
     cut = _Cut(proto, pictures[0])
     stages = tuple(cut.stage(number) for number in range(cut.count))
-    return CutModel(pictures[0], others[0] if others else None, painted[0], stages)
+    return CutModel(pictures[0], others[0] if others else None, outputs[0], stages)
 
 
 def _is_picture(value: onnx.ValueInfoProto) -> bool:
@@ -136,14 +136,14 @@ class _Cut:
         outputs = [each.name for each in source.output] if last else sorted(made & later)
         nodes = self._with_what_they_need(own)
         inner = {name for node in nodes for name in node.output}
-        taken = {name for node in nodes for name in node.input if name} - inner
-        inputs = sorted(taken - self._weights.keys())
+        consumed = {name for node in nodes for name in node.input if name} - inner
+        inputs = sorted(consumed - self._weights.keys())
         graph = helper.make_graph(
             nodes,
             f"{source.name}_{number}",
             [self._types[name] for name in inputs],
             [self._types[name] for name in outputs],
-            [self._weights[name] for name in sorted(taken & self._weights.keys())],
+            [self._weights[name] for name in sorted(consumed & self._weights.keys())],
         )
         stage = helper.make_model(graph, opset_imports=self._proto.opset_import, ir_version=self._proto.ir_version)
         norms = tuple(norm for level, norm in self._norms if level == number)
@@ -151,11 +151,11 @@ class _Cut:
 
     def _with_what_they_need(self, own: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
         """Nodes of a stage with those that feed them and depend on no picture, in the model's order."""
-        kept = {id(node) for node in own}
+        own_ids = {id(node) for node in own}
         needed = {name for node in own for name in node.input}
         nodes = []
         for level, node in reversed(self._nodes):
-            if id(node) in kept or (level is None and needed.intersection(node.output)):
+            if id(node) in own_ids or (level is None and needed.intersection(node.output)):
                 needed.update(node.input)
                 nodes.append(node)
         return nodes[::-1]

@@ -45,7 +45,7 @@ def stylizer_graph(weights: Weights, metadata: Mapping[str, Any], *, bits: Store
         precision: runtimes make floats of them when they load it.
     """
     graph = _Graph(weights, bits)
-    graph.paint()
+    graph.build()
     picture = ("batch", 3, "height", "width")
     styles = len(weights["norm_down2.scale"])
     return graph.model(
@@ -86,7 +86,7 @@ def as_stored(weights: Weights, bits: StoredBits = 16) -> dict[str, NDArray[np.f
 class _Graph(GraphWriter):
     """The network, layer by layer."""
 
-    def paint(self) -> None:
+    def build(self) -> None:
         """Image and style weights to stylised image; follows `StylizerNet.forward` line by line."""
         shape = self._node("Shape", "image_size", IMAGE, start=2)
         x = self._stem(self._bordered(IMAGE, shape))

@@ -182,8 +182,8 @@ def normalize(
     multiplier, offset = _checks.factors(scale, mean, std)
     threads = _checks.threads(threads)
     height, width = _checks.padded_size(padded_size, image_hwc.shape[:2], pad_multiple)
-    wanted = _checks.float_type(dtype if out is None else getattr(out, "dtype", np.float32))
-    tensor = cast(Floats, _checks.output(out, wanted, (1, 3, height, width), image_hwc))
+    float_dtype = _checks.float_type(dtype if out is None else getattr(out, "dtype", np.float32))
+    tensor = cast(Floats, _checks.output(out, float_dtype, (1, 3, height, width), image_hwc))
     _kernels.normalize(image_hwc, tensor, multiplier=multiplier, offset=offset, swap_rb=bool(swap_rb), threads=threads)
     return tensor
 

@@ -220,16 +220,16 @@ def _array(name: str, array: object, dtype: type[np.generic], axes: str, dimensi
 
 
 def _typed(name: str, array: object, dtype: type[np.generic], axes: str, dimensions: tuple[int, ...]) -> str:
-    wanted = f"wanted {dtype.__name__} {axes}"
+    expected = f"wanted {dtype.__name__} {axes}"
     if not isinstance(array, np.ndarray):
-        raise OptionError(f"{name} is a {type(array).__name__}, {wanted} in a NumPy array; use np.asarray")
+        raise OptionError(f"{name} is a {type(array).__name__}, {expected} in a NumPy array; use np.asarray")
     came = f"{name} is {array.dtype} of shape {array.shape}"
     if array.dtype != dtype:
-        raise OptionError(f"{came}, {wanted}; convert the values with {name}.astype(np.{dtype.__name__})")
+        raise OptionError(f"{came}, {expected}; convert the values with {name}.astype(np.{dtype.__name__})")
     if array.ndim not in dimensions:
-        raise OptionError(f"{came}, {wanted}; add an axis with {name}[np.newaxis], drop one with {name}[0]")
+        raise OptionError(f"{came}, {expected}; add an axis with {name}[np.newaxis], drop one with {name}[0]")
     if array.size == 0:
-        raise OptionError(f"{came}, which is empty; {wanted} with at least one element")
+        raise OptionError(f"{came}, which is empty; {expected} with at least one element")
     return came
 
 

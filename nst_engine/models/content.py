@@ -57,10 +57,10 @@ class ModelContent:
         """
         try:
             content, files = _whole(self._file, self._file.path)
-            found = [(each.st_mtime_ns, each.st_size) for each in map(os.stat, (self._file.path, *files))]
+            stats = [(each.st_mtime_ns, each.st_size) for each in map(os.stat, (self._file.path, *files))]
         except OSError:
-            found = []
-        self._opened = self._opened or found
-        if not found or found != self._opened:
+            stats = []
+        self._opened = self._opened or stats
+        if not stats or stats != self._opened:
             raise ModelChecksumError(f"{self._file.name}: changed or gone since it was loaded; make a new Stylizer")
         return content if self.rewrite is None else self.rewrite(content)

@@ -84,13 +84,13 @@ def read_signature(
     """
     styles = [tensor for tensor in inputs if is_style_vector(tensor.shape)]
     image = _only([tensor for tensor in inputs if tensor not in styles], 4, "picture", model, inputs)
-    painted = _only(outputs, 4, "painted picture", model, outputs)
+    stylized = _only(outputs, 4, "painted picture", model, outputs)
     if len(inputs) > 1 + len(styles) or len(styles) > 1:
         raise ModelSpecError(
             f"{model}: has the inputs {_listed(inputs)}; wanted a picture of 4 axes and at most one of "
             "S, N×S, N×S×1×1 or N×1×1×S, for style weights"
         )
-    for tensor in (image, painted):
+    for tensor in (image, stylized):
         _check_picture(tensor, spec, model)
     _check_styles(styles, spec, model)
     batch = image.shape[0]
@@ -99,12 +99,12 @@ def read_signature(
     sides = image.shape[2:] if spec.layout == "nchw" else image.shape[1:3]
     is_fixed = any(isinstance(side, int) for side in sides)
     if not styles:
-        return Signature(image.name, None, painted.name, batch == 1, is_fixed)
+        return Signature(image.name, None, stylized.name, batch == 1, is_fixed)
     (weights,) = styles
     return Signature(
         image.name,
         weights.name,
-        painted.name,
+        stylized.name,
         batch == 1 or len(weights.shape) == 1 or weights.shape[0] == 1,
         is_fixed,
         len(weights.shape),
@@ -119,19 +119,19 @@ def _axis_of_styles(shape: Sequence[object]) -> int:
 
 
 def _only(tensors: Sequence[TensorInfo], rank: int, role: str, model: str, of: Sequence[TensorInfo]) -> TensorInfo:
-    found = [tensor for tensor in tensors if len(tensor.shape) == rank]
-    if len(found) != 1:
+    matches = [tensor for tensor in tensors if len(tensor.shape) == rank]
+    if len(matches) != 1:
         raise ModelSpecError(
             f"{model}: has {_listed(of)}; wanted exactly one tensor of {rank} axes there, the {role}: "
             "this is another kind of model, or one to be exported with a fixed rank"
         )
-    return found[0]
+    return matches[0]
 
 
 def _check_picture(tensor: TensorInfo, spec: ModelSpec, model: str) -> None:
     if tensor.type != _TYPES[spec.dtype]:
-        said = next((dtype for dtype, name in _TYPES.items() if name == tensor.type), None)
-        cure = f'write "dtype": "{said}"' if said else "export it with float32 or uint8 pictures"
+        declared = next((dtype for dtype, name in _TYPES.items() if name == tensor.type), None)
+        cure = f'write "dtype": "{declared}"' if declared else "export it with float32 or uint8 pictures"
         raise ModelSpecError(f'{model}: {tensor}, but its specification says "dtype": "{spec.dtype}"; {cure}')
     place, other, other_place = (1, "nhwc", 3) if spec.layout == "nchw" else (3, "nchw", 1)
     channels = tensor.shape[place]

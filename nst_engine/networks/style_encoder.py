@@ -73,11 +73,11 @@ class StyleEncoder(nn.Module):
 
     def statistics(self, features: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Means and deviations of each channel as logarithms, since ratios matter: float N x 1,920."""
-        found = []
+        logs = []
         for name in STATISTICS_LAYERS:
             variance, mean = torch.var_mean(features[name].float(), (2, 3), correction=0)
-            found += [torch.log(mean + FLOOR), 0.5 * torch.log(variance + FLOOR)]
-        return torch.cat(found, 1)
+            logs += [torch.log(mean + FLOOR), 0.5 * torch.log(variance + FLOOR)]
+        return torch.cat(logs, 1)
 
     def _gram(self, name: str, x: torch.Tensor) -> torch.Tensor:
         """Which channels go together, without how strong they are: the upper triangle, N x places."""

@@ -146,8 +146,8 @@ class StylizerNet(nn.Module):
         x = self.up2(x)
         x = F.relu(x if self.norm_up2 is None else self.norm_up2(x, style_weights))
         # float32 before the sigmoid: eight bits of mantissa would show as bands
-        painted = torch.sigmoid(self.up1(x).float())
-        return painted[..., BORDER_PX : BORDER_PX + height, BORDER_PX : BORDER_PX + width]
+        stylized = torch.sigmoid(self.up1(x).float())
+        return stylized[..., BORDER_PX : BORDER_PX + height, BORDER_PX : BORDER_PX + width]
 
     def _stem(self, image: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
         """Features at a quarter of the picture's size, which is reflected to a multiple of the stride."""

@@ -73,7 +73,7 @@ class Objective:
                 layer: (features[layer], weight * self._content_factor(features[layer], style_energies.get(layer)))
                 for layer, weight in self._content_layers.items()
             }
-            sizes = {layer: (found.shape[-2], found.shape[-1]) for layer, found in features.items()}
+            sizes = {layer: (values.shape[-2], values.shape[-1]) for layer, values in features.items()}
             self._styles = self._style_targets(inputs, [statistics for statistics, _ in styles], sizes)
 
     def tensor_of(self, pixels: NDArray[np.uint8], size: tuple[int, int] | None = None) -> torch.Tensor:
@@ -151,18 +151,18 @@ class Objective:
         blend = inputs.style_weights
         for layer, weight in self._style_layers.items():
             height, width = sizes[layer]
-            per_style = [found[layer] for found in statistics]
+            per_style = [values[layer] for values in statistics]
             regions: list[tuple[FeatureStatistics, float, torch.Tensor | None]]
             if inputs.content_guides is None:
                 regions = [(FeatureStatistics.blend(per_style, blend), 1.0, None)]
             else:
                 regions = [
-                    (found, share * len(blend), self._pixel_weights(guide, height, width, "content_masks"))
-                    for found, share, guide in zip(per_style, blend, inputs.content_guides, strict=True)
+                    (values, share * len(blend), self._pixel_weights(guide, height, width, "content_masks"))
+                    for values, share, guide in zip(per_style, blend, inputs.content_guides, strict=True)
                 ]
-            for found, share, pixel_weights in regions:
-                factor = gram_factor(self._options.gram_normalization, found, height * width)
-                targets.append(_StyleTarget(layer, found, weight * share, factor, pixel_weights))
+            for values, share, pixel_weights in regions:
+                factor = gram_factor(self._options.gram_normalization, values, height * width)
+                targets.append(_StyleTarget(layer, values, weight * share, factor, pixel_weights))
         return targets
 
     def _style_statistics(
@@ -176,11 +176,11 @@ class Objective:
         features = self._features(self.tensor_of(image, (height, width)))
         statistics = {}
         for layer in self._style_layers:
-            found = features[layer]
+            values = features[layer]
             weights = (
-                None if guide is None else self._pixel_weights(guide, found.shape[-2], found.shape[-1], "style_masks")
+                None if guide is None else self._pixel_weights(guide, values.shape[-2], values.shape[-1], "style_masks")
             )
-            statistics[layer] = FeatureStatistics.of(found, weights)
+            statistics[layer] = FeatureStatistics.of(values, weights)
         energies = {layer: float(features[layer].float().square().mean()) for layer in self._content_layers}
         return statistics, energies
 

@@ -48,8 +48,8 @@ class Bounds:
 
     def free(self, image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """Where a step downhill stays within the bounds, as 0 and 1."""
-        held = ((image <= self.lower) & (gradient > 0)) | ((image >= self.upper) & (gradient < 0))
-        return (~held).to(image.dtype)
+        at_bound = ((image <= self.lower) & (gradient > 0)) | ((image >= self.upper) & (gradient < 0))
+        return (~at_bound).to(image.dtype)
 
 
 class ProjectedLBFGS:

@@ -181,7 +181,7 @@ def _optimized(
     inputs: Inputs, options: OptimizeOptions, on_progress: ProgressCallback | None, started: float
 ) -> OptimizeResult:
     lambdas = [*options.content_lambdas.items(), *options.style_lambdas.items()]
-    wanted = {name for name, weight in lambdas if weight > 0}
+    needed = {name for name, weight in lambdas if weight > 0}
     height, width = inputs.content_image.shape[:2]
     scales = plan_scales(
         height,
@@ -194,7 +194,7 @@ def _optimized(
     dtype = resolve_precision(options.precision, device)
     weights = load_vgg19_weights(options.vgg_weights)
     with torch_threads(options.threads) as threads:
-        network = VGG19(weights, [name for name in LAYERS if name in wanted], pooling=options.pooling, dtype=dtype)
+        network = VGG19(weights, [name for name in LAYERS if name in needed], pooling=options.pooling, dtype=dtype)
         # the module's `to` has no overload for both in its stubs
         network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         outcome = optimize_scales(
@@ -244,6 +244,6 @@ def _first_image(inputs: Inputs, options: OptimizeOptions, scale: Scale, objecti
 def _cropped(pixels: NDArray[np.uint8], aspect: float) -> NDArray[np.uint8]:
     """The largest middle part with this ratio of height to width: strokes are not stretched."""
     height, width = pixels.shape[:2]
-    kept_height, kept_width = min(height, max(1, round(width * aspect))), min(width, max(1, round(height / aspect)))
-    top, left = (height - kept_height) // 2, (width - kept_width) // 2
-    return np.ascontiguousarray(pixels[top : top + kept_height, left : left + kept_width])
+    crop_height, crop_width = min(height, max(1, round(width * aspect))), min(width, max(1, round(height / aspect)))
+    top, left = (height - crop_height) // 2, (width - crop_width) // 2
+    return np.ascontiguousarray(pixels[top : top + crop_height, left : left + crop_width])

@@ -195,13 +195,13 @@ class Training:
         for name, value in self._parameters.items():
             self._averaged[name].lerp_(value, 1 - decay)
 
-    def _follow(self, found: list[float]) -> None:
+    def _follow(self, measured: list[float]) -> None:
         """Smooth what is shown; and where a content distance was asked for, bring it there by weighing style anew."""
-        before = self._distances or found
-        self._distances = [seen + (1 - _SMOOTHING) * (new - seen) for seen, new in zip(before, found, strict=True)]
-        wanted = self.options.content_distance
-        if wanted is not None and self.fraction > _WARMUP:
-            change = _STEERING * max(-1.0, min(1.0, wanted - self._distances[0]))
+        before = self._distances or measured
+        self._distances = [old + (1 - _SMOOTHING) * (new - old) for old, new in zip(before, measured, strict=True)]
+        target = self.options.content_distance
+        if target is not None and self.fraction > _WARMUP:
+            change = _STEERING * max(-1.0, min(1.0, target - self._distances[0]))
             lowest, highest = _STYLE_WEIGHT_RANGE
             self.style_weight = min(highest, max(lowest, self.style_weight * math.exp(change)))
 

@@ -56,10 +56,10 @@ def train(
     """
     earlier = earlier_checkpoint(folder, resume=resume)
     names = list(paintings)
-    for given, what in ((earlier, str(folder / CHECKPOINT)), (start, "the network to start from")):
-        if given is not None and (given.arch != options.arch or given.styles != names):
+    for base, what in ((earlier, str(folder / CHECKPOINT)), (start, "the network to start from")):
+        if base is not None and (base.arch != options.arch or base.styles != names):
             raise OptionError(
-                f"{what} is of a {given.arch} network for {', '.join(given.styles)}; what came is {options.arch} for "
+                f"{what} is of a {base.arch} network for {', '.join(base.styles)}; what came is {options.arch} for "
                 f"{', '.join(names)}; give the same paintings in the same order, or begin anew"
             )
     read = Photos(photos, options.photo_size_px)
@@ -143,11 +143,11 @@ def _nearest(
     known = [(number, paintings[name].path) for number, name in enumerate(styles) if name in paintings]
     if not known:
         return None
-    given = image_tensor(sized(load_image(painting).pixels, options.style_size_px), device)
+    picture = image_tensor(sized(load_image(painting).pixels, options.style_size_px), device)
     loss = _loss([path for _, path in known], options, weights)
-    target = loss.content_features(given)
+    target = loss.content_features(picture)
     with torch.no_grad():
-        distances = [float(loss(given, target, [row]).painted) for row in range(len(known))]
+        distances = [float(loss(picture, target, [row]).painted) for row in range(len(known))]
     return known[int(np.argmin(distances))][0]
 
 
