@@ -1,4 +1,4 @@
-"""From one style to another over some frames: the networks are linear in their style weights, so these are blended."""
+"""Transitions between styles: the networks are linear in their style weights, so these are blended."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Transition:
     """Of style weights and strength.
 
     Attributes:
-        before: Style weights that were painted in, float32 1×styles.
-        after: Those to come to.
+        before: The old style weights, float32 1×styles.
+        after: The new ones.
         strengths: Of both.
-        frames: Over how many; the last one is painted as all that come after it.
-        done: How many have been.
+        frames: Length of the transition; its last frame has the new style.
+        done: Number of frames so far.
     """
 
     before: NDArray[np.float32] = field(repr=False)
@@ -28,7 +28,7 @@ class Transition:
 
     @property
     def is_over(self) -> bool:
-        """Whether the last frame has been painted."""
+        """Whether the transition is complete."""
         return self.done >= self.frames
 
     def step(self) -> tuple[NDArray[np.float32], float]:

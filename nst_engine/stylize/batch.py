@@ -127,7 +127,7 @@ def result_name(photo: Path, label: str) -> str:
 
 
 def style_label(styles: Iterable[str]) -> str:
-    """Of a blend, for file names: other people's models may call styles what no file can be called."""
+    """Of a blend, for file names: third-party models may call styles what no file can be called."""
     return re.sub(r"[^\w .,()+-]", "_", "+".join(styles))
 
 

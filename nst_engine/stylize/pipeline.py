@@ -1,4 +1,4 @@
-"""Pictures in, paintings out: the whole way through a loaded model, by tiles and more than once where it takes that."""
+"""The pipeline of a loaded model, from pictures to stylized pictures: in tiles, and in several passes where needed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from nst_engine.stylize.style_choice import weights_of_no_style
 from nst_engine.stylize.tiling import TiledModel
 from nst_engine.stylize.workspace import Workspaces
 
-#: Some devices build the network anew for every size of picture, in seconds. There sides are padded to multiples of
-#: this. Not to larger ones, and not elsewhere: instance normalisation sees the padding as if it were picture.
+#: Some devices take seconds to rebuild the network for every size of picture. There sides are padded to multiples of
+#: this. Not to larger ones, and not elsewhere: instance normalisation takes the padding for picture.
 BUCKET_PX = 64
 
-#: Larger pictures are painted by tiles: here that begins to take less memory, and costs a little time.
+#: Larger pictures are processed in tiles: from here on that saves memory, at a small cost of time.
 TILE_ABOVE_PX = 3_000_000
 
 #: A GPU paints whole pictures 24 times as fast as tiles of them (`benchmarks/results/cuda.json`), in up to 320 bytes a
@@ -41,16 +41,16 @@ def bucket_px(device: str) -> int:
 
 
 def tile_above_px(device: str) -> int:
-    """Pictures of more pixels are painted by tiles on that device."""
+    """Pictures of more pixels are processed in tiles on that device."""
     return TILE_ABOVE_PX_ON_CUDA if device.partition(":")[0] == "cuda" else TILE_ABOVE_PX
 
 
 class Pipeline:
-    """A model's way from pictures to pictures. May be used by several threads at once.
+    """Stylizes pictures by a session. May be used by several threads at once.
 
     Args:
         session: The model, loaded.
-        most_px: Pictures of more pixels are painted by tiles, in bounded memory; None: see `tile_above_px`.
+        most_px: Pictures of more pixels are processed in tiles, in bounded memory; None: see `tile_above_px`.
     """
 
     def __init__(self, session: Session, most_px: int | None) -> None:
@@ -63,7 +63,7 @@ class Pipeline:
 
     @property
     def swaps_in_passing(self) -> bool:
-        """Whether BGR costs nothing: of a model of numbers, whose scaling reorders them as well."""
+        """Whether BGR costs nothing: float models reorder channels while scaling."""
         return self._session.takes.dtype != "uint8"
 
     def stylize(
@@ -78,10 +78,10 @@ class Pipeline:
         swap_rb: bool = False,
         out: NDArray[np.uint8] | None = None,
     ) -> list[NDArray[np.uint8]]:
-        """Paint pictures of one size in one style.
+        """Stylize pictures of one size in one style.
 
         Args:
-            photos: uint8 H×W×3 each, which stay as they are.
+            photos: uint8 H×W×3 each; not modified.
             weights: float32 1×styles.
             stopwatch: Gets a lap for each stage.
             strength: As `nst_engine.stylize.postprocess.finished` takes it, and `preserve_color` too; above 1, the
@@ -89,7 +89,7 @@ class Pipeline:
             preserve_color: See there.
             stroke_scale: As `nst_engine.stylize.strokes.stylize_broadly` takes it.
             swap_rb: Whether the photos are BGR, and the paintings shall be; not with `preserve_color`, which needs RGB.
-            out: uint8 H×W×3, C-contiguous, where the only painting is written; None: fresh memory.
+            out: uint8 H×W×3, C-contiguous, the output array for a single picture; None: a new array.
 
         Returns:
             uint8 H×W×3 each.
@@ -127,9 +127,9 @@ class Pipeline:
         swap_rb: bool,
         out: NDArray[np.uint8] | None,
     ) -> list[NDArray[np.uint8]]:
-        """Through the model in one run, or each by tiles; blended with the photos."""
+        """Run the model on the batch, or in tiles picture by picture; blend with the photos."""
         session = self._session
-        # networks reflect what is small: a line of pixels takes the memory of a band
+        # networks pad small sides by reflection: a line of pixels takes the memory of a band
         pixels = math.prod(max(side, _SHORTEST_PX) for side in photos[0].shape[:2])
         if pixels <= self._tile_above_px:
             try:
@@ -156,7 +156,7 @@ class Pipeline:
         return stylized
 
     def _tiled(self) -> TiledModel:
-        """Cut and loaded when the first large picture comes."""
+        """The tiled model, made for the first large picture."""
         with self._tiled_model_lock:
             if self._tiled_model is None:
                 session = self._session
@@ -172,7 +172,7 @@ class Pipeline:
 
 
 def stylize_once(session: Session, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """One picture, uint8 H×W×3, in the model's first style if it has any, in fresh memory."""
+    """Stylize one picture, uint8 H×W×3, in the model's first style if it has any; a new array."""
     weights = weights_of_no_style(session.spec)
     (stylized,) = one_pass(
         [picture],

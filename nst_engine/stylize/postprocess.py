@@ -1,4 +1,4 @@
-"""What a model returns becomes pictures: checked, cropped, blended with the photo, in the photo's colours."""
+"""Turns a model's output into pictures: checks, crops, blends with the photo, keeps the photo's colours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nst_engine.runtimes.base import not_finite
 from nst_engine.stylize.preprocess import ModelInput, with_whole_rows
 from nst_engine.stylize.workspace import Workspace
 
-_BLOCK_ROWS = 64  # of a blend: no float copy of a whole photo
+_BLOCK_ROWS = 64  # rows of a blend: avoids a float copy of the whole photo
 
 
 def pictures_of(
@@ -38,18 +38,18 @@ def pictures_of(
         output: What the model returned for `prepared`.
         prepared: The model's input.
         spec: Of the model.
-        model: What messages call it.
-        swap_rb: Whether the photos are BGR, and the pictures shall be.
-        threads: Of the CPU.
-        photos: uint8 H×W×3 each: what shines through where `strength` is below 1.
-        strength: 0: the photo; 1: the painting.
-        out: uint8 H×W×3, where the only picture is written; None: to fresh arrays.
+        model: Name in messages.
+        swap_rb: Whether the photos, and then the outputs, are BGR.
+        threads: Number of CPU threads.
+        photos: uint8 H×W×3 each, blended in where `strength` is below 1.
+        strength: 0: the photo; 1: the stylized picture.
+        out: uint8 H×W×3, the output array for a single picture; None: a new array.
 
     Returns:
         uint8 H×W×3 each, of the size before padding; values beyond the range are clipped.
 
     Raises:
-        InferenceError: Another shape came out than went in, or something that is no number.
+        InferenceError: The output has another shape than the input, or holds NaN or infinity.
     """
     if output.shape != prepared.tensor.shape:
         came, expected = ("×".join(map(str, tensor.shape)) for tensor in (output, prepared.tensor))
@@ -85,15 +85,15 @@ def pictures_of(
 def room_for(
     prepared: ModelInput, spec: ModelSpec, workspace: Workspace, out: NDArray[np.uint8] | None
 ) -> NDArray[Any]:
-    """Where a model shall write its output.
+    """The array for a model's output.
 
-    Numbers go to the workspace; bytes are the picture itself, and go to `out` or to memory of their own.
+    Floats go to the workspace; bytes are the picture itself, and go to `out` or a new array.
 
     Args:
         prepared: The model's input.
         spec: Of the model.
         workspace: Of this run.
-        out: uint8 H×W×3, where the picture shall be in the end.
+        out: uint8 H×W×3, the output array of the picture.
     """
     if spec.dtype != "uint8":
         return workspace.array("painted", prepared.tensor.shape, prepared.tensor.dtype)
@@ -103,7 +103,7 @@ def room_for(
 
 
 def check_room(out: NDArray[np.uint8] | None, photo: NDArray[np.uint8]) -> None:
-    """Refuse an array that cannot take the painted photo, before it is painted.
+    """Refuse an array that cannot hold the stylized photo, before the work.
 
     Raises:
         OptionError: Of another type or size, not writeable or not C-contiguous, or the photo's own memory.
@@ -123,14 +123,14 @@ def check_room(out: NDArray[np.uint8] | None, photo: NDArray[np.uint8]) -> None:
 def finished(
     stylized: NDArray[np.uint8], photo: NDArray[np.uint8], *, strength: float = 1.0, preserve_color: str | None = None
 ) -> NDArray[np.uint8]:
-    """Give a painted picture the photo's colours, then blend it with the photo.
+    """Give a stylized picture the photo's colours, then blend it with the photo.
 
     Args:
         stylized: uint8 H×W×3.
         photo: uint8 H×W×3 of the same size.
-        strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
+        strength: 0: the photo; 1: the stylized picture; in between, blended in sRGB and rounded.
         preserve_color: `luma`: the photo's chroma; `match` or `histogram`: the photo's colour statistics, see
-            `nst_engine.color`; None: the painting's colours.
+            `nst_engine.color`; None: the style's colours.
     """
     if preserve_color == "luma":
         stylized = keep_luma(stylized, photo)
@@ -145,13 +145,13 @@ def _blended(stylized: NDArray[np.uint8], photo: NDArray[np.uint8], strength: fl
     for top in range(0, len(photo), _BLOCK_ROWS):
         rows = slice(top, top + _BLOCK_ROWS)
         below = photo[rows].astype(np.float32)
-        # between two bytes: no clipping
+        # between two bytes: no clipping needed
         blended[rows] = np.rint(below + (stylized[rows] - below) * share)
     return blended
 
 
 def _copied(pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if pixels.ctypes.data != out.ctypes.data:  # the runtime may have written there itself
+    if pixels.ctypes.data != out.ctypes.data:  # the runtime may have written there directly
         out[...] = pixels
     return out
 
@@ -166,9 +166,9 @@ def _of_bytes(
 
 
 def _check_finite(output: NDArray[np.float32], model: str) -> None:
-    """Refuse NaN and infinity, which would become black and white pixels without a word."""
+    """Refuse NaN and infinity, which would silently become black and white pixels."""
     with np.errstate(all="ignore"):
-        # one pass without a copy; a sum that overflows is looked at closely
+        # one pass without a copy; only a non-finite sum is examined
         suspicious = not np.isfinite(output.sum())
     if suspicious and (count := int(output.size - np.isfinite(output).sum())):
         raise not_finite(model, f" in {count:,} of {output.size:,} values")

@@ -1,4 +1,4 @@
-"""Style images become style weights: a model's encoder, run once for each of them."""
+"""Turns style images into style weights by a model's encoder, once for each image."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from nst_engine.stylize.style_choice import Style, StyleChoice, weighted
 from nst_engine.stylize.style_embedding import SUFFIX, StyleEmbedding
 from nst_engine.stylize.style_images import read_style_image
 
-#: Codes that are remembered.
+#: Number of cached codes.
 EMBEDDINGS_KEPT = 256
 
 
 class StyleEncoder:
-    """Of one loaded model. May be used by several threads at once.
+    """The style encoder of a loaded model. May be used by several threads at once.
 
     Args:
         session: The model.
-        prediction: What it says of its encoder.
+        prediction: Its specification of the encoder.
     """
 
     def __init__(self, session: Session, prediction: StylePrediction) -> None:
@@ -53,12 +53,12 @@ class StyleEncoder:
     def encode(
         self, style_image: ImageSource, label: str | None = None, *, limits: ImageLimits = DEFAULT_LIMITS
     ) -> StyleEmbedding:
-        """Read a style image, or remember what was read from the same pixels before.
+        """Encode a style image, unless the same pixels are cached.
 
         Args:
             style_image: As `nst_engine.load_image` takes it.
             label: What people call it; None: a file's name, or that it is a style image.
-            limits: What is refused before it is decoded.
+            limits: Larger inputs are refused before they are decoded.
 
         Raises:
             OptionError: All of it is transparent.
@@ -79,7 +79,7 @@ class StyleEncoder:
 
         Args:
             style: Style images, embeddings, bundled paintings' names or files of any of them.
-            limits: Of the style images: what is refused before it is decoded.
+            limits: For style images; larger ones are refused before they are decoded.
 
         Raises:
             OptionError: None came, weights that cannot be used, or an embedding of another model.
@@ -104,7 +104,7 @@ class StyleEncoder:
         path = style_path(os.fspath(style))
         if path.suffix.lower() == SUFFIX:
             return self._fitting(StyleEmbedding.load(path))
-        # a file that has not changed is not read again for each picture that is painted
+        # an unchanged file is not read again for each picture
         key = _state_of(path)
         with self._lock:
             known = self._known.get(key)
@@ -145,7 +145,7 @@ class StyleEncoder:
             except InferenceError:
                 raise
             except Exception:  # the runtimes' exceptions have no common base
-                # most networks of others were exported for one size of style image
+                # most third-party networks were exported for one size of style image
                 (code,) = self._load_for_any_size().run([self._prediction.output], feed)
         except InferenceError:
             raise
@@ -158,11 +158,11 @@ class StyleEncoder:
         return code
 
     def _load(self) -> Part:
-        """The encoder, when the first style image comes."""
+        """Load the encoder for the first style image."""
         if self._graph is None:
             content = self._content()
             self._graph = self._session.open_part(content)
-            # what reads the same way may be read by all who take that output of it
+            # codes are valid for all models that use the same output of the same encoder
             self._space = f"{self._prediction.output} {hashlib.sha256(content).hexdigest()[:16]}"
         return self._graph
 

@@ -1,4 +1,4 @@
-"""Which styles, and how much of each."""
+"""Parsing and resolving style mixes."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def check_style_name(name: str, option: str) -> str:
     """The name, if `parse_style_mix` reads it as one and files can be called after it.
 
     Args:
-        name: Of a style to be.
-        option: What gives it another name.
+        name: Of a new style.
+        option: The option that sets the name.
 
     Raises:
         OptionError: It is empty, has spaces around it, or holds a comma, a colon or a slash.
@@ -54,7 +54,7 @@ def check_style_name(name: str, option: str) -> str:
 
 
 def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float]:
-    """The shares of the styles asked for, of sum 1, without those of share 0.
+    """The shares of the requested styles, of sum 1, without those of share 0.
 
     Args:
         style: One name, or weights of several, at least 0 and not all 0; None where there is one style only.
@@ -87,7 +87,7 @@ def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float
 def _is_weight(value: object) -> bool:
     try:
         return isinstance(value, int | float | np.number) and 0 <= float(value) < math.inf
-    except OverflowError:  # Python's whole numbers have no end
+    except OverflowError:  # Python's integers are unbounded
         return False
 
 
@@ -111,7 +111,7 @@ def weighted_file(text: str) -> tuple[str, float]:
     """
     file, colon, weight = text.rpartition(":")
     try:
-        # a file may be called so, or C:\\painting.jpg
+        # a file name may contain a colon, as C:\\painting.jpg
         pair = (file, float(weight)) if colon and not Path(text).exists() else (text, 1.0)
     except ValueError:
         pair = (text, 1.0)

@@ -1,4 +1,4 @@
-"""`Stylizer`: load a model once, paint many pictures in one pass each."""
+"""`Stylizer`: load a model once, stylize many pictures in one pass each."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Stylizer:
     Args:
         model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models.find` for what it must say of itself.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
-        threads: Of the CPU, for each picture; None: as many as this process may use.
+        threads: CPU threads for each picture; None: as many as this process may use.
         precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.runtimes.session.open_session`.
         backend: `auto`, `onnxruntime` or `openvino`; see there. OpenVINO prepares for each new size of picture, in
             0.2 s, and keeps the last eight.
         expected_pictures: How many will be painted, if that is known; see there.
-        tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory; None: 3 million, on CUDA 32.
+        tile_above_px: Pictures of more pixels are processed in tiles, in bounded memory; None: 3 million, on CUDA 32.
         timeout: Seconds that loading the model may take, and each run of it (a picture's or a tile's), before it is
             stopped and `InferenceError` raised; None: any.
 
@@ -76,7 +76,7 @@ class Stylizer:
             paint=stylize_once,
             timeout=timeout,
         )
-        #: For those who paint frame after frame, and check by themselves.
+        #: For callers that stylize frame after frame, and check arguments themselves.
         self.pipeline = Pipeline(self._session, tile_above_px)
         prediction = self._session.spec.style
         self._encoder = None if prediction is None else StyleEncoder(self._session, prediction)
@@ -98,24 +98,24 @@ class Stylizer:
 
     @property
     def provider(self) -> str:
-        """ONNX Runtime's name of what computes, such as `CPUExecutionProvider`."""
+        """Name of the execution provider, such as `CPUExecutionProvider`."""
         return self._session.provider
 
     @property
     def threads(self) -> int:
-        """Of the CPU, for each picture."""
+        """CPU threads for each picture."""
         return self._session.threads
 
     @property
     def device_report(self) -> str:
-        """What computes, and with `auto` why nothing better does."""
+        """The device in use, and with `auto` why no better one is."""
         session = self._session
         chosen = f"{session.device} ({self.provider}, {self.threads} CPU threads)"
         measured = [f"measured: {session.why}"] if session.why else []
         return "; ".join([chosen, *measured, *(f"passed over: {reason}" for reason in session.passed_over)])
 
     def warmup(self, *sizes: tuple[int, int]) -> None:
-        """Paint an empty picture of each (height, width), so that no later one pays for the first; by default 256×256.
+        """Stylize an empty picture of each (height, width), so that no later run is slow; by default 256×256.
 
         Raises:
             OptionError: A size below 1×1.
@@ -130,13 +130,13 @@ class Stylizer:
     def encode_style(
         self, style_image: ImageSource, *, label: str | None = None, limits: ImageLimits = DEFAULT_LIMITS
     ) -> StyleEmbedding:
-        """Read a style image, once: what comes of it may be painted in, blended, saved and loaded.
+        """Encode a style image: the embedding can be used as a style, blended, saved and loaded.
 
         Args:
             style_image: As `nst_engine.load_image` takes it; of an animation, its first frame. The same pixels are
                 not read again.
             label: What people call it; None: a file's name.
-            limits: What is refused before it is decoded.
+            limits: Larger inputs are refused before they are decoded.
 
         Raises:
             OptionError: The model holds its styles and reads no others, or the picture is transparent everywhere.
@@ -150,7 +150,7 @@ class Stylizer:
         return self._encoder.encode(style_image, label, limits=limits)
 
     def choose_style(self, style: Style, *, limits: ImageLimits = DEFAULT_LIMITS) -> StyleChoice:
-        """What `stylize` makes of a style: to be given instead of it, so that nothing is looked up again.
+        """Resolve a style once, to be passed to `stylize` instead.
 
         Raises:
             NSTError: What `stylize` raises of styles.
@@ -176,7 +176,7 @@ class Stylizer:
         out: NDArray[np.uint8] | None = None,
         limits: ImageLimits = DEFAULT_LIMITS,
     ) -> StylizeResult:
-        """Paint one picture.
+        """Stylize one picture.
 
         Args:
             content_image: As `nst_engine.load_image` takes it: a path, encoded bytes, an open file, a Pillow image, or
@@ -184,13 +184,13 @@ class Stylizer:
             style: A name of `styles`; or names with their weights, of any sum; None for a model of one style. Of a
                 model for any style: a style image, what `encode_style` has returned, a file of either, a bundled
                 painting's name; or several of these with their weights, as a mapping or as pairs.
-            strength: 0: the photo; 1: the painting; up to 2: a painting of the painting.
-            preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
+            strength: 0: the photo; 1: the stylized picture; up to 2: stylized again.
+            preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the style's.
             stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.1 (fine) to 8 (broad). Up to
                 1,280 px of the longer side that is what the network paints; in larger pictures they grow in proportion.
             style_masks: For each style in order, a grey picture of the photo's proportions, white where it is seen; the
                 photo where none is. Empty: all blended, everywhere.
-            max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
+            max_side: Larger pictures are first shrunk to this longer side, px; None: no limit.
             out: uint8 H×W×3 of the result's size, writeable and C-contiguous: where the result's pixels are written,
                 so that painting one size again and again takes no new memory; None: to a fresh array.
             limits: Of pictures that come, style images too: what is refused before it is decoded.
@@ -233,7 +233,7 @@ class Stylizer:
         batch_size: int = 8,
         limits: ImageLimits = DEFAULT_LIMITS,
     ) -> list[StylizeResult]:
-        """Paint several pictures; those of one size together, which a GPU does in less time.
+        """Stylize several pictures; those of one size together, which a GPU does in less time.
 
         Args:
             content_images: Each as for `stylize`.

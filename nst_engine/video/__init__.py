@@ -1,4 +1,4 @@
-"""Moving pictures: files, animations and sequences, painted frame by frame.
+"""Moving pictures: files, animations and sequences, stylized frame by frame.
 
 Options need neither Pillow nor OpenCV; what does is imported when it is first used.
 """

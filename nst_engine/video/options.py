@@ -11,13 +11,13 @@ from pathlib import Path
 from nst_engine.options import check_options, option
 from nst_engine.video.frames import Span
 
-#: Three years: no file is longer, and what is computed from it stays within 64 bits.
+#: Three years: no file is longer, and derived values fit 64 bits.
 _LONGEST_SECONDS = 1e8
 
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """What of a moving picture is painted, and how it is written.
+    """Options for the part of a video that is stylized, and how it is written.
 
     Attributes:
         max_side: Frames whose longer side is longer are shrunk to it first, px; None: none are.
@@ -26,7 +26,7 @@ class VideoOptions:
         fps: Pictures per second of a sequence of pictures; None: 25. Of other inputs the times are known.
         codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `mpeg4`; None: H.264; in a .webm VP9, in an .avi MPEG-4.
         crf: Quality: 0 is best; None: the codec's default.
-        resume: Go on from the unfinished work of an earlier run.
+        resume: Resume from the unfinished work of an earlier run.
         overwrite: The result may replace the source.
     """
 
@@ -58,7 +58,7 @@ DEFAULT_OPTIONS = VideoOptions()
 
 @dataclass(frozen=True)
 class VideoProgress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
         frames: Done, those of an earlier run included.
@@ -77,7 +77,7 @@ class VideoProgress:
 
 @dataclass(frozen=True)
 class VideoResult:
-    """What came of a run.
+    """Result of a run.
 
     Attributes:
         output: The file, or the sequence's pattern.
@@ -88,7 +88,7 @@ class VideoResult:
         seconds: Of this run.
         stage_seconds: How long each stage has worked: `decode`, `paint` and `encode` at the same time, then `join`.
         paint_seconds: What of `paint` was what, if the painter tells.
-        notes: What people should know: damage of the source, what could not be kept.
+        notes: Notes for the user: damage of the source, what could not be kept.
     """
 
     output: Path

@@ -1,4 +1,4 @@
-"""Decoding, painting and encoding at the same time."""
+"""Decodes, stylizes and encodes concurrently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from nst_engine.video.frames import Frame
 
-#: Frames that wait between two stages at most: enough to even out, little memory.
+#: Frames that wait between two stages at most: enough to absorb jitter, in little memory.
 QUEUE_FRAMES = 3
 
 _Item = TypeVar("_Item")
@@ -33,7 +33,7 @@ class StageSeconds:
 
 
 class ChannelClosedError(Exception):
-    """Another stage has failed: this one shall end."""
+    """Another stage has failed: this one must end."""
 
 
 class Channel(Generic[_Item]):
@@ -101,14 +101,14 @@ def run_pipeline(
     *,
     queue_frames: int = QUEUE_FRAMES,
 ) -> StageSeconds:
-    """Bring frames through three stages that work at the same time, painting in the caller's thread.
+    """Run frames through three concurrent stages, stylizing in the caller's thread.
 
     Whatever any stage raises, Ctrl-C included, ends all of them; no thread is left when this returns or raises.
 
     Args:
         frames: Decoded in a thread of its own.
-        paint: Of each frame; None: nothing is to be written of it.
-        write: Takes painted frames, in order, in a thread of its own.
+        paint: Stylizes a frame; returns None if it is not written.
+        write: Takes stylized frames, in order, in a thread of its own.
         queue_frames: Frames that wait between two stages at most.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What paints the frames of a clip one after the other."""
+"""The stage of the pipeline that stylizes frames."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from numpy.typing import NDArray
 from nst_engine.video.frames import Frame
 from nst_engine.video.pipeline import QUEUE_FRAMES
 
-# A painted frame waits in the queue, or is being written, or is being painted.
+# Frames waiting in the queue, being written, and being stylized.
 _ROOMS = QUEUE_FRAMES + 2
 
 
 class FramePainter(Protocol):
-    """Paints frames in their order, and may look back at those before.
+    """Stylizes consecutive frames, and may keep state between them.
 
-    One that has an attribute `memory_frames` looks back so many frames: where a run is gone on with, so many are
-    painted again before the first new one, and thrown away.
+    One that has an attribute `memory_frames` looks back so many frames: a resumed run stylizes
+    so many again before the first new one, and discards them.
     """
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What the painting depends on: a resumed run must have the same. JSON can hold it."""
+        """The settings that the output depends on, for JSON: a resumed run must have the same."""
         ...
 
     def reset(self) -> None:
-        """A new clip begins: what was remembered of frames is forgotten."""
+        """Begin a new clip: forget all frames."""
         ...
 
     def stylize_frame(self, frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Paint the next frame.
+        """Stylize the next frame.
 
         Args:
             frame: uint8 H×W×3, RGB; not to be changed.
@@ -46,15 +46,15 @@ class FramePainter(Protocol):
 
 
 class StylizeStage:
-    """The painter as a stage of the pipeline: it paints into a few arrays in turn.
-
-    Attributes:
-        painted: How many frames it has painted for the result.
+    """Runs a `FramePainter` in the pipeline, with a few output arrays in turn.
 
     Args:
-        painter: Paints.
-        is_written: Of index and number: whether the painted frame is wanted, or was painted for what comes after it.
-        on_frame: Called after each frame that is wanted.
+        painter: Stylizes the frames.
+        is_written: By index and number: whether the frame is written, or only updates the painter's state.
+        on_frame: Called after each frame that is written.
+
+    Attributes:
+        count: Number of frames to write so far.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class StylizeStage:
         self._rooms: list[NDArray[np.uint8]] = []
 
     def __call__(self, frame: Frame) -> Frame | None:
-        """The frame, painted; None: it was painted for the painter's memory only."""
+        """The stylized frame; None: it only updated the painter's state."""
         if not self._rooms:
             self._rooms = [np.empty_like(frame.pixels) for _ in range(_ROOMS)]
         room = self._rooms.pop(0)

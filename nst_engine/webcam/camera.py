@@ -1,4 +1,4 @@
-"""A source that is read as fast as it gives, of which the newest frame alone is kept."""
+"""Reads a source at full speed and keeps only the newest frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nst_engine.webcam.source import FrameSource
 
 State = Literal["running", "stalled", "lost", "ended"]
 
-#: Without a frame for so long, something is wrong.
+#: A source without a frame for so long has failed.
 STALL_S = 2.0
 _RETRY_S = 1.0
 _RENEWED_S = 0.005
@@ -45,7 +45,7 @@ class Camera:
         source: Opened here.
 
     Attributes:
-        frames: Of which the newest waits.
+        frames: Holds the newest frame.
         reconnected: How often the source came back.
 
     Raises:
@@ -72,13 +72,13 @@ class Camera:
         self.close()
 
     def close(self) -> None:
-        """Stop reading. A driver that hangs is left behind."""
+        """Stop reading. A hanging driver's thread is abandoned."""
         self._stop.set()
         self._thread.join(timeout=STALL_S)
 
     @property
     def state(self) -> State:
-        """How it goes."""
+        """State of the source."""
         if self.frames.is_over:
             return "ended"
         if self._is_lost:
@@ -87,7 +87,7 @@ class Camera:
 
     @property
     def message(self) -> str:
-        """What to tell people; empty while all is well."""
+        """Message for the user; empty while all is well."""
         label = self._source.label
         return {
             "running": "",
@@ -117,7 +117,7 @@ class Camera:
         return Captured(pixels, self._last)
 
     def _wait_until_first_taken(self, pixels: NDArray[np.uint8]) -> float:
-        """Wait until the first frame is taken, which does not get old meanwhile; returns how long that took, s."""
+        """Wait until the first frame is taken; returns how long that took, s."""
         begun = time.perf_counter()
         while not self._stop.wait(_RENEWED_S) and self.frames.renew(self._captured(pixels)):
             pass

@@ -1,4 +1,4 @@
-"""From the camera's newest frame to a painted one, in a thread of its own."""
+"""Stylizes the camera's newest frame, in its own thread."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class StylizedFrame:
     """A frame that is ready to be shown.
 
     Attributes:
-        pixels: uint8 H×W×3, BGR, of the size that the adaptive_size chose.
-        captured_at: When the camera gave it, s.
-        look: That it is painted in.
+        pixels: uint8 H×W×3, BGR, of the adaptive size.
+        captured_at: Time of capture, s.
+        look: Its look.
     """
 
     pixels: NDArray[np.uint8]
@@ -35,17 +35,17 @@ class StylizedFrame:
 
 
 class LiveStylizer:
-    """Paints what the camera sees, always the newest frame. A context manager.
+    """Stylizes the newest frame of a camera. A context manager.
 
     Args:
         camera: Running.
         stylizer: Of this camera alone, in `bgr`.
         adaptive_size: Chooses the size.
-        look: To begin with; `look` may be set at any time.
+        look: The first look; `look` may be set at any time.
         mirror: Whether left and right are exchanged.
 
     Attributes:
-        frames: Of which the newest waits to be shown.
+        frames: Holds the newest frame to show.
         look: For the next frame.
     """
 
@@ -66,15 +66,15 @@ class LiveStylizer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop painting."""
+        """Stop."""
         self._stop.set()
         self._thread.join()
 
     def take(self, timeout_s: float) -> StylizedFrame | None:
-        """Wait for the newest painted frame; None: none came in time, or none will come.
+        """Take the newest stylized frame; None: timeout, or closed.
 
         Raises:
-            NSTError: What painting has failed with.
+            NSTError: The error of the thread.
         """
         stylized = self.frames.take(timeout_s)
         if stylized is None and self._failure is not None:

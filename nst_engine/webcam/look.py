@@ -1,4 +1,4 @@
-"""What is painted and shown, as keys change it."""
+"""Style and display settings, as changed by keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-#: What each key does, for people.
+#: What each key does, for display.
 KEYS: Mapping[str, str] = {
     "n p": "next, previous style",
     "1-9": "style by number",

@@ -1,4 +1,4 @@
-"""The main thread's part: show painted frames, obey keys, keep count."""
+"""The main thread's part: show stylized frames, handle keys, keep statistics."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from nst_engine.webcam.recorder import Recorder
 
 _PATIENCE_S = 0.05
-_MESSAGE_S = 3.0  # how long a message stays on the screen
+_MESSAGE_S = 3.0  # duration of a message on the screen
 
 
 class Show:
-    """Shows what a live paints, until the end of the camera, of so many frames, or the key `q`.
+    """Shows stylized frames until the camera ends, enough were shown, or `q` is pressed.
 
     Args:
-        camera: That the live paints.
-        live: Whose `look` keys change.
-        adaptive_size: Its size is shown.
+        camera: Source of the frames.
+        live: Stylizes the frames; keys change its `look`.
+        adaptive_size: Its size is displayed.
         screen: To show on; used by the caller's thread.
-        provider: What computes, for people.
-        say: Takes messages for people.
+        provider: What computes, for display.
+        say: Shows messages to the user.
         recording: File to record to from the start; the key `r` records to files of its own.
         virtual_camera: To send frames to as well.
         style_folder: That the key `i` steps through; None: the model reads no style images.
@@ -69,7 +69,7 @@ class Show:
         """Show.
 
         Raises:
-            NSTError: What painting or recording has failed with.
+            NSTError: The error of stylizing or recording.
         """
         try:
             while frames is None or self.statistics.count < frames:
@@ -84,7 +84,7 @@ class Show:
                 self._recorder.close()
 
     def _step(self, stylized: StylizedFrame | None) -> str:
-        """Show a new frame, or the last one again with the overlay; obey the key pressed."""
+        """Show a new frame, or the last one again with the overlay; handle the pressed key."""
         shown = stylized or self._last
         if shown is None:
             return ""
@@ -96,7 +96,7 @@ class Show:
                 self._virtual_camera.write(stylized.pixels)
         key = self._screen.show(self._with_overlay(shown.pixels))
         if stylized is not None:
-            if not self.statistics.count:  # while the model was warming up nobody was waiting
+            if not self.statistics.count:  # frames during the warm-up do not count
                 self._dropped_before += self.dropped
             self.statistics.shown(stylized.captured_at)
         self._obey(key)
@@ -107,7 +107,7 @@ class Show:
         lines: list[str] = []
         height, width = pixels.shape[:2]
         tallest, widest = self._adaptive_size.sizes[-1]
-        if (height, width) != (tallest, widest):  # the window keeps its size, and text is as large as ever
+        if (height, width) != (tallest, widest):  # the window and its text keep their size
             pixels = np.asarray(cv2.resize(pixels, (widest, tallest), interpolation=cv2.INTER_LINEAR), np.uint8)
         if look.shows_overlay:
             lines = [
@@ -124,7 +124,7 @@ class Show:
 
     @property
     def dropped(self) -> int:
-        """Frames of the camera that were never shown, since the first one was."""
+        """Number of camera frames that were never shown, since the first one was."""
         return self._camera.frames.dropped + self._live.frames.dropped - self._dropped_before
 
     def _obey(self, key: str) -> None:
