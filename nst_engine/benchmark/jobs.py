@@ -1,4 +1,4 @@
-"""Measurements, each in a fresh process: its start, its memory and its crash are its own."""
+"""Measurements, each in a fresh process, so that start-up, memory and crashes are isolated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nst_engine import errors
 from nst_engine.benchmark.row import Case, Row
 from nst_engine.errors import InferenceError, NSTError
 
-#: A process that has not answered by then is ended, s; a compiler or TensorRT may take minutes for a network.
+#: Timeout of a process, s; a compiler or TensorRT may take minutes for a network.
 LIMIT_S = 1800.0
 
 _ROOT = Path(__file__).parents[2]
@@ -29,13 +29,13 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 @dataclass(frozen=True)
 class Job:
-    """What a process is to do.
+    """What a process runs.
 
     Attributes:
         module: Whose `measure` is called, by its whole name.
         case: Of the row it makes; empty for one that makes none.
         arguments: Of `measure`, for JSON.
-        threads: Of the CPU.
+        threads: Number of CPU threads.
         environment: Set for the process.
     """
 
@@ -47,10 +47,10 @@ class Job:
 
 
 class JobFailedError(Exception):
-    """A process did not give what it was asked for.
+    """A process did not return what it was asked for.
 
     Args:
-        reason: For people.
+        reason: For display.
         kind: Name of the package's exception that it raised, or empty.
     """
 
@@ -66,7 +66,7 @@ class JobFailedError(Exception):
 
 
 def measured(job: Job, folder: Path) -> Row:
-    """The row of a job; of one that fails, the row says why."""
+    """The row of a job; if it fails, the row holds the reason."""
     try:
         answer = answer_of(job, folder)
     except JobFailedError as failed:
@@ -85,7 +85,7 @@ def answer_of(job: Job, folder: Path) -> dict[str, Any]:
 
     Args:
         job: What to do.
-        folder: For what goes to and fro.
+        folder: For the files exchanged with the process.
 
     Raises:
         JobFailedError: It raised, crashed, or took longer than `LIMIT_S`.

@@ -1,4 +1,4 @@
-"""The engine's kernels, and how the same is done in OpenCV and torch."""
+"""The engine's kernels, and their equivalents in OpenCV and torch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Task:
 
     Attributes:
         input_array: uint8 H×W×3 (normalize), float32 1×3×H×W, 0-1 (denormalize) or float32 C×H×W (gram_matrix).
-        expected: What float64 NumPy makes of it.
+        expected: The result of float64 NumPy.
         tolerance: Largest difference that rounding explains.
     """
 
@@ -41,7 +41,7 @@ class Task:
 
 
 def task_of(kernel: Kernel, width: int, height: int) -> Task:
-    """On a real photo, and on features that are half zeros, as they are behind a ReLU."""
+    """The task on a real photo, or on features that are half zeros, as after a ReLU."""
     (photo,) = photos_of(width, height, 1)
     planes = photo.transpose(2, 0, 1)[None].astype(np.float64)
     if kernel == "normalize":
@@ -60,13 +60,13 @@ def task_of(kernel: Kernel, width: int, height: int) -> Task:
 
 
 def call_of(contender: str, kernel: Kernel, input_array: _Array, threads: int) -> _Call:
-    """What is timed: makes its result anew each time.
+    """The call that is timed; it allocates its result each time.
 
     Args:
         contender: `engine`: the kernels that this process has chosen; or a name of `PEERS`.
-        kernel: Which.
-        input_array: That of the task.
-        threads: Of the CPU.
+        kernel: The kernel to call.
+        input_array: The task's.
+        threads: Number of CPU threads.
     """
     if contender != "engine":
         return PEERS[contender].calls[kernel](input_array, threads)
@@ -123,7 +123,7 @@ class Peer:
     Attributes:
         module: That it is imported as.
         extra: Of this package, that brings it.
-        calls: What it can do.
+        calls: The kernels it offers.
     """
 
     module: str

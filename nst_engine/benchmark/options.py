@@ -22,7 +22,7 @@ def size(text: str) -> Size:
     """`640x480`: width and height.
 
     Raises:
-        OptionError: It is something else.
+        OptionError: Anything else.
     """
     matched = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text)
     sides = (int(matched[1]), int(matched[2])) if matched else (0, 0)
@@ -42,7 +42,7 @@ class StylizeBench:
         style_images: Files and their weights, for a model for any style.
         sizes: Width and height of the pictures, px.
         batch: Pictures in a run.
-        threads: Of the CPU; None: as many as may be used.
+        threads: Number of CPU threads; None: as many as may be used.
         precision: Of the convolutions; None: float32, and where a backend chooses by itself, its own choice.
         seconds: For each row, after the warm-up.
 
@@ -90,7 +90,7 @@ class OptimizeBench:
         iterations: Of each row, all at full size; of fewer than 3 nothing is to be seen.
         precisions: Of the features.
         device: As for `nst_engine.optimize`.
-        threads: Of the CPU; None: as many as may be used.
+        threads: Number of CPU threads; None: as many as may be used.
 
     Raises:
         OptionError: A value that cannot be used.
@@ -121,7 +121,7 @@ class KernelsBench:
 
     Attributes:
         sizes: Width and height of the pictures, px.
-        threads: Of the CPU; None: as many as may be used.
+        threads: Number of CPU threads; None: as many as may be used.
         seconds: For each row, after the warm-up.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Before the rows: the reference pictures, and the model in other precisions."""
+"""Prepares a benchmark: the reference pictures, and the model in other precisions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def measure(
         style_images: Files and their weights, for a model for any style; none: `style`.
         sizes: Width and height each.
         batch: Pictures of each size.
-        threads: Of the CPU.
+        threads: Number of CPU threads.
         precision: Of the rows to come.
         folder: For what is made.
 

@@ -1,4 +1,4 @@
-"""One row of stylisation: what a backend takes from its import to a stream of pictures."""
+"""Measures one row of stylisation, from the backend's import to its steady state."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def measure(
         model: A `BenchModel` for JSON.
         size: Width and height.
         batch: Pictures in a run.
-        threads: Of the CPU.
+        threads: Number of CPU threads.
         precision: Of the convolutions.
-        seconds: To measure for, after the warm-up; at least `FEWEST_RUNS` are made.
-        reference: File of the pictures that should come: uint8 N×H×W×3.
+        seconds: Duration of the measurement, after the warm-up; at least `FEWEST_RUNS` runs are made.
+        reference: File of the expected pictures: uint8 N×H×W×3.
 
     Returns:
         What `nst_engine.benchmark.jobs.measured` makes a `Row` of.
 
     Raises:
-        NSTError: The backend cannot run this model, or not so.
+        NSTError: The backend cannot run this model, or not with these options.
     """
     runner, bench_model = backend_named(backend), model_from_json(model)
     check_precision(runner, precision)
@@ -71,7 +71,7 @@ def measure(
     remarks = [*runner.remarks]
     try:
         figures["new_size_ms"] = _new_size_ms(runner, bench_model.spec.min_side_px, size, batch)
-    except Exception as error:  # of the backend; what it did at its own size stands
+    except Exception as error:  # any of the backend's; its times at the first size remain valid
         remarks.append(
             f"fails at another size after this one: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         )
@@ -85,7 +85,7 @@ def measure(
 
 
 def _started(runner: Backend, model: BenchModel, threads: int, precision: Precision) -> dict[str, float | None]:
-    """How long import and loading take, ms."""
+    """Times of import and loading, ms."""
     begun = time.perf_counter()
     for module in runner.modules:
         importlib.import_module(module)
@@ -95,7 +95,7 @@ def _started(runner: Backend, model: BenchModel, threads: int, precision: Precis
 
 
 def _new_size_ms(runner: Backend, smallest_px: int, size: Sequence[int], batch: int) -> float:
-    """What the first run at another size takes beyond the later ones there; inference only."""
+    """Extra inference time of the first run at another size, over later runs there."""
     width, height = (max(smallest_px, side * 3 // 4 // 8 * 8) for side in size)
     if [width, height] == [*size]:
         width += 8
@@ -105,9 +105,9 @@ def _new_size_ms(runner: Backend, smallest_px: int, size: Sequence[int], batch: 
 
 
 def _steady(runner: Backend, photos: Sequence[Any], seconds: float) -> tuple[dict[str, list[float]], Sequence[Any]]:
-    """Every time after the warm-up, by stage, and the last pictures."""
+    """All times after the warm-up, by stage, and the last pictures."""
     gc.collect()
-    gc.disable()  # a collection now and then would be an outlier now and then
+    gc.disable()  # garbage collections would show as outliers
     begun, done = time.perf_counter(), 0
     while done < _WARM_UPS or time.perf_counter() - begun < _WARM_UP_SHARE * seconds:
         runner.paint(photos)

@@ -21,14 +21,14 @@ Kind = Literal["stylize", "optimize", "kernels"]
 
 @dataclass(frozen=True, eq=False)
 class Suite:
-    """Rows to be measured.
+    """A set of rows to measure.
 
     Attributes:
         kind: Of the rows.
         settings: What all of them share, for the report.
         cases: Of the rows, in their order.
         absent: What cannot be measured here, with the reason and what to type.
-        jobs_in: The jobs of the cases; may do work in a folder that is there as long as they run.
+        jobs_in: Makes the jobs of the cases, in a temporary folder that exists while they run.
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ class Suite:
         """Measure one after the other.
 
         Raises:
-            NSTError: What all rows need cannot be had.
+            NSTError: A prerequisite of all rows is missing.
         """
         with tempfile.TemporaryDirectory(prefix="nst-bench-") as folder:
             for job in self.jobs_in(Path(folder)):
@@ -53,7 +53,7 @@ def stylize_suite(options: StylizeBench) -> Suite:
 
     Raises:
         OptionError: There is no such backend.
-        ProviderUnavailableError: One that was asked for cannot be used here.
+        ProviderUnavailableError: One that was requested cannot be used here.
         MissingDependencyError: There is nothing to paint the reference with.
         ModelNotFoundError: There is no such model; `ModelChecksumError`: it is damaged.
     """
@@ -108,7 +108,7 @@ def kernels_suite(options: KernelsBench) -> Suite:
     from nst_engine import kernels
 
     active, threads = kernels.active(), options.threads or usable_cpus()
-    # as this process's environment forces one of them, so does that of each job
+    # each job's environment forces an instruction set, as this process's may
     native = {isa: {"NST_ENGINE_NO_EXT": "0", "NST_ENGINE_ISA": isa} for isa in active.available}
     ours = {**native, "numpy": {"NST_ENGINE_NO_EXT": "1"}}
     absent = {} if native else {"native kernels": active.reason}
@@ -140,7 +140,7 @@ def optimize_suite(options: OptimizeBench) -> Suite:
     """Each precision at each size.
 
     Raises:
-        OptionError: A size or a device that cannot be.
+        OptionError: An invalid size or device.
         StyleNotFoundError: There is no such painting.
         MissingDependencyError: torch is not installed.
     """
@@ -187,7 +187,7 @@ def optimize_suite(options: OptimizeBench) -> Suite:
 
 
 def _backends(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Those to measure, and why others are not."""
+    """The backends to measure, and why others are left out."""
     for name in names:
         if reason := backend_named(name).why_absent():
             raise ProviderUnavailableError(f"`backend='{name}'`: {reason}")

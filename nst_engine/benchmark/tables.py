@@ -1,4 +1,4 @@
-"""How rows are shown, on the terminal and in Markdown alike: which columns, and how numbers are written."""
+"""Tables of rows for the terminal and Markdown: columns and number formats."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WRONG = "WRONG"
 
 @dataclass(frozen=True)
 class Shown:
-    """A row, and its place among the others.
+    """A row with its rank.
 
     Attributes:
         row: What was measured.
@@ -51,7 +51,7 @@ def tables_of(kind: str) -> Sequence[Table]:
 
 
 def milliseconds(value: float | None) -> str:
-    """With three digits or so; `–` for None."""
+    """About three digits; `–` for None."""
     if value is None:
         return NONE
     decimals = next((digits for digits, least in enumerate((99.95, 9.995, 0.9995, 0.09995)) if abs(value) >= least), 4)

@@ -1,4 +1,4 @@
-"""The other end of `jobs`: does one job, and answers in a file, since libraries print what they like."""
+"""The process of one job: it answers in a file, since libraries may print to stdout."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _answer(job: Any) -> dict[str, Any]:
         return {"result": module.measure(**job["arguments"])}
     except NSTError as error:
         return {"reason": str(error), "kind": type(error).__name__}
-    # backends have no common base for what goes wrong in them
+    # backends' exceptions have no common base
     except Exception as error:
         traceback.print_exc()
         message = " ".join(str(error).split())

@@ -125,7 +125,7 @@ def _suite(options: Any) -> Suite:
 
 
 def _show(options: dict[str, Any], report: Report, outputs: dict[str, Path]) -> None:
-    """On stdout what was asked for, and into files."""
+    """On stdout or into files, as requested."""
     from nst_engine.benchmark.markdown import markdown_of
     from nst_engine.benchmark.plot import write_plot
     from nst_engine.cli.bench_display import print_report, tell

@@ -25,9 +25,9 @@ _OF_COMPARING = ("before", "after", "json")
 
 
 def add_form_arguments(parser: argparse.ArgumentParser, form: str) -> None:
-    """What is measured, and where the result goes.
+    """Arguments of what is measured, and of the outputs.
 
-    No default is set: a form's own parser would set them over what was given before the form's name.
+    No defaults are set: a form's own parser would overwrite what came before the form's name.
     """
     add_options(parser.add_argument_group("measurement"), RECORDS[form])
     group = parser.add_argument_group("result")
@@ -39,7 +39,7 @@ def add_form_arguments(parser: argparse.ArgumentParser, form: str) -> None:
 
 
 def options_of_form(arguments: argparse.Namespace) -> Any:
-    """What is measured: the record of the form.
+    """The options record of the form.
 
     Raises:
         OptionError: A value that cannot be used, or an option of another form.
@@ -56,16 +56,16 @@ def options_of_form(arguments: argparse.Namespace) -> Any:
 
 
 def outputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Where the result goes: what was given, or nowhere."""
+    """The output files that were given."""
     return {name: getattr(arguments, name, default) for name, default in _OUTPUTS.items()}
 
 
 def checked_outputs(options: Mapping[str, Any]) -> dict[str, Path]:
-    """The files to be written, all of which can be: nobody wants to learn it after minutes of measuring.
+    """The output files, checked to be writable before the measurement.
 
     Raises:
         NSTError: One cannot be written, or is there already.
-        MissingDependencyError: There is nothing to plot with.
+        MissingDependencyError: matplotlib is not installed.
     """
     from nst_engine.benchmark.plot import SUFFIXES, check_plotting
     from nst_engine.files import check_output

@@ -25,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Examine and report."""
+    """Run all checks and report."""
     from nst_engine.diagnosis.findings import findings
 
     results = [replace(each, what=with_flags(each.what), cure=with_flags(each.cure)) for each in findings()]

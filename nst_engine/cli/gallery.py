@@ -16,7 +16,7 @@ from nst_engine.optimization.options import OptimizeOptions
 if TYPE_CHECKING:
     from nst_engine.optimization import OptimizeOptions
 
-# content, style and label to a result, and whether it was the last one that is wanted
+# content, style and label to a result, and whether the user has interrupted
 _MakeCell: TypeAlias = Callable[[Path, Path, str], tuple[Any, bool]]
 
 
@@ -93,11 +93,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _by_optimisation(contents: list[Path], styles: list[Path], options: OptimizeOptions) -> _MakeCell:
-    """The picture itself is optimised."""
-    # every pair can be painted: nobody wants to learn otherwise half-way
+    """Cells by optimisation."""
+    # all inputs are checked before the first cell
     inputs = {pair: read_checked(str(pair[0]), [str(pair[1])], options) for pair in product(contents, styles)}
     from nst_engine.cli.progress_bar import RunDisplay
-    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
+    from nst_engine.optimization import optimize  # torch is imported after all checks
 
     def make_cell(content: Path, style: Path, label: str) -> tuple[Any, bool]:
         with RunDisplay(label) as display:
@@ -108,7 +108,7 @@ def _by_optimisation(contents: list[Path], styles: list[Path], options: Optimize
 
 
 def _in_one_pass(arguments: argparse.Namespace, options: OptimizeOptions) -> _MakeCell:
-    """By a model: any picture as the style, where the model takes any."""
+    """Cells by a model; any picture may be the style where the model takes any."""
     from nst_engine.cli.progress_bar import say
     from nst_engine.cli.style_arguments import model_of
     from nst_engine.image import load_image
@@ -128,7 +128,7 @@ def _in_one_pass(arguments: argparse.Namespace, options: OptimizeOptions) -> _Ma
 
 
 def _cell_paths(folder: Path | None, contents: list[Path], styles: list[Path]) -> list[Path]:
-    """Where each picture goes, row by row; empty: nowhere."""
+    """Output paths of the cells, row by row; empty if they are not saved."""
     from nst_engine.errors import OptionError
     from nst_engine.image import check_image_output
 

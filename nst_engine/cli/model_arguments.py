@@ -38,7 +38,7 @@ def add_model_arguments(
 
 
 def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | None = None) -> Stylizer:
-    """The model loaded, for so many pictures; a better device that `auto` passed over is reported on stderr."""
+    """Load the model; better devices that `auto` skipped are reported on stderr."""
     from nst_engine.stylize.stylizer import Stylizer
 
     stylizer = Stylizer(

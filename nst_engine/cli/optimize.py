@@ -49,7 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check everything that can be checked before the work, paint, write."""
+    """Check everything first, then optimise and write."""
     from nst_engine.cli.progress_bar import RunDisplay, result_line, say
     from nst_engine.optimization.options import INITS
     from nst_engine.optimization.recording import Recorder, write_plot
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.replay is not None:
         files.append(str(arguments.replay))
     output = _check_outputs(arguments, inputs.content, is_opaque, files)
-    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
+    from nst_engine.optimization import optimize  # torch is imported after all checks
 
     recorder = Recorder(
         output,
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _inputs_and_options(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
-    """Inputs and options from the command line, or from the sidecar that is replayed."""
+    """Inputs and options from the command line, or from the replayed sidecar."""
     from nst_engine.catalogue import content_path, style_path
     from nst_engine.optimization.sidecar import RunInputs, read_sidecar
 
@@ -129,7 +129,7 @@ def _inputs_and_options(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
 
 
 def _check_outputs(arguments: argparse.Namespace, content: str, is_opaque: bool, inputs: list[str]) -> Path:
-    """Every file that will be written can be: nobody wants to learn it after minutes of work."""
+    """Check that all outputs can be written, before minutes of work."""
     from nst_engine.files import check_output
     from nst_engine.image import ANIMATION_SUFFIXES, check_image_output
     from nst_engine.optimization.recording import check_plotting
@@ -159,7 +159,7 @@ def _check_outputs(arguments: argparse.Namespace, content: str, is_opaque: bool,
 
 
 def _check_apart(output: Path, records: list[Path | None], inputs: list[str], save_every: int | None) -> None:
-    """No two results go to the same file, and no snapshot to an input."""
+    """Check that no two outputs share a file, and that no snapshot replaces an input."""
     known: set[Path] = set()
     for path in (output, *filter(None, records)):
         if path.resolve() in known:

@@ -1,4 +1,4 @@
-"""A run shown on the terminal, and Ctrl-C taken as a wish to stop."""
+"""Progress bars that take Ctrl-C as a request to stop."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ console = Console(stderr=True, highlight=False)
 
 
 class InterruptibleBar:
-    """A progress bar that takes the first Ctrl-C as a wish to stop; a second one, or an early one, ends the program.
+    """A progress bar that takes the first Ctrl-C as a request to stop; a second or early one ends the program.
 
     Args:
         bar: What is shown.
-        stopping: Said at the first Ctrl-C.
+        stopping: Message at the first Ctrl-C.
     """
 
     def __init__(self, bar: RichProgress, stopping: str) -> None:
@@ -43,7 +43,7 @@ class InterruptibleBar:
         """Leave the terminal and Ctrl-C as they were."""
         if self._has_begun:
             self._bar.stop()
-        else:  # an error shall stand alone
+        else:  # show an error without the bar
             self._bar.live.transient = True
             self._bar.live.stop()
         signal.signal(signal.SIGINT, self._handler)
@@ -62,7 +62,7 @@ class RunDisplay(InterruptibleBar):
     the program.
 
     Args:
-        label: What is being made.
+        label: Name of the output.
         on_progress: Called with each record before it is shown.
     """
 
@@ -80,7 +80,7 @@ class RunDisplay(InterruptibleBar):
         self._task = bar.add_task(f"{label}: loading", total=None, start=False, status="")
 
     def __call__(self, progress: Progress) -> bool:
-        """Show one record; False when a stop is wished."""
+        """Show one record; returns False to stop the run."""
         self._has_begun = True
         if self._on_progress is not None:
             self._on_progress(progress)
@@ -103,7 +103,7 @@ class RunDisplay(InterruptibleBar):
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr."""
+    """A line for the user, on stderr."""
     console.print(text, soft_wrap=True)
 
 

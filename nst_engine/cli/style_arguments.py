@@ -1,4 +1,4 @@
-"""The arguments that say in which style: of those that a model holds, or any picture."""
+"""The arguments that choose the style: one of the model's, or any picture."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_style_arguments(parser: argparse.ArgumentParser, *, default_text: str = 
 
 
 def model_of(arguments: argparse.Namespace) -> str:
-    """The model that is asked for, or fits the style that is; bundled ones without their prefix, too."""
+    """The requested model, or the one that fits the style; bundled ones with or without prefix."""
     from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
 
     name: str | None = arguments.model
@@ -62,7 +62,7 @@ def check_style_arguments(arguments: argparse.Namespace) -> None:
 
 
 def files_read(arguments: argparse.Namespace) -> list[Path]:
-    """What no result may replace, beside the pictures that are painted: style images, masks and the model."""
+    """Inputs besides the photos that no output may replace: style images, masks and the model."""
     from nst_engine.catalogue import style_path
     from nst_engine.models.find import find_model
 
@@ -79,7 +79,7 @@ def weighted_files(texts: Sequence[str]) -> list[tuple[str, float]]:
 
 
 def chosen_style(arguments: argparse.Namespace, stylizer: Stylizer) -> StyleChoice:
-    """What the arguments ask of the model.
+    """The style that the arguments choose.
 
     Raises:
         OptionError: Style images for a model that holds its styles; weights that cannot be used.
@@ -94,7 +94,7 @@ def chosen_style(arguments: argparse.Namespace, stylizer: Stylizer) -> StyleChoi
 
 
 def requested_styles(arguments: argparse.Namespace) -> Style:
-    """The styles as they were typed: files or names, with their weights; None: the model's only one.
+    """The styles as typed: files or names, with their weights; None: the model's only one.
 
     Raises:
         OptionError: Weights that cannot be read.
@@ -133,7 +133,7 @@ def _check_reads_styles(stylizer: Stylizer) -> None:
 
 
 def _check_is_no_picture(style: str, stylizer: Stylizer) -> None:
-    """Whoever names a file wants it as the style: say how."""
+    """Point from a file given as `--style` to `--style-image`."""
     from nst_engine.image import READABLE_SUFFIXES
     from nst_engine.stylize.style_embedding import SUFFIX
 

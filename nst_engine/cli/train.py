@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_model_output(output, list(paintings.values()), overwrite=arguments.overwrite)
     from nst_engine.exporting.finished_model import write_model
-    from nst_engine.training import find_photos, train  # torch is loaded only for what can be done
+    from nst_engine.training import find_photos, train  # torch is imported after all checks
 
     photos = find_photos(arguments.photos)
     start = None

@@ -13,12 +13,12 @@ from nst_engine.training.options import TrainOptions
 if TYPE_CHECKING:
     from nst_engine.training import AnyStyleCheckpoint, Checkpoint
 
-# a step sees as many styles as photos: fewer say too little of any style
+# a step has as many styles as photos: fewer would be too noisy
 _DEFAULTS: dict[str, Any] = {"batch_size": 8, "learning_rate": 1e-3, "small_until": 0.5}
 _GOES_ON = {"learning_rate": 3e-4, "small_until": 0.0}
 _PAINTER = "bundled:quality"
 _SHOWN = 4
-# of cut-outs, in styles of all kinds: the bundled networks are at an eighth
+# of crops, over many styles: the bundled networks are at an eighth
 _LEARNT_STYLE_DISTANCE = 0.25
 
 
@@ -66,13 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.models.find import find_model
 
     check_length(arguments)
-    arch = training_options(arguments, **_DEFAULTS).arch  # what cannot be is refused before anything is loaded
+    arch = training_options(arguments, **_DEFAULTS).arch  # invalid options are refused before anything is loaded
     begun_from = arguments.start_from or f"bundled:{arch}"
     start_path = _checkpoint_path(begun_from) or find_model(begun_from).path
     output, companions = arguments.output, [encoder_path(arguments.output)]
     check_model_output(output, [start_path], companions=companions, overwrite=arguments.overwrite)
     from nst_engine.exporting.finished_model import write_any_model
-    from nst_engine.training import AnyStyleCheckpoint, find_photos, train_any  # torch is loaded only now
+    from nst_engine.training import AnyStyleCheckpoint, find_photos, train_any  # torch is imported after all checks
 
     photos = find_photos(arguments.photos)
     folders = arguments.styles or []

@@ -22,11 +22,11 @@ def add_output_and_photos(parser: argparse.ArgumentParser) -> None:
 
 
 def add_training_arguments(parser: argparse.ArgumentParser, *, any_vgg: bool = True, **own: Any) -> None:
-    """How long, on what, with which data.
+    """Arguments for length, device and training options.
 
     Args:
         parser: Of the command.
-        any_vgg: Whether VGG-19's weights may be chosen.
+        any_vgg: Whether VGG-19's weights can be chosen.
         own: Defaults of the command's own, before those of `TrainOptions`.
     """
     add_options(parser.add_mutually_exclusive_group(), TrainOptions, _LENGTH, **own)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nst_engine.exporting.finished_model import FinishedModel
     from nst_engine.training import Checkpoint, TrainProgress
 
-# of networks that have learnt their paintings: the bundled ones are at a tenth
+# of trained networks: the bundled ones are at a tenth
 _LEARNT_STYLE_DISTANCE = 0.2
 
 
@@ -28,7 +28,7 @@ MORE_TIME = "go on with the same command, more --minutes, --resume and --overwri
 
 
 def check_length(arguments: argparse.Namespace) -> None:
-    """Refuse a training without an end.
+    """Refuse a training without a limit.
 
     Raises:
         OptionError: None was given.
@@ -63,7 +63,7 @@ class TrainingDisplay(InterruptibleBar):
     The first Ctrl-C ends the training after a checkpoint; a second one ends the program.
 
     Args:
-        label: What is being made.
+        label: Name of the output.
         learnt_at: Style distance below which the pictures look like the painting.
     """
 
@@ -80,7 +80,7 @@ class TrainingDisplay(InterruptibleBar):
         self._task = bar.add_task(f"{label}: reading", total=None, status="")
 
     def __call__(self, progress: TrainProgress) -> bool:
-        """Show one step; False when a stop is wished."""
+        """Show one step; returns False to stop the training."""
         self._has_begun = True
         self._style = progress.style
         if progress.skipped > self._skipped:

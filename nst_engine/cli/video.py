@@ -54,7 +54,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check what can be checked, load, paint, report."""
+    """Check the arguments, load, stylize, report."""
     from nst_engine.video import FrameStylizer, check_video, finished_frames, paint_video
 
     options, looks = options_of(arguments, VideoOptions), options_of(arguments, FrameOptions)
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _report_flicker(
     arguments: argparse.Namespace, source: Path, stylizer: Stylizer, style: StyleChoice, options: VideoOptions
 ) -> int:
-    """The first frames in all settings."""
+    """Report the flicker of the first frames in all settings."""
     from nst_engine.video import flicker_by_setting
 
     settings = flicker_by_setting(source, stylizer, style, options=options)
@@ -119,7 +119,7 @@ def _default_output(source: Path, mix: Mapping[str, float]) -> Path:
 
 
 def _kept(output: Path, options: VideoOptions) -> str:
-    """What an unfinished run leaves, and how to go on."""
+    """What an unfinished run keeps, and how to resume."""
     from nst_engine.video import finished_frames, is_pattern
 
     frames = finished_frames(output)
@@ -160,10 +160,10 @@ def _report(arguments: argparse.Namespace, result: VideoResult, frames: Any, pro
 
 
 class _Bar:
-    """A progress bar with frames per second and the time that is left, on stderr.
+    """A progress bar with frames per second and the remaining time, on stderr.
 
     Args:
-        label: What is being made.
+        label: Name of the output.
         is_shown: Whether there is a bar; notes are printed in any case.
     """
 
@@ -189,12 +189,12 @@ class _Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:  # it shall stand alone
+        if error is not None:  # show an error without the bar
             self._bar.live.transient = True
         self._bar.stop()
 
     def show(self, progress: VideoProgress) -> None:
-        """After each frame."""
+        """Update after each frame."""
         from nst_engine.cli.progress_bar import clock
 
         left = "" if progress.eta_seconds is None else f" · {clock(progress.eta_seconds)} left"
@@ -203,7 +203,7 @@ class _Bar:
         self._bar.update(self._task, completed=progress.frames, total=total, status=status)
 
     def note(self, text: str) -> None:
-        """A line for people."""
+        """A line for the user."""
         from nst_engine.cli.progress_bar import console
 
         console.print(f"nst: {text}", soft_wrap=True, markup=False)

@@ -56,7 +56,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open all, show, report."""
+    """Open everything, show, report."""
     looks, options = options_of(arguments, FrameOptions), options_of(arguments, WebcamOptions)
     folder = _open_style_folder(arguments)
     _check(arguments)
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.webcam.source import OpenCvSource
 
     source = OpenCvSource(arguments.camera)
-    source.open()  # what is missing is said before the model is loaded
+    source.open()  # check for missing devices before the model is loaded
     source.check_moves()
     stylizer = open_stylizer(arguments)
     look, style_folder = _look(arguments, stylizer, looks), _style_folder(arguments, stylizer, folder)
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 show.run(options.frames)
             except KeyboardInterrupt:
-                pass  # the usual way to end without a window
+                pass  # the usual way to stop without a window
             finally:
                 screen.close()
                 if virtual_camera is not None:
@@ -124,7 +124,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _open_style_folder(arguments: argparse.Namespace) -> Path | None:
-    """The folder of the style image that is given, or that folder; it then begins with its first picture."""
+    """The style image's folder, or the folder given; then the first picture in it is the style."""
     from nst_engine.catalogue import style_path
     from nst_engine.webcam.style_folder import style_images_in
 

@@ -1,4 +1,4 @@
-"""What is wrong with this installation, each with the line to type."""
+"""Problems of this installation, each with its fix."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxrunt
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
         kind: `ok`; `note`: works, but could work better or holds less; `problem`: does not work as one would expect.
-        what: Was found.
+        what: The result, in words.
         cure: What to type or do.
     """
 
@@ -31,7 +31,7 @@ class Finding:
 
 
 def findings() -> Iterator[Finding]:
-    """Everything looked at, from the ground up: packages in conflict, libraries, kernels, models, GPUs."""
+    """The results of all checks: conflicting packages, libraries, kernels, models, GPUs."""
     yield _kernels()
     yield from _runtime()
     yield from _models()
@@ -106,7 +106,7 @@ def _models() -> Iterator[Finding]:
 
 
 def _gpu() -> Iterator[Finding]:
-    """An NVIDIA GPU that is there shall be used, or said why not."""
+    """Whether an NVIDIA GPU is used if there is one, or why not."""
     has_gpu_runtime = package_version("onnxruntime-gpu") is not None
     if not _nvidia_gpus() and not has_gpu_runtime:
         return

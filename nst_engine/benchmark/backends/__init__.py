@@ -17,7 +17,7 @@ GROUP = "nst_engine.backends"
 
 @cache
 def backends() -> tuple[Mapping[str, Backend], Mapping[str, str]]:
-    """By name, in the order in which they are measured; and of other packages' that cannot be loaded, why."""
+    """All backends by name, in the order of measurement; and why plugins could not be loaded, by name."""
     families = (product.FAMILY, engine.FAMILY, opencv_dnn.FAMILY, torch_network.FAMILY)
     by_name = {backend.name: backend for family in families for backend in family}
     broken: dict[str, str] = {}
@@ -35,7 +35,7 @@ def backends() -> tuple[Mapping[str, Backend], Mapping[str, str]]:
 
 
 def backend_named(name: str) -> Backend:
-    """One of them.
+    """The backend of that name.
 
     Raises:
         OptionError: There is no such backend.

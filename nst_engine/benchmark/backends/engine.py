@@ -15,7 +15,7 @@ from nst_engine.runtimes.session import open_session
 from nst_engine.stylize.pipeline import Pipeline
 from nst_engine.stylize.result import Stopwatch
 
-#: Their float16 is an option; the others compute in the precision of the file.
+#: Devices with a float16 option; the others compute in the precision of the file.
 _PRECISE_PROVIDERS = ("tensorrt", "openvino")
 
 
@@ -39,12 +39,12 @@ class EngineRuntime(Backend):
         self._pipeline, self._weights = Pipeline(session, None), model.weights_of(1)
 
     def paint(self, photos: Sequence[Any]) -> tuple[Pictures, Mapping[str, float]]:
-        """The whole way, in borrowed memory, by tiles where the engine takes them."""
+        """The whole pipeline, in reused memory, in tiles where the engine uses them."""
         stopwatch = Stopwatch()
         return self._pipeline.stylize(photos, self._weights, stopwatch), stopwatch.timings_ms()
 
     def close(self) -> None:
-        """The session ends with its last reference."""
+        """Drop the session."""
         del self._pipeline
 
 
@@ -80,7 +80,7 @@ class OpenVino(EngineRuntime):
     _device = "cpu"
 
     def why_absent(self) -> str | None:
-        """Whether the package is there."""
+        """Whether the package is installed."""
         return None if is_importable("openvino") else f"openvino is not installed; type: {pip_install('openvino')}"
 
 

@@ -27,7 +27,7 @@ _COMPILERS = ("c++", "g++", "clang++", "cl")
 
 
 class TorchNetwork(TensorBackend):
-    """One way to run it.
+    """The network, eager or compiled.
 
     Args:
         way: `eager` or `compile`.
@@ -45,7 +45,7 @@ class TorchNetwork(TensorBackend):
         self._dtype: torch.dtype | None = None
 
     def why_absent(self) -> str | None:
-        """Whether torch is there, a GPU where one is meant, and a compiler where one is needed."""
+        """Whether torch, and where needed a GPU and a compiler, are available."""
         missing = [name for name in ("torch", "onnx") if not is_importable(name)]
         if missing:
             return f"{' and '.join(missing)} cannot be imported; type: {pip_install('train')}"
@@ -71,7 +71,7 @@ class TorchNetwork(TensorBackend):
         self._dtype = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(precision)
 
     def run(self, batch: NDArray[Any], style_weights: NDArray[np.float32]) -> NDArray[Any]:
-        """Forward without gradients; the way back to NumPy waits for the GPU."""
+        """Forward without gradients; the conversion to NumPy waits for the GPU."""
         import torch
 
         assert self._forward is not None
@@ -83,7 +83,7 @@ class TorchNetwork(TensorBackend):
         return array
 
     def close(self) -> None:
-        """The network ends with its last reference."""
+        """Drop the network."""
         self._forward = None
 
 
@@ -105,12 +105,12 @@ def _compiled(network: torch.nn.Module) -> Callable[..., torch.Tensor]:
             # the same border, put together: Inductor 2.13 fails on F.pad(mode="replicate") behind a pixel_shuffle
             # (pytorch issue 187337)
             module.forward = partial(upsampled, module)  # type: ignore[method-assign]
-    # not for free sizes: there it fails on paddings that depend on the size
+    # not for dynamic sizes: there it fails on paddings that depend on the size
     return cast(Callable[..., "torch.Tensor"], torch.compile(network, dynamic=False))
 
 
 def _check_is_ours(name: str, spec: ModelSpec) -> None:
-    """Refuse what is not fed as the network is."""
+    """Refuse models with another input format than the network's."""
     plain = ModelSpec(name=spec.name, styles=spec.styles)
     for each in ("layout", "dtype", "channel_order", "value_range", "mean", "std"):
         if getattr(spec, each) != getattr(plain, each):
