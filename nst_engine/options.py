@@ -22,16 +22,16 @@ _NO_LIMITS = (-math.inf, math.inf)
 
 @dataclass(frozen=True)
 class Option:
-    """What a field's type and default do not say.
+    """Metadata of an option that its type and default do not express.
 
     Attributes:
-        text: What it is, for `--help`.
-        metavar: What stands for its value there.
+        text: Description, for `--help`.
+        metavar: Placeholder for its value there.
         limits: Of a number: the least and the largest.
-        is_open: Whether the least itself is refused.
+        is_open: Whether the lower limit is exclusive.
         choices: Instead of those of a `Literal`.
-        read: Makes a value of the text on a command line; None: the field's type.
-        shown: Its default, for people; None: as it is.
+        read: Parses a value from the command line; None: the field's type.
+        shown: Its default, for display; None: as it is.
         flag: Its name on a command line, where the option is given once for each of several values.
         is_list: Whether several values follow one flag.
     """
@@ -72,7 +72,7 @@ class Declared(Option):
         """Refuse a value of another type, out of the limits, or none of the choices.
 
         Raises:
-            OptionError: Naming what came and what was wanted.
+            OptionError: Naming the value and what is allowed.
         """
         if value is None and self.may_be_none:
             return
@@ -103,7 +103,7 @@ def check_options(record: Any) -> None:
     """Check every option of a record; for its `__post_init__`.
 
     Raises:
-        OptionError: Naming the option, what came and what was wanted.
+        OptionError: Naming the option, the value and what is allowed.
     """
     kind: type = type(record)
     for name, each in declared(kind).items():
@@ -113,18 +113,18 @@ def check_options(record: Any) -> None:
 def check_number(
     name: str, value: object, low: float, high: float, *, is_open: bool = False, is_whole: bool = False
 ) -> None:
-    """Refuse what is no finite number within limits.
+    """Refuse anything but a finite number within limits.
 
     Args:
         name: Of the option.
         value: What came.
         low: The least.
         high: The largest.
-        is_open: Whether the least itself is refused.
+        is_open: Whether the lower limit is exclusive.
         is_whole: Whether it must be a whole number.
 
     Raises:
-        OptionError: As said.
+        OptionError: The value is not allowed.
     """
     kind = numbers.Integral if is_whole else numbers.Real
     is_number = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,4 +1,4 @@
-"""Networks for any style as model files: a stylizer each, and one file of what reads style images for all of them."""
+"""Exports networks for any style: a model file per stylizer, and one shared style encoder."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from nst_engine.vgg19.weights import load_vgg19_weights
 
 ENCODER_FILE = "any-encoder.onnx"
 
-#: Of codes, whose numbers are about 1: what kernels that add in another order may differ by.
+#: Tolerance for codes, whose values are about 1: kernels may sum in another order.
 CODE_TOLERANCE = 2e-3
 
 _STYLE_SIZES = ((32, 32), (37, 512), (384, 512), (301, 209))
@@ -98,7 +98,7 @@ def export_any_style(
 
 
 def any_style_spec(checkpoint: AnyStyleCheckpoint, licence: str, *, name: str, encoder_file: str) -> dict[str, Any]:
-    """What is said about the model inside its file; see `nst_engine.models.spec.ModelSpec`."""
+    """The model's metadata; see `nst_engine.models.spec.ModelSpec`."""
     return {
         "format": FORMAT,
         "name": name,
@@ -132,7 +132,7 @@ def network_of_model(model: ModelFile) -> AnyStyleCheckpoint | Checkpoint:
 
 
 def any_style_of_model(path: Path, encoder: Path, output: str) -> AnyStyleCheckpoint:
-    """What a model for any style was exported from, as its files keep it: to go on learning from it.
+    """What a model for any style was exported from, as its files keep it: to continue training.
 
     Half precision and 8 bits are not what was trained; they cost less than a step of the training.
 
@@ -168,7 +168,7 @@ def any_style_of_model(path: Path, encoder: Path, output: str) -> AnyStyleCheckp
 def _loaded(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(path)
-    # onnx raises whatever protobuf does
+    # onnx passes on any protobuf exception
     except Exception as damaged:
         raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
 
@@ -229,7 +229,7 @@ def _encoder_as_stored(checkpoint: AnyStyleCheckpoint) -> StyleEncoder:
 
 
 def _picture(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
-    """Noise of several sizes: 1 x H x W x 3."""
+    """Noise of several sizes: 1×H×W×3."""
     coarse = rng.random((1, height // 16 + 1, width // 16 + 1, 3)).repeat(16, 1).repeat(16, 2)[:, :height, :width]
     return np.rint(255 * (0.7 * coarse + 0.3 * rng.random((1, height, width, 3)))).astype(np.uint8)
 

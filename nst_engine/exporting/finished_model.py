@@ -1,4 +1,4 @@
-"""What comes of a training: the model with its companions, its parity checked, and a preview painted with it."""
+"""The outputs of a training: the model with its companions, checked for parity, and a preview."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FinishedModel:
     Attributes:
         path: Of the model.
         preview: Of the bundled photos in its styles.
-        description: What it holds, and its size, for people.
+        description: What it holds, and its size, for display.
         difference: From torch's numbers, at most.
     """
 
@@ -35,7 +35,7 @@ class FinishedModel:
 
 
 def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Sequence[str]) -> FinishedModel:
-    """Export, check parity, and paint the preview with the file that was written.
+    """Export, check parity, and make the preview with the exported file.
 
     Args:
         checkpoint: Of the training.
@@ -44,7 +44,7 @@ def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Se
         shown: Styles of the preview.
 
     Raises:
-        ModelParityError: The file computes something else than torch; it is not written.
+        ModelParityError: The export differs from torch; it is not written.
     """
     difference = export_stylizer(checkpoint, output, name=output.stem, licence=licence)
     preview = _write_preview(output, {style: style for style in shown})

@@ -1,4 +1,4 @@
-"""Models in fewer bits, and how far their pictures are from the full ones."""
+"""Models in reduced precision, and their PSNR against the full ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def with_precision(
     Args:
         model: The model.
         precision: `float32` leaves it as it is.
-        pictures: uint8 H x W x 3 each: what int8 is calibrated on, see `nst_engine.exporting.int8.with_int8`.
+        pictures: uint8 H×W×3 each: what int8 is calibrated on, see `nst_engine.exporting.int8.with_int8`.
         styles: How many the model holds.
     """
     if precision == "int8":
@@ -35,7 +35,7 @@ def with_precision(
 
 
 def psnr_db(model: bytes, candidate: bytes, pictures: Sequence[NDArray[np.uint8]], styles: int) -> float:
-    """Of what a candidate paints against what the model paints: each picture in one style after the other; dB."""
+    """PSNR of a candidate's outputs against the model's, dB: each picture in one style after the other."""
     errors = []
     for number, picture in enumerate(pictures):
         feed = {
@@ -48,7 +48,7 @@ def psnr_db(model: bytes, candidate: bytes, pictures: Sequence[NDArray[np.uint8]
 
 
 def require_psnr(what: str, precision: str, psnr: float) -> None:
-    """Refuse a model that paints something else.
+    """Refuse a model whose outputs differ too much.
 
     Raises:
         ModelParityError: Its pictures are below `LEAST_PSNR_DB`.

@@ -34,7 +34,7 @@ PARITY_SIZES = ((40, 40), (64, 64), (97, 131), (120, 83), (256, 192))
 
 
 def network_of(checkpoint: Checkpoint) -> StylizerNet:
-    """The network with a checkpoint's averaged weights, ready to paint."""
+    """The network with a checkpoint's averaged weights, in evaluation mode."""
     network = StylizerNet(architecture(checkpoint.arch), len(checkpoint.styles))
     network.load_state_dict(checkpoint.averaged)
     return network.eval()
@@ -57,9 +57,9 @@ def export_stylizer(
         path: Of the `.onnx` file to write; nothing is written unless the model passes the parity check.
         name: Of the model.
         licence: Of the weights.
-        is_self_contained: uint8 N x H x W x 3 in and out instead of float32 N x 3 x H x W, 0-1.
+        is_self_contained: uint8 N×H×W×3 in and out instead of float32 N×3×H×W, 0-1.
         precision: Of the convolutions.
-        pictures: uint8 H x W x 3 each, one for each style at best: to calibrate int8 on, and to check its pictures
+        pictures: uint8 H×W×3 each, one for each style at best: to calibrate int8 on, and to check its pictures
             and those of float16 on.
 
     Returns:
@@ -89,7 +89,7 @@ def export_stylizer(
 
 
 def _wrapped(model: bytes, spec: Mapping[str, Any], what: str) -> bytes:
-    """The self-contained model, once it has painted what the model in it paints."""
+    """The self-contained model, checked against the model it wraps."""
     wrapped = self_contained(model, spec)
     rng = np.random.default_rng(0)
     # smaller than the network's smallest picture, odd, and of several photos
@@ -108,7 +108,7 @@ def _wrapped(model: bytes, spec: Mapping[str, Any], what: str) -> bytes:
 
 
 def model_spec(checkpoint: Checkpoint, name: str, licence: str) -> dict[str, Any]:
-    """What is said about the model inside its file; see `nst_engine.models.spec.ModelSpec`."""
+    """The model's metadata; see `nst_engine.models.spec.ModelSpec`."""
     return {
         "format": FORMAT,
         "name": name,
@@ -139,14 +139,14 @@ def parity_of(checkpoint: Checkpoint, model: bytes) -> float:
 
 
 def checkpoint_of(path: Path) -> Checkpoint:
-    """What a model file of ours was exported from, to go on learning from it.
+    """What a model file of ours was exported from, to continue training.
 
     Raises:
         ModelChecksumError: The file is damaged, or not a model that this project has exported.
     """
     try:
         model = onnx.load(path)
-    # onnx raises whatever protobuf does
+    # onnx passes on any protobuf exception
     except Exception as damaged:
         raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
     metadata = {entry.key: entry.value for entry in model.metadata_props}

@@ -45,8 +45,8 @@ def export_vgg19(weights: VGGWeights, layers: Sequence[str], path: Path, *, pool
 
     Args:
         weights: See `nst_engine.vgg19.weights.load_vgg19_weights`.
-        layers: Such as relu4_2; each is an output of that name, float32 N x C x H' x W'.
-        path: Of the `.onnx` file; its input is `image`, float32 N x 3 x H x W, RGB, 0-1.
+        layers: Such as relu4_2; each is an output of that name, float32 N×C×H'×W'.
+        path: Of the `.onnx` file; its input is `image`, float32 N×3×H×W, RGB, 0-1.
         pooling: See `networks.vgg19.VGG19`.
 
     Returns:

@@ -79,7 +79,7 @@ def cut_at_norms(model: bytes) -> CutModel:
         model: ONNX with a picture of four axes in and out, at most one other input; float32 where it normalises.
 
     Raises:
-        ModelChecksumError: No ONNX model.
+        ModelChecksumError: Not an ONNX model.
         ModelSpecError: Other inputs, or the whole picture is seen by something else than instance normalisation.
     """
     proto = parsed_model(model)
@@ -126,7 +126,7 @@ class _Cut:
         self.count = 1 + max(self._level.values())
 
     def stage(self, number: int) -> Stage:
-        """Cut one stage out."""
+        """Extract one stage."""
         source = self._proto.graph
         last = number == self.count - 1
         later = {name for level, node in self._nodes if level is not None and level > number for name in node.input}
@@ -150,7 +150,7 @@ class _Cut:
         return Stage(serialized_model(stage), tuple(inputs), tuple(outputs), norms)
 
     def _with_what_they_need(self, own: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
-        """Nodes of a stage with those that feed them and depend on no picture, in the model's order."""
+        """A stage's nodes, with the picture-independent ones that they need, in the model's order."""
         own_ids = {id(node) for node in own}
         needed = {name for node in own for name in node.input}
         nodes = []
@@ -172,7 +172,7 @@ class _Cut:
         return norm
 
     def _check_local(self, node: onnx.NodeProto) -> None:
-        """Refuse what would see a tile where it should see the picture."""
+        """Refuse operators that look at the whole picture."""
         sees_all = node.op_type in _SEES_ALL
         if node.op_type.startswith("Reduce") and self._is_float(node.input[0]):
             sees_all = bool(_SIDES.intersection(self._axes(node)))
@@ -198,7 +198,7 @@ class _Cut:
 
 
 def _types(proto: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
-    """What is known of all values; features whose type nobody knows are floats."""
+    """Types of all values, as far as known; unknown features count as floats."""
     inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
     known: Mapping[str, onnx.ValueInfoProto] = {
         each.name: each for each in (*inferred.input, *inferred.value_info, *inferred.output)

@@ -50,7 +50,7 @@ class VggWeights:
     """VGG-19's convolutions up to the deepest layer that is read, for RGB in 0-1.
 
     Attributes:
-        kernels: `conv1_1`, ... in order: float32 O x I x 3 x 3, of at most 256 values each.
+        kernels: `conv1_1`, ... in order: float32 O×I×3×3, of at most 256 values each.
         biases: Likewise: float32 O.
         mean: Subtracted from pictures: RGB, 0-1.
     """
@@ -69,7 +69,7 @@ def style_encoder_graph(vgg: VggWeights, encoders: Mapping[str, Weights], readin
         reading: What they read.
 
     Returns:
-        A checked model: `style_image` uint8 1 x H x W x 3, RGB, H and W from 32, to a code float32 1 x numbers for
+        A checked model: `style_image` uint8 1×H×W×3, RGB, H and W from 32, to a code float32 1×numbers for
         each encoder.
     """
     # several encoders share a file: their names are prefixes of the weights'
@@ -139,7 +139,7 @@ class _Graph(GraphWriter):
         return self._node("Concat", "statistics", *logs, axis=1)
 
     def shapes(self, features: Mapping[str, str], reading: StyleReading) -> dict[str, str]:
-        """Features around their means, of mean square 1, by layer: C x places."""
+        """Features around their means, of mean square 1, by layer: C×places."""
         by_layer = {}
         for name in reading.gram_layers:
             energy = self._node("ReduceMean", f"{name}.energy", f"{name}.variance", keepdims=1)
@@ -167,7 +167,7 @@ class _Graph(GraphWriter):
         self._node("Concat", name, self._linear(f"{name}.last", x), one, axis=1)
 
     def _gram(self, name: str, layer: str, x: str, reading: StyleReading) -> str:
-        """The upper triangle: 1 x places."""
+        """The upper triangle: 1×places."""
         own = f"{name}.{layer}"
         levels, step = self._levels(f"{name}.projections.{layer}.weight")
         y = self._node("Mul", f"{own}.projected", self._node("MatMul", f"{own}.projected.levels", levels, x), step)

@@ -40,8 +40,8 @@ def stylizer_graph(weights: Weights, metadata: Mapping[str, Any], *, bits: Store
         bits: 16: half precision; 8: filters as whole numbers of steps, one step per output channel.
 
     Returns:
-        A checked model: `image` float32 N x 3 x H x W, 0-1, and `style_weights` float32 N x styles to `stylized_image`
-        float32 N x 3 x H x W, 0-1; H and W from 40. The file keeps weights in fewer bits, and computes in single
+        A checked model: `image` float32 N×3×H×W, 0-1, and `style_weights` float32 N×styles to `stylized_image`
+        float32 N×3×H×W, 0-1; H and W from 40. The file keeps weights in fewer bits, and computes in single
         precision: runtimes make floats of them when they load it.
     """
     graph = _Graph(weights, bits)
@@ -189,7 +189,7 @@ class _Graph(GraphWriter):
     def _upsampled(self, name: str, x: str) -> str:
         """See `networks.stylizer_net.UpsampledConv`; with a rim of one pixel that is too much.
 
-        The file keeps the 3 x 3 kernel, and runtimes fold it at load.
+        The file keeps the 3×3 kernel, and runtimes fold it at load.
         """
         outputs, inputs = self._weights[f"{name}.conv.weight"].shape[:2]
         self._matrix_of_phases()
@@ -210,7 +210,7 @@ class _Graph(GraphWriter):
 
     def _matrix_of_phases(self) -> None:
         if _PHASES not in {tensor.name for tensor in self.initializers}:
-            # entries of the 3 x 3 kernel to those of four phases, row by row and phase after phase
+            # entries of the 3×3 kernel to those of four phases, row by row and phase after phase
             matrix = np.einsum("ypu,xqv->yxpquv", _PHASES_OF_LINE, _PHASES_OF_LINE)
             self.initializers.append(numpy_helper.from_array(matrix.reshape(9, 16), _PHASES))
 

@@ -21,7 +21,7 @@ class TensorInfo:
     Attributes:
         name: In the graph.
         type: `tensor(float)`, `tensor(uint8)`, ...
-        shape: A number where it is fixed; a name or None where it may be anything.
+        shape: Integers where it is fixed, names or None where it is dynamic.
     """
 
     name: str
@@ -34,16 +34,16 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Signature:
-    """What the model is run with.
+    """Names and shapes of a model's inputs and outputs.
 
     Attributes:
         image_input: The picture's name.
         style_input: The style weights' name; None for models of one style.
         style_axes: How many axes they have there: 1 (S), 2 (N×S) or 4 (N×S×1×1 or N×1×1×S).
         styles_last: Whether the styles are along the last of four axes.
-        image_output: The painted picture's name.
-        is_single: Whether the graph takes one picture at a time only.
-        has_fixed_size: Whether it insists on a height or a width.
+        image_output: The stylized picture's name.
+        is_single: Whether the graph takes only one picture at a time.
+        has_fixed_size: Whether height or width is fixed.
     """
 
     image_input: str
@@ -77,7 +77,7 @@ def is_style_vector(shape: Sequence[object]) -> bool:
 def read_signature(
     inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo], spec: ModelSpec, model: str
 ) -> Signature:
-    """Find the picture, the style weights and the painted picture by their shapes.
+    """Find the picture, the style weights and the stylized picture by their shapes.
 
     Raises:
         ModelSpecError: One is missing or there twice, or differs from the specification.

@@ -21,7 +21,7 @@ class Evaluation:
     """The loss at a picture.
 
     Attributes:
-        image: float32 1 x 3 x H x W, 0-1.
+        image: float32 1×3×H×W, 0-1.
         gradient: Of the total loss by the image, same shape.
         losses: The terms of the loss.
     """
@@ -31,13 +31,13 @@ class Evaluation:
     losses: LossTerms
 
     def is_finite(self) -> bool:
-        """Whether loss and gradient are numbers."""
+        """Whether loss and gradient are finite."""
         return math.isfinite(self.losses.total) and bool(self.gradient.isfinite().all())
 
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Lowest and highest value of each pixel, float32 1 x 3 x H x W."""
+    """Lowest and highest value of each pixel, float32 1×3×H×W."""
 
     lower: torch.Tensor
     upper: torch.Tensor
@@ -47,7 +47,7 @@ class Bounds:
         return torch.clamp(image, self.lower, self.upper)
 
     def free(self, image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """Where a step downhill stays within the bounds, as 0 and 1."""
+        """1 where a descent step stays within the bounds, else 0."""
         at_bound = ((image <= self.lower) & (gradient > 0)) | ((image >= self.upper) & (gradient < 0))
         return (~at_bound).to(image.dtype)
 
@@ -81,7 +81,7 @@ class ProjectedLBFGS:
         return self.bounds.clip(current.image - step * direction)
 
     def accept(self, current: Evaluation, trial: Evaluation) -> bool:
-        """Take the trial unless it is worse than all recent ones; remember the curvature it showed."""
+        """Accept the trial unless it is worse than all recent ones; store its curvature."""
         if not trial.is_finite() or trial.losses.total > max(self._recent):
             self._halvings += 1
             if self._halvings == self.MAX_HALVINGS // 2:
@@ -97,7 +97,7 @@ class ProjectedLBFGS:
         return True
 
     def rescale(self, bounds: Bounds) -> None:
-        """Keep the curvature: steps are resized, gradients also shrink with the share of one pixel in the loss."""
+        """Resize the stored curvature; gradients also scale with one pixel's share in the loss."""
         ratio = self.bounds.lower.shape[-2] * self.bounds.lower.shape[-1] / bounds.lower[0, 0].numel()
         size = bounds.lower.shape[-2:]
         self._steps = deque((_resized(step, size) for step in self._steps), self.MEMORY)
@@ -108,7 +108,7 @@ class ProjectedLBFGS:
 
     @property
     def is_stuck(self) -> bool:
-        """Halved to nothing, also without the remembered curvature."""
+        """Whether the step is halved to nothing, also without the stored curvature."""
         return self._halvings > self.MAX_HALVINGS
 
     def _inverse_hessian_times(self, gradient: torch.Tensor) -> torch.Tensor:
@@ -152,7 +152,7 @@ class ProjectedAdam:
         return self.bounds.clip(current.image - self.learning_rate * first / (second.sqrt() + 1e-12))
 
     def accept(self, current: Evaluation, trial: Evaluation) -> bool:
-        """Take all that are numbers; after one that is not, forget the moments and go on with half the rate."""
+        """Accept all finite trials; after NaN, reset the moments and halve the rate."""
         if trial.is_finite():
             self._failures = 0
             return True
@@ -164,7 +164,7 @@ class ProjectedAdam:
         return False
 
     def rescale(self, bounds: Bounds) -> None:
-        """Moments are resized, and shrink as one pixel's share in the loss does."""
+        """Resize the moments, and scale them with one pixel's share in the loss."""
         ratio = self.bounds.lower.shape[-2] * self.bounds.lower.shape[-1] / bounds.lower[0, 0].numel()
         size = bounds.lower.shape[-2:]
         self._first = ratio * _resized(self._first, size)
@@ -173,7 +173,7 @@ class ProjectedAdam:
 
     @property
     def is_stuck(self) -> bool:
-        """No number came after many halvings."""
+        """Whether the loss stays NaN after many halvings."""
         return self._failures > 8
 
 

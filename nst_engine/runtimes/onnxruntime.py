@@ -37,7 +37,7 @@ class OrtLoader:
 
     Args:
         file: Of the model.
-        threads: Of the CPU.
+        threads: Number of CPU threads.
         precision: See `nst_engine.runtimes.session.open_session`.
 
     Attributes:
@@ -57,7 +57,7 @@ class OrtLoader:
 
         Raises:
             ProviderUnavailableError: The device cannot be used here.
-            ModelChecksumError: The file is damaged, or no ONNX model.
+            ModelChecksumError: The file is damaged, or not an ONNX model.
             ModelSpecError: It does not say what it takes, or takes something else than it says.
         """
         if reason := why_not_built_in(device, self.available):
@@ -79,13 +79,13 @@ class OrtLoader:
         return Loaded(OrtModel(session), spec, spec, signature, device.provider)
 
     def content(self) -> bytes:
-        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+        """The file's bytes, with a fixed size made dynamic; only while the file is unchanged."""
         return self._content.read()
 
     def _preload_cuda(self) -> None:
-        """Load CUDA's libraries from pip packages, where the system's loader does not look."""
+        """Load CUDA's libraries from pip packages, where the dynamic loader does not look."""
         if hasattr(self._ort, "preload_dlls"):
-            # it prints what it does not find; the library that needs it says so again, to us
+            # it prints what it does not find; the library that needs it reports it again
             with contextlib.redirect_stdout(io.StringIO()):
                 self._ort.preload_dlls()
 
@@ -103,7 +103,7 @@ class OrtLoader:
 
     @contextlib.contextmanager
     def _readable_text(self) -> Iterator[None]:
-        """ONNX Runtime loads names that are no UTF-8, and fails to hand them out."""
+        """ONNX Runtime loads names that are not UTF-8, and fails to return them."""
         try:
             yield
         except UnicodeDecodeError as error:
@@ -158,7 +158,7 @@ class OrtLoader:
             options.execution_mode = self._ort.ExecutionMode.ORT_SEQUENTIAL
         providers = provider_options(device, self._precision)
         if device.kind != "cpu":
-            # of a provider that cannot be created, the session's own logger says nothing, but the process's does
+            # for a provider that cannot be created, the process's logger reports, not the session's
             self._ort.set_default_logger_severity(_SILENT)
         try:
             # the fallback would print to stdout and compute on the CPU
@@ -189,7 +189,7 @@ class OrtModel:
         return np.asarray(array)
 
     def _execute_into(self, into: NDArray[Any], feed: Mapping[str, NDArray[Any]], output: str, options: Any) -> bool:
-        """Whether what is painted has this shape; only if not, the model is run again."""
+        """Run into an array; False if the output has another shape."""
         binding = self._session.io_binding()
         for name, array in feed.items():
             binding.bind_cpu_input(name, array)
@@ -211,7 +211,7 @@ class OrtModel:
 
 
 def _stopped_by(stop: Stop | None) -> Any:
-    """Options of a run that can be stopped; None: nobody will."""
+    """Options of a run that can be stopped; None: it cannot."""
     if stop is None:
         return None
     options = _onnxruntime().RunOptions()
@@ -220,7 +220,7 @@ def _stopped_by(stop: Stop | None) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """What an exception of ONNX Runtime says, in short."""
+    """The first line of an ONNX Runtime exception."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].removeprefix("[ONNXRuntimeError] : ")[:200]
 

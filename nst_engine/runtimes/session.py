@@ -1,4 +1,4 @@
-"""Models that are loaded: what runs pictures through a runtime."""
+"""Sessions: models loaded into a runtime."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from nst_engine.runtimes.onnxruntime import OrtLoader, first_line
 from nst_engine.runtimes.options import SessionOptions
 from nst_engine.runtimes.stopping import Stop, Watch
 
-#: OpenVINO takes half a second more until the first picture, and gains a twentieth of one with each.
+#: OpenVINO needs half a second more before the first picture, and saves a twentieth with each.
 FEW_PICTURES = 16
 
 _ON_CPU = Device("cpu")
@@ -42,15 +42,15 @@ class Session:
 
     Attributes:
         model: Name of the model file.
-        file: Of the model; None: it came from elsewhere.
+        file: The model's; None: it was not read from a file.
         spec: What it takes and returns.
-        takes: What `run` does: the same, or bytes where the runtime scales them itself.
+        takes: The format of `run`: the same, or bytes where the runtime scales them itself.
         signature: Its inputs and outputs.
         provider: What computes: ONNX Runtime's name of it, or `OpenVINO f32`, `OpenVINO bf16`.
         device: `cpu`, `cuda:1`, ...
-        threads: Of the CPU, for each run.
-        passed_over: With `auto`: why better devices are not used.
-        why: With `auto`: what the choice of the backend was made by; empty where there was none.
+        threads: CPU threads of each run.
+        passed_over: With `auto`: why better devices were skipped.
+        why: With `auto`: the measurements behind the choice of the backend; else empty.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Session:
         self._loader, self._device = loader, device
         self._loader_of_parts = parts or loader
         self._watch = watch or Watch(model)
-        # DirectML alone does not allow two runs at a time
+        # only DirectML does not allow concurrent runs
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if device.kind == "directml" else contextlib.nullcontext()
         )
@@ -82,7 +82,7 @@ class Session:
     def run(
         self, pictures: NDArray[Any], style_weights: NDArray[np.float32], into: NDArray[Any] | None = None
     ) -> NDArray[Any]:
-        """Paint a batch.
+        """Stylize a batch.
 
         Args:
             pictures: N pictures in the layout, type and range of `takes`.
@@ -94,7 +94,7 @@ class Session:
             N pictures in the same layout and type, not checked.
 
         Raises:
-            InferenceError: The runtime failed, for want of memory most often, found NaN, or came to no end in time.
+            InferenceError: The runtime failed, most often for lack of memory, it found NaN, or the run timed out.
         """
         if self.signature.is_single and len(pictures) > 1:
             singles = [self.run(pictures[i : i + 1], style_weights[i : i + 1]) for i in range(len(pictures))]
@@ -125,7 +125,7 @@ class Session:
         return self.signature.weights_in_axes(style_weights)
 
     def content(self) -> bytes:
-        """The model as it was loaded: the file, with its size made free if it was fixed."""
+        """The model as it was loaded: the file, with a fixed size made dynamic."""
         return self._loader.content()
 
     def open_part(self, model: bytes) -> Part:
@@ -141,7 +141,7 @@ class Part:
         self._graph, self._turn, self._watch = graph, turn, watch
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        """The outputs asked for; the runtime's own exceptions, and `InferenceError` when the time is over."""
+        """The requested outputs; the runtime's own exceptions, and `InferenceError` on timeout."""
 
         def run(stop: Stop | None) -> Sequence[NDArray[Any]]:
             with self._turn:
@@ -167,7 +167,7 @@ def open_session(
         model: `bundled:NAME`, a path, or what `find_model` found.
         device: `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`: this or an error; `auto`: the
             best that works.
-        threads: Of the CPU; None: as many as this process may use.
+        threads: Number of CPU threads; None: as many as this process may use.
         precision: `float32`: no rounding to TF32 on CUDA either; `float16`: TensorRT and OpenVINO's provider only;
             `bfloat16`: the openvino backend only; `int8`: the model's quantised file, see
             `nst_engine.models.find.int8_model`; `auto`: the device's default.
@@ -179,11 +179,11 @@ def open_session(
 
     Raises:
         ModelNotFoundError: There is no such model.
-        ModelChecksumError: The file is damaged, or no ONNX model.
+        ModelChecksumError: The file is damaged, or not an ONNX model.
         ModelSpecError: It does not say what it takes, or takes something else than it says.
-        ProviderUnavailableError: The device asked for cannot be used here.
+        ProviderUnavailableError: The device requested cannot be used here.
         MissingDependencyError: The backend is not installed.
-        InferenceError: It is not loaded in time.
+        InferenceError: Loading timed out.
         OptionError: Another device, precision, backend, number of threads or time.
     """
     SessionOptions(device=device, backend=backend, threads=threads, precision=precision, timeout=timeout)
@@ -209,7 +209,7 @@ def open_session(
 
 
 class _Opening:
-    """A model on its way onto one device or another."""
+    """Opens a model on one device or another."""
 
     def __init__(self, file: ModelFile, threads: int, precision: Precision, timeout_s: float | None) -> None:
         self._file, self._threads, self._precision = file, threads, precision
@@ -234,13 +234,13 @@ class _Opening:
             file=self._file,
             passed_over=tuple(self._passed_over),
             why=why,
-            # tiles are as fast in ONNX Runtime, in a third less memory; who asks for OpenVINO may have nothing else
+            # tiles are as fast in ONNX Runtime, in a third less memory; with OpenVINO requested it may be missing
             parts=OrtLoader(self._file, self._threads, "auto") if why and backend == "openvino" else None,
             watch=self._watch,
         )
 
     def on_the_best_device(self) -> Session | None:
-        """On something better than the CPU, if there is any that works."""
+        """On the best working device other than the CPU, if there is one."""
         available = OrtLoader(self._file, self._threads, self._precision).available
         for kind in AUTO_ORDER:
             if kind == "cpu" or PROVIDERS[kind] not in available:

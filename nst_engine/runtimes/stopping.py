@@ -1,4 +1,4 @@
-"""What may never end runs in a thread of its own, so that Ctrl-C and a limit of time can stop it."""
+"""Runs work that may never end in its own thread, so that Ctrl-C and timeouts can stop it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from nst_engine.errors import InferenceError
 
 _T = TypeVar("_T")
 
-#: How long what was stopped may take to end; a runtime ends after the node that it is at.
+#: Grace period after a stop; a runtime ends after its current node.
 _PATIENCE_S = 5.0
-#: Not every system wakes who waits without a limit.
+#: Some systems do not interrupt a wait without timeout.
 _WAIT_S = 0.5
 
 
 @dataclass
 class Stop:
-    """Given to what runs.
+    """Handle through which work can be stopped.
 
     Attributes:
-        by: How it is stopped, from another thread; set by who can be.
+        by: Stops the work, from another thread; set by work that supports it.
     """
 
     by: Callable[[], None] = field(default=lambda: None)
@@ -31,11 +31,11 @@ class Stop:
 
 @dataclass(frozen=True)
 class Watch:
-    """Over a model that is loaded and run.
+    """Watches over loading and running a model.
 
     Attributes:
-        model: What messages call it.
-        ends: Whether it is known to end: those that come with the package.
+        model: Name in messages.
+        ends: Whether it is known to terminate: bundled models.
         timeout_s: Seconds that loading it, or one run, may take; None: any.
     """
 
@@ -44,10 +44,10 @@ class Watch:
     timeout_s: float | None = None
 
     def over(self, work: Callable[[Stop | None], _T]) -> _T:
-        """What the work returns or raises; where nothing could stop it, it runs here and gets no `Stop`.
+        """Return or raise what the work does; without a need to stop it, it runs in this thread and gets no `Stop`.
 
         Raises:
-            InferenceError: The time is over.
+            InferenceError: It timed out.
             KeyboardInterrupt: Ctrl-C came.
         """
         # only the main thread is interrupted
@@ -69,7 +69,7 @@ class Watch:
 
 
 class _Run(Generic[_T]):
-    """Work in a thread that nobody waits for when the program ends."""
+    """Work in a daemon thread."""
 
     def __init__(self, work: Callable[[Stop | None], _T]) -> None:
         self._work, self._stop = work, Stop()

@@ -1,4 +1,4 @@
-"""Train a network for some paintings, or teach an existing one another painting."""
+"""Train a network for some paintings, or add a style to an existing one."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def train(
         photos: Files to learn on; flat and unreadable ones are left out.
         options: How long and how.
         folder: For checkpoint, trace, plot and previews; made if missing.
-        resume: Go on from the folder's checkpoint, which must be of the same network and styles.
+        resume: Resume from the folder's checkpoint, which must be of the same network and styles.
         start: Begin with the weights of this network, of the same styles, instead of random ones.
         vgg_weights: See `nst_engine.vgg19.weights.load_vgg19_weights`.
-        on_step: Called after each step; False ends the training after a checkpoint.
+        on_step: Called after each step; returning False stops the training after a checkpoint.
 
     Returns:
         The last checkpoint, which is also in the folder.
@@ -118,7 +118,7 @@ def add_style(
     is_norm = {key for key in base.averaged if key.endswith(OF_STYLES)}
     weights = load_vgg19_weights(vgg_weights)
     nearest = _nearest(painting, base.styles, options, weights, resolve_device(options.device))
-    # the nearest style paints a picture already, and so does the mean of all, if a dull one
+    # the nearest style is a good start; so is the mean of all, if a duller one
     begun = slice(None) if nearest is None else slice(nearest, nearest + 1)
     network.load_state_dict(
         {key: value[begun].mean(0, keepdim=True) if key in is_norm else value for key, value in base.averaged.items()}
@@ -169,7 +169,7 @@ def _training(
         FixedStyles(loss, network.styles, device),
         photos,
         options,
-        # a photo painted twice in one style would be the same picture
+        # one photo twice in one style would be the same picture
         styles_per_photo=min(options.styles_per_photo, network.styles),
         dtype=resolve_precision(options.precision, device),
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nst_engine.runtimes.openvino.byte_graph import SUM
 from nst_engine.runtimes.stopping import Stop
 
-#: Sizes whose graphs are kept: the memory of their features is kept with them.
+#: Number of sizes whose graphs are kept, with the memory of their features.
 SIZES_KEPT = 8
 
 _Shapes = tuple[tuple[str, tuple[int, ...]], ...]
@@ -38,7 +38,7 @@ class Requests:
 
     @contextlib.contextmanager
     def borrowed(self, *, is_kept: bool = True) -> Iterator[Any]:
-        """A request that nobody else uses meanwhile."""
+        """A request for exclusive use."""
         try:
             request = self._free.get_nowait()
         except queue.Empty:
@@ -76,7 +76,7 @@ class SizedExecutor:
         """See `nst_engine.runtimes.base.Executor`.
 
         Raises:
-            FloatingPointError: The model returned something that is no number.
+            FloatingPointError: The model returned NaN or infinity.
         """
         from openvino import Tensor  # type: ignore[import-untyped,unused-ignore]
 
