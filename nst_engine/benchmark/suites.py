@@ -148,7 +148,7 @@ def optimize_suite(options: OptimizeBench) -> Suite:
     from nst_engine.optimization import OptimizeOptions
     from nst_engine.optimization.pyramid import plan_scales
 
-    painting, threads = style_path(options.style).resolve(), options.threads or usable_cpus()
+    style, threads = style_path(options.style).resolve(), options.threads or usable_cpus()
     sizes = list(dict.fromkeys(options.sizes))
     for width, height in sizes:
         # refuses a size that is too small or too large
@@ -163,7 +163,7 @@ def optimize_suite(options: OptimizeBench) -> Suite:
         for precision in dict.fromkeys(options.precisions):
             arguments = {
                 "size": (width, height),
-                "style": str(painting),
+                "style": str(style),
                 "iterations": options.iterations,
                 "precision": precision,
                 "device": options.device,

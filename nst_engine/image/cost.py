@@ -74,12 +74,12 @@ def has_more_pages(image: TiffImagePlugin.TiffImageFile) -> bool:
 
     Leaves the first page to be read. Pages are not counted: a small file can say that it has millions.
     """
-    found = False
+    is_another = False
     with contextlib.suppress(EOFError):
         for page in range(1, _MOST_PAGES_LOOKED_AT):
             image.seek(page)
-            found = not int(image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)) & _REDUCED
-            if found:
+            is_another = not int(image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)) & _REDUCED
+            if is_another:
                 break
     image.seek(0)
-    return found
+    return is_another

@@ -146,14 +146,14 @@ def _to_srgb(colour: Image.Image, icc: bytes | None) -> tuple[Image.Image, str |
 def _by_profile(colour: Image.Image, icc: bytes) -> Image.Image:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
     space = profile.profile.xcolor_space.strip()
-    wanted = _SPACES.get(space)
-    if wanted == "RGB" and colour.mode == "L":  # a grey picture in an RGB workspace, as editors save it
+    mode = _SPACES.get(space)
+    if mode == "RGB" and colour.mode == "L":  # a grey picture in an RGB workspace, as editors save it
         colour = colour.convert("RGB")
-    if wanted != colour.mode:
+    if mode != colour.mode:
         raise ValueError(f"it is for {space} colours, the picture has {colour.mode}")
-    if wanted == "RGB" and _is_srgb(profile):
+    if mode == "RGB" and _is_srgb(profile):
         return colour
-    if wanted == "L":
+    if mode == "L":
         # Little CMS's fast path for grey is up to 10 levels off in the shadows; 256 levels need no speed.
         ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
         table = np.asarray(_transformed(ramp, profile, ImageCms.Flags.NOOPTIMIZE))[0]

@@ -52,8 +52,8 @@ def silence_libtiff() -> None:
     """Keep libtiff, which decodes TIFFs for Pillow, from printing to stderr: errors are raised as well."""
     folder = Path(PIL.__file__).parent
     places = [folder.parent / "pillow.libs", folder / ".dylibs"]  # its place in wheels
-    found = [str(path) for place in places for path in place.glob("libtiff*")]
-    for name in found or filter(None, [find_library("tiff")]):
+    libraries = [str(path) for place in places for path in place.glob("libtiff*")]
+    for name in libraries or filter(None, [find_library("tiff")]):
         with contextlib.suppress(OSError, AttributeError):
             library = ctypes.CDLL(name)
             for setter in (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler):

@@ -144,9 +144,9 @@ def _check_lengths(
         expected.append(("column_images", len(column_images), len(column_labels)))
     if row_images is not None:
         expected.append(("row_images", len(row_images), len(cells)))
-    for what, came, wanted in expected:
-        if came != wanted:
-            raise OptionError(f"{what}: came {came} entries, wanted {wanted} to fit the grid.")
+    for what, came, needed in expected:
+        if came != needed:
+            raise OptionError(f"{what}: came {came} entries, wanted {needed} to fit the grid.")
 
 
 def _layout(

@@ -80,7 +80,7 @@ def optimize_scales(
             break
         objective = objective_at(scale)
         optimizer.rescale(objective.bounds)
-        first = objective.evaluate(objective.bounds.clip(_upsampled(best.image, scale)))
+        first = objective.evaluate(objective.bounds.clip(_upsampled(best.tensor, scale)))
         if not first.is_finite():
             run.notes.append(f"the loss at {scale.width}x{scale.height} px is not a number: kept the scale before")
             break
@@ -161,7 +161,7 @@ class _Run:
             seconds=now - self._started,
             eta_seconds=pixels_left * (now - self._loop_started) / self._pixels_done,
             note=note,
-            picture=lambda: self._finish(to_pixels(shown.image)),
+            picture=lambda: self._finish(to_pixels(shown.tensor)),
         )
         self.was_stopped = self._on_progress(progress) is False
 

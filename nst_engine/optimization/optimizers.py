@@ -21,12 +21,12 @@ class Evaluation:
     """The loss at a picture.
 
     Attributes:
-        image: float32 1×3×H×W, 0-1.
-        gradient: Of the total loss by the image, same shape.
+        tensor: The picture, float32 1×3×H×W, 0-1.
+        gradient: Of the total loss by the picture, same shape.
         losses: The terms of the loss.
     """
 
-    image: torch.Tensor
+    tensor: torch.Tensor
     gradient: torch.Tensor
     losses: LossTerms
 
@@ -75,10 +75,10 @@ class ProjectedLBFGS:
         """The next picture to try: the current one plus the quasi-Newton step, within the bounds."""
         if not self._recent:
             self._recent.append(current.losses.total)
-        free = self.bounds.free(current.image, current.gradient)
+        free = self.bounds.free(current.tensor, current.gradient)
         direction = self._inverse_hessian_times(current.gradient * free) * free
         step = self.learning_rate * 0.5**self._halvings
-        return self.bounds.clip(current.image - step * direction)
+        return self.bounds.clip(current.tensor - step * direction)
 
     def accept(self, current: Evaluation, trial: Evaluation) -> bool:
         """Accept the trial unless it is worse than all recent ones; store its curvature."""
@@ -88,7 +88,7 @@ class ProjectedLBFGS:
                 self._steps.clear()
                 self._changes.clear()
             return False
-        step, change = trial.image - current.image, trial.gradient - current.gradient
+        step, change = trial.tensor - current.tensor, trial.gradient - current.gradient
         if float((step * change).sum()) > 1e-10 * float(change.square().sum()):
             self._steps.append(step)
             self._changes.append(change)
@@ -149,7 +149,7 @@ class ProjectedAdam:
         self._second.lerp_(current.gradient.square(), 1 - beta2)
         first = self._first / (1 - beta1**self._count)
         second = self._second / (1 - beta2**self._count)
-        return self.bounds.clip(current.image - self.learning_rate * first / (second.sqrt() + 1e-12))
+        return self.bounds.clip(current.tensor - self.learning_rate * first / (second.sqrt() + 1e-12))
 
     def accept(self, current: Evaluation, trial: Evaluation) -> bool:
         """Accept all finite trials; after NaN, reset the moments and halve the rate."""

@@ -206,7 +206,7 @@ def _optimized(
             finish=inputs.finish,
             started=started,
         )
-    image = to_pixels(outcome.best.image)
+    image = to_pixels(outcome.best.tensor)
     notes, (height, width) = outcome.notes, image.shape[:2]
     if (height, width) != (scales[-1].height, scales[-1].width):
         notes += (f"ended at {width}x{height} px and was enlarged",)

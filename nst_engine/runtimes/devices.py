@@ -154,8 +154,8 @@ def _options(device: Device, precision: str) -> dict[str, Any]:
             "trt_timing_cache_path": str(folder),
         }
     if device.kind == "openvino":
-        asked = {"float32": {"precision": "FP32"}, "float16": {"precision": "FP16"}}
-        return {"device_type": "AUTO", **asked.get(precision, {})}
+        precisions = {"float32": {"precision": "FP32"}, "float16": {"precision": "FP16"}}
+        return {"device_type": "AUTO", **precisions.get(precision, {})}
     return {"ModelFormat": "MLProgram"} if device.kind == "coreml" else {}
 
 

@@ -158,7 +158,7 @@ def open_session(
     precision: Precision = "auto",
     backend: Backend = "auto",
     expected_pictures: int | None = None,
-    paint: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+    stylize: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
     timeout: float | None = None,
 ) -> Session:
     """Load a model onto a device.
@@ -174,7 +174,7 @@ def open_session(
         backend: `onnxruntime`; `openvino`: its own package, on x86 CPUs; `auto`: `NST_ENGINE_BACKEND` where it is set,
             else, on the CPU, the fastest installed one whose pixels are right (see `nst_engine.runtimes.choice`).
         expected_pictures: How many will be painted, if known: for a few, `auto` takes ONNX Runtime, ready at once.
-        paint: Paints a picture, uint8 H×W×3: by that `auto` compares backends; None: it takes ONNX Runtime.
+        stylize: Stylizes a picture, uint8 H×W×3, so that `auto` can compare backends; None: ONNX Runtime.
         timeout: Seconds that loading the model may take, and each run of it; None: any.
 
     Raises:
@@ -203,8 +203,8 @@ def open_session(
         if faster is not None:
             return faster
     is_for_few = expected_pictures is not None and expected_pictures < FEW_PICTURES
-    if chosen == "auto" and paint is not None and not is_for_few:
-        return opening.on_cpu_fastest(paint)
+    if chosen == "auto" and stylize is not None and not is_for_few:
+        return opening.on_cpu_fastest(stylize)
     return opening.session("onnxruntime", _ON_CPU, precision)
 
 
@@ -251,12 +251,12 @@ class _Opening:
                 self._passed_over.append(str(unavailable))
         return None
 
-    def on_cpu_fastest(self, paint: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]]) -> Session:
+    def on_cpu_fastest(self, stylize: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]]) -> Session:
         """In the fastest runtime."""
         from nst_engine.runtimes.choice import choose
 
         def load(each: Backend, precision: Precision) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
-            return partial(paint, self.session(each, _ON_CPU, precision))
+            return partial(stylize, self.session(each, _ON_CPU, precision))
 
         choice = choose(self._file, self._precision, self._threads, load)
         return self.session(choice.backend, _ON_CPU, choice.precision, choice.reason)

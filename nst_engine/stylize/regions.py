@@ -93,9 +93,9 @@ def stylize_in_regions(
 
 def _mask(source: ImageSource, height: int, width: int, limits: ImageLimits) -> NDArray[np.float32]:
     mask = load_mask(source, limits=limits)
-    wanted = fit_longer_side(mask.shape[0], mask.shape[1], max(height, width))
+    fitted = fit_longer_side(mask.shape[0], mask.shape[1], max(height, width))
     # the photo may have been shrunk, with other rounding
-    if max(abs(wanted[0] - height), abs(wanted[1] - width)) > 1:
+    if max(abs(fitted[0] - height), abs(fitted[1] - width)) > 1:
         name = source if isinstance(source, str) else "the mask"
         raise OptionError(
             f"{name} has {mask.shape[1]}×{mask.shape[0]} px, but the photo {width}×{height}; make the mask of the "

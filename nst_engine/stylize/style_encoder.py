@@ -197,7 +197,7 @@ def _free_label(label: str, labels: Any) -> str:
 
 def _state_of(path: Path) -> Hashable:
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError) as error:
         raise ImageDecodeError(f"{path}: cannot be read ({error}); check the path") from error
-    return str(path.absolute()), found.st_mtime_ns, found.st_size
+    return str(path.absolute()), status.st_mtime_ns, status.st_size

@@ -73,7 +73,7 @@ class Stylizer:
             precision=precision,
             backend=backend,
             expected_pictures=expected_pictures,
-            paint=stylize_once,
+            stylize=stylize_once,
             timeout=timeout,
         )
         #: For callers that stylize frame after frame, and check arguments themselves.

@@ -96,7 +96,7 @@ class Channel(Generic[_Item]):
 
 def run_pipeline(
     frames: Iterator[Frame],
-    paint: Callable[[Frame], Frame | None],
+    stylize: Callable[[Frame], Frame | None],
     write: Callable[[Frame], None],
     *,
     queue_frames: int = QUEUE_FRAMES,
@@ -107,14 +107,14 @@ def run_pipeline(
 
     Args:
         frames: Decoded in a thread of its own.
-        paint: Stylizes a frame; returns None if it is not written.
+        stylize: Stylizes a frame; returns None if it is not written.
         write: Takes stylized frames, in order, in a thread of its own.
         queue_frames: Frames that wait between two stages at most.
 
     Raises:
         BaseException: What the first stage to fail has raised.
     """
-    return _Run(frames, paint, write, queue_frames).seconds_of_stages()
+    return _Run(frames, stylize, write, queue_frames).seconds_of_stages()
 
 
 class _Run:
@@ -123,11 +123,11 @@ class _Run:
     def __init__(
         self,
         frames: Iterator[Frame],
-        paint: Callable[[Frame], Frame | None],
+        stylize: Callable[[Frame], Frame | None],
         write: Callable[[Frame], None],
         queue_frames: int,
     ) -> None:
-        self._frames, self._stylize, self._write = frames, paint, write
+        self._frames, self._stylize, self._write = frames, stylize, write
         self._seconds = StageSeconds()
         self._decoded, self._stylized = Channel[Frame](queue_frames), Channel[Frame](queue_frames)
         self._failures: list[BaseException] = []
