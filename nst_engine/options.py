@@ -113,15 +113,7 @@ def check_options(record: Any) -> None:
 def check_number(
     name: str, value: object, low: float, high: float, *, is_open: bool = False, is_whole: bool = False
 ) -> None:
-    """Refuse anything but a finite number within limits.
-
-    Args:
-        name: Of the option.
-        value: What came.
-        low: The least.
-        high: The largest.
-        is_open: Whether the lower limit is exclusive.
-        is_whole: Whether it must be a whole number.
+    """Refuse anything but a finite number within limits; with `is_open` the lower one is exclusive.
 
     Raises:
         OptionError: The value is not allowed.

@@ -83,10 +83,6 @@ def measured(job: Job, folder: Path) -> Row:
 def answer_of(job: Job, folder: Path) -> dict[str, Any]:
     """What `measure` returned in a fresh process.
 
-    Args:
-        job: What to do.
-        folder: For the files exchanged with the process.
-
     Raises:
         JobFailedError: It raised, crashed, or took longer than `LIMIT_S`.
     """

@@ -21,13 +21,6 @@ _SHORTEST_TIME_S = 1e-3
 def measure(*, kernel: Kernel, contender: str, size: tuple[int, int], threads: int, seconds: float) -> dict[str, Any]:
     """Measure one kernel.
 
-    Args:
-        kernel: The kernel to measure.
-        contender: See `nst_engine.benchmark.kernel_contenders.call_of`.
-        size: Width and height of the picture.
-        threads: Number of CPU threads.
-        seconds: Duration of the measurement, after the warm-up.
-
     Returns:
         What `nst_engine.benchmark.jobs.measured` makes a `Row` of.
     """

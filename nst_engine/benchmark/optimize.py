@@ -20,14 +20,6 @@ def measure(
 ) -> dict[str, Any]:
     """Optimise a bundled photo for a few iterations, all at full size.
 
-    Args:
-        size: Width and height of the picture.
-        style: A bundled painting's name, or a file.
-        iterations: At least 2.
-        precision: Of the features.
-        device: As for `nst_engine.optimize`.
-        threads: Number of CPU threads.
-
     Returns:
         What `nst_engine.benchmark.jobs.measured` makes a `Row` of.
 

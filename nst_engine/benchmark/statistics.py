@@ -42,13 +42,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its confidence interval.
-
-    Attributes:
-        value: The estimate.
-        low: Lower end of the interval.
-        high: Upper end.
-    """
+    """An estimate with its confidence interval."""
 
     value: float
     low: float

@@ -35,17 +35,7 @@ def measure(
     seconds: float,
     reference: str,
 ) -> dict[str, Any]:
-    """Measure one backend at one size.
-
-    Args:
-        backend: Its name.
-        model: A `BenchModel` for JSON.
-        size: Width and height.
-        batch: Pictures in a run.
-        threads: Number of CPU threads.
-        precision: Of the convolutions.
-        seconds: Duration of the measurement, after the warm-up; at least `FEWEST_RUNS` runs are made.
-        reference: File of the expected pictures: uint8 N×H×W×3.
+    """Measure one backend at one size, for some seconds after the warm-up but at least `FEWEST_RUNS` runs.
 
     Returns:
         What `nst_engine.benchmark.jobs.measured` makes a `Row` of.

@@ -29,12 +29,7 @@ Cell = Callable[[Shown], str]
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one kind of rows.
-
-    Attributes:
-        title: In a few words.
-        columns: Heading to what stands below it.
-    """
+    """Columns of one kind of rows."""
 
     title: str
     columns: Mapping[str, Cell]

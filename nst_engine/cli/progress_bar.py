@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from rich.console import Console
@@ -19,12 +19,7 @@ console = Console(stderr=True, highlight=False)
 
 
 class InterruptibleBar:
-    """A progress bar that takes the first Ctrl-C as a request to stop; a second or early one ends the program.
-
-    Args:
-        bar: What is shown.
-        stopping: Message at the first Ctrl-C.
-    """
+    """A progress bar that takes the first Ctrl-C as a request to stop; a second or early one ends the program."""
 
     def __init__(self, bar: RichProgress, stopping: str) -> None:
         self.was_interrupted, self._has_begun = False, False
@@ -37,9 +32,7 @@ class InterruptibleBar:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the terminal and Ctrl-C as they were."""
         if self._has_begun:
             self._bar.stop()

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from nst_engine.cli.exit_codes import INTERRUPTED
@@ -35,9 +35,7 @@ class StopSignals:
                     self._before[number] = signal.signal(number, self._stop)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Restore the handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)

@@ -37,12 +37,6 @@ class FinishedModel:
 def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Sequence[str]) -> FinishedModel:
     """Export, check parity, and make the preview with the exported file.
 
-    Args:
-        checkpoint: Of the training.
-        output: The model's path.
-        licence: Of its weights, written into it.
-        shown: Styles of the preview.
-
     Raises:
         ModelParityError: The export differs from torch; it is not written.
     """

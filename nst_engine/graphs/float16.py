@@ -21,9 +21,6 @@ _FIRST_INPUT_ONLY = {"Resize", "Upsample"}
 def with_float16(model: bytes) -> bytes:
     """The same model with float16 weights and arithmetic where that is safe; inputs and outputs keep their types.
 
-    Args:
-        model: ONNX in float32.
-
     Returns:
         ONNX with convolutions, additions and what moves features in float16, and all normalisation in float32.
 

@@ -36,9 +36,6 @@ def _whole(file: ModelFile, path: Path) -> tuple[bytes, tuple[Path, ...]]:
 class ModelContent:
     """Reads a model file again, as long as it is unchanged.
 
-    Args:
-        file: Of the model.
-
     Attributes:
         rewrite: Transforms the file's bytes; None: no transformation.
     """

@@ -23,10 +23,6 @@ _LOOPS = ("Loop", "Scan", "SequenceMap")
 def check_functions(content: bytes, name: str) -> None:
     """Refuse a model whose functions expand without bound when they are inlined.
 
-    Args:
-        content: Of the file.
-        name: The model's name in messages.
-
     Raises:
         ModelSpecError: They do.
     """
@@ -56,10 +52,6 @@ def check_functions(content: bytes, name: str) -> None:
 
 def check_ends(content: bytes, name: str) -> None:
     """Refuse a model with loops or cyclic dependencies.
-
-    Args:
-        content: Of the file.
-        name: The model's name in messages.
 
     Raises:
         ModelSpecError: It does.

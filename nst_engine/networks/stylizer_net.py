@@ -77,12 +77,7 @@ def architecture(name: str) -> Architecture:
 
 
 class StylizerNet(nn.Module):
-    """Stylizes pictures, each in its own blend of styles.
-
-    Args:
-        size: See `ARCHITECTURES`.
-        styles: How many styles the network holds.
-    """
+    """Stylizes pictures, each in its own blend of styles."""
 
     def __init__(self, size: Architecture, styles: int) -> None:
         super().__init__()

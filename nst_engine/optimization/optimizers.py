@@ -18,13 +18,7 @@ from nst_engine.optimization.progress import LossTerms
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The loss at a picture.
-
-    Attributes:
-        tensor: The picture, float32 1×3×H×W, 0-1.
-        gradient: Of the total loss by the picture, same shape.
-        losses: The terms of the loss.
-    """
+    """The loss at a picture, float32 1×3×H×W in 0-1, and its gradient there."""
 
     tensor: torch.Tensor
     gradient: torch.Tensor

@@ -21,14 +21,7 @@ COARSEST_SIDE_PX = 80
 
 @dataclass(frozen=True)
 class Scale:
-    """One level of the pyramid.
-
-    Attributes:
-        height: Of the picture, px.
-        width: Of the picture, px.
-        ratio: To the full size, 0-1.
-        iterations: To spend here.
-    """
+    """One level of the pyramid: its size in px, the ratio to the full size, and its iterations."""
 
     height: int
     width: int

@@ -56,12 +56,7 @@ _TYPE_FOR_LIBRARIES = {
 
 @dataclass(frozen=True)
 class Device:
-    """Where to compute.
-
-    Attributes:
-        kind: A key of `PROVIDERS`, or `auto`.
-        index: Of the GPU, for `cuda`.
-    """
+    """Where to compute: a key of `PROVIDERS` or `auto`, and for `cuda` the index of the GPU."""
 
     kind: str
     index: int = 0
@@ -184,12 +179,7 @@ def session_config() -> Mapping[str, str]:
 
 
 def why_not_built_in(device: Device, available: Sequence[str]) -> str | None:
-    """Why this build of ONNX Runtime cannot use the device, and what to type; None if it has the provider.
-
-    Args:
-        device: Not `auto`.
-        available: The providers it was built with.
-    """
+    """Why this build of ONNX Runtime cannot use the device, and what to type; None if it has the provider."""
     if device.provider in available:
         return None
     return f"the installed onnxruntime has only {', '.join(available)}; {_cure(device)}"

@@ -35,11 +35,6 @@ _WARNINGS = 2  # its default
 class OrtLoader:
     """Loads one model file onto one device after the other.
 
-    Args:
-        file: Of the model.
-        threads: Number of CPU threads.
-        precision: See `nst_engine.runtimes.session.open_session`.
-
     Attributes:
         available: ONNX Runtime's names of the providers that it was built with.
 
@@ -169,11 +164,7 @@ class OrtLoader:
 
 
 class OrtModel:
-    """A model, or a part of one, in ONNX Runtime. May be used by several threads at once.
-
-    Args:
-        session: ONNX Runtime's own.
-    """
+    """A model, or a part of one, in ONNX Runtime. May be used by several threads at once."""
 
     def __init__(self, session: Any) -> None:
         self._session = session

@@ -16,12 +16,7 @@ from nst_engine.image import IMAGE_SUFFIXES, READABLE_SUFFIXES, Picture, check_i
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to paint.
-
-    Attributes:
-        source: The photo.
-        output: Where its result goes.
-    """
+    """One picture to stylize, and where its result goes."""
 
     source: Path
     output: Path

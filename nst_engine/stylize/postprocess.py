@@ -88,12 +88,6 @@ def room_for(
     """The array for a model's output.
 
     Floats go to the workspace; bytes are the picture itself, and go to `out` or a new array.
-
-    Args:
-        prepared: The model's input.
-        spec: Of the model.
-        workspace: Of this run.
-        out: uint8 H×W×3, the output array of the picture.
     """
     if spec.dtype != "uint8":
         return workspace.array("painted", prepared.tensor.shape, prepared.tensor.dtype)

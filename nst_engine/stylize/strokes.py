@@ -33,11 +33,6 @@ def stylize_broadly(
 ) -> list[NDArray[np.uint8]]:
     """Stylize pictures of one size with strokes scaled relative to the network's own.
 
-    Args:
-        photos: uint8 H×W×3 each.
-        scale: 1: the network's own strokes.
-        stylize: Stylizes pictures of any one size.
-
     Returns:
         uint8 H×W×3 each.
     """

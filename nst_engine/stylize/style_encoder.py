@@ -30,12 +30,7 @@ EMBEDDINGS_KEPT = 256
 
 
 class StyleEncoder:
-    """The style encoder of a loaded model. May be used by several threads at once.
-
-    Args:
-        session: The model.
-        prediction: Its specification of the encoder.
-    """
+    """The style encoder of a loaded model. May be used by several threads at once."""
 
     def __init__(self, session: Session, prediction: StylePrediction) -> None:
         self._session, self._prediction = session, prediction

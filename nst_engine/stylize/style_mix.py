@@ -41,10 +41,6 @@ def parse_style_mix(text: str) -> dict[str, float]:
 def check_style_name(name: str, option: str) -> str:
     """The name, if `parse_style_mix` reads it as one and files can be called after it.
 
-    Args:
-        name: Of a new style.
-        option: The option that sets the name.
-
     Raises:
         OptionError: It is empty, has spaces around it, or holds a comma, a colon or a slash.
     """

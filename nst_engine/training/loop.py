@@ -117,12 +117,7 @@ class Training:
         return step / steps if steps is not None else min(1.0, self.seconds / (60 * (minutes or 1)))
 
     def checkpoint(self, arch: str, styles: Sequence[str]) -> Checkpoint:
-        """Everything needed to resume.
-
-        Args:
-            arch: Of the network.
-            styles: It holds.
-        """
+        """Everything needed to resume."""
         moments: dict[str, torch.Tensor] = {}
         for name, value in self._parameters.items():
             state = self._optimizer.state.get(value, {})

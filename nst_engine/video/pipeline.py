@@ -19,13 +19,7 @@ _Item = TypeVar("_Item")
 
 @dataclass
 class StageSeconds:
-    """How long each stage has worked, waiting not counted.
-
-    Attributes:
-        decode: Decoding and turning into RGB.
-        paint: Painting.
-        encode: Turning into YUV, encoding and writing.
-    """
+    """How long each stage has worked, without waiting; conversions from and to RGB belong to decoding and encoding."""
 
     decode: float = 0.0
     paint: float = 0.0
@@ -37,11 +31,7 @@ class ChannelClosedError(Exception):
 
 
 class Channel(Generic[_Item]):
-    """A bounded queue between two threads that either side can end.
-
-    Args:
-        capacity: Items that wait at most.
-    """
+    """A bounded queue between two threads that either side can end."""
 
     def __init__(self, capacity: int) -> None:
         self._items: deque[_Item] = deque()

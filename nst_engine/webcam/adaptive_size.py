@@ -18,13 +18,7 @@ _SMOOTHING = 0.8
 
 
 def sizes_for(height: int, width: int, max_side: int | None) -> list[Size]:
-    """Candidate sizes for frames of one aspect, (height, width) in multiples of 8 px, smallest first.
-
-    Args:
-        height: Of the camera's frames.
-        width: Likewise.
-        max_side: The longer side of the largest; None: the camera's.
-    """
+    """Candidate sizes for frames of one aspect, in multiples of 8 px, smallest first; `max_side` None: no limit."""
     longer = max(height, width)
     largest = min(longer, max_side or longer)
     smaller = [side for side in SIDES_PX if side < largest]

@@ -41,9 +41,6 @@ class Camera:
     A live source that fails is opened again until it comes back. A file is read at its own speed, as if it were a
     camera, and stands at its first frame until that is taken: it shall not be over while a model warms up.
 
-    Args:
-        source: Opened here.
-
     Attributes:
         frames: Holds the newest frame.
         reconnected: How often the source came back.

@@ -21,13 +21,7 @@ _PATIENCE_S = 0.1
 
 @dataclass(frozen=True, eq=False)
 class StylizedFrame:
-    """A frame that is ready to be shown.
-
-    Attributes:
-        pixels: uint8 H×W×3, BGR, of the adaptive size.
-        captured_at: Time of capture, s.
-        look: Its look.
-    """
+    """A frame that is ready to be shown: uint8 H×W×3 in BGR, its time of capture in s, and its look."""
 
     pixels: NDArray[np.uint8]
     captured_at: float
@@ -36,13 +30,6 @@ class StylizedFrame:
 
 class LiveStylizer:
     """Stylizes the newest frame of a camera. A context manager.
-
-    Args:
-        camera: Running.
-        stylizer: Of this camera alone, in `bgr`.
-        adaptive_size: Chooses the size.
-        look: The first look; `look` may be set at any time.
-        mirror: Whether left and right are exchanged.
 
     Attributes:
         frames: Holds the newest frame to show.

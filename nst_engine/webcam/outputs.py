@@ -95,12 +95,7 @@ class NoScreen:
 
 
 class VirtualCamera:
-    """A camera that other programs see, by pyvirtualcam.
-
-    Args:
-        height: Of its frames; those of another size are scaled.
-        width: Likewise.
-        fps: Its nominal frame rate.
+    """A camera that other programs see, by pyvirtualcam; frames of another size are scaled.
 
     Raises:
         MissingDependencyError: pyvirtualcam is not installed.

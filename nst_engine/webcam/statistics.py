@@ -11,11 +11,7 @@ _REMEMBERED = 150  # frames: five seconds
 
 
 class FrameStatistics:
-    """Statistics of the shown frames.
-
-    Attributes:
-        count: Frames shown.
-    """
+    """Statistics of the shown frames."""
 
     def __init__(self) -> None:
         self.count = 0

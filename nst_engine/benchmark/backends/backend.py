@@ -45,11 +45,6 @@ class Backend(ABC):
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
         """Load the model; called once.
 
-        Args:
-            model: The model to run.
-            threads: Number of CPU threads.
-            precision: One of `precisions`.
-
         Raises:
             NSTError: It cannot run this model, or not in this precision.
         """

@@ -22,14 +22,7 @@ _Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class Requests:
-    """The requests of a compiled model: each holds memory for its features, so they are made as needed and kept.
-
-    Args:
-        compiled: OpenVINO's own.
-
-    Attributes:
-        places: Of the outputs, by name.
-    """
+    """The requests of a compiled model: each holds memory for its features, so they are made as needed and kept."""
 
     def __init__(self, compiled: Any) -> None:
         self._compiled = compiled
@@ -59,10 +52,6 @@ class SizedExecutor:
 
     Graphs of a fixed size are half as fast again as graphs of any size, and compiling one takes as long as those take
     to prepare for a new size: 0.2 s.
-
-    Args:
-        model: OpenVINO's own, not compiled.
-        compiled: Compiles it.
     """
 
     def __init__(self, model: Any, compiled: Callable[[Any], Any]) -> None:
