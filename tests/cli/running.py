@@ -45,6 +45,18 @@ def python(
     )
 
 
+def started(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+    """Start this Python in a process of its own, whose output is read through pipes."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env={**ENVIRONMENT, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
 def code_of(*arguments: object) -> object:
     """Exit code of the command, run in this process: starting one takes a second, and with torch three."""
     try:

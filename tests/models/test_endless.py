@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli.running import ENVIRONMENT, python
+from cli.running import python, started
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from tiny_models import own_spec, photo, write_own
@@ -158,14 +157,7 @@ def test_ctrl_c_stops_it(command: str, tmp_path: Path) -> None:
         given = ["frames/%d.png", "-o", "out.gif", "--stability", "off"]
         for number in (1, 2):
             Image.fromarray(photo(24, 24)).save(tmp_path / "frames" / f"{number}.png")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nst_engine", command, *given, "--model", str(model), "--max-side", "32"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started("-m", "nst_engine", command, *given, "--model", model, "--max-side", 32, cwd=tmp_path)
     try:
         wait_until_busy(process)
         process.send_signal(signal.SIGINT)
