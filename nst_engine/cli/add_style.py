@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.training_arguments import add_training_arguments, training_options
+from nst_engine.cli.training_arguments import add_training_arguments, training_folder, training_options
 
 _MINUTES = 6.0
 # scales and shifts tolerate larger steps than kernels, and there is only one style to learn
@@ -34,11 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, fit, export."""
     from nst_engine.catalogue import bundled_contents, bundled_styles, style_path
     from nst_engine.cli.progress_bar import say
-    from nst_engine.cli.training_run import (
-        TrainingDisplay,
-        say_finished,
-        training_folder,
-    )
+    from nst_engine.cli.training_run import TrainingDisplay, say_finished
     from nst_engine.exporting.model_output import check_model_output
     from nst_engine.models.find import find_model
     from nst_engine.stylize.style_mix import check_style_name

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.option_flags import add_options
-from nst_engine.cli.training_arguments import add_output_and_photos, add_training_arguments, training_options
+from nst_engine.cli.training_arguments import (
+    add_output_and_photos,
+    add_training_arguments,
+    check_length,
+    training_folder,
+    training_options,
+)
 from nst_engine.errors import OptionError
 from nst_engine.training.options import TrainOptions
 
@@ -35,14 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, train, export."""
-    from nst_engine.cli.training_run import (
-        MORE_TIME,
-        TrainingDisplay,
-        check_length,
-        say_finished,
-        say_stopped,
-        training_folder,
-    )
+    from nst_engine.cli.training_run import TrainingDisplay, say_finished, say_stopped
 
     check_length(arguments)
     options = training_options(arguments)
@@ -75,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     if display.was_interrupted:
         return say_stopped(checkpoint)
     say_finished(write_model(checkpoint, output, licence=arguments.licence, shown=checkpoint.styles))
-    display.say_if_undertrained(MORE_TIME)
+    display.say_if_undertrained()
     return 0
 
 

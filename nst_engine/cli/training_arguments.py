@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.option_flags import add_options, explicit_options
+from nst_engine.errors import OptionError
 from nst_engine.training.options import TrainOptions
 
 _LENGTH = ("steps", "minutes")
@@ -48,3 +49,19 @@ def training_options(arguments: argparse.Namespace, **defaults: Any) -> TrainOpt
     if values.keys() & set(_LENGTH):
         defaults = {name: value for name, value in defaults.items() if name not in _LENGTH}
     return TrainOptions(**{**defaults, **values})
+
+
+def check_length(arguments: argparse.Namespace) -> None:
+    """Refuse a training without a limit.
+
+    Raises:
+        OptionError: None was given.
+    """
+    if not explicit_options(arguments, TrainOptions).keys() & set(_LENGTH):
+        raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
+
+
+def training_folder(arguments: argparse.Namespace) -> Path:
+    """Where the training keeps its files."""
+    folder: Path | None = arguments.folder
+    return folder if folder is not None else arguments.output.with_suffix(".training")

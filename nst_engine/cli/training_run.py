@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.option_flags import explicit_options
 from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line, say
-from nst_engine.errors import OptionError
-from nst_engine.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from nst_engine.exporting.finished_model import FinishedModel
@@ -22,25 +17,7 @@ if TYPE_CHECKING:
 
 # of trained networks: the bundled ones are at a tenth
 _LEARNT_STYLE_DISTANCE = 0.2
-
-
-MORE_TIME = "go on with the same command, more --minutes, --resume and --overwrite"
-
-
-def check_length(arguments: argparse.Namespace) -> None:
-    """Refuse a training without a limit.
-
-    Raises:
-        OptionError: None was given.
-    """
-    if not explicit_options(arguments, TrainOptions).keys() & {"steps", "minutes"}:
-        raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
-
-
-def training_folder(arguments: argparse.Namespace) -> Path:
-    """Where the training keeps its files."""
-    folder: Path | None = arguments.folder
-    return folder if folder is not None else arguments.output.with_suffix(".training")
+_MORE_TIME = "go on with the same command, more --minutes, --resume and --overwrite"
 
 
 def say_stopped(checkpoint: Checkpoint) -> int:
@@ -96,7 +73,7 @@ class TrainingDisplay(InterruptibleBar):
         )
         return not self.was_interrupted
 
-    def say_if_undertrained(self, how_to_go_on: str) -> None:
+    def say_if_undertrained(self, how_to_go_on: str = _MORE_TIME) -> None:
         """Warn of a training that ended before the pictures look like the painting."""
         if self._style > self._learnt_at:
             say(
