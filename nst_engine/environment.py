@@ -64,7 +64,7 @@ def forbid_telemetry() -> None:
 
 
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """`did you mean NAME? ` for the most alike of those known, with a prefix; empty where none is."""
+    """`did you mean NAME? ` for the most similar known name, with a prefix; empty if none is similar."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {prefix}{close[0]}? " if close else ""
 

@@ -33,7 +33,7 @@ class Span:
 
     @property
     def core(self) -> slice:
-        """What is kept, of the picture's side."""
+        """The core, in the picture."""
         return slice(self.core_start, self.core_stop)
 
     @property

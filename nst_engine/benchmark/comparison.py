@@ -12,7 +12,7 @@ from nst_engine.benchmark.row import Case, Row
 from nst_engine.benchmark.statistics import Interval, drift, ratio_of_medians
 from nst_engine.errors import OptionError
 
-#: Share by which medians of the same program differ from one run of it to the next on a quiet machine.
+#: Relative difference of the same program's medians between runs on a quiet machine.
 NOISE = 0.02
 #: Fewer times than this do not tell their spread.
 FEWEST_TIMES = 5

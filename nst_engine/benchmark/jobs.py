@@ -22,7 +22,7 @@ from nst_engine.errors import InferenceError, NSTError
 LIMIT_S = 1800.0
 
 _ROOT = Path(__file__).parents[2]
-# -P and an appended path: a file torch.py in the user's folder shall not be taken for torch
+# -P and an appended path: a file torch.py in the user's folder must not shadow torch
 _START = "import sys; sys.path.append(sys.argv[1]); from nst_engine.benchmark.worker import main; main(*sys.argv[2:])"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -119,7 +119,7 @@ def _environment(job: Job, own: Path) -> dict[str, str]:
     return {
         **os.environ,
         **dict.fromkeys(_THREAD_VARIABLES, str(job.threads)),
-        # what was kept by an earlier process would make a cold start a warm one
+        # an earlier process's cache would turn a cold start into a warm one
         "NST_ENGINE_CACHE": str(caches / "nst_engine"),
         "TORCHINDUCTOR_CACHE_DIR": str(caches / "inductor"),
         "TRITON_CACHE_DIR": str(caches / "triton"),

@@ -47,7 +47,7 @@ class StylizeBench:
         seconds: For each row, after the warm-up.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     backends: tuple[str, ...] = option(
@@ -87,13 +87,13 @@ class OptimizeBench:
     Attributes:
         style: A bundled painting's name, or a file.
         sizes: Width and height of the pictures, px.
-        iterations: Of each row, all at full size; of fewer than 3 nothing is to be seen.
+        iterations: Of each row, all at full size; fewer than 3 show nothing.
         precisions: Of the features.
         device: As for `nst_engine.optimize`.
         threads: Number of CPU threads; None: as many as may be used.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     style: str = option("starry-night", "a painting", metavar="FILE|NAME")
@@ -125,7 +125,7 @@ class KernelsBench:
         seconds: For each row, after the warm-up.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     sizes: tuple[Size, ...] = option(
@@ -151,7 +151,7 @@ class Comparing:
         noise: Ratios as near to 1 are no difference.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     noise: float = option(

@@ -72,7 +72,7 @@ def outliers(times: Sequence[float]) -> list[float]:
 
 
 def drift(times: Sequence[float]) -> float:
-    """By how much the median of the last third of the times is above that of the first, as a share of it.
+    """Relative increase of the median from the first third of the times to the last.
 
     0 for fewer than `FEWEST_FOR_DRIFT` times.
     """
@@ -93,7 +93,7 @@ def ratio_of_medians(
     """Median of `times` over that of `reference`, with its percentile bootstrap interval.
 
     Both are resampled with replacement, independently of each other (Efron and Tibshirani 1993, chapter 13). Times
-    that follow each other are alike on a machine that drifts; the interval does not know, and is then too narrow.
+    are autocorrelated on a machine that drifts; the interval ignores that, and is then too narrow.
 
     Args:
         times: At least one, above 0.

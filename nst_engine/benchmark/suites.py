@@ -54,7 +54,7 @@ def stylize_suite(options: StylizeBench) -> Suite:
     Raises:
         OptionError: There is no such backend.
         ProviderUnavailableError: One that was requested cannot be used here.
-        MissingDependencyError: There is nothing to paint the reference with.
+        MissingDependencyError: ONNX Runtime, which makes the reference, is not installed.
         ModelNotFoundError: There is no such model; `ModelChecksumError`: it is damaged.
     """
     from nst_engine.catalogue import style_path

@@ -17,7 +17,7 @@ class Shown:
 
     Attributes:
         row: What was measured.
-        times_fastest: How many times the fastest one's median it takes; None: it has no place.
+        times_fastest: Median relative to the fastest one's; None: not ranked.
     """
 
     row: Row

@@ -1,4 +1,4 @@
-"""`nst doctor`: what is wrong with this installation, each with the line to type."""
+"""`nst doctor`: problems of this installation, each with its fix."""
 
 from __future__ import annotations
 

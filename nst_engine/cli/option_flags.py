@@ -45,7 +45,7 @@ def options_of(arguments: argparse.Namespace, record: type[_Record], **defaults:
     """The record of the given options; others take the command's defaults, then the record's.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
     return record(**{**defaults, **explicit_options(arguments, record)})
 

@@ -18,7 +18,7 @@ class StopSignals:
     """Handles stop signals while a command runs; use as a context manager.
 
     The first of them does what Ctrl-C does. Later ones do nothing: `timeout`, shells and service managers send several
-    at once, and what is about to be kept shall not be lost. Who has them ignored, such as nohup, keeps that.
+    at once, and the results must still be saved. Signals that are ignored, as under nohup, stay ignored.
     """
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ _ELSEWHERE = ("arch", "photo_size_px", *_LENGTH)
 
 
 def add_output_and_photos(parser: argparse.ArgumentParser) -> None:
-    """What a training from scratch writes, and what it learns from."""
+    """Arguments for the output and the photos of a training from scratch."""
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the model, .onnx")
     parser.add_argument(
         "--photos", type=Path, required=True, metavar="DIR", help="a folder with photos, the more the better"

@@ -1,4 +1,4 @@
-"""What `train`, `train-any` and `add-style` share: the progress shown, and what is said at the end."""
+"""Shared by `train`, `train-any` and `add-style`: the progress display and the final messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`nst video`: paint moving pictures frame by frame."""
+"""`nst video`: paint videos frame by frame."""
 
 from __future__ import annotations
 

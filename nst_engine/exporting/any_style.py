@@ -118,7 +118,7 @@ def any_style_spec(checkpoint: AnyStyleCheckpoint, licence: str, *, name: str, e
 
 
 def network_of_model(model: ModelFile) -> AnyStyleCheckpoint | Checkpoint:
-    """What a model file of ours was exported from: a network for any style, or of fixed styles.
+    """What a model file of this project was exported from: a network for any style, or of fixed styles.
 
     Raises:
         ModelChecksumError: A file is damaged, or not one that this project has exported.
@@ -138,8 +138,8 @@ def any_style_of_model(path: Path, encoder: Path, output: str) -> AnyStyleCheckp
 
     Args:
         path: Of the stylizer.
-        encoder: Of what reads style images for it.
-        output: Of that, the one that the stylizer takes.
+        encoder: Of its style encoder.
+        output: The encoder's output for this stylizer.
 
     Raises:
         ModelChecksumError: A file is damaged, or not one that this project has exported.
@@ -156,7 +156,7 @@ def any_style_of_model(path: Path, encoder: Path, output: str) -> AnyStyleCheckp
         network = AnyStyleNet(checkpoint.arch, len(checkpoint.encoder["last.bias"]))
         network.stylizer.load_state_dict(dict(checkpoint.stylizer))
         network.encoder.load_state_dict(dict(checkpoint.encoder))
-    # what is missing, or of another shape than the network's
+    # missing weights, or of another shape than the network's
     except (LookupError, NSTError, RuntimeError) as other:
         raise ModelChecksumError(
             f"{path}: not a network for any style of this project; take bundled:any, bundled:any-fast or one made by "

@@ -47,7 +47,7 @@ def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Se
 
 
 def write_any_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Sequence[Path]) -> FinishedModel:
-    """Likewise for a network for any style, and what reads style images for it; `shown` are paintings."""
+    """Likewise for a network for any style and its encoder; `shown` are style images."""
     trained, encoder = any_style_of(checkpoint), encoder_path(output)
     differences = export_any_style(
         [trained], output.parent, {}, licence, names={trained.arch: output.stem}, encoder_file=encoder.name

@@ -28,7 +28,7 @@ def with_int8(model: bytes, photos: Sequence[NDArray[np.uint8]], styles: int) ->
     """Quantise the convolutions; everything else stays in float32.
 
     Args:
-        model: One of ours, float32.
+        model: A float32 model of this project.
         photos: uint8 H×W×3 each, whose features set the ranges; each is seen in one style after the other.
         styles: How many the model holds.
 

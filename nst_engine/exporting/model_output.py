@@ -19,7 +19,7 @@ def check_model_output(
         output: The model's path.
         inputs: Paintings and models, which must stay.
         companions: Further files that come with the model.
-        overwrite: Whether files that are there may be replaced.
+        overwrite: Whether existing files may be replaced.
 
     Raises:
         OutputError: One cannot be written.

@@ -21,7 +21,7 @@ ModelPrecision = Literal["float32", "float16", "int8"]
 def with_precision(
     model: bytes, precision: ModelPrecision, pictures: Sequence[NDArray[np.uint8]], styles: int
 ) -> bytes:
-    """A float32 model of ours in another precision.
+    """A float32 model of this project in another precision.
 
     Args:
         model: The model.

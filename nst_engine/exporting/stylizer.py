@@ -139,7 +139,7 @@ def parity_of(checkpoint: Checkpoint, model: bytes) -> float:
 
 
 def checkpoint_of(path: Path) -> Checkpoint:
-    """What a model file of ours was exported from, to continue training.
+    """What a model file of this project was exported from, to continue training.
 
     Raises:
         ModelChecksumError: The file is damaged, or not a model that this project has exported.
@@ -154,13 +154,13 @@ def checkpoint_of(path: Path) -> Checkpoint:
     try:
         spec: Mapping[str, Any] = json.loads(metadata.get(METADATA_KEY, "{}"))
         _check_holds_styles(path, spec)
-        # for who adds a style: the licence stays, unless another is given
+        # for `add-style`: the licence stays, unless another is given
         training = {**(spec.get("training") or {}), "licence": str(spec.get("licence", ""))}
         checkpoint = Checkpoint(str(spec["arch"]), list(spec["styles"]), tensors, tensors, training=training)
         network_of(checkpoint)
     except ModelChecksumError:
         raise
-    # what is missing, of another type, or of another shape than the network's
+    # missing entries, or of another type or shape than the network's
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as other:
         raise ModelChecksumError(
             f"{path}: not a network of this project, so no style can be added to it; take bundled:live, "

@@ -124,7 +124,7 @@ def _check_all_follow(proto: onnx.ModelProto, fixed: _Shapes, larger: _Shapes, s
 
 
 def _stands_still(name: str, node: onnx.NodeProto, fixed: _Shapes, larger: _Shapes) -> bool:
-    """Whether a value has the same sides for a larger picture although what it is made from is larger."""
+    """Whether a value keeps its size for a larger picture although its inputs grow."""
     before, after = fixed.get(name), larger.get(name)
     if before is None or before != after or len(before) < 3 or all(side in (1, None) for side in before[-2:]):
         return False
@@ -139,7 +139,7 @@ def _shapes(
     batch: int | None = None,
     strict: bool = True,
 ) -> _Shapes:
-    """Shapes of all values for a picture so many times as large as the one the model is fixed to."""
+    """Shapes of all values for a picture scaled by a factor from the model's fixed size."""
     probe = onnx.ModelProto()
     probe.CopyFrom(proto)
     for each in probe.graph.input:

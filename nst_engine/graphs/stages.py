@@ -1,6 +1,6 @@
-"""A model cut in front of its normalisations, so that tiles of a picture can be painted as the whole would be.
+"""Cuts a model before its normalisations, so that tiles are stylized as the whole picture would be.
 
-Instance normalisation is the one operator of a stylizer that sees the whole picture: painted alone, each tile would
+Instance normalisation is the one operator of a stylizer that sees the whole picture: stylized alone, each tile would
 have a contrast and colours of its own. URST (Chen et al. 2022, arXiv:2103.11784) normalises tiles by the statistics of
 a thumbnail, whose features are not those of the picture. Cut into stages instead, all tiles go through one stage, their
 statistics are merged, and all go through the next: exact, and nothing is computed twice (see `stylize.tiling`).
@@ -183,7 +183,7 @@ class _Cut:
             )
 
     def _is_float(self, name: str) -> bool:
-        # unknown counts as a picture's features, which are floats; shapes are what is reduced harmlessly
+        # unknown types count as features, which are floats; reducing shapes is harmless
         known = self._types.get(name)
         return known is None or known.type.tensor_type.elem_type != TensorProto.INT64
 

@@ -1,7 +1,7 @@
 """The graph of `networks.stylizer_net.StylizerNet`, written node by node.
 
 Written by hand because the paddings depend on the picture's size, which torch's exporter refuses, and because the
-file shall keep what the weights mean: initialisers carry the network's own names, so that a model can be learnt on
+file should keep the weights' meaning: initialisers carry the network's own names, so that training can be continued
 from, and each normalisation stays one `InstanceNormalization` node, which ONNX Runtime computes fastest and which
 tiling replaces.
 """

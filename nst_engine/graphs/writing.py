@@ -1,4 +1,4 @@
-"""Graphs of our own networks, written node by node; their weights in few bits."""
+"""Writes the graphs of our networks node by node, with their weights in few bits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPSET = 18
 #: Of the filters in a file; all else is kept in half precision.
 StoredBits = Literal[8, 16]
 
-#: How the names end of the weights that 8 bits are enough for, and what is appended to the names of their steps.
+#: Suffixes of the names of weights that are stored in 8 bits, and the suffix of their scales' names.
 IN_8_BITS, STEP = (".weight", ".basis"), ".step"
 
 
@@ -29,7 +29,7 @@ def in_8_bits(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
 
 
 class GraphWriter:
-    """Nodes and initialisers in the making; values are named after what makes them.
+    """Collects nodes and initialisers; values are named after their nodes.
 
     Args:
         weights: float32, by name.

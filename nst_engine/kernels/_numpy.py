@@ -18,7 +18,7 @@ class Kernels:
 
     @property
     def isa(self) -> str:
-        """No instruction set of ours: NumPy picks its own."""
+        """No instruction set: NumPy picks its own."""
         return "none"
 
     def gram_matrix(

@@ -51,7 +51,7 @@ class FrameStylizer:
 
     Raises:
         StyleNotFoundError: The model has no such style.
-        OptionError: An option that cannot be used.
+        OptionError: An invalid option.
         MissingDependencyError: OpenCV is not installed, and is needed: for all but `off`, and to exchange channels
             where the model does not do it in passing.
     """
@@ -101,7 +101,7 @@ class FrameStylizer:
 
         Raises:
             StyleNotFoundError: The model has no such style.
-            OptionError: An option that cannot be used.
+            OptionError: An invalid option.
         """
         if frames:
             require_count("frames", frames)

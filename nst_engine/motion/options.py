@@ -24,7 +24,7 @@ class FrameOptions:
         stability: Flicker reduction.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     strength: float = option(1.0, "0 is what came", metavar="0-1", limits=(0.0, 1.0))

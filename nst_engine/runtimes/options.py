@@ -20,7 +20,7 @@ class SessionOptions:
         timeout: Seconds that loading the model may take, and each run of it; None: any.
 
     Raises:
-        OptionError: A value that cannot be used anywhere.
+        OptionError: An invalid value.
     """
 
     device: str = option("auto", f"{', '.join(DEVICES)}; this one or an error", metavar="NAME")

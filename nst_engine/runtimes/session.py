@@ -173,7 +173,7 @@ def open_session(
             `nst_engine.models.find.int8_model`; `auto`: the device's default.
         backend: `onnxruntime`; `openvino`: its own package, on x86 CPUs; `auto`: `NST_ENGINE_BACKEND` where it is set,
             else, on the CPU, the fastest installed one whose pixels are right (see `nst_engine.runtimes.choice`).
-        expected_pictures: How many will be painted, if known: for a few, `auto` takes ONNX Runtime, ready at once.
+        expected_pictures: How many will be stylized, if known: for a few, `auto` takes ONNX Runtime, ready at once.
         stylize: Stylizes a picture, uint8 H×W×3, so that `auto` can compare backends; None: ONNX Runtime.
         timeout: Seconds that loading the model may take, and each run of it; None: any.
 

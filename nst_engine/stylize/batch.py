@@ -1,4 +1,4 @@
-"""Many pictures: which files are painted, where each result goes, and which can be painted together."""
+"""Many pictures: which files are stylized, where each result goes, and which can be stylized together."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be painted.
+    """What is to be stylized.
 
     Attributes:
         jobs: In order.
-        left_out: The kinds of files in folders that are not painted, by suffix, and how many of each.
+        left_out: The kinds of files in folders that are not stylized, by suffix, and how many of each.
     """
 
     jobs: list[Job]

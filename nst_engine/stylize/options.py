@@ -22,7 +22,7 @@ class StylizeOptions:
         max_side: Larger pictures are first shrunk to this longer side, px; None: no limit.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     strength: float = option(1.0, "0 is the photo, 2 exaggerates", metavar="0-2", limits=(0.0, 2.0))

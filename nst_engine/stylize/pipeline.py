@@ -26,8 +26,8 @@ BUCKET_PX = 64
 #: Larger pictures are processed in tiles: from here on that saves memory, at a small cost of time.
 TILE_ABOVE_PX = 3_000_000
 
-#: A GPU paints whole pictures 24 times as fast as tiles of them (`benchmarks/results/cuda.json`), in up to 320 bytes a
-#: pixel; where it has not as much, in tiles after all.
+#: A GPU is 24 times as fast on whole pictures as on tiles (`benchmarks/results/cuda.json`), at up to 320 bytes a pixel;
+#: where it runs out of memory, tiles are used after all.
 TILE_ABOVE_PX_ON_CUDA = 32_000_000
 
 _SHORTEST_PX = 64
@@ -84,11 +84,11 @@ class Pipeline:
             photos: uint8 H×W×3 each; not modified.
             weights: float32 1×styles.
             stopwatch: Gets a lap for each stage.
-            strength: As `nst_engine.stylize.postprocess.finished` takes it, and `preserve_color` too; above 1, the
-                painting is painted again, and 2 is that.
-            preserve_color: See there.
-            stroke_scale: As `nst_engine.stylize.strokes.stylize_broadly` takes it.
-            swap_rb: Whether the photos are BGR, and the paintings shall be; not with `preserve_color`, which needs RGB.
+            strength: As for `nst_engine.stylize.postprocess.finished`; above 1, the output is stylized again and
+                blended in, up to 2.
+            preserve_color: As there.
+            stroke_scale: As for `nst_engine.stylize.strokes.stylize_broadly`.
+            swap_rb: Whether the photos, and then the outputs, are BGR; not with `preserve_color`, which needs RGB.
             out: uint8 H×W×3, C-contiguous, the output array for a single picture; None: a new array.
 
         Returns:

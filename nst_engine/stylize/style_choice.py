@@ -50,7 +50,7 @@ def choice_of_fixed(style: Style, styles: Sequence[str], model: str) -> StyleCho
 
     Raises:
         StyleNotFoundError: A name is not among them.
-        OptionError: No style came for several, weights that cannot be used, or a picture.
+        OptionError: No style given for several styles, weights that cannot be used, or a picture.
     """
     if not isinstance(style, str | Mapping | int | float) and style is not None and not _is_pairs(style):
         raise OptionError(f"style: {model} holds its styles ({', '.join(styles)}); {_CURES}")
@@ -64,7 +64,7 @@ def weighted(style: Style) -> list[tuple[Any, float]]:
     """Styles with their shares of sum 1, without those of share 0.
 
     Raises:
-        OptionError: None came, or weights that cannot be used.
+        OptionError: None given, or invalid weights.
     """
     if style is None:
         raise OptionError("style: none came; give a style image, an embedding, or a bundled painting's name")

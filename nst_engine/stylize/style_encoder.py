@@ -52,7 +52,7 @@ class StyleEncoder:
 
         Args:
             style_image: As `nst_engine.load_image` takes it.
-            label: What people call it; None: a file's name, or that it is a style image.
+            label: Display label; None: a file's name, or that it is a style image.
             limits: Larger inputs are refused before they are decoded.
 
         Raises:
@@ -77,7 +77,7 @@ class StyleEncoder:
             limits: For style images; larger ones are refused before they are decoded.
 
         Raises:
-            OptionError: None came, weights that cannot be used, or an embedding of another model.
+            OptionError: None given, invalid weights, or an embedding of another model.
             NSTError: What `encode` and `StyleEmbedding.load` raise.
         """
         shares: dict[str, float] = {}

@@ -20,7 +20,7 @@ def read_style_image(source: ImageSource, side_px: int, *, limits: ImageLimits =
 
     Args:
         source: As `nst_engine.load_image` takes it; of an animation, its first frame.
-        side_px: Its longer side becomes; small pictures are enlarged to it.
+        side_px: Longer side of the result; small pictures are enlarged.
         limits: Larger inputs are refused before they are decoded.
 
     Returns:

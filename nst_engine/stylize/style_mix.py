@@ -58,7 +58,7 @@ def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float
 
     Raises:
         StyleNotFoundError: A name is not among them.
-        OptionError: No style came for several, or weights that cannot be used.
+        OptionError: No style was given for a model of several, or invalid weights.
     """
     if style is None:
         if len(styles) != 1:
@@ -103,7 +103,7 @@ def weighted_file(text: str) -> tuple[str, float]:
     """Read `painting.jpg`, or `painting.jpg:0.7`; without a number it weighs 1.
 
     Raises:
-        OptionError: Nothing stands before the number.
+        OptionError: The file name is missing.
     """
     file, colon, weight = text.rpartition(":")
     try:

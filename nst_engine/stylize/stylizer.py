@@ -36,13 +36,13 @@ class Stylizer:
     """A model on a device. May be used by several threads at once.
 
     Args:
-        model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models.find` for what it must say of itself.
+        model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models.find` for the metadata it needs.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
         threads: CPU threads for each picture; None: as many as this process may use.
         precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.runtimes.session.open_session`.
         backend: `auto`, `onnxruntime` or `openvino`; see there. OpenVINO prepares for each new size of picture, in
             0.2 s, and keeps the last eight.
-        expected_pictures: How many will be painted, if that is known; see there.
+        expected_pictures: How many will be stylized, if that is known; see there.
         tile_above_px: Pictures of more pixels are processed in tiles, in bounded memory; None: 3 million, on CUDA 32.
         timeout: Seconds that loading the model may take, and each run of it (a picture's or a tile's), before it is
             stopped and `InferenceError` raised; None: any.
@@ -135,7 +135,7 @@ class Stylizer:
         Args:
             style_image: As `nst_engine.load_image` takes it; of an animation, its first frame. The same pixels are
                 not read again.
-            label: What people call it; None: a file's name.
+            label: Display label; None: a file's name.
             limits: Larger inputs are refused before they are decoded.
 
         Raises:
@@ -186,18 +186,18 @@ class Stylizer:
                 painting's name; or several of these with their weights, as a mapping or as pairs.
             strength: 0: the photo; 1: the stylized picture; up to 2: stylized again.
             preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the style's.
-            stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.1 (fine) to 8 (broad). Up to
-                1,280 px of the longer side that is what the network paints; in larger pictures they grow in proportion.
-            style_masks: For each style in order, a grey picture of the photo's proportions, white where it is seen; the
-                photo where none is. Empty: all blended, everywhere.
+            stroke_size: Stroke size, relative to what suits the picture's size: 0.1 (fine) to 8 (broad). Up to a longer
+                side of 1,280 px, 1 is the network's own stroke size; in larger pictures strokes grow in proportion.
+            style_masks: For each style in order, a grey picture of the photo's proportions, white where the style
+                applies; where none does, the photo remains. Empty: all styles are blended everywhere.
             max_side: Larger pictures are first shrunk to this longer side, px; None: no limit.
-            out: uint8 H×W×3 of the result's size, writeable and C-contiguous: where the result's pixels are written,
-                so that painting one size again and again takes no new memory; None: to a fresh array.
-            limits: Of pictures that come, style images too: what is refused before it is decoded.
+            out: uint8 H×W×3 of the result's size, writeable and C-contiguous: an output array to reuse; None: a new
+                array.
+            limits: For photos and style images; larger ones are refused before they are decoded.
 
         Raises:
             StyleNotFoundError: The model has no such style.
-            OptionError: An option that cannot be used, such as a style embedding of another model.
+            OptionError: An invalid option, such as a style embedding of another model.
             ImageDecodeError: A picture that cannot be read; also its siblings.
             InferenceError: The model failed.
         """

@@ -1,8 +1,8 @@
 """Stylizes pictures of any size in bounded memory: tile by tile, with the statistics of the whole.
 
-All tiles go through one stage of the model, their statistics are merged, then all go through the next. What they hold
-between stages is kept as long as it fits into a budget; tiles beyond it count for the statistics up to there, and are
-painted from the start once all statistics are known. So the result is that of the untiled run as long as the budget
+All tiles go through one stage of the model, their statistics are merged, then all go through the next. Their features
+between stages are kept within a memory budget; tiles beyond it count for the statistics up to there, and are
+stylized from the start once all statistics are known. So the result is that of the untiled run as long as the budget
 lasts, and beyond that one whose later statistics come from tiles spread evenly over the picture.
 """
 
@@ -91,7 +91,7 @@ class TiledModel:
             picture: uint8 H×W×3.
             style_weights: float32, of one picture, with the model's axes; models without such an input do without.
             swap_rb: Whether the picture, and then the output, is BGR.
-            strength: 0: the photo; 1: the painting; see `nst_engine.stylize.postprocess.pictures_of`.
+            strength: 0: the photo; 1: the stylized picture; see `nst_engine.stylize.postprocess.pictures_of`.
             tile_px: Side of a tile with its halo; None: `TILE_PX`, or more if the model's multiple asks for it.
             halo_px: Overlap of a tile beyond its core, px.
             store_bytes: Memory for all tiles' features between stages.

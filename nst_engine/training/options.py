@@ -35,7 +35,7 @@ class TrainOptions:
         style_weight: Of the style distance.
         tv_weight: Of the total variation.
         stability_weight: Of what changes in a painting where the photo only moves by some pixels and gets a little
-            noise, for moving pictures; 0: the painting may flicker.
+            noise, for videos; 0: the painting may flicker.
         learning_rate: Of Adam, at its peak.
         style_size_px: Longer side at which the paintings are looked at.
         photo_size_px: Longer side to which photos are brought.

@@ -85,9 +85,9 @@ def add_style(
     vgg_weights: str | Path = "auto",
     on_step: StepCallback = lambda progress: True,
 ) -> Checkpoint:
-    """Teach a network one more style by fitting scales, shifts and the style's filters (Dumoulin et al. 2017, 3.2).
+    """Add a style to a network by fitting scales, shifts and the style's filters (Dumoulin et al. 2017, 3.2).
 
-    Every other weight stays, so the styles that it has stay as they are, to the bit.
+    All other weights are frozen, so existing styles do not change at all.
 
     Args:
         name: Of the new style.

@@ -30,7 +30,7 @@ def varied(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 def as_shown(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """The network's input: some photos blurred, as if enlarged, some with coarse noise.
 
-    It shall paint crisply all the same; and without the noise, a calm sky would be the same everywhere, so that it
+    Its output should be crisp all the same; and without the noise, a calm sky would be uniform, so that it
     could be painted only by one blob or by none.
     """
     out, size = [], photos.shape[-2:]

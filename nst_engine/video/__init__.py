@@ -1,6 +1,6 @@
 """Moving pictures: files, animations and sequences, stylized frame by frame.
 
-Options need neither Pillow nor OpenCV; what does is imported when it is first used.
+Options need neither Pillow nor OpenCV; modules that do are imported on first use.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is heavy when it is first used."""
+    """Import heavy modules on first use."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib

@@ -21,13 +21,13 @@ CONTAINERS = {
 }
 
 # Containers that hold their pictures themselves. Others are lists of files (concat, HLS, DASH, image2, SDP), by which
-# whoever wrote one would have a stranger's files painted.
+# an attacker could have other files of the user read.
 _READ_CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2 matroska,webm avi mpegts mpeg mpegvideo flv live_flv asf ogg mxf nut gif apng webp m4v "
     "h261 h263 h264 hevc vvc av1 obu ivf evc mjpeg mpjpeg yuv4mpegpipe dv rm gxf lxf nsv nuv roq smk bink swf wtv vc1 "
     "vc1test dirac cavsvideo dnxhd flic amv pva dhav kux ismv ty cine"
 )
-#: For FFmpeg, of a file that anybody may have written.
+#: FFmpeg options for untrusted files.
 FILE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_READ_CONTAINERS.split())}
 
 

@@ -92,7 +92,7 @@ class Span:
         return None if self.end is None else self.end - (self.start or 0)
 
 
-#: All of it.
+#: The whole video.
 WHOLE = Span()
 
 
@@ -117,7 +117,7 @@ class Clip:
 
     Attributes:
         label: Name in messages.
-        height: Of its frames as they are painted, upright, px.
+        height: Of its frames as they are stylized, upright, px.
         width: Likewise.
         time_base: Seconds per tick.
         rate: Frames per second, about; 25 where nothing is known.
@@ -131,7 +131,7 @@ class Clip:
         tracks: `sound` and `subtitles`, where there are any.
         extras: What else there is.
         shift: Seconds that its times are moved earlier by; the sound's are moved likewise.
-        span: The part that is painted.
+        span: The part that is stylized.
         loop: How often an animation is played again; 0: for ever; None: once.
     """
 
@@ -171,7 +171,7 @@ class Reader(Protocol):
     """An open video.
 
     Attributes:
-        clip: What is known of it.
+        clip: Its metadata.
         files: What it is read from.
         notes: Notes for the user, mostly on damage; grows while frames are read.
     """

@@ -20,8 +20,8 @@ class VideoOptions:
     """Options for the part of a video that is stylized, and how it is written.
 
     Attributes:
-        max_side: Frames whose longer side is longer are shrunk to it first, px; None: none are.
-        start: Seconds at which the painted part begins; its times count from there. None: the beginning.
+        max_side: Larger frames are first shrunk to this longer side, px; None: no limit.
+        start: Seconds at which the stylized part begins; its times count from there. None: the beginning.
         end: Seconds at which it ends; None: the end.
         fps: Pictures per second of a sequence of pictures; None: 25. Of other inputs the times are known.
         codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `mpeg4`; None: H.264; in a .webm VP9, in an .avi MPEG-4.
@@ -48,11 +48,11 @@ class VideoOptions:
 
     @property
     def span(self) -> Span:
-        """The part that is painted."""
+        """The part that is stylized."""
         return Span(_seconds(self.start), _seconds(self.end))
 
 
-#: All of it, as it comes, in the usual codec.
+#: The whole video, unchanged in size, in the default codec.
 DEFAULT_OPTIONS = VideoOptions()
 
 
@@ -81,13 +81,13 @@ class VideoResult:
 
     Attributes:
         output: The file, or the sequence's pattern.
-        height: Of the frames as painted, px.
+        height: Of the frames as stylized, px.
         width: Likewise.
         frames: In the result.
-        resumed_frames: Of these, painted by an earlier run.
+        resumed_frames: Of these, stylized by an earlier run.
         seconds: Of this run.
         stage_seconds: How long each stage has worked: `decode`, `paint` and `encode` at the same time, then `join`.
-        paint_seconds: What of `paint` was what, if the painter tells.
+        paint_seconds: Breakdown of `paint`, if the painter provides it.
         notes: Notes for the user: damage of the source, what could not be kept.
     """
 

@@ -96,9 +96,9 @@ def run_pipeline(
     Whatever any stage raises, Ctrl-C included, ends all of them; no thread is left when this returns or raises.
 
     Args:
-        frames: Decoded in a thread of its own.
+        frames: Decoded in its own thread.
         stylize: Stylizes a frame; returns None if it is not written.
-        write: Takes stylized frames, in order, in a thread of its own.
+        write: Takes stylized frames, in order, in its own thread.
         queue_frames: Frames that wait between two stages at most.
 
     Raises:

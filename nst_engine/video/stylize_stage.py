@@ -37,7 +37,7 @@ class FramePainter(Protocol):
 
         Args:
             frame: uint8 H×W×3, RGB; not to be changed.
-            out: uint8 H×W×3, to paint into; may be left alone.
+            out: uint8 H×W×3, an output array; may be ignored.
 
         Returns:
             uint8 H×W×3: `out`, or an array that is not written to again.

@@ -35,10 +35,10 @@ class RawFrame:
 
 
 def shift_ticks(span: Span, time_base: Fraction, first: int, origin: Fraction) -> int:
-    """How many ticks all times are moved earlier by.
+    """The shift of all timestamps to earlier, in ticks.
 
     Args:
-        span: The part that is painted.
+        span: The part that is stylized.
         time_base: Seconds per tick.
         first: The first frame's time, in ticks; one below 0 becomes 0, since few formats hold such.
         origin: Where the file's clock stands when it begins, seconds: not 0 for broadcasts.
@@ -56,7 +56,7 @@ def in_order(
     Args:
         raw: As the file holds them.
         clip: What they belong to.
-        is_wanted: Of index and number.
+        is_wanted: By index and number.
         notes: Receives a note when timestamps had to be repaired.
     """
     base, seconds = clip.time_base, clip.span.seconds
@@ -97,7 +97,7 @@ def painted_size(height: int, width: int, max_side: int | None) -> tuple[int, in
 
 
 def expected_frames(count: int | None, seconds: Fraction | None, span: Span) -> int | None:
-    """About how many frames there are in a span of a clip of so many frames in so many seconds."""
+    """Estimated number of frames in a span."""
     if count is None or (span.start is None and span.end is None) or not seconds:
         return count
     start = min(span.start or Fraction(0), seconds)

@@ -36,10 +36,10 @@ class Captured:
 
 
 class Camera:
-    """Reads a source in a thread of its own, until it is closed. A context manager.
+    """Reads a source in its own thread, until it is closed. A context manager.
 
     A live source that fails is opened again until it comes back. A file is read at its own speed, as if it were a
-    camera, and stands at its first frame until that is taken: it shall not be over while a model warms up.
+    camera, and waits at its first frame until that is taken, so that it does not end during the warm-up.
 
     Attributes:
         frames: Holds the newest frame.

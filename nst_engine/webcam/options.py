@@ -18,7 +18,7 @@ class WebcamOptions:
         frames: Number of frames to show; None: no limit.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     target_fps: float | None = option(

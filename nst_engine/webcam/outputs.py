@@ -20,7 +20,7 @@ class Screen(Protocol):
     """A display."""
 
     def show(self, frame: NDArray[np.uint8]) -> str:
-        """Show uint8 H×W×3, BGR; the key pressed meanwhile, or an empty text."""
+        """Show uint8 H×W×3, BGR; returns the key pressed, or an empty string."""
 
     def close(self) -> None:
         """Close it."""
@@ -87,7 +87,7 @@ class NoScreen:
     """For machines without one."""
 
     def show(self, frame: NDArray[np.uint8]) -> str:
-        """See `Screen`: nobody presses a key."""
+        """See `Screen`: there are no keys."""
         return ""
 
     def close(self) -> None:

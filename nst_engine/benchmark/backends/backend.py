@@ -20,7 +20,7 @@ Pictures = Sequence[NDArray[np.uint8]]
 
 
 class Backend(ABC):
-    """A way to stylize pictures. One object runs one model, in a process of its own.
+    """A way to stylize pictures. One object runs one model, in its own process.
 
     Attributes:
         name: As requested with `--backend`.

@@ -14,7 +14,7 @@ from nst_engine.runtimes.devices import Precision
 from nst_engine.stylize.stylizer import Stylizer
 
 _JPEG_QUALITY = 95
-#: What JPEG itself takes, from the photo and from the painting: at that quality some 35 dB of strokes are left.
+#: JPEG's loss in the photo and the output: at that quality some 35 dB are left.
 _LEAST_JPEG_PSNR_DB = 24.0
 
 
