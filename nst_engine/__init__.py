@@ -102,7 +102,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is heavy (Pillow, torch) when it is first used."""
+    """Import heavy modules (Pillow, torch) on first use."""
     if name not in _AT_FIRST_USE:
         raise AttributeError(f"module 'nst_engine' has no attribute {name!r}")
     import importlib

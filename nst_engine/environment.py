@@ -1,4 +1,4 @@
-"""What this machine and this installation have, and what to type for what they have not."""
+"""What this machine and installation offer, and how to install what is missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def package_version(name: str) -> str | None:
-    """Of a distribution; None where it is not installed."""
+    """Version of a distribution; None if it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -26,7 +26,7 @@ def package_version(name: str) -> str | None:
 
 
 def is_importable(module: str) -> bool:
-    """Whether a package can be imported, as far as can be known without importing it."""
+    """Whether a package can be imported, judged without importing it."""
     try:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):  # half installed, or hidden on purpose
@@ -40,13 +40,13 @@ def pip_install(extra: str) -> str:
 
 @contextlib.contextmanager
 def needed(what: str, extra: str, *, instead: str = "", says_why: bool = False) -> Iterator[None]:
-    """Tell what to type where an import in the block fails.
+    """Turn a failed import in the block into a message with the command that installs the package.
 
     Args:
-        what: Needs what, such as `training needs torch`.
-        extra: That brings it.
-        instead: What else would do, with what stands before it.
-        says_why: Whether the message tells why it cannot be imported; else it is taken for not installed.
+        what: What needs the package, such as `training needs torch`.
+        extra: The package's extra that installs it.
+        instead: An alternative, with the words that lead to it.
+        says_why: Whether the message gives the import error; else the package counts as not installed.
 
     Raises:
         MissingDependencyError: It fails.
@@ -59,18 +59,18 @@ def needed(what: str, extra: str, *, instead: str = "", says_why: bool = False) 
 
 
 def forbid_telemetry() -> None:
-    """Before ONNX Runtime is imported: it would leave a number of one's own at home, and ask for its maker's host."""
+    """Disable ONNX Runtime's telemetry before its import: it would store an id and contact Microsoft."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """`did you mean NAME? ` for the most alike of those known, with a prefix; empty where none is."""
+    """`did you mean NAME? ` for the most similar known name, with a prefix; empty if none is similar."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {prefix}{close[0]}? " if close else ""
 
 
 def cpu_fields() -> dict[str, str]:
-    """What Linux tells of the first CPU, such as `model name` and `flags`; empty elsewhere."""
+    """Fields of the first CPU in /proc/cpuinfo, such as `model name` and `flags`; empty elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").partition("\n\n")[0].splitlines()
     except OSError:

@@ -83,7 +83,7 @@ class InferenceError(NSTError, RuntimeError):
 
 
 class BusyError(NSTError, TimeoutError):
-    """As many pictures as may be painted at once were being painted until the time to wait was over."""
+    """`max_concurrency` pictures were in progress until the timeout."""
 
 
 class CancelledError(NSTError, RuntimeError):

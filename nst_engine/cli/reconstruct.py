@@ -1,4 +1,4 @@
-"""`nst reconstruct`: what one layer of VGG-19 knows of a picture."""
+"""`nst reconstruct`: a picture rebuilt from one layer of VGG-19."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.optimization.options import reconstruction_options
 
     options = options_of(arguments, OptimizeOptions)
-    reconstruction_options(options, arguments.layer, style=arguments.style)  # refuses what cannot be
+    reconstruction_options(options, arguments.layer, style=arguments.style)  # refuses invalid options
     painting = bundled_styles().get(arguments.image)
     path = content_path(arguments.image)
     image = painting.path if painting is not None and not path.exists() else path
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = read_checked(str(image), [], options)
     if inputs.alpha is not None:
         check_holds_alpha(output, image)
-    from nst_engine.optimization import reconstruct  # torch is loaded only for what can be done
+    from nst_engine.optimization import reconstruct  # torch is imported after all checks
 
     with RunDisplay(output.name) as display:
         result = reconstruct(inputs, arguments.layer, style=arguments.style, options=options, on_progress=display)

@@ -21,7 +21,7 @@ def add_transfer_arguments(parser: argparse.ArgumentParser, *, leave_out: tuple[
 
 
 def read_checked(content: str, styles: Sequence[str], options: OptimizeOptions, **files: Any) -> Inputs:
-    """Read all pictures of a run, so that what cannot be painted is refused before torch is loaded.
+    """Read all pictures of a run, so that invalid ones are refused before torch is imported.
 
     Raises:
         OptionError: A picture is too small or too narrow, or masks and blend weights do not fit.

@@ -1,4 +1,4 @@
-"""What a decoded picture is, and how large one may be."""
+"""Decoded pictures, and limits on their size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Picture:
     Attributes:
         pixels: uint8 H×W×3, RGB in sRGB, 0–255. Under transparent pixels the colour is kept as decoded.
         alpha: uint8 H×W, 0 transparent to 255 opaque; None where every pixel is opaque.
-        source: what messages call it: the path, "<bytes>", "<array>", ...
+        source: Name in messages: the path, "<bytes>", "<array>", ...
         format: "PNG", "JPEG", ...; None for arrays.
     """
 
@@ -46,7 +46,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What is refused before it is decoded.
+    """Limits that are checked before decoding.
 
     Attributes:
         max_bytes: largest encoded size in bytes.
@@ -67,7 +67,7 @@ class ImageLimits:
             check_number("max_side", self.max_side, *_COUNTS, is_whole=True)
 
     def check_bytes(self, label: str, size_bytes: int | None) -> None:
-        """Raise `ImageTooLargeError` for more than `max_bytes`; None is a stream that went past it."""
+        """Raise `ImageTooLargeError` for more than `max_bytes`; None: a stream that exceeds it."""
         if size_bytes is None or size_bytes > self.max_bytes:
             came = f"{size_bytes:,} bytes" if size_bytes is not None else f"more than {self.max_bytes:,} bytes"
             raise ImageTooLargeError(

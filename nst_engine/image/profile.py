@@ -1,4 +1,4 @@
-"""From whatever colours a file holds to upright sRGB: modes, 16 bits, transparency, ICC, EXIF turn."""
+"""Converts any colours to upright sRGB: modes, 16 bits, transparency, ICC profiles, EXIF orientation."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _orientation(image: Image.Image) -> int:
     # Read after load(): Pillow turns TIFF itself while loading and then drops the tag.
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged EXIF says nothing about the pixels: no turn
+    except Exception:  # damaged EXIF: no orientation
         return 1
 
 
@@ -88,7 +88,7 @@ def _upright(array: Pixels, orientation: int) -> Pixels:
 
 
 def _sample_scale(image: Image.Image) -> int:
-    """Return the factor for a PNG's transparent grey: Pillow scales 2- and 4-bit samples, but not it."""
+    """Factor for a PNG's transparent grey value: Pillow scales 2- and 4-bit samples, but not the value."""
     tile = getattr(image, "tile", None)  # (codec, extents, offset, arguments)
     rawmode = tile[0][3] if tile else None
     return {"L;2": 85, "L;4": 17}.get(rawmode, 1) if isinstance(rawmode, str) else 1
@@ -176,14 +176,14 @@ def _to_srgb(colour: Image.Image, icc: bytes | None) -> tuple[Image.Image, str |
 def _by_profile(colour: Image.Image, icc: bytes) -> Image.Image:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
     space = profile.profile.xcolor_space.strip()
-    wanted = _SPACES.get(space)
-    if wanted == "RGB" and colour.mode == "L":  # a grey picture in an RGB workspace, as editors save it
+    mode = _SPACES.get(space)
+    if mode == "RGB" and colour.mode == "L":  # a grey picture in an RGB workspace, as editors save it
         colour = colour.convert("RGB")
-    if wanted != colour.mode:
+    if mode != colour.mode:
         raise ValueError(f"it is for {space} colours, the picture has {colour.mode}")
-    if wanted == "RGB" and _is_srgb(profile):
+    if mode == "RGB" and _is_srgb(profile):
         return colour
-    if wanted == "L":
+    if mode == "L":
         # Little CMS's fast path for grey is up to 10 levels off in the shadows; 256 levels need no speed.
         ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
         table = np.asarray(_transformed(ramp, profile, ImageCms.Flags.NOOPTIMIZE))[0]
@@ -192,7 +192,7 @@ def _by_profile(colour: Image.Image, icc: bytes) -> Image.Image:
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """Tell whether a profile changes no colour by more than rounding: sRGB under any name costs nothing."""
+    """Whether a profile changes colours by rounding only, and can be skipped: sRGB under any name."""
     steps = np.linspace(0, 255, 9).round().astype(np.uint8)
     probe = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
     moved = np.asarray(_transformed(Image.fromarray(probe), profile)).astype(np.int16) - probe

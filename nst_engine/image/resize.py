@@ -1,4 +1,4 @@
-"""Pictures and masks at another size."""
+"""Resizing of pictures and masks."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def resize_image(pixels_hwc: NDArray[_Scalar], height: int, width: int) -> NDArr
 
     Args:
         pixels_hwc: uint8 H×W×3, uint8 H×W, or a float32 H×W mask.
-        height: new height in pixels.
-        width: new width in pixels.
+        height: New height in pixels.
+        width: New width in pixels.
 
     Returns:
         A new array of the same dtype; a float mask does not ring beyond the range of its input.
 
     Raises:
-        OptionError: another dtype or shape, or a size below 1.
+        OptionError: Another dtype or shape, or a size below 1.
     """
     is_colour = pixels_hwc.ndim == 3 and pixels_hwc.shape[2] == 3
     is_float = pixels_hwc.dtype == np.float32
@@ -45,7 +45,7 @@ def resize_image(pixels_hwc: NDArray[_Scalar], height: int, width: int) -> NDArr
 
 
 def fitted(picture: Picture, max_side: int | None) -> Picture:
-    """The picture, shrunk if its longer side is longer; None: as it is."""
+    """The picture, shrunk to at most this longer side; None: unchanged."""
     if max_side is None or max(picture.height, picture.width) <= max_side:
         return picture
     size = fit_longer_side(picture.height, picture.width, max_side)
@@ -54,7 +54,7 @@ def fitted(picture: Picture, max_side: int | None) -> Picture:
 
 
 def without_finest(pixels_hwc: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """What is left of a picture, uint8 H×W×3, that was shrunk to a size and enlarged again: a new array."""
+    """A picture, uint8 H×W×3, without its finest detail: shrunk to a size and enlarged again; a new array."""
     image = Image.fromarray(np.ascontiguousarray(pixels_hwc))
     small = image.resize((width, height), Image.Resampling.BOX)
     return np.array(small.resize(image.size, Image.Resampling.BILINEAR))

@@ -1,4 +1,4 @@
-"""OpenCV, or a word on what to install; whoever imports this is imported at use."""
+"""OpenCV, or a message on how to install it; modules that import this are imported lazily."""
 
 from __future__ import annotations
 

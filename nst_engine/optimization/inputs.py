@@ -21,13 +21,13 @@ class Inputs:
     """Everything that is optimised towards, at the pictures' own sizes.
 
     Attributes:
-        content_image: uint8 H x W x 3.
-        style_images: uint8 H x W x 3 each, any sizes.
+        content_image: uint8 H×W×3.
+        style_images: uint8 H×W×3 each, any sizes.
         style_weights: Share of each style, sum 1.
         style_guides: Where to look at each style image, float32 of its size, 0-1; None: everywhere.
         content_guides: Where each style is painted, float32 of the content's size, 0-1; None: everywhere.
         init_image: The first picture, uint8, if one was given.
-        alpha: Of the content, uint8 H x W, kept aside.
+        alpha: Of the content, uint8 H×W, kept aside.
         original: The content with its colours, for `preserve_color="luma"`; else None.
     """
 
@@ -41,7 +41,7 @@ class Inputs:
     original: NDArray[np.uint8] | None = None
 
     def finish(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What is shown and written for a picture, uint8 H x W x 3, of the optimisation."""
+        """What is shown and written for a picture, uint8 H×W×3, of the optimisation."""
         if self.original is None:
             return image
         return keep_luma(image, resize_image(self.original, *image.shape[:2]))

@@ -69,7 +69,7 @@ def number_list(text: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizeOptions:
-    """How to paint; every field has the name of its command-line option.
+    """Options of an optimisation; every field has the name of its command-line option.
 
     Attributes:
         style_blend_weights: Share of each style image, scaled to the sum 1; None: equal.
@@ -91,7 +91,7 @@ class OptimizeOptions:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: Of the network's features; `auto`: bfloat16 where the hardware computes in it. The picture, the
             statistics and the optimiser are float32 always.
-        threads: Of the CPU; None: torch's own choice.
+        threads: Number of CPU threads; None: torch's own choice.
         image_size: Longer side of the result, px.
         style_size: Longer side of the style images, px; None: the result's.
         style_scale: Factor on the style images' size; larger gives larger strokes.
@@ -225,7 +225,7 @@ def reconstruction_options(options: OptimizeOptions, layer: str, *, style: bool)
         OptionError: An unknown layer.
     """
     check_layers([layer])
-    # what the layer knows shall show, calm or not
+    # show what the layer encodes, calm or not
     options = replace(options, calm_weight=0.0)
     if not style:
         return replace(options, content_layers=(layer,), style_layers=(), init="random")

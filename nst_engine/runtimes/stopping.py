@@ -1,7 +1,7 @@
-"""What runs long can be stopped: by Ctrl-C, by a limit of time, and by a token from another thread.
+"""Stops long work: by Ctrl-C, by a timeout, and by a token from another thread.
 
-What may never end runs in a thread of its own. A token is looked for wherever a model is about to run, so that who
-paints does not hand it from function to function.
+Work that may never end runs in its own thread. Tokens are kept in a context variable and checked wherever a model runs,
+so that they need not be passed from function to function.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from nst_engine.errors import CancelledError, InferenceError
 
 _T = TypeVar("_T")
 
-#: How long what was stopped may take to end; a runtime ends after the node that it is at.
+#: Grace period after a stop; a runtime ends after its current node.
 _PATIENCE_S = 5.0
-#: Not every system wakes who waits without a limit.
+#: Some systems do not interrupt a wait without timeout.
 _WAIT_S = 0.5
 
 
 class Stop:
-    """Given to what runs, which says how it is stopped, if it can be."""
+    """Handle through which work can be stopped."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -33,7 +33,7 @@ class Stop:
         self._is_asked = False
 
     def is_done_by(self, by: Callable[[], None]) -> None:
-        """Called from another thread, or at once where the stop came before."""
+        """Register how the work is stopped; called from another thread, or at once if the stop was asked for before."""
         with self._lock:
             self._by = by
             is_late = self._is_asked
@@ -41,7 +41,7 @@ class Stop:
             by()
 
     def ask(self) -> None:
-        """Stop what runs."""
+        """Stop the work."""
         with self._lock:
             self._is_asked, by = True, self._by
         if by is not None:
@@ -49,10 +49,10 @@ class Stop:
 
 
 class CancelToken:
-    """Stops the work that it was given to, from any thread: `stylize(..., cancel=token)`, then `token.cancel()`.
+    """Stops work from any thread: `stylize(..., cancel=token)`, then `token.cancel()`.
 
-    Work looks at it between its stages and tiles, and a model that is running is told to stop. A token that was
-    cancelled stays so: each piece of work wants a new one.
+    It is checked between stages and tiles, and a model that is running is interrupted. A cancelled token stays
+    cancelled: use a new one for each call.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class CancelToken:
         self._running: set[Stop] = set()
 
     def cancel(self) -> None:
-        """Stop: who waits for the work gets a `CancelledError`, in 100 ms or as soon as a picture is decoded."""
+        """Stop the work: the call raises `CancelledError`, within 100 ms or as soon as a picture is decoded."""
         with self._lock:
             self._is_cancelled = True
             running = list(self._running)
@@ -76,11 +76,11 @@ class CancelToken:
     def check(self) -> None:
         """Raise `CancelledError` if `cancel` was called."""
         if self._is_cancelled:
-            raise CancelledError("cancelled: nothing came of it; begin again with a new `CancelToken`")
+            raise CancelledError("cancelled before it was done; to run it again, use a new `CancelToken`")
 
     @contextlib.contextmanager
     def stopping(self, stop: Stop) -> Iterator[None]:
-        """In it, `cancel` asks this stop, too."""
+        """While it runs, `cancel` asks this stop as well."""
         with self._lock:
             self._running.add(stop)
         try:
@@ -100,7 +100,7 @@ _TOKEN: ContextVar[CancelToken | None] = ContextVar("cancel_token", default=None
 
 @contextlib.contextmanager
 def cancelled_by(token: CancelToken | None) -> Iterator[None]:
-    """In it, what this thread does looks at the token; None: at that of who called, if there is one."""
+    """Within it, work of this thread checks the token; None: the one in effect, if any."""
     if token is None:
         yield
         return
@@ -126,11 +126,11 @@ def is_cancellable() -> bool:
 
 @dataclass(frozen=True)
 class Watch:
-    """Over a model that is loaded and run.
+    """Watches over loading and running a model.
 
     Attributes:
-        model: What messages call it.
-        ends: Whether it is known to end: those that come with the package.
+        model: Name in messages.
+        ends: Whether it is known to terminate: bundled models.
         timeout_s: Seconds that loading it, or one run, may take; None: any.
     """
 
@@ -139,7 +139,7 @@ class Watch:
     timeout_s: float | None = None
 
     def over(self, work: Callable[[Stop | None], _T]) -> _T:
-        """What the work returns or raises; where nothing could stop it, it runs here and gets no `Stop`.
+        """Return or raise what the work does; without a need to stop it, it runs in this thread and gets no `Stop`.
 
         Raises:
             InferenceError: The time is over.
@@ -173,7 +173,7 @@ class Watch:
 
 
 class _Run(Generic[_T]):
-    """Work in a thread that nobody waits for when the program ends."""
+    """Work in a daemon thread."""
 
     def __init__(self, work: Callable[[Stop | None], _T], stop: Stop) -> None:
         self._work, self._stop = work, stop

@@ -1,4 +1,4 @@
-"""Painting from asyncio: in threads, as many as pictures are painted at once, which stop when their task does."""
+"""Runs work of asyncio tasks in threads, and stops it when its task is cancelled."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _T = TypeVar("_T")
 
 
 class TaskThreads:
-    """Of one model. May be used from several event loops.
+    """Threads for one model. May be used from several event loops.
 
     Args:
-        at_once: Pictures painted at a time.
+        at_once: Number of threads.
         timeout_s: How long a picture waits for its turn; None: for ever.
-        turns: What is said to those who waited in vain.
+        turns: Makes the error for work that waited too long.
     """
 
     def __init__(self, at_once: int, timeout_s: float | None, turns: Turns) -> None:
@@ -29,17 +29,17 @@ class TaskThreads:
         self._threads: ThreadPoolExecutor | None = None
 
     async def run(self, work: Callable[[], _T], token: CancelToken) -> _T:
-        """What the work returns or raises, which looks at the token; a cancelled task cancels it.
+        """Return what the work returns; a cancelled task cancels the token.
 
         Raises:
-            BusyError: It was not begun in time.
+            BusyError: It did not begin in time.
         """
         future = self._begun(work)
         try:
             waiting = asyncio.wrap_future(future)
             if self._timeout_s is not None:
                 await asyncio.wait([waiting], timeout=self._timeout_s)
-                if future.cancel():  # only what has not begun can be
+                if future.cancel():  # only succeeds before it has begun
                     raise self._turns.busy()
             return await waiting
         except asyncio.CancelledError:
@@ -47,7 +47,7 @@ class TaskThreads:
             raise
 
     def close(self) -> None:
-        """What waits is not begun any more; the threads end when what they paint is done."""
+        """Drop waiting work; the threads end when their current work is done."""
         with self._lock:
             threads, self._threads = self._threads, None
         if threads is not None:

@@ -1,4 +1,4 @@
-"""A model on a device, with its styles: what is loaded once, and closed."""
+"""A model on a device with its styles: loaded once, closed at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Backend, Precision
 from nst_engine.runtimes.session import open_session
 from nst_engine.stylize.asynchronous import TaskThreads
-from nst_engine.stylize.pipeline import Pipeline, painted_once
+from nst_engine.stylize.pipeline import Pipeline, stylize_once
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.style_choice import Style, StyleChoice, choice_of_fixed, weights_of_no_style
 from nst_engine.stylize.style_embedding import StyleEmbedding
@@ -26,7 +26,7 @@ _WARMUP_SIZE = (256, 256)
 
 
 class LoadedModel:
-    """What `nst_engine.Stylizer` is made of; see there for the arguments."""
+    """The base of `nst_engine.Stylizer`, which documents the arguments."""
 
     def __init__(
         self,
@@ -52,10 +52,10 @@ class LoadedModel:
             precision=precision,
             backend=backend,
             expected_pictures=expected_pictures,
-            paint=painted_once,
+            stylize=stylize_once,
             timeout=timeout,
         )
-        #: For those who paint frame after frame, and check by themselves.
+        #: For callers that stylize frame after frame, and check arguments themselves.
         self.pipeline = Pipeline(self._session, tile_above_px)
         prediction = self._session.spec.style
         self._encoder = None if prediction is None else StyleEncoder(self._session, prediction)
@@ -73,13 +73,13 @@ class LoadedModel:
         self.close()
 
     def close(self) -> None:
-        """Give back the memory that the model takes. What is being painted comes to its end, and nothing more."""
+        """Free the model's memory. Runs in progress finish; new ones are refused."""
         self._tasks.close()
         self._turns.close()
         self.pipeline.close()
 
     def trim(self) -> None:
-        """Give back the memory that no picture is using; after several pictures at once that happens by itself."""
+        """Free memory that no run is using; after several concurrent runs that happens by itself."""
         self.pipeline.trim()
 
     @property
@@ -89,7 +89,7 @@ class LoadedModel:
 
     @property
     def spec(self) -> ModelSpec:
-        """What the model takes and returns."""
+        """The model's inputs and outputs."""
         return self._session.spec
 
     @property
@@ -99,21 +99,21 @@ class LoadedModel:
 
     @property
     def provider(self) -> str:
-        """ONNX Runtime's name of what computes, such as `CPUExecutionProvider`."""
+        """Name of the execution provider, such as `CPUExecutionProvider`."""
         return self._session.provider
 
     @property
     def threads(self) -> int:
-        """Of the CPU, for each picture."""
+        """CPU threads for each picture."""
         return self._session.threads
 
     @property
     def device_report(self) -> str:
-        """What computes, and with `auto` why nothing better does."""
+        """The device in use, and with `auto` why no better one is."""
         return self._session.report
 
     def warmup(self, *sizes: tuple[int, int]) -> None:
-        """Paint an empty picture of each (height, width), so that no later one pays for the first; by default 256×256.
+        """Stylize an empty picture of each (height, width), so that no later run is slow; by default 256×256.
 
         Raises:
             OptionError: A size below 1×1.
@@ -124,18 +124,18 @@ class LoadedModel:
                 raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
             self._limits.check_pixels("warmup", height, width)
             with self._turns.taken():
-                self.pipeline.paint([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
+                self.pipeline.stylize([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
 
     def encode_style(
         self, style_image: ImageSource, *, label: str | None = None, limits: ImageLimits | None = None
     ) -> StyleEmbedding:
-        """Read a style image, once: what comes of it may be painted in, blended, saved and loaded.
+        """Encode a style image: the embedding can be used as a style, blended, saved and loaded.
 
         Args:
             style_image: As `nst_engine.load_image` takes it; of an animation, its first frame. The same pixels are
                 not read again.
-            label: What people call it; None: a file's name.
-            limits: What is refused before it is decoded; None: the `Stylizer`'s.
+            label: Display label; None: a file's name.
+            limits: Larger inputs are refused before they are decoded; None: the `Stylizer`'s.
 
         Raises:
             OptionError: The model holds its styles and reads no others, or the picture is transparent everywhere.
@@ -150,7 +150,7 @@ class LoadedModel:
             return self._encoder.encode(style_image, label, limits=limits or self._limits)
 
     def choose_style(self, style: Style, *, limits: ImageLimits | None = None) -> StyleChoice:
-        """What `stylize` makes of a style: to be given instead of it, so that nothing is looked up again.
+        """Resolve a style once, to be passed to `stylize` instead.
 
         Raises:
             NSTError: What `stylize` raises of styles.

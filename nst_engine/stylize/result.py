@@ -1,4 +1,4 @@
-"""What comes of painting a picture in one pass, and how long each stage took."""
+"""The result of stylization, with the time of each stage."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Image_co = TypeVar("Image_co", covariant=True)
 
 @dataclass(frozen=True, eq=False)
 class StylizeResult(Generic[Image_co]):
-    """A painted picture and how it came about.
+    """A stylized picture with its provenance.
 
     Attributes:
         pixels: uint8 H×W×3, RGB.
         alpha: Of the content image at the result's size, uint8 H×W; None: opaque.
-        timings_ms: Wall time per stage: `decode` (with the shrinking), `preprocess`, `inference`, `postprocess`, and
-            their `total`. Of a batch: each picture's even share.
-        provider: ONNX Runtime's name of what computed.
+        timings_ms: Wall time per stage: `decode` (including resizing), `preprocess`, `inference`, `postprocess`, and
+            their `total`. In a batch: divided evenly.
+        provider: Execution provider.
         model: Name of the model.
         styles: Share of each style, sum 1.
         kind: What `image` is: `rgb` or `rgba` (arrays) or `pillow`, as it came in.
@@ -148,7 +148,7 @@ class StylizeResult(Generic[Image_co]):
 
 
 def kind_of(source: ImageSource) -> Kind:
-    """What a result is given back as."""
+    """The kind of a result's `image`."""
     if isinstance(source, Picture):
         return "rgb" if source.alpha is None else "rgba"
     if not isinstance(source, np.ndarray):
@@ -164,13 +164,13 @@ class Stopwatch:
         self._seconds = dict.fromkeys(STAGES, 0.0)
 
     def lap(self, stage: str) -> None:
-        """Count the time since the last lap to this stage."""
+        """Add the time since the last lap to this stage."""
         now = time.perf_counter()
         self._seconds[stage] += now - self._last
         self._last = now
 
     def timings_ms(self, *, shared: Stopwatch | None = None, among: int = 1) -> dict[str, float]:
-        """Per stage and in total, with an even share of what was done for several."""
+        """Times per stage and in total, divided evenly among the pictures of a batch."""
         others = {} if shared is None else shared._seconds
         timings = {stage: 1000 * (seconds + others.get(stage, 0.0) / among) for stage, seconds in self._seconds.items()}
         return {**timings, "total": sum(timings.values())}

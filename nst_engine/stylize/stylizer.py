@@ -1,4 +1,4 @@
-"""`Stylizer`: load a model once, paint many pictures in one pass each."""
+"""`Stylizer`: load a model once, stylize many pictures in one pass each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nst_engine.stylize.loaded_model import LoadedModel
 from nst_engine.stylize.options import StylizeArguments, StylizeOptions
 from nst_engine.stylize.postprocess import check_room
 from nst_engine.stylize.preprocess import timed_read
-from nst_engine.stylize.regions import painted_in_regions, read_regions
+from nst_engine.stylize.regions import read_regions, stylize_in_regions
 from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
 from nst_engine.stylize.strokes import in_proportion
 from nst_engine.stylize.style_choice import Style, weighted
@@ -29,25 +29,26 @@ if TYPE_CHECKING:
 
 
 class Stylizer(LoadedModel):
-    """A model on a device. May be used by several threads at once, and in `with`, which closes it.
+    """A model on a device. Thread-safe; a context manager that closes it.
 
     Args:
-        model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models.find` for what it must say of itself.
+        model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models.find` for the metadata it needs.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
-        threads: Of the CPU, for each picture; None: as many as this process may use.
+        threads: CPU threads for each picture; None: as many as this process may use.
         precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.runtimes.session.open_session`.
         backend: `auto`, `onnxruntime` or `openvino`; see there. OpenVINO prepares for each new size of picture, in
             0.2 s, and keeps the last eight.
-        expected_pictures: How many will be painted, if that is known; see there.
-        tile_above_px: Pictures of more pixels are painted by tiles, in bounded memory; None: 3 million, on CUDA 32.
+        expected_pictures: How many will be stylized, if that is known; see there.
+        tile_above_px: Pictures of more pixels are processed in tiles, in bounded memory; None: 3 million, on CUDA 32.
         timeout: Seconds that loading the model may take, and each run of it (a picture's or a tile's), before it is
             stopped and `InferenceError` raised; and that a picture may wait for its turn, before `BusyError` is; None:
             any.
-        limits: Of pictures that come, style images too: what is refused before it is decoded.
-        max_concurrency: Pictures read and painted at once; others wait. Memory grows with it, see docs/memory.md.
+        limits: For photos and style images; larger ones are refused before they are decoded.
+        max_concurrency: Pictures decoded and stylized at once; further ones wait. Memory grows with it, see
+            docs/memory.md.
 
     Raises:
-        OptionError: `tile_above_px` is no number of pixels, or `max_concurrency` none of pictures.
+        OptionError: `tile_above_px` is no number of pixels, or `max_concurrency` no number of pictures.
         NSTError: What `nst_engine.runtimes.session.open_session` raises.
     """
 
@@ -75,7 +76,7 @@ class Stylizer(LoadedModel):
         limits: ImageLimits | None = None,
         cancel: CancelToken | None = None,
     ) -> StylizeResult[Any]:
-        """Paint one picture.
+        """Stylize one picture.
 
         Args:
             content_image: As `nst_engine.load_image` takes it: a path, encoded bytes, an open file, a Pillow image, or
@@ -83,8 +84,8 @@ class Stylizer(LoadedModel):
             style: A name of `styles`; or names with their weights, of any sum; None for a model of one style. Of a
                 model for any style: a style image, what `encode_style` has returned, a file of either, a bundled
                 painting's name; or several of these with their weights, as a mapping or as pairs.
-            strength: 0: the photo; 1: the painting; up to 2: a painting of the painting.
-            preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
+            strength: 0: the photo; 1: the stylized picture; up to 2: stylized again.
+            preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the style's.
             stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.1 (fine) to 8 (broad). Up to
                 1,280 px of the longer side that is what the network paints; in larger pictures they grow in proportion.
             style_masks: For each style in order, a grey picture of the photo's proportions, white where it is seen; the
@@ -92,16 +93,16 @@ class Stylizer(LoadedModel):
             max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
             out: uint8 H×W×3 of the result's size, writeable and C-contiguous: where the result's pixels are written,
                 so that painting one size again and again takes no new memory; None: to a fresh array.
-            limits: Of pictures that come, style images too: what is refused before it is decoded; None: the
+            limits: For photos and style images; larger ones are refused before they are decoded; None: the
                 `Stylizer`'s.
-            cancel: Stops it from another thread; None: nothing does.
+            cancel: Stops the run from another thread.
 
         Raises:
             StyleNotFoundError: The model has no such style.
-            OptionError: An option that cannot be used, such as a style embedding of another model.
+            OptionError: An invalid option, such as a style embedding of another model.
             ImageDecodeError: A picture that cannot be read; also its siblings.
             InferenceError: The model failed.
-            BusyError: It had no turn in time.
+            BusyError: `max_concurrency` others ran until `timeout` was over.
             CancelledError: It was cancelled.
         """
         options = _checked(strength, preserve_color, stroke_size, max_side)
@@ -116,17 +117,17 @@ class Stylizer(LoadedModel):
                 size = photo.shape[0], photo.shape[1]
                 regions = read_regions(style_masks, [share for _, share in styles], *size, limits)
                 each = [self.choose_style(one, limits=limits).weights for one, _ in styles]
-                stylized = painted_in_regions(
-                    photo, regions, lambda place: self._paint([photo], each[place], options, stopwatch)[0], out
+                stylized = stylize_in_regions(
+                    photo, regions, lambda place: self._run([photo], each[place], options, stopwatch)[0], out
                 )
             else:
-                (stylized,) = self._paint([photo], chosen.weights, options, stopwatch, out)
+                (stylized,) = self._run([photo], chosen.weights, options, stopwatch, out)
         return self._result(stylized, picture, chosen.shares, stopwatch.timings_ms(), content_image)
 
     async def astylize(
         self, content_image: ImageSource, style: Style = None, **options: Unpack[StylizeArguments]
     ) -> StylizeResult[Any]:
-        """`stylize` for asyncio, in a thread; when its task is cancelled, it stops.
+        """`stylize` for asyncio: it runs in a thread, and stops when its task is cancelled.
 
         Raises:
             NSTError: What `stylize` raises.
@@ -177,14 +178,14 @@ class Stylizer(LoadedModel):
             reads = [timed_read(source, max_side, limits) for source in content_images]
             for group in groups_of([picture for picture, _ in reads], batch_size):
                 stopwatch = Stopwatch()
-                stylized = self._paint([reads[i][0].pixels for i in group], chosen.weights, options, stopwatch)
+                stylized = self._run([reads[i][0].pixels for i in group], chosen.weights, options, stopwatch)
                 for i, pixels in zip(group, stylized, strict=True):
                     picture, own_time = reads[i]
                     timings = own_time.timings_ms(shared=stopwatch, among=len(group))
                     results[i] = self._result(pixels, picture, chosen.shares, timings, content_images[i])
         return [results[i] for i in range(len(reads))]
 
-    def _paint(
+    def _run(
         self,
         photos: Sequence[NDArray[np.uint8]],
         weights: NDArray[np.float32],
@@ -193,7 +194,7 @@ class Stylizer(LoadedModel):
         out: NDArray[np.uint8] | None = None,
     ) -> list[NDArray[np.uint8]]:
         height, width = photos[0].shape[:2]
-        return self.pipeline.paint(
+        return self.pipeline.stylize(
             photos,
             weights,
             stopwatch,

@@ -1,4 +1,4 @@
-"""How many pictures are painted at once: so many, and the others wait. What a peak took is given back."""
+"""Limits how many pictures are processed at once, and frees memory after a peak."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from collections.abc import Callable, Iterator
 from nst_engine.errors import BusyError
 from nst_engine.runtimes.stopping import check_cancelled, is_cancellable
 
-#: One is painted while another is read or finished; more take memory and no less time.
+#: One runs while another is decoded or encoded; more would need memory and save no time.
 DEFAULT_CONCURRENCY = 2
 
-# how soon who waits looks whether it was cancelled
+# how often waiting threads check for cancellation
 _LOOK_S = 0.05
-# without work, until the memory of a peak is given back: who comes again at once has it still
+# of idleness before the memory of a peak is freed, so that steady load keeps it
 _IDLE_S = 1.0
 
 
 class Turns:
-    """Of one model. May be used by several threads at once.
+    """Turns on one model. Thread-safe.
 
     Args:
-        model: What messages call it.
-        at_once: Pictures painted at a time.
+        model: Name for messages.
+        at_once: Pictures processed at a time.
         timeout_s: How long a picture waits for its turn; None: for ever.
-        give_back: Called a second after the last of several pictures that were painted at a time.
+        give_back: Frees memory; called a second after the last of several concurrent pictures.
     """
 
     def __init__(self, model: str, at_once: int, timeout_s: float | None, give_back: Callable[[], None]) -> None:
@@ -37,10 +37,10 @@ class Turns:
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
-        """In it, one of the places is this thread's.
+        """Hold one of the places.
 
         Raises:
-            BusyError: None became free in time.
+            BusyError: No place became free in time.
             CancelledError: This thread's work was cancelled meanwhile.
         """
         self._enter()
@@ -50,14 +50,14 @@ class Turns:
             self._leave()
 
     def busy(self) -> BusyError:
-        """What to raise for a picture that waited in vain."""
+        """The error for a picture that waited too long."""
         return BusyError(
-            f"{self._model}: {self._at_once} pictures are being painted, as many as may be at once, and none of them "
-            f"ended in {self._timeout_s:g} s; try again later, or raise `timeout` or `max_concurrency`"
+            f"{self._model}: {self._at_once} pictures are in progress, as many as may be at once, and none of them "
+            f"finished within {self._timeout_s:g} s; try again later, or raise `timeout` or `max_concurrency`"
         )
 
     def close(self) -> None:
-        """Nothing is given back later."""
+        """Cancel pending work."""
         with self._changed:
             self._stop_timer()
 
@@ -84,7 +84,7 @@ class Turns:
                 self._idle.start()
 
     def _give_back_if_idle(self) -> None:
-        # who comes meanwhile waits for milliseconds
+        # new pictures wait for it, for milliseconds
         with self._changed:
             if self._active == 0 and self._was_peak:
                 self._was_peak = False

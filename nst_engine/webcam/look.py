@@ -1,4 +1,4 @@
-"""What is painted and shown, as keys change it."""
+"""Style and display settings, as changed by keys."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _STRENGTH_STEP = 0.1
 
 @dataclass(frozen=True)
 class Look:
-    """What frames look like.
+    """Style and display settings of frames.
 
     Attributes:
         styles: All there are to choose from: names, or embeddings of style images.
-        mix: Shares of those that are painted.
+        mix: Weights of the current styles.
         strength: 0-1.
         preserve_color: How the photo's colours are kept; None: they are not.
         shows_overlay: Whether figures are shown over the picture.
@@ -54,7 +54,7 @@ class Look:
         return f"{names}{strength}{', its own colours' if self.preserve_color else ''}"
 
     def _style(self, step: int) -> Any:
-        """So many after the first of those that are painted."""
+        """The style at this offset from the first current one."""
         first = next(iter(self.mix))
         return self.styles[(self.styles.index(first) + step) % len(self.styles)]
 

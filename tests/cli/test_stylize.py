@@ -15,7 +15,7 @@ from PIL import Image
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
 
-from .running import ENVIRONMENT, code_of, nst, painting, pixels_of, write
+from .running import ENVIRONMENT, assert_refused, nst, painting, pixels_of, write
 
 LIVE = ("--model", "bundled:live", "--device", "cpu")
 
@@ -161,10 +161,7 @@ def test_bad_input_is_one_line_and_code_2(
     monkeypatch.chdir(tmp_path)
     photo = write(tmp_path / "photo.png", painting(20, 20))
     before = photo.read_bytes()
-    assert code_of("stylize", *arguments) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
+    assert_refused(capsys, message, "stylize", *arguments)
     assert photo.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
 

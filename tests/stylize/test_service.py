@@ -72,7 +72,7 @@ def test_no_more_pictures_than_that_are_painted_at_once(own: Path, slow: SlowFil
     with Stylizer(own, device="cpu", max_concurrency=1, timeout=0.2) as stylizer:
         first = threads.submit(stylizer.stylize, slow, STYLE)
         assert slow.is_awaited.wait(60)
-        with pytest.raises(BusyError, match=r"1 pictures are being painted.*`timeout` or `max_concurrency`"):
+        with pytest.raises(BusyError, match=r"1 pictures are in progress.*`timeout` or `max_concurrency`"):
             stylizer.stylize(photo(8, 8), STYLE)
         slow.may_come.set()
         assert first.result().pixels.shape == (24, 32, 3)
