@@ -32,7 +32,8 @@ from nst_engine.image.quiet import pillow_quiet, silence_libtiff
 from nst_engine.image.read import read_file, read_path
 from nst_engine.image.resize import fitted
 
-#: A file, or what was in one.
+PillowImage: TypeAlias = Image.Image
+#: A file, its content, or what Pillow read from one.
 EncodedImage: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image
 ImageSource: TypeAlias = EncodedImage | NDArray[Any] | Picture
 
