@@ -8,6 +8,7 @@ from nst_engine.image.decode import (
     READABLE_SUFFIXES,
     EncodedImage,
     ImageSource,
+    PillowImage,
     load_image,
     load_mask,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "ImageLimits",
     "ImageSource",
     "Picture",
+    "PillowImage",
     "TimedPart",
     "animation_writer",
     "check_image_output",

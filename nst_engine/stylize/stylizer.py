@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.checks import require_count
 from nst_engine.color import ColorMode
-from nst_engine.image import EncodedImage, ImageLimits, ImageSource, Picture
+from nst_engine.image import EncodedImage, ImageLimits, ImageSource, Picture, PillowImage
 from nst_engine.runtimes.stopping import CancelToken, cancelled_by
 from nst_engine.stylize.batch import groups_of
 from nst_engine.stylize.loaded_model import LoadedModel
@@ -23,9 +23,6 @@ from nst_engine.stylize.regions import read_regions, stylize_in_regions
 from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
 from nst_engine.stylize.strokes import in_proportion
 from nst_engine.stylize.style_choice import Style, weighted
-
-if TYPE_CHECKING:
-    from PIL.Image import Image as PillowImage
 
 
 class Stylizer(LoadedModel):
@@ -113,13 +110,7 @@ class Stylizer(LoadedModel):
             photo = picture.pixels
             check_room(out, photo)
             if style_masks:
-                styles = [(style, 1.0)] if style is None else weighted(style)
-                size = photo.shape[0], photo.shape[1]
-                regions = read_regions(style_masks, [share for _, share in styles], *size, limits)
-                each = [self.choose_style(one, limits=limits).weights for one, _ in styles]
-                stylized = stylize_in_regions(
-                    photo, regions, lambda place: self._run([photo], each[place], options, stopwatch)[0], out
-                )
+                stylized = self._run_in_regions(photo, style, style_masks, options, stopwatch, limits, out)
             else:
                 (stylized,) = self._run([photo], chosen.weights, options, stopwatch, out)
         return self._result(stylized, picture, chosen.shares, stopwatch.timings_ms(), content_image)
@@ -184,6 +175,26 @@ class Stylizer(LoadedModel):
                     timings = own_time.timings_ms(shared=stopwatch, among=len(group))
                     results[i] = self._result(pixels, picture, chosen.shares, timings, content_images[i])
         return [results[i] for i in range(len(reads))]
+
+    def _run_in_regions(
+        self,
+        photo: NDArray[np.uint8],
+        style: Style,
+        style_masks: Sequence[ImageSource],
+        options: StylizeOptions,
+        stopwatch: Stopwatch,
+        limits: ImageLimits,
+        out: NDArray[np.uint8] | None,
+    ) -> NDArray[np.uint8]:
+        styles = [(style, 1.0)] if style is None else weighted(style)
+        shares = [share for _, share in styles]
+        regions = read_regions(style_masks, shares, photo.shape[0], photo.shape[1], limits)
+        weights = [self.choose_style(one, limits=limits).weights for one, _ in styles]
+
+        def run(place: int) -> NDArray[np.uint8]:
+            return self._run([photo], weights[place], options, stopwatch)[0]
+
+        return stylize_in_regions(photo, regions, run, out)
 
     def _run(
         self,
