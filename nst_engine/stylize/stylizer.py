@@ -19,7 +19,7 @@ from nst_engine.stylize.loaded_model import LoadedModel
 from nst_engine.stylize.options import StylizeArguments, StylizeOptions
 from nst_engine.stylize.postprocess import check_room
 from nst_engine.stylize.preprocess import timed_read
-from nst_engine.stylize.regions import read_regions, stylize_in_regions
+from nst_engine.stylize.regions import Regions, read_regions, stylize_in_regions
 from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
 from nst_engine.stylize.strokes import in_proportion
 from nst_engine.stylize.style_choice import Style, weighted
@@ -110,7 +110,10 @@ class Stylizer(LoadedModel):
             photo = picture.pixels
             check_room(out, photo)
             if style_masks:
-                stylized = self._run_in_regions(photo, style, style_masks, options, stopwatch, limits, out)
+                regions, each = self._regions(photo, style, style_masks, limits)
+                stylized = stylize_in_regions(
+                    photo, regions, lambda place: self._run([photo], each[place], options, stopwatch)[0], out
+                )
             else:
                 (stylized,) = self._run([photo], chosen.weights, options, stopwatch, out)
         return self._result(stylized, picture, chosen.shares, stopwatch.timings_ms(), content_image)
@@ -176,25 +179,13 @@ class Stylizer(LoadedModel):
                     results[i] = self._result(pixels, picture, chosen.shares, timings, content_images[i])
         return [results[i] for i in range(len(reads))]
 
-    def _run_in_regions(
-        self,
-        photo: NDArray[np.uint8],
-        style: Style,
-        style_masks: Sequence[ImageSource],
-        options: StylizeOptions,
-        stopwatch: Stopwatch,
-        limits: ImageLimits,
-        out: NDArray[np.uint8] | None,
-    ) -> NDArray[np.uint8]:
+    def _regions(
+        self, photo: NDArray[np.uint8], style: Style, style_masks: Sequence[ImageSource], limits: ImageLimits
+    ) -> tuple[Regions, list[NDArray[np.float32]]]:
+        """Where each style applies, and each style's weights."""
         styles = [(style, 1.0)] if style is None else weighted(style)
-        shares = [share for _, share in styles]
-        regions = read_regions(style_masks, shares, photo.shape[0], photo.shape[1], limits)
-        weights = [self.choose_style(one, limits=limits).weights for one, _ in styles]
-
-        def run(place: int) -> NDArray[np.uint8]:
-            return self._run([photo], weights[place], options, stopwatch)[0]
-
-        return stylize_in_regions(photo, regions, run, out)
+        regions = read_regions(style_masks, [share for _, share in styles], photo.shape[0], photo.shape[1], limits)
+        return regions, [self.choose_style(one, limits=limits).weights for one, _ in styles]
 
     def _run(
         self,
