@@ -26,7 +26,8 @@ from nst_engine.errors import (
 from nst_engine.version import __version__
 
 if TYPE_CHECKING:
-    from nst_engine.image import ImageLimits, Picture, load_image, save_image
+    from nst_engine.image import Picture, load_image, save_image
+    from nst_engine.limits import ImageLimits
     from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
     from nst_engine.runtimes.stopping import CancelToken
     from nst_engine.stylize.result import StylizeResult
@@ -76,7 +77,7 @@ __all__ = [
 ]
 
 _AT_FIRST_USE = {
-    "ImageLimits": "nst_engine.image",
+    "ImageLimits": "nst_engine.limits",
     "Picture": "nst_engine.image",
     "load_image": "nst_engine.image",
     "save_image": "nst_engine.image",

@@ -7,8 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from nst_engine.cli.messages import with_flags
-from nst_engine.cli.option_flags import add_options, explicit_options
+from nst_engine.cli.option_flags import add_options, explicit_options, options_of
 from nst_engine.cli.style_arguments import model_of
+from nst_engine.limits import ImageLimits
 from nst_engine.runtimes.options import SessionOptions
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def add_model_arguments(
         help=f"bundled:quality, bundled:live, bundled:any, bundled:any-fast, or a file (default: {default})",
     )
     add_options(group, SessionOptions)
+    add_options(group, ImageLimits)
     if any_style is not None:
         parser.set_defaults(model=None, default_models=(default, any_style))
 
@@ -45,6 +47,7 @@ def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | Non
         model_of(arguments),
         **explicit_options(arguments, SessionOptions),
         expected_pictures=expected_pictures,
+        limits=options_of(arguments, ImageLimits),
     )
     if "passed over" in stylizer.device_report:
         print(f"nst: device {with_flags(stylizer.device_report)}", file=sys.stderr)

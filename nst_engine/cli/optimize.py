@@ -15,6 +15,7 @@ from nst_engine.cli.option_flags import explicit_options, options_of
 from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, read_checked
 from nst_engine.errors import OptionError
 from nst_engine.files import check_is_no_input
+from nst_engine.limits import ImageLimits
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.vgg19.layers import LAYERS
 
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         content_masks=inputs.content_masks,
         style_masks=inputs.style_masks,
         init=init_file,
+        limits=options_of(arguments, ImageLimits),
     )
     is_opaque = read.alpha is None
     files = [file for _, file in inputs.files(init_file)]

@@ -9,6 +9,7 @@ from typing import Any
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.option_flags import options_of
 from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, read_checked
+from nst_engine.limits import ImageLimits
 from nst_engine.optimization.options import OptimizeOptions
 
 _SET_HERE = ("content_layers", "style_layers", "init", "style_blend_weights", "preserve_color")
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     image = painting.path if painting is not None and not path.exists() else path
     name = f"{image.stem}_{arguments.layer}{'_style' if arguments.style else ''}.png"
     output = check_image_output(arguments.output or Path(name), inputs=[image], overwrite=arguments.overwrite)
-    inputs = read_checked(str(image), [], options)
+    inputs = read_checked(str(image), [], options, limits=options_of(arguments, ImageLimits))
     if inputs.alpha is not None:
         check_holds_alpha(output, image)
     from nst_engine.optimization import reconstruct  # torch is imported after all checks

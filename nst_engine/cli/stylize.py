@@ -23,6 +23,7 @@ from nst_engine.cli.style_arguments import (
 )
 from nst_engine.errors import NSTError, OptionError, OutputError
 from nst_engine.files import label_of_path, printable
+from nst_engine.limits import ImageLimits
 from nst_engine.stylize.options import StylizeOptions
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_in_pipe(arguments: argparse.Namespace) -> int:
     """One picture, from stdin or to stdout or both."""
     from nst_engine.catalogue import content_path
-    from nst_engine.image import DEFAULT_LIMITS, check_image_output, encode_image
+    from nst_engine.image import check_image_output, encode_image
     from nst_engine.image.read import read_file
 
     if len(arguments.photos) > 1:
@@ -115,7 +116,8 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
         _check_not_piped_in(Path(arguments.output), arguments)
         inputs = [*files_read(arguments), *([] if photo == _PIPE else [content_path(photo)])]
         check_image_output(arguments.output, inputs=inputs)
-    source = read_file(sys.stdin.buffer, "stdin", DEFAULT_LIMITS) if photo == _PIPE else content_path(photo)
+    limits = options_of(arguments, ImageLimits)
+    source = read_file(sys.stdin.buffer, "stdin", limits) if photo == _PIPE else content_path(photo)
     stylizer = open_stylizer(arguments, expected_pictures=1)
     result = _stylized(stylizer, _style(arguments, stylizer)[0], arguments, source)
     if arguments.output in (None, _PIPE):

@@ -75,7 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
     frames = FrameStylizer(stylizer, style, channel_order="rgb", **asdict(looks))
     try:
         with _Bar(output.name, is_shown=not arguments.json) as bar:
-            result = paint_video(source, output, frames, options=options, on_progress=bar.show, on_note=bar.note)
+            result = paint_video(
+                source, output, frames, options=options, limits=stylizer.limits, on_progress=bar.show, on_note=bar.note
+            )
     except KeyboardInterrupt:
         print(f"nst: interrupted{_kept(output, options)}", file=sys.stderr)
         return INTERRUPTED

@@ -14,21 +14,19 @@ from nst_engine.image.decode import (
 )
 from nst_engine.image.encode import FORMATS, IMAGE_SUFFIXES, encode_image, flatten, to_pillow, with_alpha
 from nst_engine.image.output import check_image_output, save_image
-from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
+from nst_engine.image.picture import Picture
 from nst_engine.image.resize import resize_image, without_finest
 from nst_engine.image.sheet import contact_sheet, labelled_sheet
 
 __all__ = [
     "ACCEPTED_FORMATS",
     "ANIMATION_SUFFIXES",
-    "DEFAULT_LIMITS",
     "FORMATS",
     "IMAGE_SUFFIXES",
     "READABLE_SUFFIXES",
     "Animation",
     "AnimationFrame",
     "EncodedImage",
-    "ImageLimits",
     "ImageSource",
     "Picture",
     "PillowImage",

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import ImageDecodeError
-from nst_engine.image.picture import ImageLimits, Picture, Pixels, describe
+from nst_engine.image.picture import Picture, Pixels, describe
+from nst_engine.limits import ImageLimits
 
 _WANTED = "uint8, uint16, bool, or float in [0, 1], of shape H×W, H×W×1, ×2 (grey and alpha), ×3 (RGB) or ×4 (RGBA)"
 

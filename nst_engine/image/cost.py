@@ -7,7 +7,7 @@ import contextlib
 from PIL import Image, TiffImagePlugin
 
 from nst_engine.errors import ImageDecodeError
-from nst_engine.image.picture import ImageLimits
+from nst_engine.limits import ImageLimits
 
 #: As libjpeg-turbo's authors advise; encoders write about ten. Each scan passes over all pixels.
 _MOST_SCANS = 500

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from nst_engine.color import ColorMode, keep_luma, luma_of, match_color
 from nst_engine.errors import OptionError
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, Picture, load_image, load_mask, resize_image
+from nst_engine.image import ImageSource, Picture, load_image, load_mask, resize_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 #: A side shorter than this carries no picture to paint or to learn a style from.
 MIN_PICTURE_SIDE_PX = 8

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from nst_engine.catalogue import style_path
 from nst_engine.errors import OptionError
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, resize_image, save_image
+from nst_engine.image import ImageSource, resize_image, save_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.optimization.device import resolve_device, resolve_precision, torch_threads
 from nst_engine.optimization.inputs import Inputs, read_inputs, with_own_style
 from nst_engine.optimization.loop import optimize_scales, to_pixels

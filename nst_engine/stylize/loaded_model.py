@@ -9,7 +9,8 @@ import numpy as np
 
 from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource
+from nst_engine.image import ImageSource
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Backend, Precision
 from nst_engine.runtimes.session import open_session
@@ -59,7 +60,8 @@ class LoadedModel:
         self.pipeline = Pipeline(self._session, tile_above_px)
         prediction = self._session.spec.style
         self._encoder = None if prediction is None else StyleEncoder(self._session, prediction)
-        self._limits = limits
+        #: Default limits on pictures.
+        self.limits = limits
         self._turns = Turns(self.model, max_concurrency, timeout, self.pipeline.trim)
         self._tasks = TaskThreads(max_concurrency, timeout, self._turns)
 
@@ -122,7 +124,7 @@ class LoadedModel:
         for height, width in sizes or (_WARMUP_SIZE,):
             if height < 1 or width < 1:
                 raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
-            self._limits.check_pixels("warmup", height, width)
+            self.limits.check_pixels("warmup", height, width)
             with self._turns.taken():
                 self.pipeline.stylize([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
 
@@ -147,7 +149,7 @@ class LoadedModel:
                 f"{self.model} holds its styles and reads no others; take bundled:any or bundled:any-fast"
             )
         with self._turns.taken():
-            return self._encoder.encode(style_image, label, limits=limits or self._limits)
+            return self._encoder.encode(style_image, label, limits=limits or self.limits)
 
     def choose_style(self, style: Style, *, limits: ImageLimits | None = None) -> StyleChoice:
         """Resolve a style once, to be passed to `stylize` instead.
@@ -161,4 +163,4 @@ class LoadedModel:
             return style
         if self._encoder is None:
             return choice_of_fixed(style, self.styles, self.model)
-        return self._encoder.choose(style, limits or self._limits)
+        return self._encoder.choose(style, limits or self.limits)

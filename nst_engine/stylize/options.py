@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from nst_engine.color import ColorMode
+from nst_engine.limits import ImageLimits
 from nst_engine.options import check_options, option
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nst_engine.image import ImageLimits, ImageSource
+    from nst_engine.image import ImageSource
     from nst_engine.runtimes.stopping import CancelToken
 
 STROKE_SIZES = (0.1, 8.0)

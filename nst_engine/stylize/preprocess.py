@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine import kernels
-from nst_engine.image import ImageLimits, ImageSource, Picture, load_image
+from nst_engine.image import ImageSource, Picture, load_image
+from nst_engine.limits import ImageLimits
 from nst_engine.models.spec import ModelSpec
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.workspace import Workspace

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, load_mask, resize_image
+from nst_engine.image import ImageSource, load_mask, resize_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 _BLOCK_ROWS = 64  # rows of a blend: avoids float copies of whole pictures
 _LEAST = np.float32(1e-6)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from nst_engine.catalogue import style_path
 from nst_engine.errors import ImageDecodeError, InferenceError, ModelSpecError, NSTError, OptionError
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource
+from nst_engine.image import ImageSource
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.models.content import companion_content
 from nst_engine.models.spec import ModelSpec, StylePrediction
 from nst_engine.runtimes.onnxruntime import first_line

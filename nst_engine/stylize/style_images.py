@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, Picture, load_image, resize_image
+from nst_engine.image import ImageSource, Picture, load_image, resize_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 #: Narrower pictures are reflected back and forth until they are so wide: an encoder cannot read a line.
 LEAST_SIDE_PX = 64

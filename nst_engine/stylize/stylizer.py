@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from nst_engine.checks import require_count
 from nst_engine.color import ColorMode
-from nst_engine.image import EncodedImage, ImageLimits, ImageSource, Picture, PillowImage
+from nst_engine.image import EncodedImage, ImageSource, Picture, PillowImage
+from nst_engine.limits import ImageLimits
 from nst_engine.runtimes.stopping import CancelToken, cancelled_by
 from nst_engine.stylize.batch import groups_of
 from nst_engine.stylize.loaded_model import LoadedModel
@@ -103,7 +104,7 @@ class Stylizer(LoadedModel):
             CancelledError: It was cancelled.
         """
         options = _checked(strength, preserve_color, stroke_size, max_side)
-        limits = limits or self._limits
+        limits = limits or self.limits
         with cancelled_by(cancel), self._turns.taken():
             chosen = self.choose_style(style, limits=limits)
             picture, stopwatch = timed_read(content_image, max_side, limits)
@@ -165,7 +166,7 @@ class Stylizer(LoadedModel):
         """
         require_count("batch_size", batch_size)
         options = _checked(strength, preserve_color, stroke_size, max_side)
-        limits = limits or self._limits
+        limits = limits or self.limits
         results: dict[int, StylizeResult[Any]] = {}
         with cancelled_by(cancel), self._turns.taken():
             chosen = self.choose_style(style, limits=limits)

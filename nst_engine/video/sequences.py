@@ -14,15 +14,8 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError, OutputError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import file_id, label_of_path
-from nst_engine.image import (
-    DEFAULT_LIMITS,
-    IMAGE_SUFFIXES,
-    ImageLimits,
-    check_image_output,
-    flatten,
-    load_image,
-    save_image,
-)
+from nst_engine.image import IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.animations import fitted
 from nst_engine.video.formats import CONTAINERS
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span, flattened_note

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nst_engine.color import ColorMode
 from nst_engine.errors import VideoDecodeError
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.options import Stability
 from nst_engine.stylize.style_choice import Style

@@ -238,3 +238,12 @@ def test_the_doctor_finds_packages_in_conflict(
     said = capsys.readouterr().out
     assert "PROBLEM" in said
     assert message in said
+
+
+@pytest.mark.parametrize("command", ["stylize", "optimize"])
+def test_limits_are_options_of_the_commands(tmp_path: Path, command: str) -> None:
+    write(tmp_path / "photo.png", painting(48, 64))
+    refused = nst(command, "photo.png", "--style", "scream", "--max-pixels", "100", "-o", "out.png", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "raise the limit --max-pixels" in refused.stderr
+    assert not (tmp_path / "out.png").exists()

@@ -21,7 +21,7 @@ from nst_engine.errors import (
     VideoDecodeError,
     VideoNotFoundError,
 )
-from nst_engine.image import ImageLimits
+from nst_engine.limits import ImageLimits
 from nst_engine.video import VideoOptions, paint_video
 
 FAST = {"movflags": "+faststart"}
