@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 
-COLOR_MODES = ("luma", "match", "histogram")
+#: How the photo's colours are kept.
+ColorMode = Literal["luma", "match", "histogram"]
 
 _LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # BT.601
 _EPSILON = 1e-5 * 255**2  # 1e-5 for colours in [0, 1]

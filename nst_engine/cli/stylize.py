@@ -160,13 +160,13 @@ def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     return planned.jobs
 
 
-def _stylize(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, job: Job) -> StylizeResult:
+def _stylize(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, job: Job) -> StylizeResult[Any]:
     result = _stylized(stylizer, style, arguments, job.source)
     result.save(job.output, quality=arguments.quality, overwrite=arguments.overwrite)
     return result
 
 
-def _stylized(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, source: Any) -> StylizeResult:
+def _stylized(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, source: Any) -> StylizeResult[Any]:
     return stylizer.stylize(
         source, style, style_masks=arguments.style_masks, **explicit_options(arguments, StylizeOptions)
     )
@@ -184,7 +184,7 @@ def _shown(jobs: list[Job], *, is_quiet: bool) -> Iterator[Job]:
     yield from track(jobs, description="painting", console=console)
 
 
-def _print_result(arguments: argparse.Namespace, photo: str, output: Path, result: StylizeResult) -> None:
+def _print_result(arguments: argparse.Namespace, photo: str, output: Path, result: StylizeResult[Any]) -> None:
     if arguments.json:
         record = {
             "input": photo,

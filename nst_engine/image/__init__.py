@@ -3,7 +3,14 @@
 from nst_engine.image.animation import ANIMATION_SUFFIXES, save_animation
 from nst_engine.image.animation_frames import Animation, AnimationFrame
 from nst_engine.image.animation_parts import TimedPart, animation_writer, encode_frame
-from nst_engine.image.decode import ACCEPTED_FORMATS, READABLE_SUFFIXES, ImageSource, load_image, load_mask
+from nst_engine.image.decode import (
+    ACCEPTED_FORMATS,
+    READABLE_SUFFIXES,
+    EncodedImage,
+    ImageSource,
+    load_image,
+    load_mask,
+)
 from nst_engine.image.encode import FORMATS, IMAGE_SUFFIXES, encode_image, flatten, to_pillow, with_alpha
 from nst_engine.image.output import check_image_output, save_image
 from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
@@ -19,6 +26,7 @@ __all__ = [
     "READABLE_SUFFIXES",
     "Animation",
     "AnimationFrame",
+    "EncodedImage",
     "ImageLimits",
     "ImageSource",
     "Picture",

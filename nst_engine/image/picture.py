@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import ImageEncodeError, ImageTooLargeError
+from nst_engine.options import check_number, check_options, option
 
 Pixels: TypeAlias = NDArray[np.uint8]
+
+_COUNTS = (1, math.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +49,22 @@ class ImageLimits:
     """Limits that are checked before decoding.
 
     Attributes:
-        max_bytes: Largest encoded size in bytes.
-        max_pixels: Largest width × height in pixels.
+        max_bytes: largest encoded size in bytes.
+        max_pixels: largest width × height in pixels.
+        max_side: longest side in pixels; None: any. (What `stylize` calls `max_side` shrinks, and refuses nothing.)
+
+    Raises:
+        OptionError: a limit that is no whole number above 0.
     """
 
-    max_bytes: int = 256 * 1024 * 1024
-    max_pixels: int = 128 * 1024 * 1024
+    max_bytes: int = option(256 * 1024 * 1024, "refuse larger picture files", metavar="N", limits=_COUNTS)
+    max_pixels: int = option(128 * 1024 * 1024, "refuse pictures of more pixels", metavar="N", limits=_COUNTS)
+    max_side: int | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.max_side is not None:
+            check_number("max_side", self.max_side, *_COUNTS, is_whole=True)
 
     def check_bytes(self, label: str, size_bytes: int | None) -> None:
         """Raise `ImageTooLargeError` for more than `max_bytes`; None: a stream that exceeds it."""
@@ -58,15 +72,20 @@ class ImageLimits:
             came = f"{size_bytes:,} bytes" if size_bytes is not None else f"more than {self.max_bytes:,} bytes"
             raise ImageTooLargeError(
                 f"{label}: the picture has {came}, the limit is {self.max_bytes:,}. "
-                "Save it smaller, or raise ImageLimits.max_bytes."
+                "Save it smaller, or raise the limit `max_bytes`."
             )
 
     def check_pixels(self, label: str, height: int, width: int) -> None:
-        """Raise `ImageTooLargeError` for more than `max_pixels`."""
+        """Raise `ImageTooLargeError` for more than `max_pixels`, or a side longer than `max_side`."""
         if height * width > self.max_pixels:
             raise ImageTooLargeError(
                 f"{label}: the picture has {width}×{height} = {height * width:,} pixels, "
-                f"the limit is {self.max_pixels:,}. Scale it down first, or raise ImageLimits.max_pixels."
+                f"the limit is {self.max_pixels:,}. Scale it down first, or raise the limit `max_pixels`."
+            )
+        if self.max_side is not None and max(height, width) > self.max_side:
+            raise ImageTooLargeError(
+                f"{label}: the picture has {width}×{height} pixels, the limit is {self.max_side:,} a side. Scale it "
+                "down first, or raise ImageLimits.max_side."
             )
 
 

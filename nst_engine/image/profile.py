@@ -7,17 +7,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
+from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, TiffImagePlugin
 
 from nst_engine.errors import ImageDecodeError
+from nst_engine.geometry import fit_longer_side
 from nst_engine.image.arrays import byte_of_uint16, opaque_to_none
 from nst_engine.image.picture import Pixels
 
 _SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 
+# cells are averaged until a picture is so many times too large; what Lanczos makes of it then looks the same
+_REDUCING_GAP = 3.0
 
-def srgb_of(image: Image.Image, label: str) -> tuple[Pixels, Pixels | None, str | None]:
+
+def srgb_of(image: Image.Image, label: str, max_side: int | None = None) -> tuple[Pixels, Pixels | None, str | None]:
     """Decode `image` and bring it to sRGB.
+
+    Args:
+        image: not decoded yet.
+        label: what messages call it.
+        max_side: what its longer side is shrunk to if it is longer, px: before anything is copied.
 
     Returns:
         pixels uint8 H×W×3; alpha uint8 H×W or None where all is opaque; and why an ICC profile was
@@ -30,10 +39,31 @@ def srgb_of(image: Image.Image, label: str) -> tuple[Pixels, Pixels | None, str 
     image.load()
     orientation = _orientation(image)
     icc = image.info.get("icc_profile")
-    colour, alpha = _separate(image, sample_scale, label)
+    colour, alpha = _shrunk(*_separate(image, sample_scale, label), max_side)
     rgb, complaint = _to_srgb(colour, icc if isinstance(icc, bytes) else None)
     pixels = _upright(np.asarray(rgb), orientation)
     return pixels, opaque_to_none(None if alpha is None else _upright(alpha, orientation)), complaint
+
+
+def draft(image: Image.Image, max_side: int | None) -> None:
+    """Let a JPEG be decoded at a half, a quarter or an eighth of its size, where that is still larger."""
+    if max_side is not None and max(image.size) > max_side and isinstance(image, JpegImagePlugin.JpegImageFile):
+        height, width = fit_longer_side(image.height, image.width, max_side)
+        image.draft(None, (width, height))
+
+
+def _shrunk(colour: Image.Image, alpha: Pixels | None, max_side: int | None) -> tuple[Image.Image, Pixels | None]:
+    if max_side is None or max(colour.size) <= max_side:
+        return colour, alpha
+    height, width = fit_longer_side(colour.height, colour.width, max_side)
+
+    def shrink(image: Image.Image) -> Image.Image:
+        return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
+
+    info = colour.info
+    colour = shrink(colour)
+    colour.info = info
+    return colour, None if alpha is None else np.asarray(shrink(Image.fromarray(alpha)))
 
 
 def _orientation(image: Image.Image) -> int:

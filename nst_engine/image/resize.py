@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nst_engine.errors import OptionError
-from nst_engine.image.picture import describe
+from nst_engine.geometry import fit_longer_side
+from nst_engine.image.picture import Picture, describe
 
 _Scalar = TypeVar("_Scalar", np.uint8, np.float32)
 
@@ -40,6 +42,15 @@ def resize_image(pixels_hwc: NDArray[_Scalar], height: int, width: int) -> NDArr
     image = Image.fromarray(np.ascontiguousarray(pixels_hwc))
     resized = np.array(image.resize((width, height), Image.Resampling.LANCZOS), dtype=pixels_hwc.dtype)
     return np.clip(resized, pixels_hwc.min(), pixels_hwc.max()) if is_float else resized
+
+
+def fitted(picture: Picture, max_side: int | None) -> Picture:
+    """The picture, shrunk to at most this longer side; None: unchanged."""
+    if max_side is None or max(picture.height, picture.width) <= max_side:
+        return picture
+    size = fit_longer_side(picture.height, picture.width, max_side)
+    alpha = None if picture.alpha is None else resize_image(picture.alpha, *size)
+    return replace(picture, pixels=resize_image(picture.pixels, *size), alpha=alpha)
 
 
 def without_finest(pixels_hwc: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

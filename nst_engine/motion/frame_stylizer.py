@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.checks import require_count
+from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError
 from nst_engine.image import DEFAULT_LIMITS
 from nst_engine.motion.options import ChannelOrder, FrameOptions, Stability
@@ -63,7 +64,7 @@ class FrameStylizer:
         *,
         stability: Stability = "low",
         strength: float = 1.0,
-        preserve_color: str | None = None,
+        preserve_color: ColorMode | None = None,
         stroke_size: float = 1.0,
         channel_order: ChannelOrder = "bgr",
     ) -> None:
@@ -88,7 +89,7 @@ class FrameStylizer:
         style: Style = None,
         *,
         strength: float | None = None,
-        preserve_color: str | None = None,
+        preserve_color: ColorMode | None = None,
         frames: int = 0,
     ) -> None:
         """Change the style from the next frame on; earlier frames do not affect it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from nst_engine.color import COLOR_MODES
+from nst_engine.color import ColorMode
 from nst_engine.options import check_options, option
 from nst_engine.stylize.options import STROKE_SIZES
 
@@ -28,7 +28,7 @@ class FrameOptions:
     """
 
     strength: float = option(1.0, "0 is what came", metavar="0-1", limits=(0.0, 1.0))
-    preserve_color: str | None = option(None, "keep the colours that came", choices=COLOR_MODES)
+    preserve_color: ColorMode | None = option(None, "keep the colours that came")
     stroke_size: float = option(1.0, "1 is the network's own, 0.5 finer, 2 broader", metavar="S", limits=STROKE_SIZES)
     stability: Stability = option("low", "no flicker")
 

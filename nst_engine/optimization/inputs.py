@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.color import keep_luma, luma_of, match_color
+from nst_engine.color import ColorMode, keep_luma, luma_of, match_color
 from nst_engine.errors import OptionError
 from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, Picture, load_image, load_mask, resize_image
 
@@ -55,7 +55,7 @@ def read_inputs(
     content_masks: Sequence[ImageSource] = (),
     style_masks: Sequence[ImageSource] = (),
     init: ImageSource | None = None,
-    preserve_color: str | None = None,
+    preserve_color: ColorMode | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
 ) -> Inputs:
     """Read all pictures; beyond the limits they are refused before they are decoded.

@@ -33,6 +33,9 @@ class Executor(Protocol):
             FloatingPointError: They hold NaN or infinity, where the runtime checks for that itself.
         """
 
+    def trim(self, feed: Mapping[str, NDArray[Any]], output: str) -> None:
+        """Free memory that no run is using; may run `feed`, a small picture, to do so."""
+
 
 class Graph(Protocol):
     """A part of a model, loaded."""

@@ -179,6 +179,13 @@ class OrtModel:
         (array,) = self._session.run([output], feed, options)
         return np.asarray(array)
 
+    def trim(self, feed: Mapping[str, NDArray[Any]], output: str) -> None:
+        """See `nst_engine.runtimes.base.Executor`."""
+        options = _onnxruntime().RunOptions()
+        # at the end of a run; of the memory of a GPU's own allocator ONNX Runtime has no such word
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._session.run([output], feed, options)
+
     def _execute_into(self, into: NDArray[Any], feed: Mapping[str, NDArray[Any]], output: str, options: Any) -> bool:
         """Run into an array; False if the output has another shape."""
         binding = self._session.io_binding()
@@ -206,7 +213,7 @@ def _stopped_by(stop: Stop | None) -> Any:
     if stop is None:
         return None
     options = _onnxruntime().RunOptions()
-    stop.by = lambda: setattr(options, "terminate", True)
+    stop.is_done_by(lambda: setattr(options, "terminate", True))
     return options
 
 

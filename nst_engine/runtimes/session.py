@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.environment import usable_cpus
-from nst_engine.errors import InferenceError, OutOfMemoryError, ProviderUnavailableError
+from nst_engine.errors import InferenceError, NSTError, OptionError, OutOfMemoryError, ProviderUnavailableError
 from nst_engine.models.find import ModelFile, find_model, int8_model
-from nst_engine.runtimes.base import Graph, Loaded, Loader, not_finite
+from nst_engine.runtimes.base import Executor, Graph, Loaded, Loader, not_finite
 from nst_engine.runtimes.devices import (
     AUTO_ORDER,
     PROVIDERS,
@@ -70,7 +70,8 @@ class Session:
         self.model, self.spec, self.takes, self.threads = model, loaded.spec, loaded.takes, threads
         self.passed_over, self.why, self.file = passed_over, why, file
         self.device, self.provider = str(device), loaded.provider
-        self._executor, self.signature = loaded.executor, loaded.signature
+        self._executor: Executor | None = loaded.executor
+        self.signature = loaded.signature
         self._loader, self._device = loader, device
         self._loader_of_parts = parts or loader
         self._watch = watch or Watch(model)
@@ -95,7 +96,10 @@ class Session:
 
         Raises:
             InferenceError: The runtime failed, most often for lack of memory, it found NaN, or the run timed out.
+            CancelledError: This thread's work was cancelled.
+            OptionError: The session is closed.
         """
+        executor = self._open_executor()
         if self.signature.is_single and len(pictures) > 1:
             singles = [self.run(pictures[i : i + 1], style_weights[i : i + 1]) for i in range(len(pictures))]
             return np.concatenate(singles)
@@ -105,13 +109,13 @@ class Session:
 
         def execute(stop: Stop | None) -> NDArray[Any]:
             with self._turn:
-                return self._executor.execute(feed, self.signature.image_output, into, stop)
+                return executor.execute(feed, self.signature.image_output, into, stop)
 
         try:
             return self._watch.over(execute)
         except FloatingPointError:
             raise not_finite(self.model) from None
-        except InferenceError:
+        except NSTError:
             raise
         except Exception as error:  # the runtimes' exceptions have no common base
             failed = f"{self.model}: failed on {'×'.join(map(str, pictures.shape))} ({first_line(error)}); "
@@ -124,12 +128,46 @@ class Session:
         """Style weights, float32 N×styles, with the axes that the model itself gives them."""
         return self.signature.weights_in_axes(style_weights)
 
+    @property
+    def report(self) -> str:
+        """The device in use, and with `auto` why no better one is."""
+        chosen = f"{self.device} ({self.provider}, {self.threads} CPU threads)"
+        measured = [f"measured: {self.why}"] if self.why else []
+        return "; ".join([chosen, *measured, *(f"passed over: {reason}" for reason in self.passed_over)])
+
     def content(self) -> bytes:
         """The model as it was loaded: the file, with a fixed size made dynamic."""
         return self._loader.content()
 
+    def trim(self) -> None:
+        """Free memory that no run is using, such as that of larger or concurrent pictures."""
+        if self._executor is None:
+            return
+        with self._turn:
+            self._executor.trim(self._smallest_feed(), self.signature.image_output)
+
+    def close(self) -> None:
+        """Free the model's memory once no run uses it; it cannot be run again."""
+        self._executor = None
+
+    def _smallest_feed(self) -> dict[str, NDArray[Any]]:
+        takes = self.takes
+        side = -(-takes.min_side_px // takes.pad_multiple) * takes.pad_multiple
+        shape = (1, 3, side, side) if takes.layout == "nchw" else (1, side, side, 3)
+        feed: dict[str, NDArray[Any]] = {self.signature.image_input: np.zeros(shape, takes.dtype)}
+        if self.signature.style_input is not None:
+            no_style = np.zeros((1, self.spec.style_numbers), np.float32)
+            feed[self.signature.style_input] = self.weights_in_axes(no_style)
+        return feed
+
+    def _open_executor(self) -> Executor:
+        if self._executor is None:
+            raise OptionError(f"{self.model}: is closed; open it again, with a new `Stylizer`")
+        return self._executor
+
     def open_part(self, model: bytes) -> Part:
         """A part of the model, on the same device but perhaps in another runtime; it keeps no memory between runs."""
+        self._open_executor()
         graph = self._watch.over(lambda _: self._loader_of_parts.load(model, self._device, keeps_memory=False))
         return Part(graph, self._turn, self._watch)
 

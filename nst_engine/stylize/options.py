@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
 
-from nst_engine.color import COLOR_MODES
+from nst_engine.color import ColorMode
 from nst_engine.options import check_options, option
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nst_engine.image import ImageLimits, ImageSource
+    from nst_engine.runtimes.stopping import CancelToken
 
 STROKE_SIZES = (0.1, 8.0)
 
@@ -26,7 +35,7 @@ class StylizeOptions:
     """
 
     strength: float = option(1.0, "0 is the photo, 2 exaggerates", metavar="0-2", limits=(0.0, 2.0))
-    preserve_color: str | None = option(None, "keep the photo's colours", choices=COLOR_MODES)
+    preserve_color: ColorMode | None = option(None, "keep the photo's colours")
     stroke_size: float = option(
         1.0, "1 suits the picture, 0.5 is finer, 4 much broader", metavar="S", limits=STROKE_SIZES
     )
@@ -36,3 +45,16 @@ class StylizeOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+
+
+class StylizeArguments(TypedDict, total=False):
+    """What `nst_engine.Stylizer.stylize` takes by name."""
+
+    strength: float
+    preserve_color: ColorMode | None
+    stroke_size: float
+    style_masks: Sequence[ImageSource]
+    max_side: int | None
+    out: NDArray[np.uint8] | None
+    limits: ImageLimits | None
+    cancel: CancelToken | None

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.color import ColorMode
 from nst_engine.errors import OutOfMemoryError
 from nst_engine.runtimes.session import Session
+from nst_engine.runtimes.stopping import check_cancelled
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.postprocess import finished
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.strokes import Pictures, stylize_broadly
 from nst_engine.stylize.style_choice import weights_of_no_style
 from nst_engine.stylize.tiling import TiledModel
-from nst_engine.stylize.workspace import Workspaces
+from nst_engine.stylize.workspace import Workspaces, return_free_memory
 
 #: Some devices take seconds to rebuild the network for every size of picture. There sides are padded to multiples of
 #: this. Not to larger ones, and not elsewhere: instance normalisation takes the padding for picture.
@@ -73,7 +75,7 @@ class Pipeline:
         stopwatch: Stopwatch,
         *,
         strength: float = 1.0,
-        preserve_color: str | None = None,
+        preserve_color: ColorMode | None = None,
         stroke_scale: float = 1.0,
         swap_rb: bool = False,
         out: NDArray[np.uint8] | None = None,
@@ -104,6 +106,7 @@ class Pipeline:
             return self._run(pictures, weights, stopwatch, strength=1.0, swap_rb=swap_rb, out=None)
 
         stylized = stylize_broadly(photos, stroke_scale, run_once)
+        check_cancelled()
         if strength > 1:
             again = stylize_broadly(stylized, stroke_scale, run_once)
             stylized = [finished(*pair, strength=strength - 1) for pair in zip(again, stylized, strict=True)]
@@ -116,6 +119,20 @@ class Pipeline:
             stylized = [out]
         stopwatch.lap("postprocess")
         return stylized
+
+    def trim(self) -> None:
+        """Free memory that no run is using."""
+        self._session.trim()
+        self._workspaces = Workspaces()
+        return_free_memory()
+
+    def close(self) -> None:
+        """Free the model's memory; later runs are refused."""
+        self._session.close()
+        self._workspaces = Workspaces()
+        with self._tiled_model_lock:
+            self._tiled_model = None
+        return_free_memory()
 
     def _run(
         self,

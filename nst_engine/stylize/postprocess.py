@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine import kernels
-from nst_engine.color import keep_luma, match_color
+from nst_engine.color import ColorMode, keep_luma, match_color
 from nst_engine.errors import InferenceError, OptionError
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.base import not_finite
@@ -115,7 +115,11 @@ def check_room(out: NDArray[np.uint8] | None, photo: NDArray[np.uint8]) -> None:
 
 
 def finished(
-    stylized: NDArray[np.uint8], photo: NDArray[np.uint8], *, strength: float = 1.0, preserve_color: str | None = None
+    stylized: NDArray[np.uint8],
+    photo: NDArray[np.uint8],
+    *,
+    strength: float = 1.0,
+    preserve_color: ColorMode | None = None,
 ) -> NDArray[np.uint8]:
     """Give a stylized picture the photo's colours, then blend it with the photo.
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine import kernels
-from nst_engine.geometry import fit_longer_side
-from nst_engine.image import ImageLimits, ImageSource, Picture, load_image, resize_image
+from nst_engine.image import ImageLimits, ImageSource, Picture, load_image
 from nst_engine.models.spec import ModelSpec
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.workspace import Workspace
@@ -21,17 +20,9 @@ from nst_engine.stylize.workspace import Workspace
 def timed_read(source: ImageSource, max_side: int | None, limits: ImageLimits) -> tuple[Picture, Stopwatch]:
     """Read a picture, shrunk to `max_side` if larger, and measure the time."""
     stopwatch = Stopwatch()
-    picture = _fitted(load_image(source, limits=limits, copy=False), max_side)
+    picture = load_image(source, limits=limits, copy=False, max_side=max_side)
     stopwatch.lap("decode")
     return picture, stopwatch
-
-
-def _fitted(picture: Picture, max_side: int | None) -> Picture:
-    if max_side is None or max(picture.height, picture.width) <= max_side:
-        return picture
-    size = fit_longer_side(picture.height, picture.width, max_side)
-    alpha = None if picture.alpha is None else resize_image(picture.alpha, *size)
-    return replace(picture, pixels=resize_image(picture.pixels, *size), alpha=alpha)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.catalogue import style_path
-from nst_engine.errors import ImageDecodeError, InferenceError, ModelSpecError, OptionError
+from nst_engine.errors import ImageDecodeError, InferenceError, ModelSpecError, NSTError, OptionError
 from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource
 from nst_engine.models.content import companion_content
 from nst_engine.models.spec import ModelSpec, StylePrediction
@@ -137,12 +137,12 @@ class StyleEncoder:
         try:
             try:
                 (code,) = graph.run([self._prediction.output], feed)
-            except InferenceError:
+            except NSTError:
                 raise
             except Exception:  # the runtimes' exceptions have no common base
                 # most third-party networks were exported for one size of style image
                 (code,) = self._load_for_any_size().run([self._prediction.output], feed)
-        except InferenceError:
+        except NSTError:
             raise
         except Exception as error:
             raise InferenceError(

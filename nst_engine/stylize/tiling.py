@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import InferenceError, OptionError
+from nst_engine.errors import InferenceError, NSTError, OptionError
 from nst_engine.geometry import Span, tile_spans
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.session import Part
@@ -222,7 +222,7 @@ class _TiledRun:
         feed = {name: _unpacked(known[name]) for name in stage.inputs}
         try:
             outputs = self._graphs[number].run(stage.outputs, feed)
-        except InferenceError:
+        except NSTError:
             raise
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             message = f"{error}"[:200]

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+from nst_engine.color import ColorMode
 from nst_engine.errors import VideoDecodeError
 from nst_engine.image import DEFAULT_LIMITS, ImageLimits
 from nst_engine.motion.frame_stylizer import FrameStylizer
@@ -31,7 +32,7 @@ def stylize_video(
     *,
     stability: Stability = "low",
     strength: float = 1.0,
-    preserve_color: str | None = None,
+    preserve_color: ColorMode | None = None,
     stroke_size: float = 1.0,
     options: VideoOptions = DEFAULT_OPTIONS,
     limits: ImageLimits = DEFAULT_LIMITS,

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-#: What each key does, for display.
+from nst_engine.color import ColorMode
+
+#: What each key does, for people.
 KEYS: Mapping[str, str] = {
     "n p": "next, previous style",
     "1-9": "style by number",
@@ -40,7 +42,7 @@ class Look:
     styles: Sequence[Any]
     mix: Mapping[Any, float]
     strength: float = 1.0
-    preserve_color: str | None = None
+    preserve_color: ColorMode | None = None
     shows_overlay: bool = True
     shows_help: bool = False
 

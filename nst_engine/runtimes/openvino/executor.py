@@ -42,6 +42,12 @@ class Requests:
             if is_kept:
                 self._free.put(request)
 
+    def drop_free(self) -> None:
+        """Let go of all that nobody is using."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._free.get_nowait()
+
     def shape(self, output: str) -> tuple[int, ...]:
         """Of an output of fixed shape."""
         return tuple(self._compiled.output(output).shape)
@@ -74,12 +80,20 @@ class SizedExecutor:
         array = np.empty(shape, np.uint8) if into is None or into.shape != shape else into
         with requests.borrowed() as request:
             if stop is not None:
-                stop.by = request.cancel
+                stop.is_done_by(request.cancel)
             request.set_tensor(output, Tensor(array, shared_memory=True))
             results = request.infer(dict(feed), share_inputs=True, share_outputs=True)
             if SUM in requests.places and not np.isfinite(results[requests.places[SUM]]):
                 raise FloatingPointError
         return array
+
+    def trim(self, feed: Mapping[str, NDArray[Any]], output: str) -> None:
+        """See `nst_engine.runtimes.base.Executor`: only the last size stays compiled, and without its features."""
+        with self._lock:
+            while len(self._sizes) > 1:
+                self._sizes.popitem(last=False)
+            for requests in self._sizes.values():
+                requests.drop_free()
 
     def _of_size(self, shapes: _Shapes) -> Requests:
         with self._lock:

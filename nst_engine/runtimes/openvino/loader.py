@@ -140,7 +140,7 @@ class OpenVinoGraph:
         """The requested outputs, copied."""
         with self._requests.borrowed(is_kept=self._keeps_memory) as request:
             if stop is not None:
-                stop.by = request.cancel
+                stop.is_done_by(request.cancel)
             results = request.infer(dict(feed), share_inputs=True, share_outputs=True)
             return [np.array(results[self._requests.places[name]]) for name in outputs]
 
