@@ -50,7 +50,7 @@ def choice_of_fixed(style: Style, styles: Sequence[str], model: str) -> StyleCho
 
     Raises:
         StyleNotFoundError: A name is not among them.
-        OptionError: No style given for several styles, weights that cannot be used, or a picture.
+        OptionError: No style was given for a model of several, invalid weights, or a picture.
     """
     if not isinstance(style, str | Mapping | int | float) and style is not None and not _is_pairs(style):
         raise OptionError(f"style: {model} holds its styles ({', '.join(styles)}); {_CURES}")

@@ -86,16 +86,16 @@ def _motions(clip: list[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], N
     estimator = MotionEstimator(_SIDE_PX, "medium", checks_back=True)
     greys = [estimator.grey(frame) for frame in clip]
     height, width = clip[0].shape[:2]
-    found = []
+    results = []
     for earlier, later in itertools.pairwise(greys):
         motion = estimator.between(earlier, later)
-        found.append(
+        results.append(
             (
                 places(motion.flow, height, width),
                 cv2.resize(motion.seen, (width, height), interpolation=cv2.INTER_NEAREST) > 0,
             )
         )
-    return found
+    return results
 
 
 def _followed(

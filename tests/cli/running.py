@@ -71,7 +71,7 @@ def assert_refused(capsys: pytest.CaptureFixture[str], message: str, *arguments:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert message in captured.err
-    assert captured.err.count("\n") == 1
+    assert captured.err.count("\n") == 1, captured.err
 
 
 def painting(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
