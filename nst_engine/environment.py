@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from nst_engine.errors import MissingDependencyError
 
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
+
+_OPENVINO_TELEMETRY = "openvino_telemetry"
 
 
 def package_version(name: str) -> str | None:
@@ -61,6 +64,23 @@ def needed(what: str, extra: str, *, instead: str = "", says_why: bool = False) 
 def forbid_telemetry() -> None:
     """Disable ONNX Runtime's telemetry before its import: it would store an id and contact Microsoft."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+@contextlib.contextmanager
+def without_openvino_telemetry() -> Iterator[None]:
+    """Import openvino in the block without its telemetry, which would store an id at home and contact Google.
+
+    It has no variable to disable it, but does without where its telemetry package is missing. A program that has
+    imported that package keeps it.
+    """
+    if _OPENVINO_TELEMETRY in sys.modules or "openvino" in sys.modules:
+        yield
+        return
+    sys.modules[_OPENVINO_TELEMETRY] = None  # type: ignore[assignment]  # Python's way to say that there is none
+    try:
+        yield
+    finally:
+        del sys.modules[_OPENVINO_TELEMETRY]
 
 
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:

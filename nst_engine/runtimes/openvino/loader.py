@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.environment import needed
+from nst_engine.environment import needed, without_openvino_telemetry
 from nst_engine.errors import ModelChecksumError, OptionError, ProviderUnavailableError
 from nst_engine.graphs.model_bytes import metadata_of
 from nst_engine.models.content import ModelContent
@@ -158,6 +158,6 @@ def _shown_text(error: Exception) -> str:
 
 
 def _openvino() -> Any:
-    with needed("`backend='openvino'` needs openvino", "openvino", says_why=True):
+    with needed("`backend='openvino'` needs openvino", "openvino", says_why=True), without_openvino_telemetry():
         import openvino  # type: ignore[import-untyped,unused-ignore]
     return openvino
