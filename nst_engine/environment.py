@@ -6,14 +6,18 @@ import contextlib
 import difflib
 import importlib.metadata
 import importlib.util
+import json
 import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from nst_engine.errors import MissingDependencyError
 
+_PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 
@@ -37,8 +41,28 @@ def is_importable(module: str) -> bool:
 
 
 def pip_install(extra: str) -> str:
-    """What to type for an extra of this package."""
-    return f"pip install 'nst-engine[{extra}]'"
+    """The command that installs an extra of this package, from where the package itself came."""
+    return f"pip install {requirement(extra)}"
+
+
+def requirement(extra: str) -> str:
+    """An extra of this package, for pip: by the package's name, or by the folder of sources that it came from."""
+    editable = _PACKAGE_ROOT if (_PACKAGE_ROOT / "setup.py").is_file() else None
+    if editable is not None:
+        return f"-e '{editable}[{extra}]'"
+    folder = _source_folder()
+    return f"'{'nst-engine' if folder is None else folder}[{extra}]'"
+
+
+def _source_folder() -> Path | None:
+    """Of the sources this package was installed from, if they are still there; None: it came from an index."""
+    try:
+        record = importlib.metadata.distribution("nst-engine").read_text("direct_url.json")
+        url = urlsplit(json.loads(record or "{}")["url"])
+    except (importlib.metadata.PackageNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    folder = Path(url2pathname(url.path))
+    return folder if url.scheme == "file" and (folder / "pyproject.toml").is_file() else None
 
 
 @contextlib.contextmanager

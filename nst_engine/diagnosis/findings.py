@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nst_engine.environment import package_version, pip_install
+from nst_engine.environment import package_version, pip_install, requirement
 from nst_engine.errors import NSTError
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
@@ -50,7 +50,7 @@ def _kernels() -> Finding:
     return Finding(
         "problem",
         f"the native kernels are not active: {active.reason}",
-        "type: pip install --force-reinstall --no-deps nst-engine (with a C++ compiler)",
+        f"type: pip install --force-reinstall --no-deps {requirement('cpu')} (with a C++ compiler)",
     )
 
 

@@ -37,7 +37,9 @@ def check_model_output(
     for written in (output, preview_path(output), *companions):
         check_is_no_input(written, inputs)
     if not is_importable("onnxruntime"):
-        raise MissingDependencyError(f"models are checked with onnxruntime; type: {pip_install('train')}")
+        raise MissingDependencyError(
+            f"models are checked with onnxruntime; type: {pip_install('cpu')} (or [gpu] for NVIDIA)"
+        )
 
 
 def preview_path(output: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from nst_engine.environment import pip_install
 from nst_engine.errors import ImageEncodeError, OptionError
 from nst_engine.files import PathLike, check_output, write_through
 from nst_engine.image.picture import Pixels, require_pixels
@@ -39,7 +40,7 @@ def save_animation(path: PathLike, frames: Iterable[Pixels], *, fps: float) -> P
     if suffix in (".mp4", ".mov", ".mkv", ".webm"):
         raise ImageEncodeError(
             f"{path}: a {suffix} video is not written by save_animation, which wants "
-            f"{' or '.join(ANIMATION_SUFFIXES)}. Use the video writer (pip install 'nst-engine[video]')."
+            f"{' or '.join(ANIMATION_SUFFIXES)}. Use the video writer ({pip_install('video')})."
         )
     target = check_output(path, suffixes=ANIMATION_SUFFIXES)
     highest = _HIGHEST_FPS[suffix]

@@ -7,7 +7,7 @@ from typing import Any
 from nst_engine.environment import needed
 
 _WHAT = "stability of moving pictures and webcams need OpenCV"
-with needed(_WHAT, "video", instead=", or `stability='off'`", says_why=True):
+with needed(_WHAT, "opencv", instead=" (or [opencv-headless]: no windows), or `stability='off'`", says_why=True):
     import cv2
 
 __all__ = ["NO_MAP", "cv2"]

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import platformdirs
 
-from nst_engine.environment import cpu_quota, package_version
+from nst_engine.environment import cpu_quota, package_version, requirement
 from nst_engine.errors import OptionError
 
 Precision = Literal["auto", "float32", "float16", "bfloat16", "int8"]
@@ -40,11 +40,11 @@ DEVICES = ("auto", "cpu", "cuda", "cuda:N", "tensorrt", "openvino", "coreml", "d
 
 #: The package that brings each, and what to type for it. All of them install the same module `onnxruntime`.
 _PACKAGES: Mapping[str, tuple[str, str]] = {
-    "cpu": ("onnxruntime", "'nst-engine[cpu]'"),
-    "cuda": ("onnxruntime-gpu", "'nst-engine[gpu]'"),
-    "tensorrt": ("onnxruntime-gpu", "'nst-engine[gpu]'"),
+    "cpu": ("onnxruntime", requirement("cpu")),
+    "cuda": ("onnxruntime-gpu", requirement("gpu")),
+    "tensorrt": ("onnxruntime-gpu", requirement("gpu")),
     "openvino": ("onnxruntime-openvino", "onnxruntime-openvino"),
-    "coreml": ("onnxruntime", "'nst-engine[cpu]' (on a Mac)"),
+    "coreml": ("onnxruntime", f"{requirement('cpu')} (on a Mac)"),
     "directml": ("onnxruntime-directml", "onnxruntime-directml (on Windows)"),
 }
 _LIBRARIES = {"cuda": "onnxruntime_providers_cuda", "tensorrt": "onnxruntime_providers_tensorrt"}
