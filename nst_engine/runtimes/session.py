@@ -165,10 +165,16 @@ class Session:
             raise OptionError(f"{self.model}: is closed; open it again, with a new `Stylizer`")
         return self._executor
 
-    def open_part(self, model: bytes) -> Part:
-        """A part of the model, on the same device but perhaps in another runtime; it keeps no memory between runs."""
+    def open_part(self, model: bytes, *, in_same_runtime: bool = False) -> Part:
+        """A part of the model, on the same device; it keeps no memory between runs.
+
+        Args:
+            model: ONNX.
+            in_same_runtime: Whether it runs where the whole does; else perhaps in a runtime that takes less memory.
+        """
         self._open_executor()
-        graph = self._watch.over(lambda _: self._loader_of_parts.load(model, self._device, keeps_memory=False))
+        loader = self._loader if in_same_runtime else self._loader_of_parts
+        graph = self._watch.over(lambda _: loader.load(model, self._device, keeps_memory=False))
         return Part(graph, self._turn, self._watch)
 
 

@@ -157,7 +157,9 @@ class StyleEncoder:
         """Load the encoder for the first style image."""
         if self._graph is None:
             content = self._content()
-            self._graph = self._session.open_part(content)
+            file = self._session.file
+            # a bundled encoder computes the same in every runtime; bfloat16 takes half the time
+            self._graph = self._session.open_part(content, in_same_runtime=file is not None and file.is_bundled)
             # codes are valid for all models that use the same output of the same encoder
             self._space = f"{self._prediction.output} {hashlib.sha256(content).hexdigest()[:16]}"
         return self._graph
