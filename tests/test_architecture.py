@@ -35,6 +35,7 @@ OWNERS = {
     "onnxscript": ("exporting",),
     "openvino": ("runtimes.openvino",),
     "rich": ("cli",),
+    "shtab": ("cli.main",),
     "safetensors": ("vgg19.weights", "training", "stylize.style_embedding"),
     "torch": (
         "vgg19",

@@ -10,9 +10,9 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED, READER_GONE
+from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GONE
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.signals import StopSignals
 from nst_engine.errors import NSTError
@@ -26,6 +26,18 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is, and exit with 2."""
         self.exit(BAD_INPUT, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+
+
+class _PrintCompletion(argparse.Action):
+    """Prints what a shell sources to complete commands and options."""
+
+    def __call__(self, parser: argparse.ArgumentParser, _: object, shell: Any, flag: str | None = None) -> None:
+        import shtab
+
+        if shell not in shtab.SUPPORTED_SHELLS:
+            parser.error(f"{flag}: {shell} came; choose from {', '.join(shtab.SUPPORTED_SHELLS)}")
+        print(shtab.complete(parser, shell))
+        parser.exit()
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,6 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = OneLineParser(prog="nst", description="Neural style transfer: any picture, painted in any style.")
     parser.add_argument("--version", action="version", version=f"nst-engine {__version__}")
+    parser.add_argument(
+        "--print-completion", action=_PrintCompletion, metavar="SHELL", help="for bash, zsh or tcsh: source it"
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         stylize,
@@ -75,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line; returns the exit code: 0, 2 for bad input, 130 when interrupted (128 + another signal)."""
+    """Run a command line; returns the exit code, see `nst_engine.cli.exit_codes`; 128 + the signal that ended it."""
     _open_closed_streams()
     with StopSignals() as signals:
         return signals.code(_run(list(sys.argv[1:] if argv is None else argv)))
@@ -104,12 +119,12 @@ def _run(arguments: Sequence[str]) -> int:
             "nst: not enough memory; take a smaller picture (nst stylize: --max-side; nst optimize: --image-size)",
             file=sys.stderr,
         )
-        return BAD_INPUT
+        return FAILED
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             print(f"nst: {printable(str(error))}", file=sys.stderr)
             _write_no_more()
-            return BAD_INPUT
+            return FAILED
         # whoever read our output has gone
         _write_no_more()
         code = READER_GONE

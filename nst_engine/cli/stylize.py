@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
+from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED, SOME_FAILED
 from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.option_flags import add_options, explicit_options, options_of
@@ -216,4 +216,4 @@ def _summary(count: int, skipped: int, failures: list[str]) -> int:
         print(f"nst: {failure}", file=sys.stderr)
     if count > 1:
         print(f"nst: {len(failures)} of {count} pictures could not be painted", file=sys.stderr)
-    return BAD_INPUT
+    return SOME_FAILED if len(failures) < count else BAD_INPUT

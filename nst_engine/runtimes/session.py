@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nst_engine.environment import usable_cpus
 from nst_engine.errors import InferenceError, NSTError, OptionError, OutOfMemoryError, ProviderUnavailableError
 from nst_engine.models.find import ModelFile, find_model, int8_model
-from nst_engine.runtimes.base import Executor, Graph, Loaded, Loader, not_finite
+from nst_engine.runtimes.base import Executor, Loaded, Loader, not_finite
 from nst_engine.runtimes.devices import (
     AUTO_ORDER,
     PROVIDERS,
@@ -29,6 +29,7 @@ from nst_engine.runtimes.devices import (
 )
 from nst_engine.runtimes.onnxruntime import OrtLoader, first_line
 from nst_engine.runtimes.options import SessionOptions
+from nst_engine.runtimes.part import Part
 from nst_engine.runtimes.stopping import Stop, Watch
 
 #: OpenVINO needs half a second more before the first picture, and saves a twentieth with each.
@@ -176,22 +177,6 @@ class Session:
         loader = self._loader if in_same_runtime else self._loader_of_parts
         graph = self._watch.over(lambda _: loader.load(model, self._device, keeps_memory=False))
         return Part(graph, self._turn, self._watch)
-
-
-class Part:
-    """A part of a model, which takes turns with the whole where a device needs that."""
-
-    def __init__(self, graph: Graph, turn: AbstractContextManager[Any], watch: Watch) -> None:
-        self._graph, self._turn, self._watch = graph, turn, watch
-
-    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        """The requested outputs; the runtime's own exceptions, and `InferenceError` on timeout."""
-
-        def run(stop: Stop | None) -> Sequence[NDArray[Any]]:
-            with self._turn:
-                return self._graph.run(outputs, feed, stop)
-
-        return self._watch.over(run)
 
 
 def open_session(

@@ -20,7 +20,8 @@ from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.models.content import companion_content
 from nst_engine.models.spec import ModelSpec, StylePrediction
 from nst_engine.runtimes.onnxruntime import first_line
-from nst_engine.runtimes.session import Part, Session
+from nst_engine.runtimes.part import Part
+from nst_engine.runtimes.session import Session
 from nst_engine.stylize.preprocess import model_input
 from nst_engine.stylize.style_choice import Style, StyleChoice, weighted
 from nst_engine.stylize.style_embedding import SUFFIX, StyleEmbedding

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nst_engine.errors import InferenceError, NSTError, OptionError
 from nst_engine.geometry import Span, tile_spans
 from nst_engine.models.spec import ModelSpec
-from nst_engine.runtimes.session import Part
+from nst_engine.runtimes.part import Part
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.preprocess import model_input
 from nst_engine.stylize.tile_statistics import merged, moments_of

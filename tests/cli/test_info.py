@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,21 @@ def test_help_prints(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert said.startswith("usage: nst")
     assert "SUPPRESS" not in said
     assert "None" not in said
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_completion_for_shells(tmp_path: Path, shell: str) -> None:
+    done = nst("--print-completion", shell, cwd=tmp_path)
+    assert done.returncode == 0
+    for word in ("stylize", "encode-style", "--preserve-color"):
+        assert word in done.stdout
+    if shell == "bash":
+        script = done.stdout + '\nCOMP_WORDS=(nst sty); COMP_CWORD=1; _shtab_nst; echo "${COMPREPLY[@]}"\n'
+        completed = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+        assert {"styles", "stylize"} == set(completed.stdout.split())
+
+
+def test_completion_for_another_shell_is_refused(tmp_path: Path) -> None:
+    done = nst("--print-completion", "cmd", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cmd came; choose from bash, zsh" in done.stderr

@@ -64,7 +64,7 @@ def test_a_folder_is_painted_past_bad_files_and_gone_on_with(tmp_path: Path) -> 
     (tmp_path / "in" / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
     command = ("stylize", "in", "--style", "scream", "-o", "out", *LIVE)
     first = nst(*command, cwd=tmp_path)
-    assert first.returncode == 2
+    assert first.returncode == 3
     assert "in/broken.jpg" in first.stderr
     assert "1 of 3 pictures could not be painted" in first.stderr
     assert "Traceback" not in first.stderr
