@@ -13,28 +13,13 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from nst_engine.errors import ImageEncodeError, OutputError
+from nst_engine.wording import label_of_path
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
 _PART_BEGIN, _PART_END = ".nst-", ".part"
 #: Between its beginning and its lock, a file that is being written looks like one that was left.
 _YOUNGEST_LEFT_S = 1.0
-
-
-def label_of_path(path: str | os.PathLike[str]) -> str:
-    """Return the path as printable text; bytes that are no UTF-8, and control characters, are escaped."""
-    text = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
-    # a line of its own could say anything
-    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def printable(text: str) -> str:
-    """The text with all that could steer a terminal, or turn its words around, escaped; line ends and tabs stay."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode("ascii") for each in text
-    )
 
 
 def check_output(

@@ -12,8 +12,9 @@ from typing import Any
 from nst_engine.benchmark.machine import fingerprint
 from nst_engine.benchmark.row import Row, places, row_from_json
 from nst_engine.benchmark.suites import Suite
-from nst_engine.checks import parsed_json, text_of
+from nst_engine.checks import parsed_json
 from nst_engine.errors import OptionError
+from nst_engine.reading import text_of
 
 FORMAT = "nst-engine bench 1"
 

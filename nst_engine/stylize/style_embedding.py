@@ -15,6 +15,7 @@ from nst_engine.checks import parsed_json
 from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, StyleNotFoundError
 from nst_engine.files import check_output, write_atomically
+from nst_engine.reading import why_no_file
 
 SUFFIX = ".safetensors"
 
@@ -74,8 +75,8 @@ class StyleEmbedding:
         path = Path(path)
         with needed("style embeddings are read with safetensors", "cpu"):
             import safetensors  # noqa: F401
-        if not path.is_file():
-            raise StyleNotFoundError(f"{path}: no such file; nst encode-style makes one of a painting")
+        if why := why_no_file(path):
+            raise StyleNotFoundError(f"{path}: {why}; nst encode-style makes one of a painting")
         try:
             return _parsed(path)
         # the parser raises what it meets

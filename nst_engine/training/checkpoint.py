@@ -14,6 +14,7 @@ from nst_engine.checks import parsed_json
 from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError
 from nst_engine.files import write_atomically
+from nst_engine.reading import why_no_file
 
 FORMAT = "nst-engine stylizer checkpoint 2"
 #: Of networks for any style: `stylizer.*` and `encoder.*`, and what a training needs to go on beside them.
@@ -142,8 +143,8 @@ def _read(path: Path, wanted: str) -> tuple[dict[str, Any], dict[str, torch.Tens
     """What a file of ours says of itself, and its tensors."""
     with needed("checkpoints need safetensors", "train"):
         from safetensors import safe_open
-    if not path.is_file():
-        raise ModelNotFoundError(f"{path}: no such checkpoint")
+    if why := why_no_file(path):
+        raise ModelNotFoundError(f"{path}: {why}; a checkpoint of a training was wanted")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

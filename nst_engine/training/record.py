@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nst_engine.checks import parsed_json, text_of
+from nst_engine.checks import parsed_json
 from nst_engine.files import write_atomically
 from nst_engine.image import contact_sheet, save_image
 from nst_engine.networks.stylizer_net import StylizerNet
+from nst_engine.reading import text_of
 from nst_engine.training.loop import TrainProgress
 from nst_engine.training.perceptual import image_tensor
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError, VideoDecodeError
-from nst_engine.files import label_of_path, write_through
+from nst_engine.files import write_through
 from nst_engine.image import (
     DEFAULT_LIMITS,
     Animation,
@@ -25,6 +25,7 @@ from nst_engine.image import (
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 from nst_engine.video.work_folder import Part, WorkFolder
+from nst_engine.wording import label_of_path
 
 _MS = Fraction(1, 1000)
 # Nearer together, viewers show each for 100 ms: such frames are left out.

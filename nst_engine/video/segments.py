@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError
-from nst_engine.files import label_of_path
+from nst_engine.wording import label_of_path
 from nst_engine.image import flatten, with_alpha
 from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder
 from nst_engine.video.av.joining import Segment, join

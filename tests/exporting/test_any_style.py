@@ -74,7 +74,7 @@ def test_nothing_is_written_where_something_is_wrong(checkpoint: Path, tmp_path:
 
 
 def test_what_is_no_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match="no such checkpoint"):
+    with pytest.raises(ModelNotFoundError, match="no such file"):
         load_any_style(tmp_path / "none.safetensors")
     path = tmp_path / "it.safetensors"
     for content in (b"", checkpoint.read_bytes()[:1000]):

@@ -18,7 +18,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from nst_engine.errors import VideoDecodeError
-from nst_engine.files import label_of_path
+from nst_engine.wording import label_of_path
 from nst_engine.image import DEFAULT_LIMITS, ImageLimits
 from nst_engine.image.arrays import opaque_to_none
 from nst_engine.video.av.colors import ToRgb, holds_alpha, tags_of
