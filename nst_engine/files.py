@@ -81,10 +81,14 @@ def check_is_no_input(path: Path, inputs: Iterable[object], cure: str = " Choose
             raise OutputError(f"{label_of_path(path)}: is the input {name}, which would be lost.{cure}")
 
 
-def write_atomically(path: PathLike, content: bytes) -> None:
+def write_atomically(path: PathLike, content: bytes, *, follows_links: bool = True) -> None:
     """Write `content` to a temporary file beside `path`, then rename it.
 
-    A symbolic link is followed, so the link stays and the file behind it is replaced.
+    Args:
+        path: Where to.
+        content: Of the file.
+        follows_links: Whether a symbolic link stays and the file behind it is replaced: in folders of our own, where
+            nobody asked for that very name, the link is replaced itself.
 
     Raises:
         OutputError: the place cannot be written; nothing is left behind and an older file is untouched.
@@ -93,10 +97,10 @@ def write_atomically(path: PathLike, content: bytes) -> None:
     def write(file: BinaryIO) -> None:
         file.write(content)
 
-    write_through(path, write)
+    write_through(path, write, follows_links=follows_links)
 
 
-def write_through(path: PathLike, write: Callable[[BinaryIO], None]) -> None:
+def write_through(path: PathLike, write: Callable[[BinaryIO], None], *, follows_links: bool = True) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it; on any failure it is removed.
 
     The result is on the disk before it takes the name, and has the mode of the file that it replaces. What processes
@@ -107,6 +111,8 @@ def write_through(path: PathLike, write: Callable[[BinaryIO], None]) -> None:
     """
     label = label_of_path(path)
     target = _check_place(Path(path), label)
+    if not follows_links:
+        target = Path(path).parent.resolve() / Path(path).name
     _remove_left_over(target.parent)
     partial = target.with_name(f"{_PART_BEGIN}{secrets.token_hex(8)}{_PART_END}")
     try:
@@ -165,7 +171,8 @@ def _lock(descriptor: int) -> bool:
 def _take_mode(target: Path, descriptor: int) -> None:
     """Whoever may read the old file may read the new one, and nobody else."""
     with contextlib.suppress(OSError, AttributeError):  # no old file; a system without modes
-        os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+        if not target.is_symlink():
+            os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
 
 
 def _check_place(path: Path, label: str) -> Path:

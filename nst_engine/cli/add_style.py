@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         say_finished,
         training_folder,
     )
-    from nst_engine.exporting.model_output import check_model_output
+    from nst_engine.exporting.model_output import check_model_output, photos_beside
     from nst_engine.models.find import find_model
     from nst_engine.stylize.style_mix import check_style_name
 
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.training import add_style, find_photos  # torch is loaded only for what can be done
 
     if arguments.photos is not None:
-        photos = find_photos(arguments.photos)
+        photos = photos_beside(output, find_photos(arguments.photos))
     else:
         # a handful of scales and shifts cannot learn pictures by heart
         photos = [picture.path for picture in (*bundled_contents().values(), *bundled_styles().values())]

@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         say_finished,
         training_folder,
     )
-    from nst_engine.exporting.model_output import check_model_output, encoder_path
+    from nst_engine.exporting.model_output import check_model_output, encoder_path, photos_beside
     from nst_engine.models.find import find_model
 
     check_length(arguments)
@@ -77,9 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.exporting.finished_model import write_any_model
     from nst_engine.training import AnyStyleCheckpoint, find_photos, train_any  # torch is loaded only now
 
-    photos = find_photos(arguments.photos)
+    photos = photos_beside(output, find_photos(arguments.photos))
     folders = arguments.styles or []
-    paintings = [path for folder in folders for path in find_photos(folder, "styles")]
+    paintings = photos_beside(output, [path for folder in folders for path in find_photos(folder, "styles")])
     paintings = paintings or [painting.path for painting in bundled_styles().values()]
     start, painter = _network(begun_from), _network(_PAINTER)
     own = {**_DEFAULTS, **(_GOES_ON if isinstance(start, AnyStyleCheckpoint) else {})}
