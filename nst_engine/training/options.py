@@ -13,6 +13,7 @@ from nst_engine.options import check_options, option
 ArchitectureName = Literal["quality", "live"]
 _FROM_0, _FROM_1 = (0.0, math.inf), (1, math.inf)
 #: Of cut-outs and pictures, px: VGG-19 sees nothing in smaller ones, and memory ends at larger ones.
+_TOGETHER = (1, 1024)  # more fill the memory of any machine
 _SIDES = (64, 8192)
 
 
@@ -47,8 +48,8 @@ class TrainOptions:
     arch: ArchitectureName = option("live", "size of the network")
     steps: int | None = option(None, "train for N steps", metavar="N", limits=_FROM_1)
     minutes: float | None = option(None, "train for M minutes", metavar="M", limits=_FROM_0, is_open=True)
-    batch_size: int = option(2, "pictures painted in a step", metavar="N", limits=_FROM_1)
-    styles_per_photo: int = option(2, "styles in which each photo of a step is painted", metavar="N", limits=_FROM_1)
+    batch_size: int = option(2, "pictures painted in a step", metavar="N", limits=_TOGETHER)
+    styles_per_photo: int = option(2, "styles in which each photo of a step is painted", metavar="N", limits=_TOGETHER)
     crop_px: int = option(320, "side of the cut-outs of photos", metavar="PX", limits=_SIDES)
     small_until: float = option(
         0.0, "share of the training in which they are smaller and more", metavar="S", limits=(0.0, 1.0)

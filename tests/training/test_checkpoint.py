@@ -91,3 +91,9 @@ def test_a_damaged_trace_is_named_before_an_hour_of_work(folder: Path, tmp_path:
     (tmp_path / "trace.json").write_text(trace)
     with pytest.raises(OptionError, match=r"trace\.json: is no trace of a training"):
         train(PAINTINGS, PHOTOS, TrainOptions(steps=2, **SMALL), folder=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("name", ["batch_size", "styles_per_photo"])
+def test_more_pictures_at_once_than_memory_holds_are_refused(name: str) -> None:
+    with pytest.raises(OptionError, match=rf"{name}: 1000000 came; wanted a whole number from 1 to 1024"):
+        TrainOptions(steps=1, **{**SMALL, name: 1_000_000})
