@@ -85,8 +85,7 @@ def train_any(
     earlier = earlier_checkpoint(folder, ANY_STYLE_FORMAT, resume=resume)
     photos, paintings = (inputs_elsewhere(folder, each, resume=resume) for each in (photos, paintings))
     arch = ANY_STYLE_ARCHITECTURES[options.arch]
-    if earlier is not None:
-        _check_goes_on(earlier, arch, folder / CHECKPOINT)
+    _check_goes_on(earlier, arch, folder / CHECKPOINT)
     device = resolve_device(options.device)
     dtype = resolve_precision(options.precision, device)
     # by which the file of the encoder reads, too: no others come in 256 values a layer
@@ -186,7 +185,9 @@ class _FirstStyles:
         encoder.get_buffer("deviation").copy_(self.statistics.std(0).clamp_min(_LEAST_DEVIATION))
 
 
-def _check_goes_on(earlier: Checkpoint, arch: str, path: Path) -> None:
+def _check_goes_on(earlier: Checkpoint | None, arch: str, path: Path) -> None:
+    if earlier is None:
+        return
     if earlier.arch != arch:
         sizes = {name: size for size, name in ANY_STYLE_ARCHITECTURES.items()}
         raise OptionError(f"{path} is of {earlier.arch}; take `arch='{sizes.get(earlier.arch)}'`, or begin anew")

@@ -125,8 +125,7 @@ def add_style(
             f"{path} is of a training for {', '.join(others)}, which would be lost; choose another `folder`"
         )
     inputs_elsewhere(folder, [painting])
-    photos = inputs_elsewhere(folder, photos, resume=path.exists())
-    read = Photos(photos, options.photo_size_px)
+    read = Photos(inputs_elsewhere(folder, photos, resume=path.exists()), options.photo_size_px)
     network = StylizerNet(architecture(base.arch), 1)
     is_norm = {key for key in base.averaged if key.endswith(OF_STYLES)}
     weights = load_vgg19_weights(vgg_weights)
