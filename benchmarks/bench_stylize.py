@@ -41,7 +41,6 @@ ENGINES = (PEER, "quality", "live", "quality, auto", "live, auto")
 #: Besides, for the shares of the stages.
 WITHOUT_KERNELS = "live, NumPy kernels"
 WARM_UPS, SECONDS_PER_SIZE, FEWEST_RUNS = 2, 1.5, 5
-SHELL_SIZE_PX = 512
 
 
 def main() -> None:

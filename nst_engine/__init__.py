@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from nst_engine.errors import (
+    BusyError,
+    CancelledError,
     ImageDecodeError,
     ImageEncodeError,
     ImageNotFoundError,
@@ -24,14 +26,19 @@ from nst_engine.errors import (
 from nst_engine.version import __version__
 
 if TYPE_CHECKING:
-    from nst_engine.image import ImageLimits, load_image, save_image
+    from nst_engine.image import Picture, load_image, save_image
+    from nst_engine.limits import ImageLimits
     from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
+    from nst_engine.runtimes.stopping import CancelToken
     from nst_engine.stylize.result import StylizeResult
     from nst_engine.stylize.style_embedding import StyleEmbedding
     from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.video import FrameStylizer, VideoOptions, VideoProgress, VideoResult, stylize_video
 
 __all__ = [
+    "BusyError",
+    "CancelToken",
+    "CancelledError",
     "FrameStylizer",
     "ImageDecodeError",
     "ImageEncodeError",
@@ -49,6 +56,7 @@ __all__ = [
     "OptimizeResult",
     "OptionError",
     "OutputError",
+    "Picture",
     "Progress",
     "ProviderUnavailableError",
     "StyleEmbedding",
@@ -69,7 +77,8 @@ __all__ = [
 ]
 
 _AT_FIRST_USE = {
-    "ImageLimits": "nst_engine.image",
+    "ImageLimits": "nst_engine.limits",
+    "Picture": "nst_engine.image",
     "load_image": "nst_engine.image",
     "save_image": "nst_engine.image",
     "OptimizeOptions": "nst_engine.optimization",
@@ -77,6 +86,7 @@ _AT_FIRST_USE = {
     "Progress": "nst_engine.optimization",
     "optimize": "nst_engine.optimization",
     "reconstruct": "nst_engine.optimization",
+    "CancelToken": "nst_engine.runtimes.stopping",
     "StyleEmbedding": "nst_engine.stylize.style_embedding",
     "StylizeResult": "nst_engine.stylize.result",
     "Stylizer": "nst_engine.stylize.stylizer",
@@ -93,7 +103,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is heavy (Pillow, torch) when it is first used."""
+    """Import heavy modules (Pillow, torch) on first use."""
     if name not in _AT_FIRST_USE:
         raise AttributeError(f"module 'nst_engine' has no attribute {name!r}")
     import importlib

@@ -46,6 +46,6 @@ def require_count(name: str, value: object, *, largest: int | None = None) -> in
     except TypeError:
         count = 0
     if isinstance(value, bool) or count < 1 or (largest is not None and count > largest):
-        wanted = "of at least 1" if largest is None else f"from 1 to {largest}"
-        raise OptionError(f"{value!r} came; wanted a whole number {wanted}", option=name)
+        expected = "of at least 1" if largest is None else f"from 1 to {largest}"
+        raise OptionError(f"{value!r} came; wanted a whole number {expected}", option=name)
     return count

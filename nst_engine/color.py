@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 
-COLOR_MODES = ("luma", "match", "histogram")
+#: How the photo's colours are kept.
+ColorMode = Literal["luma", "match", "histogram"]
 
 _LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # BT.601
 _EPSILON = 1e-5 * 255**2  # 1e-5 for colours in [0, 1]
-_BLOCK_PX = 1 << 14  # stays in the cache; a float64 copy of a whole photo is eight times its size
+_BLOCK_PX = 1 << 14  # fits the cache; a float64 copy of a whole photo would take eight times its size
 
 
 def luma_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -34,7 +36,7 @@ def keep_luma(stylized_image: NDArray[np.uint8], content_image: NDArray[np.uint8
         uint8 H×W×3, rounded and clipped.
 
     Raises:
-        OptionError: another dtype or shape, or sizes that differ.
+        OptionError: Another dtype or shape, or sizes that differ.
     """
     stylized = _require_rgb(stylized_image, "stylized_image")
     content = _require_rgb(content_image, "content_image")
@@ -69,7 +71,7 @@ def match_color(
         uint8 H×W×3 of the source's size, rounded and clipped.
 
     Raises:
-        OptionError: another dtype or shape, or an unknown method.
+        OptionError: Another dtype or shape, or an unknown method.
     """
     source = _require_rgb(source_image, "source_image")
     target = _require_rgb(target_image, "target_image")

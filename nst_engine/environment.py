@@ -1,4 +1,4 @@
-"""What this machine and this installation have, and what to type for what they have not."""
+"""What this machine and installation offer, and how to install what is missing."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import contextlib
 import difflib
 import importlib.metadata
 import importlib.util
+import json
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from nst_engine.errors import MissingDependencyError
 
+_PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 
+_OPENVINO_TELEMETRY = "openvino_telemetry"
+
 
 def package_version(name: str) -> str | None:
-    """Of a distribution; None where it is not installed."""
+    """Version of a distribution; None if it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -26,7 +33,7 @@ def package_version(name: str) -> str | None:
 
 
 def is_importable(module: str) -> bool:
-    """Whether a package can be imported, as far as can be known without importing it."""
+    """Whether a package can be imported, judged without importing it."""
     try:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):  # half installed, or hidden on purpose
@@ -34,19 +41,39 @@ def is_importable(module: str) -> bool:
 
 
 def pip_install(extra: str) -> str:
-    """What to type for an extra of this package."""
-    return f"pip install 'nst-engine[{extra}]'"
+    """The command that installs an extra of this package, from where the package itself came."""
+    return f"pip install {requirement(extra)}"
+
+
+def requirement(extra: str) -> str:
+    """An extra of this package, for pip: by the package's name, or by the folder of sources that it came from."""
+    editable = _PACKAGE_ROOT if (_PACKAGE_ROOT / "setup.py").is_file() else None
+    if editable is not None:
+        return f"-e '{editable}[{extra}]'"
+    folder = _source_folder()
+    return f"'{'nst-engine' if folder is None else folder}[{extra}]'"
+
+
+def _source_folder() -> Path | None:
+    """Of the sources this package was installed from, if they are still there; None: it came from an index."""
+    try:
+        record = importlib.metadata.distribution("nst-engine").read_text("direct_url.json")
+        url = urlsplit(json.loads(record or "{}")["url"])
+    except (importlib.metadata.PackageNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    folder = Path(url2pathname(url.path))
+    return folder if url.scheme == "file" and (folder / "pyproject.toml").is_file() else None
 
 
 @contextlib.contextmanager
 def needed(what: str, extra: str, *, instead: str = "", says_why: bool = False) -> Iterator[None]:
-    """Tell what to type where an import in the block fails.
+    """Turn a failed import in the block into a message with the command that installs the package.
 
     Args:
-        what: Needs what, such as `training needs torch`.
-        extra: That brings it.
-        instead: What else would do, with what stands before it.
-        says_why: Whether the message tells why it cannot be imported; else it is taken for not installed.
+        what: What needs the package, such as `training needs torch`.
+        extra: The package's extra that installs it.
+        instead: An alternative, with the words that lead to it.
+        says_why: Whether the message gives the import error; else the package counts as not installed.
 
     Raises:
         MissingDependencyError: It fails.
@@ -59,18 +86,35 @@ def needed(what: str, extra: str, *, instead: str = "", says_why: bool = False) 
 
 
 def forbid_telemetry() -> None:
-    """Before ONNX Runtime is imported: it would leave a number of one's own at home, and ask for its maker's host."""
+    """Disable ONNX Runtime's telemetry before its import: it would store an id and contact Microsoft."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
+@contextlib.contextmanager
+def without_openvino_telemetry() -> Iterator[None]:
+    """Import openvino in the block without its telemetry, which would store an id at home and contact Google.
+
+    It has no variable to disable it, but does without where its telemetry package is missing. A program that has
+    imported that package keeps it.
+    """
+    if _OPENVINO_TELEMETRY in sys.modules or "openvino" in sys.modules:
+        yield
+        return
+    sys.modules[_OPENVINO_TELEMETRY] = None  # type: ignore[assignment]  # Python's way to say that there is none
+    try:
+        yield
+    finally:
+        del sys.modules[_OPENVINO_TELEMETRY]
+
+
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """`did you mean NAME? ` for the most alike of those known, with a prefix; empty where none is."""
+    """`did you mean NAME? ` for the most similar known name, with a prefix; empty if none is similar."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {prefix}{close[0]}? " if close else ""
 
 
 def cpu_fields() -> dict[str, str]:
-    """What Linux tells of the first CPU, such as `model name` and `flags`; empty elsewhere."""
+    """Fields of the first CPU in /proc/cpuinfo, such as `model name` and `flags`; empty elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").partition("\n\n")[0].splitlines()
     except OSError:

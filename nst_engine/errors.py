@@ -89,6 +89,14 @@ class InferenceError(NSTError, RuntimeError):
     """A model failed while it ran, or returned what is no picture."""
 
 
+class BusyError(NSTError, TimeoutError):
+    """`max_concurrency` pictures were in progress until the timeout."""
+
+
+class CancelledError(NSTError, RuntimeError):
+    """The work was stopped by its `CancelToken`."""
+
+
 class OutOfMemoryError(InferenceError, MemoryError):
     """There was not enough memory, of the GPU most often, to run a model on a picture of that size."""
 

@@ -1,4 +1,4 @@
-"""Sizes only: how pictures are fitted and cut into tiles."""
+"""How pictures are fitted to a size and cut into tiles; sizes only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Span:
 
     @property
     def core(self) -> slice:
-        """What is kept, of the picture's side."""
+        """The core, in the picture."""
         return slice(self.core_start, self.core_stop)
 
     @property
@@ -60,7 +60,7 @@ def tile_spans(length: int, *, tile: int, halo: int, multiple: int) -> list[Span
     side = -(-(length + 2 * halo * (count - 1)) // (count * multiple)) * multiple
     starts = [(length - side) * place // (count - 1) // multiple * multiple for place in range(count)]
     stops = [*(start + side for start in starts[:-1]), length]
-    # in the middle of what two tiles share
+    # in the middle of the overlap
     cuts = [(start + stop) // 2 // multiple * multiple for start, stop in zip(starts[1:], stops, strict=False)]
     return [
         Span(start, stop, core_start, core_stop, is_first=start == 0, is_last=stop == length)

@@ -22,16 +22,16 @@ _NO_LIMITS = (-math.inf, math.inf)
 
 @dataclass(frozen=True)
 class Option:
-    """What a field's type and default do not say.
+    """Metadata of an option that its type and default do not express.
 
     Attributes:
-        text: What it is, for `--help`.
-        metavar: What stands for its value there.
+        text: Description, for `--help`.
+        metavar: Placeholder for its value there.
         limits: Of a number: the least and the largest.
-        is_open: Whether the least itself is refused.
+        is_open: Whether the lower limit is exclusive.
         choices: Instead of those of a `Literal`.
-        read: Makes a value of the text on a command line; None: the field's type.
-        shown: Its default, for people; None: as it is.
+        read: Parses a value from the command line; None: the field's type.
+        shown: Its default, for display; None: as it is.
         flag: Its name on a command line, where the option is given once for each of several values.
         is_list: Whether several values follow one flag.
     """
@@ -72,7 +72,7 @@ class Declared(Option):
         """Refuse a value of another type, out of the limits, or none of the choices.
 
         Raises:
-            OptionError: Naming what came and what was wanted.
+            OptionError: Naming the value and what is allowed.
         """
         if value is None and self.may_be_none:
             return
@@ -88,22 +88,22 @@ class Declared(Option):
 def declared(record: type) -> Mapping[str, Declared]:
     """The options of a record, in their order."""
     hints = typing.get_type_hints(record)
-    found = {}
+    options = {}
     for each in fields(record):
         if _KEY not in each.metadata:
             continue
-        said: Option = each.metadata[_KEY]
+        field_option: Option = each.metadata[_KEY]
         kind, choices, may_be_none = _read_hint(hints[each.name])
-        known = {**vars(said), "choices": said.choices or choices}
-        found[each.name] = Declared(**known, name=each.name, kind=kind, default=each.default, may_be_none=may_be_none)
-    return found
+        known = {**vars(field_option), "choices": field_option.choices or choices}
+        options[each.name] = Declared(**known, name=each.name, kind=kind, default=each.default, may_be_none=may_be_none)
+    return options
 
 
 def check_options(record: Any) -> None:
     """Check every option of a record; for its `__post_init__`.
 
     Raises:
-        OptionError: Naming the option, what came and what was wanted.
+        OptionError: Naming the option, the value and what is allowed.
     """
     kind: type = type(record)
     for name, each in declared(kind).items():
@@ -113,30 +113,22 @@ def check_options(record: Any) -> None:
 def check_number(
     name: str, value: object, low: float, high: float, *, is_open: bool = False, is_whole: bool = False
 ) -> None:
-    """Refuse what is no finite number within limits.
-
-    Args:
-        name: Of the option.
-        value: What came.
-        low: The least.
-        high: The largest.
-        is_open: Whether the least itself is refused.
-        is_whole: Whether it must be a whole number.
+    """Refuse anything but a finite number within limits; with `is_open` the lower one is exclusive.
 
     Raises:
-        OptionError: As said.
+        OptionError: The value is not allowed.
     """
     kind = numbers.Integral if is_whole else numbers.Real
     is_number = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
     if is_number and low <= value <= high and not (is_open and value == low):  # type: ignore[operator]
         return
-    wanted = "a whole number" if is_whole else "a number"
+    expected = "a whole number" if is_whole else "a number"
     if math.isfinite(low) and math.isfinite(high) and not is_open:
-        wanted += f" from {low:.15g} to {high:.15g}"
+        expected += f" from {low:.15g} to {high:.15g}"
     elif math.isfinite(low):
-        wanted += f" {'above' if is_open else 'of at least'} {low:.15g}"
-        wanted += f" and at most {high:.15g}" if math.isfinite(high) else ""
-    raise OptionError(f"{value!r} came; wanted {wanted}", option=name)
+        expected += f" {'above' if is_open else 'of at least'} {low:.15g}"
+        expected += f" and at most {high:.15g}" if math.isfinite(high) else ""
+    raise OptionError(f"{value!r} came; wanted {expected}", option=name)
 
 
 def _read_hint(hint: Any) -> tuple[type, tuple[str, ...], bool]:

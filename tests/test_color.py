@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from nst_engine.color import COLOR_MODES, keep_luma, luma_of, match_color
+from nst_engine.color import ColorMode, keep_luma, luma_of, match_color
 from nst_engine.errors import OptionError
 
 YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])  # JFIF
@@ -161,4 +161,4 @@ def test_refused() -> None:
         ):
             with pytest.raises(OptionError, match="wanted uint8 of shape"):
                 attempt(array)
-    assert COLOR_MODES == ("luma", "match", "histogram")
+    assert get_args(ColorMode) == ("luma", "match", "histogram")

@@ -79,7 +79,7 @@ def test_quotas_are_rounded_up_and_kept_within_the_affinity(
 
 
 def test_what_is_needed_is_told_with_what_to_type() -> None:
-    said = r"^training needs torch, which is not installed; type: pip install 'nst-engine\[train\]', or wait$"
+    said = r"^training needs torch, which is not installed; type: pip install .*\[train\]', or wait$"
     what = module.needed("training needs torch", "train", instead=", or wait")
     with pytest.raises(MissingDependencyError, match=said), what:
         raise ImportError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nst_engine.benchmark.options import KernelsBench, OptimizeBench, StylizeBench
-from nst_engine.cli.option_flags import add_options, given, options_of
+from nst_engine.cli.option_flags import add_options, explicit_options, options_of
 from nst_engine.errors import OptionError
 from nst_engine.motion.options import FrameOptions
 from nst_engine.optimization.options import OptimizeOptions
@@ -70,7 +70,7 @@ def test_flags_are_the_options() -> None:
     parser = argparse.ArgumentParser()
     add_options(parser, Cake, layers=4)
     arguments = parser.parse_args(["--sugar", "1.5", "--is-cut", "--candle", "1", "--candle", "2"])
-    assert given(arguments, Cake) == {"sugar": 1.5, "is_cut": True, "candles": [1, 2]}
+    assert explicit_options(arguments, Cake) == {"sugar": 1.5, "is_cut": True, "candles": [1, 2]}
     assert options_of(parser.parse_args([]), Cake, layers=4) == Cake(layers=4)
     told = " ".join(parser.format_help().split())
     assert "--layers N how high (default: 4)" in told

@@ -1,4 +1,4 @@
-"""What stylisation costs on this machine: every row in a process of its own, and no speed without quality.
+"""Benchmarks of stylisation on this machine: each row runs in its own process, and its quality is checked too.
 
 A `Suite` says what to measure; its jobs run one after the other (`jobs`, `worker`) and become `Row`s, those a `Report`.
 """

@@ -1,4 +1,4 @@
-"""Two results of `nst bench` beside each other: which rows differ by more than chance and the machine's own noise."""
+"""Comparison of two results of `nst bench`: which rows differ by more than the machine's noise."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from nst_engine.benchmark.row import Case, Row
 from nst_engine.benchmark.statistics import Interval, drift, ratio_of_medians
 from nst_engine.errors import OptionError
 
-#: Share by which medians of the same program differ from one run of it to the next on a quiet machine.
+#: Relative difference of the same program's medians between runs on a quiet machine.
 NOISE = 0.02
-#: Fewer times than this say nothing about how they spread.
+#: Fewer times than this do not tell their spread.
 FEWEST_TIMES = 5
 
 Verdict = Literal["faster", "slower", "no difference", "too few times", "wrong"]
@@ -22,7 +22,7 @@ Verdict = Literal["faster", "slower", "no difference", "too few times", "wrong"]
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A row in both.
+    """A row that is in both results.
 
     Attributes:
         before: In the first result.
@@ -60,13 +60,13 @@ def compared(before: Report, after: Report, *, noise: float = NOISE) -> list[Com
 
 
 def alone(report: Report, other: Report) -> list[Row]:
-    """Rows with times that the other has not."""
+    """Measured rows that are missing in the other result."""
     there = {_key(row.case) for row in other.rows if row.is_measured}
     return [row for row in report.rows if row.is_measured and _key(row.case) not in there]
 
 
 def unlike(before: Report, after: Report) -> list[str]:
-    """What else may be why times differ: hardware, versions, settings."""
+    """Other possible reasons why times differ: hardware, versions, settings."""
     return [
         *differences(dict(before.machine), dict(after.machine)),
         *differences(dict(before.settings), dict(after.settings), "settings"),

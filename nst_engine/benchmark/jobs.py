@@ -1,4 +1,4 @@
-"""Measurements, each in a fresh process: its start, its memory and its crash are its own."""
+"""Measurements, each in a fresh process, so that start-up, memory and crashes are isolated."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from nst_engine import errors
 from nst_engine.benchmark.row import Case, Row
 from nst_engine.errors import InferenceError, NSTError
 
-#: A process that has not answered by then is ended, s; a compiler or TensorRT may take minutes for a network.
+#: Timeout of a process, s; a compiler or TensorRT may take minutes for a network.
 LIMIT_S = 1800.0
 
 _ROOT = Path(__file__).parents[2]
-# -P and an appended path: a file torch.py in the user's folder shall not be taken for torch
+# -P and an appended path: a file torch.py in the user's folder must not shadow torch
 _START = "import sys; sys.path.append(sys.argv[1]); from nst_engine.benchmark.worker import main; main(*sys.argv[2:])"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a process is to do.
+    """What a process runs.
 
     Attributes:
         module: Whose `measure` is called, by its whole name.
         case: Of the row it makes; empty for one that makes none.
         arguments: Of `measure`, for JSON.
-        threads: Of the CPU.
+        threads: Number of CPU threads.
         environment: Set for the process.
     """
 
@@ -47,10 +47,10 @@ class Job:
 
 
 class JobFailedError(Exception):
-    """A process did not give what it was asked for.
+    """A process did not return what it was asked for.
 
     Args:
-        reason: For people.
+        reason: For display.
         kind: Name of the package's exception that it raised, or empty.
     """
 
@@ -66,7 +66,7 @@ class JobFailedError(Exception):
 
 
 def measured(job: Job, folder: Path) -> Row:
-    """The row of a job; of one that fails, the row says why."""
+    """The row of a job; if it fails, the row holds the reason."""
     try:
         answer = answer_of(job, folder)
     except JobFailedError as failed:
@@ -83,24 +83,20 @@ def measured(job: Job, folder: Path) -> Row:
 def answer_of(job: Job, folder: Path) -> dict[str, Any]:
     """What `measure` returned in a fresh process.
 
-    Args:
-        job: What to do.
-        folder: For what goes to and fro.
-
     Raises:
         JobFailedError: It raised, crashed, or took longer than `LIMIT_S`.
     """
     own = folder / secrets.token_hex(8)
     own.mkdir()
-    asked, answer, log = own / "job.json", own / "answer.json", own / "log.txt"
-    asked.write_text(json.dumps({"module": job.module, "arguments": dict(job.arguments)}), encoding="utf-8")
-    with log.open("wb") as said:
+    request, answer, log = own / "job.json", own / "answer.json", own / "log.txt"
+    request.write_text(json.dumps({"module": job.module, "arguments": dict(job.arguments)}), encoding="utf-8")
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, str(_ROOT), str(asked), str(answer)],
+            [sys.executable, "-P", "-c", _START, str(_ROOT), str(request), str(answer)],
             env=_environment(job, own),
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,  # Ctrl-C comes to us alone, and we end it with all that it started
         )
         try:
@@ -111,10 +107,10 @@ def answer_of(job: Job, folder: Path) -> dict[str, Any]:
             _end(process)
     if not answer.is_file():
         raise JobFailedError(_how_it_ended(process.returncode, log))
-    found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
-    if "reason" in found:
-        raise JobFailedError(found["reason"], found["kind"])
-    result: dict[str, Any] = found["result"]
+    response: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+    if "reason" in response:
+        raise JobFailedError(response["reason"], response["kind"])
+    result: dict[str, Any] = response["result"]
     return result
 
 
@@ -123,7 +119,7 @@ def _environment(job: Job, own: Path) -> dict[str, str]:
     return {
         **os.environ,
         **dict.fromkeys(_THREAD_VARIABLES, str(job.threads)),
-        # what was kept by an earlier process would make a cold start a warm one
+        # an earlier process's cache would turn a cold start into a warm one
         "NST_ENGINE_CACHE": str(caches / "nst_engine"),
         "TORCHINDUCTOR_CACHE_DIR": str(caches / "inductor"),
         "TRITON_CACHE_DIR": str(caches / "triton"),
@@ -144,8 +140,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _how_it_ended(code: int, log: Path) -> str:
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    last = f" ({said[-1].strip()[:200]})" if said else ""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    last = f" ({lines[-1].strip()[:200]})" if lines else ""
     if code >= 0:
         return f"the process ended with exit code {code} and no answer{last}"
     with contextlib.suppress(ValueError):

@@ -1,4 +1,4 @@
-"""The engine's kernels, and how the same is done in OpenCV and torch."""
+"""The engine's kernels, and their equivalents in OpenCV and torch."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class Task:
     """What a kernel computes, and how exactly it should.
 
     Attributes:
-        given: uint8 H×W×3 (normalize), float32 1×3×H×W, 0-1 (denormalize) or float32 C×H×W (gram_matrix).
-        wanted: What float64 NumPy makes of it.
+        input_array: uint8 H×W×3 (normalize), float32 1×3×H×W, 0-1 (denormalize) or float32 C×H×W (gram_matrix).
+        expected: The result of float64 NumPy.
         tolerance: Largest difference that rounding explains.
     """
 
-    given: _Array
-    wanted: NDArray[np.float64]
+    input_array: _Array
+    expected: NDArray[np.float64]
     tolerance: float
 
 
 def task_of(kernel: Kernel, width: int, height: int) -> Task:
-    """On a real photo, and on features that are half zeros, as they are behind a ReLU."""
+    """The task on a real photo, or on features that are half zeros, as after a ReLU."""
     (photo,) = photos_of(width, height, 1)
     planes = photo.transpose(2, 0, 1)[None].astype(np.float64)
     if kernel == "normalize":
@@ -59,59 +59,59 @@ def task_of(kernel: Kernel, width: int, height: int) -> Task:
     return Task(features, gram, 1e-5 * float(np.abs(gram).max()))
 
 
-def call_of(contender: str, kernel: Kernel, given: _Array, threads: int) -> _Call:
-    """What is timed: makes its result anew each time.
+def call_of(contender: str, kernel: Kernel, input_array: _Array, threads: int) -> _Call:
+    """The call that is timed; it allocates its result each time.
 
     Args:
         contender: `engine`: the kernels that this process has chosen; or a name of `PEERS`.
-        kernel: Which.
-        given: Of the task.
-        threads: Of the CPU.
+        kernel: The kernel to call.
+        input_array: The task's.
+        threads: Number of CPU threads.
     """
     if contender != "engine":
-        return PEERS[contender].calls[kernel](given, threads)
+        return PEERS[contender].calls[kernel](input_array, threads)
     from nst_engine import kernels
 
     if kernel == "normalize":
-        return lambda: kernels.normalize(given, scale=_SCALE, mean=_MEAN, threads=threads)
+        return lambda: kernels.normalize(input_array, scale=_SCALE, mean=_MEAN, threads=threads)
     if kernel == "denormalize":
-        return lambda: kernels.denormalize(given, threads=threads)
-    return lambda: kernels.gram_matrix(given, normalize="chw", threads=threads)
+        return lambda: kernels.denormalize(input_array, threads=threads)
+    return lambda: kernels.gram_matrix(input_array, normalize="chw", threads=threads)
 
 
-def _opencv_normalize(given: _Array, threads: int) -> _Call:
+def _opencv_normalize(input_array: _Array, threads: int) -> _Call:
     import cv2
 
     cv2.setNumThreads(threads)
     mean = tuple(each / _SCALE for each in _MEAN)  # subtracted before scaling
-    return lambda: cv2.dnn.blobFromImage(given, _SCALE, mean=mean)
+    return lambda: cv2.dnn.blobFromImage(input_array, _SCALE, mean=mean)
 
 
-def _torch_normalize(given: _Array, threads: int) -> _Call:
+def _torch_normalize(input_array: _Array, threads: int) -> _Call:
     import torch
 
     torch.set_num_threads(threads)
-    image, mean = torch.from_numpy(given), torch.tensor(_MEAN).reshape(1, 3, 1, 1)
+    image, mean = torch.from_numpy(input_array), torch.tensor(_MEAN).reshape(1, 3, 1, 1)
     return lambda: (image.permute(2, 0, 1)[None].float() * _SCALE - mean).contiguous().numpy()
 
 
-def _torch_denormalize(given: _Array, threads: int) -> _Call:
+def _torch_denormalize(input_array: _Array, threads: int) -> _Call:
     import torch
 
     torch.set_num_threads(threads)
-    planes = torch.from_numpy(given)[0]
+    planes = torch.from_numpy(input_array)[0]
     return lambda: (planes * 255).clamp_(0, 255).round_().byte().permute(1, 2, 0).contiguous().numpy()
 
 
-def _torch_gram(given: _Array, threads: int) -> _Call:
+def _torch_gram(input_array: _Array, threads: int) -> _Call:
     import torch
 
     torch.set_num_threads(threads)
-    rows = torch.from_numpy(given).flatten(1)
+    rows = torch.from_numpy(input_array).flatten(1)
 
     def gram() -> _Array:
-        found: _Array = (rows @ rows.T / rows.numel()).numpy()
-        return found
+        matrix: _Array = (rows @ rows.T / rows.numel()).numpy()
+        return matrix
 
     return gram
 
@@ -123,7 +123,7 @@ class Peer:
     Attributes:
         module: That it is imported as.
         extra: Of this package, that brings it.
-        calls: What it can do.
+        calls: The kernels it offers.
     """
 
     module: str

@@ -1,4 +1,4 @@
-"""One row of kernels: one of them, computed by one contender, on one size of picture."""
+"""Measures one kernel of one contender at one picture size."""
 
 from __future__ import annotations
 
@@ -14,33 +14,26 @@ from nst_engine.benchmark.kernel_contenders import Kernel, call_of, task_of
 from nst_engine.benchmark.row import TOTAL
 
 _FEWEST_TIMES = 9
-#: A time of less says more of the clock than of the kernel; quicker calls are timed several at once.
+#: Shorter calls are timed in groups, since the clock's resolution would dominate.
 _SHORTEST_TIME_S = 1e-3
 
 
 def measure(*, kernel: Kernel, contender: str, size: tuple[int, int], threads: int, seconds: float) -> dict[str, Any]:
     """Measure one kernel.
 
-    Args:
-        kernel: Which.
-        contender: See `nst_engine.benchmark.kernel_contenders.call_of`.
-        size: Width and height of the picture.
-        threads: Of the CPU.
-        seconds: To measure for, after the warm-up.
-
     Returns:
         What `nst_engine.benchmark.jobs.measured` makes a `Row` of.
     """
     task = task_of(kernel, *size)
-    call = call_of(contender, kernel, task.given, threads)
-    found = call()
-    is_shaped = found.shape == task.wanted.shape
-    difference = float(np.abs(found - task.wanted).max()) if is_shaped else math.inf
+    call = call_of(contender, kernel, task.input_array, threads)
+    output = call()
+    is_shaped = output.shape == task.expected.shape
+    difference = float(np.abs(output - task.expected).max()) if is_shaped else math.inf
     calls = _calls_per_time(call, seconds)
     return {
         "times_ms": {TOTAL: _times(call, calls, seconds)},
         "figures": {"max_difference": difference if math.isfinite(difference) else None, "calls_per_time": calls},
-        # NaN is wrong as well
+        # NaN counts as wrong
         "is_wrong": not difference <= task.tolerance,
         "remarks": [f"each time is the mean of {calls} calls"] if calls > 1 else [],
     }
@@ -56,7 +49,7 @@ def _calls_per_time(call: Callable[[], object], seconds: float) -> int:
 
 
 def _times(call: Callable[[], object], calls: int, seconds: float) -> list[float]:
-    """Of one call each, ms."""
+    """Times of one call, ms."""
     gc.collect()
     gc.disable()
     times: list[float] = []

@@ -1,4 +1,4 @@
-"""What was measured on, and what a process takes of it."""
+"""The machine, and the memory that a process takes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ANSWER_S = 10
 
 
 def fingerprint(*more_packages: str) -> dict[str, Any]:
-    """Hardware, system and versions, of further packages, too: what makes two results comparable."""
+    """Hardware, system and package versions, which make results comparable."""
     from nst_engine import kernels
 
     active = kernels.active()
@@ -56,17 +56,17 @@ def fingerprint(*more_packages: str) -> dict[str, Any]:
 
 
 def differences(one: Any, other: Any, name: str = "") -> list[str]:
-    """What two fingerprints differ in, such as `packages.numpy: 2.3.1, 2.4.6`."""
+    """Differences of two fingerprints, such as `packages.numpy: 2.3.1, 2.4.6`."""
     if not (isinstance(one, dict) and isinstance(other, dict)):
         return [] if one == other else [f"{name}: {_shown_text(one)}, {_shown_text(other)}"]
-    found = []
+    different = []
     for key in dict.fromkeys([*one, *other]):
-        found += differences(one.get(key), other.get(key), f"{name}.{key}" if name else str(key))
-    return found
+        different += differences(one.get(key), other.get(key), f"{name}.{key}" if name else str(key))
+    return different
 
 
 def load_average() -> float | None:
-    """Processes that wanted a CPU over the last minute; None where the system does not say."""
+    """Load average of the last minute; None where the system has none."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
@@ -86,12 +86,12 @@ def peak_rss_mib() -> float | None:
 
 
 def gpu_memory_mib() -> float | None:
-    """What all processes hold of the NVIDIA GPUs together, in MiB; None without one.
+    """Memory in use on all NVIDIA GPUs together, in MiB; None without one.
 
-    Not of this process alone: in a container the driver names processes as they are called outside.
+    Not of this process alone: in a container the driver reports process ids of the host.
     """
-    found = _ask("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits")
-    numbers = [float(line) for line in found if line.replace(".", "", 1).isdigit()]
+    lines = _ask("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits")
+    numbers = [float(line) for line in lines if line.replace(".", "", 1).isdigit()]
     return sum(numbers) if numbers else None
 
 
@@ -121,7 +121,7 @@ def _memory_gib() -> float | None:
 
 
 def _ask(*command: str) -> list[str]:
-    """Lines that a tool of the system answers; none where it is not there or fails."""
+    """Output lines of a system tool; none where it is missing or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_ANSWER_S)
     except (OSError, subprocess.SubprocessError):

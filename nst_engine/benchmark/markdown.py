@@ -1,4 +1,4 @@
-"""A report as Markdown, to be pasted where people talk about it."""
+"""A report as Markdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BUSY = 0.25
 
 
 def markdown_of(report: Report) -> str:
-    """Machine, tables, and what is to be said about rows."""
+    """Machine, tables and remarks."""
     parts = [f"### nst bench {report.kind}", headline(report)]
     parts += [
         f"**{table.title}**\n\n{markdown_table(list(table.columns), table.lines(report.rows))}"
@@ -42,7 +42,7 @@ def headline(report: Report) -> str:
 
 
 def remarks_of(report: Report) -> list[str]:
-    """What makes rows doubtful or absent, a line each."""
+    """Why rows are doubtful or missing, a line each."""
     remarks = []
     if report.load_average is not None and report.load_average > _BUSY * report.machine["usable_cpus"]:
         remarks.append(f"the machine was busy before the first row: load average {report.load_average:g}")
@@ -58,6 +58,6 @@ def remarks_of(report: Report) -> list[str]:
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column says what a row is of; the others are right-aligned, as numbers are."""
+    """A table with labels in the first column and right-aligned numbers in the others."""
     rule = ["---" if number == 0 else "---:" for number in range(len(headings))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows))

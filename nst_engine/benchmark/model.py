@@ -1,4 +1,4 @@
-"""The model of a benchmark, as its processes hand it on."""
+"""The model of a benchmark, as passed between its processes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from nst_engine.runtimes.devices import Precision
 
 @dataclass(frozen=True, kw_only=True)
 class BenchModel:
-    """A model as files, and how it is called.
+    """A model's files and how it is run.
 
     Attributes:
         name: `bundled:live`, or a path.
-        path: Of the model as it was asked for.
+        path: Of the model as it was requested.
         spec: What it takes and returns.
         image_input: Name of the pictures' input.
         style_input: Name of the style weights' input; None for models of one style.
         style: Names, or of a model for any style, files with their weights, as `nst_engine.Stylizer` takes them.
-        style_weights: Share of each style that comes of them.
+        style_weights: The weights resulting from `style`.
         style_axes: How many axes the model gives them; see `nst_engine.models.signature.Signature`.
         styles_last: See there.
         other_files: By precision: a file of the same model in it.
@@ -52,7 +52,7 @@ class BenchModel:
         """Path of the file in another precision than its own.
 
         Raises:
-            OptionError: There is none.
+            OptionError: It does not exist.
         """
         if precision not in self.other_files:
             reason = self.without_file.get(precision, "none was made")
@@ -63,7 +63,7 @@ class BenchModel:
         """Of the file for that precision, which is the model's own but for int8, with all of its weights.
 
         Raises:
-            OptionError: There is none.
+            OptionError: It does not exist.
             ModelChecksumError: It is damaged, or its weights lie where they may not.
         """
         return ModelContent(find_model(self.file_in("int8") if precision == "int8" else self.path)).read()
@@ -74,12 +74,12 @@ class BenchModel:
         return weights_in_axes(weights, self.style_axes, styles_last=self.styles_last)
 
     def to_json(self) -> dict[str, Any]:
-        """For another process."""
+        """JSON, for another process."""
         return asdict(self)
 
 
 def model_from_json(stored: Mapping[str, Any]) -> BenchModel:
-    """What `BenchModel.to_json` gave."""
+    """Inverse of `BenchModel.to_json`."""
     spec = parse_spec(json.dumps(stored["spec"]), source=stored["name"], name=stored["name"])
     pairs, weights = tuple(map(tuple, stored["style"])), tuple(stored["style_weights"])
     return BenchModel(**{**stored, "spec": spec, "style": pairs, "style_weights": weights})

@@ -1,4 +1,4 @@
-"""One row of optimisation: what an iteration takes, and how far the picture came."""
+"""Measures one row of optimisation: time per iteration, and the loss reached."""
 
 from __future__ import annotations
 
@@ -18,21 +18,13 @@ from nst_engine.optimization.options import Precision
 def measure(
     *, size: tuple[int, int], style: str, iterations: int, precision: Precision, device: str, threads: int
 ) -> dict[str, Any]:
-    """Paint a bundled photo by a few iterations, all of them at full size.
-
-    Args:
-        size: Width and height of the picture.
-        style: A bundled painting's name, or a file.
-        iterations: At least 2.
-        precision: Of the features.
-        device: As for `nst_engine.optimize`.
-        threads: Of the CPU.
+    """Optimise a bundled photo for a few iterations, all at full size.
 
     Returns:
         What `nst_engine.benchmark.jobs.measured` makes a `Row` of.
 
     Raises:
-        OptimizationError: There were not even two iterations.
+        OptimizationError: Fewer than two iterations were made.
         NSTError: What `nst_engine.optimize` raises.
     """
     (photo,) = photos_of(*size, 1)

@@ -22,7 +22,7 @@ def size(text: str) -> Size:
     """`640x480`: width and height.
 
     Raises:
-        OptionError: It is something else.
+        OptionError: Anything else.
     """
     matched = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text)
     sides = (int(matched[1]), int(matched[2])) if matched else (0, 0)
@@ -42,12 +42,12 @@ class StylizeBench:
         style_images: Files and their weights, for a model for any style.
         sizes: Width and height of the pictures, px.
         batch: Pictures in a run.
-        threads: Of the CPU; None: as many as may be used.
+        threads: Number of CPU threads; None: as many as may be used.
         precision: Of the convolutions; None: float32, and where a backend chooses by itself, its own choice.
         seconds: For each row, after the warm-up.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     backends: tuple[str, ...] = option(
@@ -87,13 +87,13 @@ class OptimizeBench:
     Attributes:
         style: A bundled painting's name, or a file.
         sizes: Width and height of the pictures, px.
-        iterations: Of each row, all at full size; of fewer than 3 nothing is to be seen.
+        iterations: Of each row, all at full size; fewer than 3 show nothing.
         precisions: Of the features.
         device: As for `nst_engine.optimize`.
-        threads: Of the CPU; None: as many as may be used.
+        threads: Number of CPU threads; None: as many as may be used.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     style: str = option("starry-night", "a painting", metavar="FILE|NAME")
@@ -121,11 +121,11 @@ class KernelsBench:
 
     Attributes:
         sizes: Width and height of the pictures, px.
-        threads: Of the CPU; None: as many as may be used.
+        threads: Number of CPU threads; None: as many as may be used.
         seconds: For each row, after the warm-up.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     sizes: tuple[Size, ...] = option(
@@ -151,7 +151,7 @@ class Comparing:
         noise: Ratios as near to 1 are no difference.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     noise: float = option(

@@ -1,4 +1,4 @@
-"""What is painted in a benchmark: real photos, since noise is neither what people paint nor what shows errors."""
+"""The photos of a benchmark: real ones, since noise is not typical and hides errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nst_engine.image.likeness import psnr_db
 
 
 def photos_of(width: int, height: int, count: int) -> list[NDArray[np.uint8]]:
-    """Bundled photos brought to one size, in turn: uint8 H×W×3 each."""
+    """Bundled photos in turn, resized to one size: uint8 H×W×3 each."""
     from nst_engine.catalogue import bundled_contents
     from nst_engine.image import load_image, resize_image
 
@@ -22,4 +22,4 @@ def photos_of(width: int, height: int, count: int) -> list[NDArray[np.uint8]]:
 
 def least_psnr_db(pictures: Sequence[NDArray[np.uint8]], reference: Sequence[NDArray[np.uint8]]) -> float:
     """Peak signal-to-noise ratio of the worst picture against its reference, dB; of another shape: 0."""
-    return min(psnr_db(picture, wanted) for picture, wanted in zip(pictures, reference, strict=True))
+    return min(psnr_db(picture, expected) for picture, expected in zip(pictures, reference, strict=True))

@@ -1,4 +1,4 @@
-"""Latency by backend and size as a picture."""
+"""Plot of latency by backend and size."""
 
 from __future__ import annotations
 

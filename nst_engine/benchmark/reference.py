@@ -1,4 +1,4 @@
-"""Before the rows: the reference pictures, and the model in other precisions."""
+"""Prepares a benchmark: the reference pictures, and the model in other precisions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def measure(
         style_images: Files and their weights, for a model for any style; none: `style`.
         sizes: Width and height each.
         batch: Pictures of each size.
-        threads: Of the CPU.
+        threads: Number of CPU threads.
         precision: Of the rows to come.
         folder: For what is made.
 
@@ -60,8 +60,8 @@ def measure(
     if style_images and session.spec.style is None:
         raise OptionError(f"{file.name} holds its styles and reads no others; take bundled:any or bundled:any-fast")
     named = parse_style_mix(style) if style is not None else {session.spec.styles[0]: 1.0}
-    asked = tuple(style_images) or tuple(named.items())
-    chosen = _chosen(file, session.spec, asked)
+    styles = tuple(style_images) or tuple(named.items())
+    chosen = _chosen(file, session.spec, styles)
     made, why_not = _other_files(file, session.spec, precision, Path(folder))
     bench_model = BenchModel(
         name=file.name,
@@ -69,7 +69,7 @@ def measure(
         spec=session.spec,
         image_input=session.signature.image_input,
         style_input=session.signature.style_input,
-        style=asked,
+        style=styles,
         style_weights=tuple(map(float, chosen.weights[0])),
         style_axes=session.signature.style_axes,
         styles_last=session.signature.styles_last,
@@ -78,18 +78,18 @@ def measure(
     )
     pictures, pipeline = {}, Pipeline(session, None)
     for width, height in sizes:
-        painted = pipeline.paint(photos_of(width, height, batch), chosen.weights, Stopwatch())
+        stylized = pipeline.stylize(photos_of(width, height, batch), chosen.weights, Stopwatch())
         path = Path(folder) / f"reference-{width}x{height}.npy"
-        np.save(path, np.stack(painted))
+        np.save(path, np.stack(stylized))
         pictures[f"{width}x{height}"] = str(path)
     return {"model": bench_model.to_json(), "style": dict(chosen.shares), "pictures": pictures}
 
 
-def _chosen(file: ModelFile, spec: ModelSpec, asked: Sequence[tuple[str, float]]) -> StyleChoice:
+def _chosen(file: ModelFile, spec: ModelSpec, styles: Sequence[tuple[str, float]]) -> StyleChoice:
     if spec.style is None:
-        return choice_of_fixed(dict(asked), spec.styles, file.name)
+        return choice_of_fixed(dict(styles), spec.styles, file.name)
     return Stylizer(file.name, device="cpu", backend="onnxruntime").choose_style(
-        [(str(path), float(weight)) for path, weight in asked]
+        [(str(path), float(weight)) for path, weight in styles]
     )
 
 

@@ -1,4 +1,4 @@
-"""A row of a benchmark: what was measured, each time it took, and whether what came out was right."""
+"""A row of a benchmark: what was measured, every time, and whether the result was correct."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from nst_engine.benchmark.statistics import Summary, drift, outliers, summary
 
-#: The stage whose times rows are compared by.
+#: The stage by whose times rows are compared.
 TOTAL = "total"
 #: Share by which the last third of the times must differ from the first to be reported.
 NOTABLE_DRIFT = 0.05
@@ -29,9 +29,9 @@ class Row:
         case: What tells the row from others: `backend` or `precision`, `size` (`512x512`), ...
         times_ms: Every single time, by stage; `total` holds all of a run. Empty where nothing could be measured.
         figures: Other numbers; units stand in their names, None is what this machine does not tell.
-        is_wrong: Whether what came out is too far from the reference for its speed to count.
+        is_wrong: Whether the output is too far from the reference for its speed to count.
         reason: Why there are no times; empty where there are.
-        remarks: Of the measurement, for people.
+        remarks: Of the measurement, for display.
     """
 
     case: Case
@@ -43,7 +43,7 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The case for people, such as `openvino 512×512`."""
+        """The case for display, such as `openvino 512×512`."""
         named = [size_label(str(value)) for name, value in self.case.items() if name != "batch"]
         return " ".join(named)
 
@@ -54,21 +54,21 @@ class Row:
 
     @property
     def total_ms(self) -> Sequence[float]:
-        """Every single time of the whole run."""
+        """All times of the whole run."""
         return self.times_ms.get(TOTAL, ())
 
     @cached_property
     def summary(self) -> Summary:
-        """Of the whole run's times; only of what was measured."""
+        """Summary of the run's times; only for measured rows."""
         return summary(self.total_ms)
 
     def median_ms(self, stage: str) -> float | None:
-        """Of one stage; None where it has no times."""
+        """Median time of one stage; None where it has no times."""
         return float(np.median(self.times_ms[stage])) if self.times_ms.get(stage) else None
 
     @property
     def notes(self) -> list[str]:
-        """What makes the times doubtful, and the remarks of the measurement."""
+        """Reasons to doubt the times, and the remarks of the measurement."""
         if not self.is_measured:
             return []
         notes = list(self.remarks)
@@ -84,7 +84,7 @@ class Row:
         return notes
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, with what follows from it."""
+        """All fields, with derived figures."""
         values = {name: value for name, value in asdict(self).items() if name != "times_ms"}
         derived = {"summary_ms": asdict(self.summary), "drift": drift(self.total_ms)} if self.is_measured else {}
         times = {stage: [round(float(each), 5) for each in values] for stage, values in self.times_ms.items()}
@@ -125,7 +125,7 @@ def places(rows: Sequence[Row]) -> dict[Row, float]:
     groups: dict[tuple[tuple[str, str | int], ...], list[Row]] = {}
     for row in rows:
         if row.is_measured and not row.is_wrong and "backend" in row.case:
-            # the engine's own choice of a precision is compared with what was asked of the others
+            # where the engine chose its precision, it is compared with the one requested from the others
             rest = tuple(item for item in row.case.items() if item[0] not in ("backend", "precision"))
             groups.setdefault(rest, []).append(row)
     best = {rest: min(row.summary.p50 for row in group) for rest, group in groups.items()}

@@ -1,4 +1,4 @@
-"""What many times of one thing say: where they lie, which are outliers, whether they drift, how two runs compare."""
+"""Statistics of repeated timings: summary, outliers, drift, and the ratio of two runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DRAWS_AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class Summary:
-    """Of times in ms.
+    """Summary of times in ms.
 
     Attributes:
         count: How many.
@@ -43,13 +43,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and what it may well be.
-
-    Attributes:
-        value: The estimate.
-        low: Lower end of the interval.
-        high: Upper end.
-    """
+    """An estimate with its confidence interval."""
 
     value: float
     low: float
@@ -61,7 +55,7 @@ class Interval:
 
 
 def summary(times: Sequence[float]) -> Summary:
-    """Of at least one time."""
+    """Summary of at least one time."""
     values = np.asarray(times, np.float64)
     p50, p90, p99 = (float(each) for each in np.percentile(values, (50, 90, 99)))
     deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
@@ -79,7 +73,7 @@ def outliers(times: Sequence[float]) -> list[float]:
 
 
 def drift(times: Sequence[float]) -> float:
-    """By how much the median of the last third of the times is above that of the first, as a share of it.
+    """Relative increase of the median from the first third of the times to the last.
 
     0 for fewer than `FEWEST_FOR_DRIFT` times.
     """
@@ -99,14 +93,14 @@ def ratio_of_medians(
 ) -> Interval:
     """Median of `times` over that of `reference`, with its percentile bootstrap interval.
 
-    Both are drawn anew with replacement, independently of each other (Efron and Tibshirani 1993, chapter 13). Times
-    that follow each other are alike on a machine that drifts; the interval does not know, and is then too narrow.
+    Both are resampled with replacement, independently of each other (Efron and Tibshirani 1993, chapter 13). Times
+    are autocorrelated on a machine that drifts; the interval ignores that, and is then too narrow.
 
     Args:
         times: At least one, above 0.
         reference: The same.
         confidence: Share of such intervals that hold the true ratio.
-        resamples: How many are drawn.
+        resamples: Number of bootstrap samples.
         seed: Of the draws: the same times give the same interval.
     """
     rng = np.random.default_rng(seed)

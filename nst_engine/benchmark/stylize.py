@@ -1,4 +1,4 @@
-"""One row of stylisation: what a backend takes from its import to a stream of pictures."""
+"""Measures one row of stylisation, from the backend's import to its steady state."""
 
 from __future__ import annotations
 
@@ -35,87 +35,77 @@ def measure(
     seconds: float,
     reference: str,
 ) -> dict[str, Any]:
-    """Measure one backend at one size.
-
-    Args:
-        backend: Its name.
-        model: A `BenchModel` for JSON.
-        size: Width and height.
-        batch: Pictures in a run.
-        threads: Of the CPU.
-        precision: Of the convolutions.
-        seconds: To measure for, after the warm-up; at least `FEWEST_RUNS` are made.
-        reference: File of the pictures that should come: uint8 N×H×W×3.
+    """Measure one backend at one size, for some seconds after the warm-up but at least `FEWEST_RUNS` runs.
 
     Returns:
         What `nst_engine.benchmark.jobs.measured` makes a `Row` of.
 
     Raises:
-        NSTError: The backend cannot run this model, or not so.
+        NSTError: The backend cannot run this model, or not with these options.
     """
-    painter, bench_model = backend_named(backend), model_from_json(model)
-    check_precision(painter, precision)
+    runner, bench_model = backend_named(backend), model_from_json(model)
+    check_precision(runner, precision)
     width, height = size
-    wanted, gpu_before = np.load(reference), gpu_memory_mib()
-    figures = _started(painter, bench_model, threads, precision)
-    photos = painter.prepared(photos_of(width, height, batch))
+    expected, gpu_before = np.load(reference), gpu_memory_mib()
+    figures = _started(runner, bench_model, threads, precision)
+    photos = runner.prepared(photos_of(width, height, batch))
     begun = time.perf_counter()
-    first, _ = painter.paint(photos)
+    first, _ = runner.paint(photos)
     figures["first_run_ms"] = (time.perf_counter() - begun) * 1e3
-    at_first = least_psnr_db(painter.pixels_of(first), wanted)
-    times, last = _steady(painter, photos, seconds)
-    figures["psnr_db"] = psnr_db = min(at_first, least_psnr_db(painter.pixels_of(last), wanted))
+    at_first = least_psnr_db(runner.pixels_of(first), expected)
+    times, last = _steady(runner, photos, seconds)
+    figures["psnr_db"] = psnr_db = min(at_first, least_psnr_db(runner.pixels_of(last), expected))
     figures["peak_rss_mib"] = peak_rss_mib()
     gpu_after = gpu_memory_mib()
     figures["gpu_memory_mib"] = None if gpu_after is None else max(0.0, gpu_after - (gpu_before or 0.0))
-    remarks = [*painter.remarks]
+    remarks = [*runner.remarks]
     try:
-        figures["new_size_ms"] = _new_size_ms(painter, bench_model.spec.min_side_px, size, batch)
-    except Exception as error:  # of the backend; what it did at its own size stands
+        figures["new_size_ms"] = _new_size_ms(runner, bench_model.spec.min_side_px, size, batch)
+    except Exception as error:  # any of the backend's; its times at the first size remain valid
         remarks.append(
             f"fails at another size after this one: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         )
-    painter.close()
+    runner.close()
     return {
         "times_ms": times,
         "figures": figures,
-        "is_wrong": not psnr_db >= painter.least_psnr_db(precision),
+        "is_wrong": not psnr_db >= runner.least_psnr_db(precision),
         "remarks": remarks,
     }
 
 
-def _started(painter: Backend, model: BenchModel, threads: int, precision: Precision) -> dict[str, float | None]:
-    """How long import and loading take, ms."""
+def _started(runner: Backend, model: BenchModel, threads: int, precision: Precision) -> dict[str, float | None]:
+    """Times of import and loading, ms."""
     begun = time.perf_counter()
-    for module in painter.modules:
+    for module in runner.modules:
         importlib.import_module(module)
     imported = time.perf_counter()
-    painter.load(model, threads, precision)
+    runner.load(model, threads, precision)
     return {"import_ms": (imported - begun) * 1e3, "load_ms": (time.perf_counter() - imported) * 1e3}
 
 
-def _new_size_ms(painter: Backend, smallest_px: int, size: Sequence[int], batch: int) -> float:
-    """What the first run at another size takes beyond the later ones there; inference only."""
+def _new_size_ms(runner: Backend, smallest_px: int, size: Sequence[int], batch: int) -> float:
+    """Extra inference time of the first run at another size, over later runs there."""
     width, height = (max(smallest_px, side * 3 // 4 // 8 * 8) for side in size)
     if [width, height] == [*size]:
         width += 8
-    photos = painter.prepared(photos_of(width, height, batch))
-    times = [painter.paint(photos)[1]["inference"] for _ in range(1 + _STEADY_RUNS)]
+    photos = runner.prepared(photos_of(width, height, batch))
+    times = [runner.paint(photos)[1]["inference"] for _ in range(1 + _STEADY_RUNS)]
     return max(0.0, float(times[0] - np.median(times[1:])))
 
 
-def _steady(painter: Backend, photos: Sequence[Any], seconds: float) -> tuple[dict[str, list[float]], Sequence[Any]]:
-    """Every time after the warm-up, by stage, and the last pictures."""
+def _steady(runner: Backend, photos: Sequence[Any], seconds: float) -> tuple[dict[str, list[float]], Sequence[Any]]:
+    """All times after the warm-up, by stage, and the last pictures."""
     gc.collect()
-    gc.disable()  # a collection now and then would be an outlier now and then
+    gc.disable()  # garbage collections would show as outliers
     begun, done = time.perf_counter(), 0
     while done < _WARM_UPS or time.perf_counter() - begun < _WARM_UP_SHARE * seconds:
-        painter.paint(photos)
+        runner.paint(photos)
         done += 1
     runs: list[Mapping[str, float]] = []
     begun = time.perf_counter()
     while len(runs) < FEWEST_RUNS or time.perf_counter() - begun < seconds:
-        pictures, stages_ms = painter.paint(photos)
+        pictures, stages_ms = runner.paint(photos)
         runs.append(stages_ms)
     gc.enable()
     stages = [stage for stage in runs[0] if stage == TOTAL or all(run[stage] > 0 for run in runs)]

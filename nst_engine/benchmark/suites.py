@@ -21,14 +21,14 @@ Kind = Literal["stylize", "optimize", "kernels"]
 
 @dataclass(frozen=True, eq=False)
 class Suite:
-    """Rows to be measured.
+    """A set of rows to measure.
 
     Attributes:
         kind: Of the rows.
         settings: What all of them share, for the report.
         cases: Of the rows, in their order.
         absent: What cannot be measured here, with the reason and what to type.
-        jobs_in: The jobs of the cases; may do work in a folder that is there as long as they run.
+        jobs_in: Makes the jobs of the cases, in a temporary folder that exists while they run.
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ class Suite:
         """Measure one after the other.
 
         Raises:
-            NSTError: What all rows need cannot be had.
+            NSTError: A prerequisite of all rows is missing.
         """
         with tempfile.TemporaryDirectory(prefix="nst-bench-") as folder:
             for job in self.jobs_in(Path(folder)):
@@ -53,8 +53,8 @@ def stylize_suite(options: StylizeBench) -> Suite:
 
     Raises:
         OptionError: There is no such backend.
-        ProviderUnavailableError: One that was asked for cannot be used here.
-        MissingDependencyError: There is nothing to paint the reference with.
+        ProviderUnavailableError: One that was requested cannot be used here.
+        MissingDependencyError: ONNX Runtime, which makes the reference, is not installed.
         ModelNotFoundError: There is no such model; `ModelChecksumError`: it is damaged.
     """
     from nst_engine.catalogue import style_path
@@ -79,7 +79,7 @@ def stylize_suite(options: StylizeBench) -> Suite:
     shared = {"batch": options.batch, "threads": threads}
 
     def jobs_in(folder: Path) -> list[Job]:
-        asked = {
+        arguments = {
             "model": model,
             "style": options.style,
             "style_images": style_images,
@@ -88,7 +88,7 @@ def stylize_suite(options: StylizeBench) -> Suite:
             "precision": options.precision or "auto",
         }
         try:
-            reference = answer_of(Job("nst_engine.benchmark.reference", {}, {**asked, **shared}, threads), folder)
+            reference = answer_of(Job("nst_engine.benchmark.reference", {}, {**arguments, **shared}, threads), folder)
         except JobFailedError as failed:
             raise failed.as_nst_error() from None
         return [_stylize_job(case, reference, {**shared, "seconds": options.seconds}) for case in cases]
@@ -108,7 +108,7 @@ def kernels_suite(options: KernelsBench) -> Suite:
     from nst_engine import kernels
 
     active, threads = kernels.active(), options.threads or usable_cpus()
-    # as this process's environment forces one of them, so does that of each job
+    # each job's environment forces an instruction set, as this process's may
     native = {isa: {"NST_ENGINE_NO_EXT": "0", "NST_ENGINE_ISA": isa} for isa in active.available}
     ours = {**native, "numpy": {"NST_ENGINE_NO_EXT": "1"}}
     absent = {} if native else {"native kernels": active.reason}
@@ -140,7 +140,7 @@ def optimize_suite(options: OptimizeBench) -> Suite:
     """Each precision at each size.
 
     Raises:
-        OptionError: A size or a device that cannot be.
+        OptionError: An invalid size or device.
         StyleNotFoundError: There is no such painting.
         MissingDependencyError: torch is not installed.
     """
@@ -148,12 +148,12 @@ def optimize_suite(options: OptimizeBench) -> Suite:
     from nst_engine.optimization import OptimizeOptions
     from nst_engine.optimization.pyramid import plan_scales
 
-    painting, threads = style_path(options.style).resolve(), options.threads or usable_cpus()
+    style, threads = style_path(options.style).resolve(), options.threads or usable_cpus()
     sizes = list(dict.fromkeys(options.sizes))
     for width, height in sizes:
         # refuses a size that is too small or too large
-        asked = OptimizeOptions(image_size=max(width, height), num_iterations=options.iterations)
-        plan_scales(height, width, image_size=asked.image_size, num_iterations=options.iterations, pyramid=False)
+        defaults = OptimizeOptions(image_size=max(width, height), num_iterations=options.iterations)
+        plan_scales(height, width, image_size=defaults.image_size, num_iterations=options.iterations, pyramid=False)
     if not is_importable("torch"):
         raise MissingDependencyError(
             f"optimisation needs torch, which is not installed; type: {pip_install('optimize')}"
@@ -163,7 +163,7 @@ def optimize_suite(options: OptimizeBench) -> Suite:
         for precision in dict.fromkeys(options.precisions):
             arguments = {
                 "size": (width, height),
-                "style": str(painting),
+                "style": str(style),
                 "iterations": options.iterations,
                 "precision": precision,
                 "device": options.device,
@@ -186,19 +186,19 @@ def optimize_suite(options: OptimizeBench) -> Suite:
     return Suite("optimize", settings, [job.case for job in jobs], {}, lambda _: jobs)
 
 
-def _backends(asked: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Those to measure, and why others are not."""
-    for name in asked:
+def _backends(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The backends to measure, and why others are left out."""
+    for name in names:
         if reason := backend_named(name).why_absent():
             raise ProviderUnavailableError(f"`backend='{name}'`: {reason}")
     if reason := backend_named("onnxruntime-cpu").why_absent():
         raise MissingDependencyError(f"every row is compared with ONNX Runtime on the CPU, and {reason}")
-    if asked:
-        return list(dict.fromkeys(asked)), {}
-    found, broken = backends()
-    reasons = {name: backend.why_absent() for name, backend in found.items()}
+    if names:
+        return list(dict.fromkeys(names)), {}
+    known, broken = backends()
+    reasons = {name: backend.why_absent() for name, backend in known.items()}
     absent = {name: reason for name, reason in reasons.items() if reason is not None}
-    return [name for name in found if name not in absent], {**absent, **broken}
+    return [name for name in known if name not in absent], {**absent, **broken}
 
 
 def _stylize_job(case: Case, reference: Mapping[str, Any], shared: Mapping[str, Any]) -> Job:

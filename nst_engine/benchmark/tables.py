@@ -1,4 +1,4 @@
-"""How rows are shown, on the terminal and in Markdown alike: which columns, and how numbers are written."""
+"""Tables of rows for the terminal and Markdown: columns and number formats."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ WRONG = "WRONG"
 
 @dataclass(frozen=True)
 class Shown:
-    """A row, and its place among the others.
+    """A row with its rank.
 
     Attributes:
         row: What was measured.
-        times_fastest: How many times the fastest one's median it takes; None: it has no place.
+        times_fastest: Median relative to the fastest one's; None: not ranked.
     """
 
     row: Row
@@ -29,12 +29,7 @@ Cell = Callable[[Shown], str]
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one kind of rows.
-
-    Attributes:
-        title: In a few words.
-        columns: Heading to what stands below it.
-    """
+    """Columns of one kind of rows."""
 
     title: str
     columns: Mapping[str, Cell]
@@ -51,7 +46,7 @@ def tables_of(kind: str) -> Sequence[Table]:
 
 
 def milliseconds(value: float | None) -> str:
-    """With three digits or so; `–` for None."""
+    """About three digits; `–` for None."""
     if value is None:
         return NONE
     decimals = next((digits for digits, least in enumerate((99.95, 9.995, 0.9995, 0.09995)) if abs(value) >= least), 4)

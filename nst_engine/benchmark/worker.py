@@ -1,4 +1,4 @@
-"""The other end of `jobs`: does one job, and answers in a file, since libraries print what they like."""
+"""The process of one job: it answers in a file, since libraries may print to stdout."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from nst_engine.errors import NSTError
 _LONGEST_REASON = 300
 
 
-def main(asked: str, answer: str) -> None:
-    """Do the job in the file `asked`; write what came of it to the file `answer`."""
-    Path(answer).write_text(json.dumps(_answer(json.loads(Path(asked).read_text(encoding="utf-8")))), encoding="utf-8")
+def main(request: str, answer: str) -> None:
+    """Run the job in the file `request` and write its result to the file `answer`."""
+    job = json.loads(Path(request).read_text(encoding="utf-8"))
+    Path(answer).write_text(json.dumps(_answer(job)), encoding="utf-8")
 
 
 def _answer(job: Any) -> dict[str, Any]:
@@ -24,9 +25,9 @@ def _answer(job: Any) -> dict[str, Any]:
         return {"result": module.measure(**job["arguments"])}
     except NSTError as error:
         return {"reason": str(error), "kind": type(error).__name__}
-    # backends have no common base for what goes wrong in them
+    # backends' exceptions have no common base
     except Exception as error:
         traceback.print_exc()
-        said = " ".join(str(error).split())
-        short = said if len(said) <= _LONGEST_REASON else f"{said[:_LONGEST_REASON]}…"
+        message = " ".join(str(error).split())
+        short = message if len(message) <= _LONGEST_REASON else f"{message[:_LONGEST_REASON]}…"
         return {"reason": f"{type(error).__name__}: {short}", "kind": ""}

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.training_arguments import add_training_arguments, training_options
+from nst_engine.cli.training_arguments import add_training_arguments, training_folder, training_options
 
 _MINUTES = 6.0
-# scales and shifts alone take larger steps than kernels, and only one style's work is to be done
+# scales and shifts tolerate larger steps than kernels, and there is only one style to learn
 _DEFAULTS: dict[str, Any] = {"minutes": _MINUTES, "learning_rate": 2e-2}
 
 
@@ -34,11 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, fit, export."""
     from nst_engine.catalogue import bundled_contents, bundled_styles, style_path
     from nst_engine.cli.progress_bar import say
-    from nst_engine.cli.training_run import (
-        TrainingDisplay,
-        say_finished,
-        training_folder,
-    )
+    from nst_engine.cli.training_run import TrainingDisplay, say_finished
     from nst_engine.exporting.model_output import check_model_output, photos_beside
     from nst_engine.models.find import find_model
     from nst_engine.stylize.style_mix import check_style_name
@@ -48,12 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
     model = find_model(arguments.model)
     output, folder = arguments.output, training_folder(arguments)
     check_model_output(output, [painting, model.path], overwrite=arguments.overwrite)
-    from nst_engine.training import add_style, find_photos  # torch is loaded only for what can be done
+    from nst_engine.training import add_style, find_photos  # torch is imported after all checks
 
     if arguments.photos is not None:
         photos = photos_beside(output, find_photos(arguments.photos))
     else:
-        # a handful of scales and shifts cannot learn pictures by heart
+        # a handful of scales and shifts cannot overfit
         photos = [picture.path for picture in (*bundled_contents().values(), *bundled_styles().values())]
     from nst_engine.exporting.finished_model import write_model
     from nst_engine.exporting.stylizer import checkpoint_of

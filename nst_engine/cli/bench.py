@@ -61,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.benchmark.report import report_of
     from nst_engine.cli.bench_display import BenchDisplay, tell
 
-    options, asked = options_of_form(arguments), outputs_of(arguments)
-    outputs = checked_outputs(asked)
+    options, requested = options_of_form(arguments), outputs_of(arguments)
+    outputs = checked_outputs(requested)
     suite = _suite(options)
     if not suite.cases:
         raise OptionError(f"nothing can be measured here: {'; '.join(map(': '.join, suite.absent.items()))}")
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
                 raise
             was_interrupted = True
     report = report_of(suite, display.rows, load_before=load_before, was_interrupted=was_interrupted)
-    _show(asked, report, outputs)
+    _show(requested, report, outputs)
     if was_interrupted:
         tell(f"nst: interrupted after {len(report.rows)} of {len(suite.cases)} rows")
         return INTERRUPTED
@@ -125,7 +125,7 @@ def _suite(options: Any) -> Suite:
 
 
 def _show(options: dict[str, Any], report: Report, outputs: dict[str, Path]) -> None:
-    """On stdout what was asked for, and into files."""
+    """On stdout or into files, as requested."""
     from nst_engine.benchmark.markdown import markdown_of
     from nst_engine.benchmark.plot import write_plot
     from nst_engine.cli.bench_display import print_report, tell

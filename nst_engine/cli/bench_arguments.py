@@ -9,7 +9,7 @@ from typing import Any
 
 from nst_engine.benchmark.options import Comparing, KernelsBench, OptimizeBench, StylizeBench
 from nst_engine.cli.messages import flag_of
-from nst_engine.cli.option_flags import add_options, given
+from nst_engine.cli.option_flags import add_options, explicit_options
 from nst_engine.errors import OptionError, OutputError
 from nst_engine.options import declared
 
@@ -25,9 +25,9 @@ _OF_COMPARING = ("before", "after", "json")
 
 
 def add_form_arguments(parser: argparse.ArgumentParser, form: str) -> None:
-    """What is measured, and where the result goes.
+    """Arguments of what is measured, and of the outputs.
 
-    No default is set: a form's own parser would set them over what was given before the form's name.
+    No defaults are set: a form's own parser would overwrite what came before the form's name.
     """
     add_options(parser.add_argument_group("measurement"), RECORDS[form])
     group = parser.add_argument_group("result")
@@ -39,7 +39,7 @@ def add_form_arguments(parser: argparse.ArgumentParser, form: str) -> None:
 
 
 def options_of_form(arguments: argparse.Namespace) -> Any:
-    """What is measured: the record of the form.
+    """The options record of the form.
 
     Raises:
         OptionError: A value that cannot be used, or an option of another form.
@@ -51,21 +51,21 @@ def options_of_form(arguments: argparse.Namespace) -> Any:
         flags = {name: each.flag for other in RECORDS.values() for name, each in declared(other).items()}
         names = ", ".join(flags.get(name) or flag_of(name) for name in foreign)
         raise OptionError(f"{names}: not of nst bench {arguments.form}; see nst bench {arguments.form} --help")
-    asked = given(arguments, record)
-    return record(**{name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()})
+    values = explicit_options(arguments, record)
+    return record(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def outputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Where the result goes: what was given, or nowhere."""
+    """The output files that were given."""
     return {name: getattr(arguments, name, default) for name, default in _OUTPUTS.items()}
 
 
 def checked_outputs(options: Mapping[str, Any]) -> dict[str, Path]:
-    """The files to be written, all of which can be: nobody wants to learn it after minutes of measuring.
+    """The output files, checked to be writable before the measurement.
 
     Raises:
         NSTError: One cannot be written, or is there already.
-        MissingDependencyError: There is nothing to plot with.
+        MissingDependencyError: matplotlib is not installed.
     """
     from nst_engine.benchmark.plot import SUFFIXES, check_plotting
     from nst_engine.files import check_output
@@ -74,14 +74,14 @@ def checked_outputs(options: Mapping[str, Any]) -> dict[str, Path]:
         raise OptionError("--json and --markdown cannot both go to stdout; give --markdown FILE, or -o FILE")
     suffixes = {"output": (".json",), "markdown": (".md", ".txt"), "plot": SUFFIXES}
     outputs = {name: Path(options[name]) for name in suffixes if options[name] not in (None, True)}
-    seen: set[Path] = set()
+    known: set[Path] = set()
     for name, path in outputs.items():
         check_output(path, suffixes=suffixes[name])
         if path.exists() and not options["overwrite"]:
             raise OutputError(f"{path} is there already; take another name, or --overwrite")
-        if path.resolve() in seen:
+        if path.resolve() in known:
             raise OptionError(f"{path}: two results would be written there; give each a name of its own")
-        seen.add(path.resolve())
+        known.add(path.resolve())
     if "plot" in outputs:
         check_plotting()
     return outputs

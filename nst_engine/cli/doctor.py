@@ -1,4 +1,4 @@
-"""`nst doctor`: what is wrong with this installation, each with the line to type."""
+"""`nst doctor`: problems of this installation, each with its fix."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Examine and report."""
+    """Run all checks and report."""
     from nst_engine.diagnosis.findings import findings
 
-    found = [replace(each, what=with_flags(each.what), cure=with_flags(each.cure)) for each in findings()]
+    results = [replace(each, what=with_flags(each.what), cure=with_flags(each.cure)) for each in findings()]
     if arguments.json:
-        print(as_json([asdict(finding) for finding in found], indent=2))
+        print(as_json([asdict(finding) for finding in results], indent=2))
     else:
-        for finding in found:
+        for finding in results:
             print(f"{_MARKS[finding.kind]}  {finding.what}")
             if finding.cure:
                 print(f"{'':9}{finding.cure}")
-    return _PROBLEMS_FOUND if any(finding.kind == "problem" for finding in found) else 0
+    return _PROBLEMS_FOUND if any(finding.kind == "problem" for finding in results) else 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
-from nst_engine.cli.style_arguments import ANY_STYLE, set_default_models
+from nst_engine.cli.style_arguments import ANY_STYLE
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -21,8 +21,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("painting", metavar="PAINTING", help="a picture, or a bundled painting's name")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: PAINTING.safetensors, here")
     parser.add_argument("--name", metavar="NAME", help="what people call the style (default: the file's)")
-    add_model_arguments(parser, default=ANY_STYLE)
-    set_default_models(parser, ANY_STYLE, ANY_STYLE)
+    add_model_arguments(parser, default=ANY_STYLE, any_style=ANY_STYLE)
     parser.set_defaults(run=run)
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.option_flags import options_of
 from nst_engine.cli.transfer_arguments import add_transfer_arguments, read_checked
+from nst_engine.limits import ImageLimits
 from nst_engine.optimization.options import OptimizeOptions
 
 if TYPE_CHECKING:
     from nst_engine.optimization import OptimizeOptions
 
-# content, style and label to a result, and whether it was the last one that is wanted
-_Paint: TypeAlias = Callable[[Path, Path, str], tuple[Any, bool]]
+# content, style and label to a result, and whether the user has interrupted
+_MakeCell: TypeAlias = Callable[[Path, Path, str], tuple[Any, bool]]
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.errors import OptionError, OutputError
     from nst_engine.image import check_image_output, contact_sheet, load_image, save_image
 
-    options = options_of(arguments, OptimizeOptions)
+    options, limits = options_of(arguments, OptimizeOptions), options_of(arguments, ImageLimits)
     contents = [content_path(content) for content in arguments.contents]
     styles = [style_path(style) for style in arguments.styles]
     if not 32 <= arguments.cell_size <= 2048:
@@ -59,15 +60,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.save_cells is not None and not arguments.save_cells.is_dir():
         raise OutputError(f"{arguments.save_cells}: no such folder; type: mkdir -p {arguments.save_cells}")
     cell_paths = _cell_paths(arguments.save_cells, contents, styles)
-    style_images = [load_image(style).pixels for style in styles]
-    paint = _in_one_pass(arguments, options) if arguments.model else _by_optimisation(contents, styles, options)
+    style_images = [load_image(style, limits=limits).pixels for style in styles]
+    if arguments.model:
+        make_cell = _in_one_pass(arguments, options, limits)
+    else:
+        make_cell = _by_optimisation(contents, styles, options, limits)
     cells: list[list[Any]] = [[None] * len(styles) for _ in contents]
     pairs = [(row, column) for row in range(len(contents)) for column in range(len(styles))]
     interrupted = False
     for number, (row, column) in enumerate(pairs, 1):
         label = f"{contents[row].stem} × {styles[column].stem} ({number}/{len(pairs)})"
         try:
-            result, interrupted = paint(contents[row], styles[column], label)
+            result, interrupted = make_cell(contents[row], styles[column], label)
         except KeyboardInterrupt:
             if number == 1:
                 raise
@@ -84,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         row_labels=[content.stem for content in contents],
         cell_px=arguments.cell_size,
         column_images=style_images,
-        row_images=[load_image(content).pixels for content in contents],
+        row_images=[load_image(content, limits=limits).pixels for content in contents],
     )
     save_image(arguments.output, sheet, inputs=[*contents, *styles], overwrite=arguments.overwrite)
     done = sum(cell is not None for line in cells for cell in line)
@@ -92,42 +96,47 @@ def run(arguments: argparse.Namespace) -> int:
     return INTERRUPTED if interrupted else 0
 
 
-def _by_optimisation(contents: list[Path], styles: list[Path], options: OptimizeOptions) -> _Paint:
-    """The picture itself is optimised."""
-    # every pair can be painted: nobody wants to learn otherwise half-way
-    inputs = {pair: read_checked(str(pair[0]), [str(pair[1])], options) for pair in product(contents, styles)}
+def _by_optimisation(
+    contents: list[Path], styles: list[Path], options: OptimizeOptions, limits: ImageLimits
+) -> _MakeCell:
+    """Cells by optimisation."""
+    # all inputs are checked before the first cell
+    inputs = {
+        pair: read_checked(str(pair[0]), [str(pair[1])], options, limits=limits) for pair in product(contents, styles)
+    }
     from nst_engine.cli.progress_bar import RunDisplay
-    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
+    from nst_engine.optimization import optimize  # torch is imported after all checks
 
-    def paint(content: Path, style: Path, label: str) -> tuple[Any, bool]:
+    def make_cell(content: Path, style: Path, label: str) -> tuple[Any, bool]:
         with RunDisplay(label) as display:
             result = optimize(inputs[content, style], options=options, on_progress=display)
         return result, display.was_interrupted
 
-    return paint
+    return make_cell
 
 
-def _in_one_pass(arguments: argparse.Namespace, options: OptimizeOptions) -> _Paint:
-    """By a model: any picture as the style, where the model takes any."""
+def _in_one_pass(arguments: argparse.Namespace, options: OptimizeOptions, limits: ImageLimits) -> _MakeCell:
+    """Cells by a model; any picture may be the style where the model takes any."""
     from nst_engine.cli.progress_bar import say
     from nst_engine.cli.style_arguments import model_of
     from nst_engine.image import load_image
     from nst_engine.stylize.stylizer import Stylizer
 
-    stylizer = Stylizer(model_of(arguments), device=options.device, threads=options.threads)
+    stylizer = Stylizer(model_of(arguments), device=options.device, threads=options.threads, limits=limits)
 
-    def paint(content: Path, style: Path, label: str) -> tuple[Any, bool]:
-        asked = str(style) if stylizer.spec.style is not None else style.stem
-        pixels = load_image(content).pixels
-        result = stylizer.stylize(pixels, asked, max_side=options.image_size, preserve_color=options.preserve_color)
+    def make_cell(content: Path, style: Path, label: str) -> tuple[Any, bool]:
+        style_name = str(style) if stylizer.spec.style is not None else style.stem
+        pixels = load_image(content, limits=limits).pixels
+        side, color = options.image_size, options.preserve_color
+        result = stylizer.stylize(pixels, style_name, max_side=side, preserve_color=color)
         say(f"{label}: {result.timings_ms['total']:.0f} ms")
         return result, False
 
-    return paint
+    return make_cell
 
 
 def _cell_paths(folder: Path | None, contents: list[Path], styles: list[Path]) -> list[Path]:
-    """Where each picture goes, row by row; empty: nowhere."""
+    """Output paths of the cells, row by row; empty if they are not saved."""
     from nst_engine.errors import OptionError
     from nst_engine.image import check_image_output
 

@@ -21,27 +21,27 @@ def run(arguments: argparse.Namespace) -> int:
     """Collect and print."""
     from nst_engine.diagnosis.inventory import inventory
 
-    found = inventory()
+    facts = inventory()
     for key in ("stylize_device", "vgg_weights"):
-        found[key] = with_flags(found[key])
+        facts[key] = with_flags(facts[key])
     if arguments.json:
-        print(as_json(found, indent=2))
+        print(as_json(facts, indent=2))
         return 0
-    kernels = found["kernels"]
+    kernels = facts["kernels"]
     lines = [
-        ("nst-engine", found["nst-engine"]),
-        ("python", found["python"]),
-        ("machine", f"{found['machine']}, {found['cpus']} CPUs to use"),
+        ("nst-engine", facts["nst-engine"]),
+        ("python", facts["python"]),
+        ("machine", f"{facts['machine']}, {facts['cpus']} CPUs to use"),
         ("kernels", ", ".join(filter(None, (kernels["implementation"], kernels["isa"], kernels["reason"])))),
         ("  available", ", ".join(kernels["available"]) or "NumPy only"),
-        *((name, version or "not installed") for name, version in found["packages"].items()),
-        ("stylize device", found["stylize_device"]),
-        ("optimize device", found["device"]),
-        ("  precision", found["precision"]),
-        *((name, text) for name, text in found["models"].items()),
-        ("VGG-19 weights", found["vgg_weights"]),
-        ("styles", ", ".join(found["styles"])),
-        ("photos", ", ".join(found["photos"])),
+        *((name, version or "not installed") for name, version in facts["packages"].items()),
+        ("stylize device", facts["stylize_device"]),
+        ("optimize device", facts["device"]),
+        ("  precision", facts["precision"]),
+        *((name, text) for name, text in facts["models"].items()),
+        ("VGG-19 weights", facts["vgg_weights"]),
+        ("styles", ", ".join(facts["styles"])),
+        ("photos", ", ".join(facts["photos"])),
     ]
     width = max(len(name) for name, _ in lines)
     print("\n".join(f"{name:{width}s} {value}" for name, value in lines))

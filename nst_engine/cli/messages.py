@@ -20,11 +20,11 @@ def flag_of(option: str) -> str:
     return "--" + _SINGULAR.get(name, name).replace("_", "-") + space + of_it
 
 
-def with_flags(said: Exception | str) -> str:
+def with_flags(message: Exception | str) -> str:
     """What an error or a text of the library says, with flags for options."""
-    text = str(said)
-    if isinstance(said, OptionError) and said.option is not None:
-        text = flag_of(said.option) + text.removeprefix(said.option)
+    text = str(message)
+    if isinstance(message, OptionError) and message.option is not None:
+        text = flag_of(message.option) + text.removeprefix(message.option)
     return printable(_IN_BACKTICKS.sub(_flag, text))
 
 

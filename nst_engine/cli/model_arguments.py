@@ -7,16 +7,25 @@ import sys
 from typing import TYPE_CHECKING
 
 from nst_engine.cli.messages import with_flags
-from nst_engine.cli.option_flags import add_options, given
+from nst_engine.cli.option_flags import add_options, explicit_options, options_of
 from nst_engine.cli.style_arguments import model_of
+from nst_engine.limits import ImageLimits
 from nst_engine.runtimes.options import SessionOptions
 
 if TYPE_CHECKING:
     from nst_engine.stylize.stylizer import Stylizer
 
 
-def add_model_arguments(parser: argparse.ArgumentParser, *, default: str = "bundled:quality") -> None:
-    """Which model, on which device."""
+def add_model_arguments(
+    parser: argparse.ArgumentParser, *, default: str = "bundled:quality", any_style: str | None = None
+) -> None:
+    """Which model, on which device.
+
+    Args:
+        parser: Of the command.
+        default: Where no model is named.
+        any_style: Where none is named but a style image; None: the command takes none.
+    """
     group = parser.add_argument_group("model")
     group.add_argument(
         "--model",
@@ -25,16 +34,20 @@ def add_model_arguments(parser: argparse.ArgumentParser, *, default: str = "bund
         help=f"bundled:quality, bundled:live, bundled:any, bundled:any-fast, or a file (default: {default})",
     )
     add_options(group, SessionOptions)
+    add_options(group, ImageLimits)
+    if any_style is not None:
+        parser.set_defaults(model=None, default_models=(default, any_style))
 
 
 def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | None = None) -> Stylizer:
-    """The model loaded, for so many pictures; a better device that `auto` passed over is reported on stderr."""
+    """Load the model; better devices that `auto` skipped are reported on stderr."""
     from nst_engine.stylize.stylizer import Stylizer
 
     stylizer = Stylizer(
         model_of(arguments),
-        **given(arguments, SessionOptions),
+        **explicit_options(arguments, SessionOptions),
         expected_pictures=expected_pictures,
+        limits=options_of(arguments, ImageLimits),
     )
     if "passed over" in stylizer.device_report:
         print(f"nst: device {with_flags(stylizer.device_report)}", file=sys.stderr)

@@ -11,10 +11,11 @@ from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.messages import flag_of
-from nst_engine.cli.option_flags import given, options_of
+from nst_engine.cli.option_flags import explicit_options, options_of
 from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, read_checked
 from nst_engine.errors import OptionError
 from nst_engine.files import check_is_no_input
+from nst_engine.limits import ImageLimits
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.vgg19.layers import LAYERS
 
@@ -49,12 +50,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check everything that can be checked before the work, paint, write."""
+    """Check everything first, then optimise and write."""
     from nst_engine.cli.progress_bar import RunDisplay, result_line, say
     from nst_engine.optimization.options import INITS
     from nst_engine.optimization.recording import Recorder, write_plot
 
-    inputs, options, replay = _what_to_paint(arguments)
+    inputs, options, replay = _inputs_and_options(arguments)
     init_file = None if options.init in INITS else options.init
     read = read_checked(
         inputs.content,
@@ -63,13 +64,14 @@ def run(arguments: argparse.Namespace) -> int:
         content_masks=inputs.content_masks,
         style_masks=inputs.style_masks,
         init=init_file,
+        limits=options_of(arguments, ImageLimits),
     )
     is_opaque = read.alpha is None
     files = [file for _, file in inputs.files(init_file)]
     if arguments.replay is not None:
         files.append(str(arguments.replay))
     output = _check_outputs(arguments, inputs.content, is_opaque, files)
-    from nst_engine.optimization import optimize  # torch is loaded only for what can be done
+    from nst_engine.optimization import optimize  # torch is imported after all checks
 
     recorder = Recorder(
         output,
@@ -103,13 +105,13 @@ def run(arguments: argparse.Namespace) -> int:
     return INTERRUPTED if display.was_interrupted else 0
 
 
-def _what_to_paint(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
-    """Inputs and options from the command line, or from the sidecar that is replayed."""
+def _inputs_and_options(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
+    """Inputs and options from the command line, or from the replayed sidecar."""
     from nst_engine.catalogue import content_path, style_path
     from nst_engine.optimization.sidecar import RunInputs, read_sidecar
 
     if arguments.replay is not None:
-        others = given(arguments, OptimizeOptions)
+        others = explicit_options(arguments, OptimizeOptions)
         if others or arguments.content or arguments.style or arguments.content_mask or arguments.style_mask:
             extra = ", ".join(sorted(map(flag_of, others))) or "CONTENT, --style or masks"
             raise OptionError(f"--replay takes all from the sidecar; leave out {extra}")
@@ -129,7 +131,7 @@ def _what_to_paint(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
 
 
 def _check_outputs(arguments: argparse.Namespace, content: str, is_opaque: bool, inputs: list[str]) -> Path:
-    """Every file that will be written can be: nobody wants to learn it after minutes of work."""
+    """Check that all outputs can be written, before minutes of work."""
     from nst_engine.files import check_output
     from nst_engine.image import ANIMATION_SUFFIXES, check_image_output
     from nst_engine.optimization.recording import check_plotting
@@ -159,12 +161,12 @@ def _check_outputs(arguments: argparse.Namespace, content: str, is_opaque: bool,
 
 
 def _check_apart(output: Path, records: list[Path | None], inputs: list[str], save_every: int | None) -> None:
-    """No two results go to the same file, and no snapshot to an input."""
-    seen: set[Path] = set()
+    """Check that no two outputs share a file, and that no snapshot replaces an input."""
+    known: set[Path] = set()
     for path in (output, *filter(None, records)):
-        if path.resolve() in seen:
+        if path.resolve() in known:
             raise OptionError(f"{path}: two results would be written there; give each a name of its own")
-        seen.add(path.resolve())
+        known.add(path.resolve())
     snapshot = re.compile(re.escape(output.stem) + r"_\d{5,}" + re.escape(output.suffix))
     if save_every is not None and output.parent.is_dir():
         for there in output.parent.iterdir():

@@ -24,11 +24,11 @@ def add_options(
     """Add a flag for each option of a record.
 
     Args:
-        parser: Or a group of one.
+        parser: The parser or argument group.
         record: A dataclass of options.
-        names: Those to add, in this order; none: all.
-        leave_out: Of all.
-        defaults: The command's own, which its help shows, and `given` does not know.
+        names: The options to add, in this order; empty: all.
+        leave_out: Options to leave out.
+        defaults: The command's own, for its help; `explicit_options` ignores them.
     """
     known = declared(record)
     for name in names or known:
@@ -36,18 +36,18 @@ def add_options(
             _add(parser, known[name], defaults.get(name, known[name].default))
 
 
-def given(arguments: argparse.Namespace, record: type) -> dict[str, Any]:
-    """The options of a record that were given, by name."""
+def explicit_options(arguments: argparse.Namespace, record: type) -> dict[str, Any]:
+    """The options of a record given on the command line, by name."""
     return {name: value for name, value in vars(arguments).items() if name in declared(record)}
 
 
 def options_of(arguments: argparse.Namespace, record: type[_Record], **defaults: Any) -> _Record:
-    """The record: what was given, over the command's defaults, over its own.
+    """The record of the given options; others take the command's defaults, then the record's.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
-    return record(**{**defaults, **given(arguments, record)})
+    return record(**{**defaults, **explicit_options(arguments, record)})
 
 
 def _add(parser: argparse._ActionsContainer, option: Declared, default: Any) -> None:
@@ -78,7 +78,7 @@ def _reader(option: Declared) -> Callable[[str], Any]:
     def reader(text: str) -> Any:
         try:
             return read(text)
-        except OptionError as refused:  # as a ValueError, argparse would leave out what it says
+        except OptionError as refused:  # argparse would drop the message of a ValueError
             raise argparse.ArgumentTypeError(str(refused)) from None
 
     return reader

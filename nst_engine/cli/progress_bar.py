@@ -1,11 +1,11 @@
-"""A run shown on the terminal, and Ctrl-C taken as a wish to stop."""
+"""Progress bars that take Ctrl-C as a request to stop."""
 
 from __future__ import annotations
 
 import signal
 import sys
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from rich.console import Console
@@ -19,12 +19,7 @@ console = Console(stderr=True, highlight=False)
 
 
 class InterruptibleBar:
-    """A progress bar that takes the first Ctrl-C as a wish to stop; a second one, or an early one, ends the program.
-
-    Args:
-        bar: What is shown.
-        stopping: Said at the first Ctrl-C.
-    """
+    """A progress bar that takes the first Ctrl-C as a request to stop; a second or early one ends the program."""
 
     def __init__(self, bar: RichProgress, stopping: str) -> None:
         self.was_interrupted, self._has_begun = False, False
@@ -37,13 +32,11 @@ class InterruptibleBar:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the terminal and Ctrl-C as they were."""
         if self._has_begun:
             self._bar.stop()
-        else:  # an error shall stand alone
+        else:  # show an error without the bar
             self._bar.live.transient = True
             self._bar.live.stop()
         signal.signal(signal.SIGINT, self._handler)
@@ -62,7 +55,7 @@ class RunDisplay(InterruptibleBar):
     the program.
 
     Args:
-        label: What is being made.
+        label: Name of the output.
         on_progress: Called with each record before it is shown.
     """
 
@@ -80,7 +73,7 @@ class RunDisplay(InterruptibleBar):
         self._task = bar.add_task(f"{label}: loading", total=None, start=False, status="")
 
     def __call__(self, progress: Progress) -> bool:
-        """Show one record; False when a stop is wished."""
+        """Show one record; returns False to stop the run."""
         self._has_begun = True
         if self._on_progress is not None:
             self._on_progress(progress)
@@ -103,7 +96,7 @@ class RunDisplay(InterruptibleBar):
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr."""
+    """A line for the user, on stderr."""
     console.print(text, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""`nst reconstruct`: what one layer of VGG-19 knows of a picture."""
+"""`nst reconstruct`: a picture rebuilt from one layer of VGG-19."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.option_flags import options_of
 from nst_engine.cli.transfer_arguments import add_transfer_arguments, check_holds_alpha, read_checked
+from nst_engine.limits import ImageLimits
 from nst_engine.optimization.options import OptimizeOptions
 
 _SET_HERE = ("content_layers", "style_layers", "init", "style_blend_weights", "preserve_color")
@@ -39,16 +40,16 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.optimization.options import reconstruction_options
 
     options = options_of(arguments, OptimizeOptions)
-    reconstruction_options(options, arguments.layer, style=arguments.style)  # refuses what cannot be
+    reconstruction_options(options, arguments.layer, style=arguments.style)  # refuses invalid options
     painting = bundled_styles().get(arguments.image)
     path = content_path(arguments.image)
     image = painting.path if painting is not None and not path.exists() else path
     name = f"{image.stem}_{arguments.layer}{'_style' if arguments.style else ''}.png"
     output = check_image_output(arguments.output or Path(name), inputs=[image], overwrite=arguments.overwrite)
-    inputs = read_checked(str(image), [], options)
+    inputs = read_checked(str(image), [], options, limits=options_of(arguments, ImageLimits))
     if inputs.alpha is not None:
         check_holds_alpha(output, image)
-    from nst_engine.optimization import reconstruct  # torch is loaded only for what can be done
+    from nst_engine.optimization import reconstruct  # torch is imported after all checks
 
     with RunDisplay(output.name) as display:
         result = reconstruct(inputs, arguments.layer, style=arguments.style, options=options, on_progress=display)

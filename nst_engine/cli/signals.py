@@ -1,4 +1,4 @@
-"""SIGTERM of whoever manages services, and SIGHUP of a terminal that closes, are wishes to stop, as Ctrl-C is."""
+"""SIGTERM and SIGHUP ask a command to stop, as Ctrl-C does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from nst_engine.cli.exit_codes import INTERRUPTED
@@ -15,10 +15,10 @@ _BY_SIGNAL = 128  # what shells add
 
 
 class StopSignals:
-    """While a command runs; use as a context manager.
+    """Handles stop signals while a command runs; use as a context manager.
 
     The first of them does what Ctrl-C does. Later ones do nothing: `timeout`, shells and service managers send several
-    at once, and what is about to be kept shall not be lost. Who has them ignored, such as nohup, keeps that.
+    at once, and the results must still be saved. Signals that are ignored, as under nohup, stay ignored.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class StopSignals:
         self._terminals = [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
 
     def __enter__(self) -> Self:
-        """Take them over."""
+        """Install the handlers."""
         if threading.current_thread() is threading.main_thread():
             for name in ("SIGTERM", "SIGHUP"):
                 number = getattr(signal, name, None)
@@ -35,10 +35,8 @@ class StopSignals:
                     self._before[number] = signal.signal(number, self._stop)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave them as they were."""
+    def __exit__(self, *_: object) -> None:
+        """Restore the handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -53,12 +51,12 @@ class StopSignals:
         if number != signal.SIGTERM:
             self._let_go_of_terminals()
         on_ctrl_c = signal.getsignal(signal.SIGINT)
-        if not callable(on_ctrl_c):  # in the background of a script Ctrl-C is ignored, this is not
+        if not callable(on_ctrl_c):  # a script's background jobs ignore Ctrl-C, but not this
             raise KeyboardInterrupt
         on_ctrl_c(signal.SIGINT, frame)
 
     def _let_go_of_terminals(self) -> None:
-        """They are gone: what is still printed must not fail."""
+        """The terminal is gone: later prints must not fail."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in self._terminals:
             os.dup2(nowhere, stream.fileno())

@@ -1,4 +1,4 @@
-"""The arguments that say in which style: of those that a model holds, or any picture."""
+"""The arguments that choose the style: one of the model's, or any picture."""
 
 from __future__ import annotations
 
@@ -32,20 +32,15 @@ def add_style_arguments(parser: argparse.ArgumentParser, *, default_text: str = 
     )
 
 
-def set_default_models(parser: argparse.ArgumentParser, fixed: str, any_style: str) -> None:
-    """Which model is taken where none is named, without and with a style image."""
-    parser.set_defaults(model=None, default_models=(fixed, any_style))
-
-
 def model_of(arguments: argparse.Namespace) -> str:
-    """The model that is asked for, or fits the style that is; bundled ones without their prefix, too."""
+    """The requested model, or the one that fits the style; bundled ones with or without prefix."""
     from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
 
-    asked: str | None = arguments.model
-    if asked is None:
+    name: str | None = arguments.model
+    if name is None:
         fixed, any_style = arguments.default_models
         return str(any_style if getattr(arguments, "style_image", []) else fixed)
-    return BUNDLED_PREFIX + asked if asked in bundled_models() and not Path(asked).exists() else asked
+    return BUNDLED_PREFIX + name if name in bundled_models() and not Path(name).exists() else name
 
 
 def check_style_arguments(arguments: argparse.Namespace) -> None:
@@ -67,7 +62,7 @@ def check_style_arguments(arguments: argparse.Namespace) -> None:
 
 
 def files_read(arguments: argparse.Namespace) -> list[Path]:
-    """What no result may replace, beside the pictures that are painted: style images, masks and the model."""
+    """Inputs besides the photos that no output may replace: style images, masks and the model."""
     from nst_engine.catalogue import style_path
     from nst_engine.models.find import find_model
 
@@ -84,7 +79,7 @@ def weighted_files(texts: Sequence[str]) -> list[tuple[str, float]]:
 
 
 def chosen_style(arguments: argparse.Namespace, stylizer: Stylizer) -> StyleChoice:
-    """What the arguments ask of the model.
+    """The style that the arguments choose.
 
     Raises:
         OptionError: Style images for a model that holds its styles; weights that cannot be used.
@@ -95,11 +90,11 @@ def chosen_style(arguments: argparse.Namespace, stylizer: Stylizer) -> StyleChoi
         _check_reads_styles(stylizer)
     elif arguments.style is not None:
         _check_is_no_picture(arguments.style, stylizer)
-    return stylizer.choose_style(asked_styles(arguments))
+    return stylizer.choose_style(requested_styles(arguments))
 
 
-def asked_styles(arguments: argparse.Namespace) -> Style:
-    """The styles as they were typed: files or names, with their weights; None: the model's only one.
+def requested_styles(arguments: argparse.Namespace) -> Style:
+    """The styles as typed: files or names, with their weights; None: the model's only one.
 
     Raises:
         OptionError: Weights that cannot be read.
@@ -121,12 +116,12 @@ def encoded_styles(arguments: argparse.Namespace, stylizer: Stylizer) -> list[tu
     from nst_engine.stylize.style_embedding import SUFFIX, StyleEmbedding
 
     _check_reads_styles(stylizer)
-    found = []
+    styles = []
     for file, weight in weighted_files(arguments.style_image):
         path = style_path(file)
         is_embedding = path.suffix.lower() == SUFFIX
-        found.append((StyleEmbedding.load(path) if is_embedding else stylizer.encode_style(path), weight))
-    return found
+        styles.append((StyleEmbedding.load(path) if is_embedding else stylizer.encode_style(path), weight))
+    return styles
 
 
 def _check_reads_styles(stylizer: Stylizer) -> None:
@@ -138,7 +133,7 @@ def _check_reads_styles(stylizer: Stylizer) -> None:
 
 
 def _check_is_no_picture(style: str, stylizer: Stylizer) -> None:
-    """Whoever names a file wants it as the style: say how."""
+    """Point from a file given as `--style` to `--style-image`."""
     from nst_engine.image import READABLE_SUFFIXES
     from nst_engine.stylize.style_embedding import SUFFIX
 

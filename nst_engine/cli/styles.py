@@ -60,14 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
         if stylizer.spec.style is not None:
             print("and any other picture: nst stylize photo.jpg --style-image painting.jpg")
     if arguments.sheet is not None:
-        _paint_sheet(stylizer, photo, arguments.sheet, arguments.columns)
+        _write_sheet(stylizer, photo, arguments.sheet, arguments.columns)
         result_line(f"{arguments.sheet}: {arguments.photo} in {len(stylizer.styles)} styles")
     return 0
 
 
-def _paint_sheet(stylizer: Any, photo: Path, path: Path, columns: int) -> None:
+def _write_sheet(stylizer: Any, photo: Path, path: Path, columns: int) -> None:
     from nst_engine.image import labelled_sheet, load_image, save_image
 
     picture = load_image(photo).pixels
-    painted = [(name, stylizer.stylize(picture, name, max_side=2 * _CELL_PX).pixels) for name in stylizer.styles]
-    save_image(path, labelled_sheet([("photo", picture), *painted], columns=columns, cell_px=_CELL_PX), inputs=[photo])
+    stylized = [(name, stylizer.stylize(picture, name, max_side=2 * _CELL_PX).pixels) for name in stylizer.styles]
+    save_image(path, labelled_sheet([("photo", picture), *stylized], columns=columns, cell_px=_CELL_PX), inputs=[photo])

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
-from nst_engine.cli.option_flags import add_options, given, options_of
+from nst_engine.cli.option_flags import add_options, explicit_options, options_of
 from nst_engine.cli.style_arguments import (
     ANY_STYLE,
     add_style_arguments,
-    asked_styles,
     check_style_arguments,
     chosen_style,
     files_read,
-    set_default_models,
+    requested_styles,
 )
 from nst_engine.errors import NSTError, OptionError, OutputError
+from nst_engine.limits import ImageLimits
 from nst_engine.stylize.options import StylizeOptions
 from nst_engine.wording import label_of_path, printable
 
@@ -63,8 +63,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--resume", action="store_true", help="skip photos whose result is there already")
     parser.add_argument("--overwrite", action="store_true", help="a result may replace a photo")
     parser.add_argument("--json", action="store_true", help="a line of JSON per picture on stdout")
-    add_model_arguments(parser)
-    set_default_models(parser, "bundled:quality", ANY_STYLE)
+    add_model_arguments(parser, any_style=ANY_STYLE)
     parser.set_defaults(run=run)
 
 
@@ -87,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         for job in _shown(jobs, is_quiet=arguments.json):
             try:
-                _print_result(arguments, str(job.source), job.output, _paint(stylizer, style, arguments, job))
+                _print_result(arguments, str(job.source), job.output, _stylize(stylizer, style, arguments, job))
             except NSTError as error:
                 message = with_flags(error)
                 failures.append(message if job.source.name in message else f"{label_of_path(job.source)}: {message}")
@@ -103,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_in_pipe(arguments: argparse.Namespace) -> int:
     """One picture, from stdin or to stdout or both."""
     from nst_engine.catalogue import content_path
-    from nst_engine.image import DEFAULT_LIMITS, check_image_output, encode_image
+    from nst_engine.image import check_image_output, encode_image
     from nst_engine.image.read import read_file
 
     if len(arguments.photos) > 1:
@@ -117,7 +116,8 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
         _check_not_piped_in(Path(arguments.output), arguments)
         inputs = [*files_read(arguments), *([] if photo == _PIPE else [content_path(photo)])]
         check_image_output(arguments.output, inputs=inputs)
-    source = read_file(sys.stdin.buffer, "stdin", DEFAULT_LIMITS) if photo == _PIPE else content_path(photo)
+    limits = options_of(arguments, ImageLimits)
+    source = read_file(sys.stdin.buffer, "stdin", limits) if photo == _PIPE else content_path(photo)
     stylizer = open_stylizer(arguments, expected_pictures=1)
     result = _stylized(stylizer, _style(arguments, stylizer)[0], arguments, source)
     if arguments.output in (None, _PIPE):
@@ -132,7 +132,7 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
 def _style(arguments: argparse.Namespace, stylizer: Stylizer) -> tuple[Style, Mapping[str, float]]:
     """What is painted in, and the shares of each style; the styles one by one where each has its region."""
     chosen = chosen_style(arguments, stylizer)
-    return (asked_styles(arguments) if arguments.style_masks else chosen), chosen.shares
+    return (requested_styles(arguments) if arguments.style_masks else chosen), chosen.shares
 
 
 def _check_not_piped_in(output: Path, arguments: argparse.Namespace) -> None:
@@ -154,22 +154,24 @@ def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     from nst_engine.stylize.batch import plan, style_label
 
     photos = [content_path(photo) for photo in arguments.photos]
-    kept = files_read(arguments)
-    planned = plan(photos, arguments.output, style_label(mix), kept=kept, overwrite=arguments.overwrite)
+    protected = files_read(arguments)
+    planned = plan(photos, arguments.output, style_label(mix), kept=protected, overwrite=arguments.overwrite)
     if planned.left_out:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in planned.left_out.most_common())
         print(f"nst: left out: {printable(kinds)}; {ACCEPTED_FORMATS} are painted", file=sys.stderr)
     return planned.jobs
 
 
-def _paint(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, job: Job) -> StylizeResult:
+def _stylize(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, job: Job) -> StylizeResult[Any]:
     result = _stylized(stylizer, style, arguments, job.source)
     result.save(job.output, quality=arguments.quality, overwrite=arguments.overwrite)
     return result
 
 
-def _stylized(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, source: Any) -> StylizeResult:
-    return stylizer.stylize(source, style, style_masks=arguments.style_masks, **given(arguments, StylizeOptions))
+def _stylized(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, source: Any) -> StylizeResult[Any]:
+    return stylizer.stylize(
+        source, style, style_masks=arguments.style_masks, **explicit_options(arguments, StylizeOptions)
+    )
 
 
 def _shown(jobs: list[Job], *, is_quiet: bool) -> Iterator[Job]:
@@ -184,7 +186,7 @@ def _shown(jobs: list[Job], *, is_quiet: bool) -> Iterator[Job]:
     yield from track(jobs, description="painting", console=console)
 
 
-def _print_result(arguments: argparse.Namespace, photo: str, output: Path, result: StylizeResult) -> None:
+def _print_result(arguments: argparse.Namespace, photo: str, output: Path, result: StylizeResult[Any]) -> None:
     if arguments.json:
         record = {
             "input": photo,

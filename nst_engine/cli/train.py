@@ -6,9 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.option_flags import add_options
-from nst_engine.cli.training_arguments import add_training_arguments, training_options
+from nst_engine.cli.training_arguments import (
+    add_output_and_photos,
+    add_training_arguments,
+    check_length,
+    training_folder,
+    training_options,
+)
 from nst_engine.errors import OptionError
 from nst_engine.training.options import TrainOptions
 
@@ -24,10 +29,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "paintings", nargs="+", metavar="PAINTING", help="files, or bundled names; FILE:NAME to name it"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the model, .onnx")
-    parser.add_argument(
-        "--photos", type=Path, required=True, metavar="DIR", help="a folder with photos, the more the better"
-    )
+    add_output_and_photos(parser)
     add_options(parser, TrainOptions, ("arch",))
     parser.add_argument(
         "--start-from", metavar="FILE|NAME", help="a model of the same styles to begin with, such as bundled:live"
@@ -39,13 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, train, export."""
-    from nst_engine.cli.progress_bar import say
-    from nst_engine.cli.training_run import (
-        TrainingDisplay,
-        check_length,
-        say_finished,
-        training_folder,
-    )
+    from nst_engine.cli.training_run import TrainingDisplay, say_finished, say_stopped
 
     check_length(arguments)
     options = training_options(arguments)
@@ -55,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_model_output(output, list(paintings.values()), overwrite=arguments.overwrite)
     from nst_engine.exporting.finished_model import write_model
-    from nst_engine.training import find_photos, train  # torch is loaded only for what can be done
+    from nst_engine.training import find_photos, train  # torch is imported after all checks
 
     photos = photos_beside(output, find_photos(arguments.photos))
     start = None
@@ -76,10 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
             on_step=display,
         )
     if display.was_interrupted:
-        say(f"stopped at step {checkpoint.step}; go on with the same command and --resume")
-        return INTERRUPTED
+        return say_stopped(checkpoint)
     say_finished(write_model(checkpoint, output, licence=arguments.licence, shown=checkpoint.styles))
-    display.say_if_undertrained("go on with the same command, more --minutes, --resume and --overwrite")
+    display.say_if_undertrained()
     return 0
 
 
@@ -95,9 +90,9 @@ def named_paintings(paintings: list[str]) -> dict[str, Path]:
 
     named: dict[str, Path] = {}
     for painting in paintings:
-        file, _, given = painting.rpartition(":") if not Path(painting).exists() else (painting, "", "")
+        file, _, suffix = painting.rpartition(":") if not Path(painting).exists() else (painting, "", "")
         path = style_path(file or painting)
-        name = check_style_name(given if file and given else path.stem, "FILE:NAME")
+        name = check_style_name(suffix if file and suffix else path.stem, "FILE:NAME")
         if name in named:
             raise OptionError(f"two styles would be called {name!r}; name one with FILE:NAME")
         named[name] = path

@@ -6,20 +6,25 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.option_flags import add_options
-from nst_engine.cli.training_arguments import add_training_arguments, training_options
+from nst_engine.cli.training_arguments import (
+    add_output_and_photos,
+    add_training_arguments,
+    check_length,
+    training_folder,
+    training_options,
+)
 from nst_engine.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from nst_engine.training import AnyStyleCheckpoint, Checkpoint
 
-# a step sees as many styles as photos: fewer say too little of any style
+# a step has as many styles as photos: fewer would be too noisy
 _DEFAULTS: dict[str, Any] = {"batch_size": 8, "learning_rate": 1e-3, "small_until": 0.5}
 _GOES_ON = {"learning_rate": 3e-4, "small_until": 0.0}
 _PAINTER = "bundled:quality"
 _SHOWN = 4
-# of cut-outs, in styles of all kinds: the bundled networks are at an eighth
+# of crops, over many styles: the bundled networks are at an eighth
 _LEARNT_STYLE_DISTANCE = 0.25
 
 
@@ -32,10 +37,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "write both as ONNX: OUTPUT and OUTPUT-encoder.onnx beside it.",
         epilog="Ctrl-C keeps a checkpoint; go on with --resume.",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the model, .onnx")
-    parser.add_argument(
-        "--photos", type=Path, required=True, metavar="DIR", help="a folder with photos, the more the better"
-    )
+    add_output_and_photos(parser)
     parser.add_argument(
         "--styles",
         type=Path,
@@ -58,24 +60,18 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, train, export."""
     from nst_engine.catalogue import bundled_styles
-    from nst_engine.cli.progress_bar import say
-    from nst_engine.cli.training_run import (
-        TrainingDisplay,
-        check_length,
-        say_finished,
-        training_folder,
-    )
+    from nst_engine.cli.training_run import TrainingDisplay, say_finished, say_stopped
     from nst_engine.exporting.model_output import check_model_output, encoder_path, photos_beside
     from nst_engine.models.find import find_model
 
     check_length(arguments)
-    arch = training_options(arguments, **_DEFAULTS).arch  # what cannot be is refused before anything is loaded
+    arch = training_options(arguments, **_DEFAULTS).arch  # invalid options are refused before anything is loaded
     begun_from = arguments.start_from or f"bundled:{arch}"
     start_path = _checkpoint_path(begun_from) or find_model(begun_from).path
     output, companions = arguments.output, [encoder_path(arguments.output)]
     check_model_output(output, [start_path], companions=companions, overwrite=arguments.overwrite)
     from nst_engine.exporting.finished_model import write_any_model
-    from nst_engine.training import AnyStyleCheckpoint, find_photos, train_any  # torch is loaded only now
+    from nst_engine.training import AnyStyleCheckpoint, find_photos, train_any  # torch is imported after all checks
 
     photos = photos_beside(output, find_photos(arguments.photos))
     folders = arguments.styles or []
@@ -96,10 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
             on_step=display,
         )
     if display.was_interrupted:
-        say(f"stopped at step {checkpoint.step}; go on with the same command and --resume")
-        return INTERRUPTED
+        return say_stopped(checkpoint)
     say_finished(write_any_model(checkpoint, output, licence=arguments.licence, shown=paintings[:_SHOWN]))
-    display.say_if_undertrained("go on with the same command, more --minutes, --resume and --overwrite")
+    display.say_if_undertrained()
     return 0
 
 

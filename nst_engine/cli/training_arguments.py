@@ -6,19 +6,28 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from nst_engine.cli.option_flags import add_options, given
+from nst_engine.cli.option_flags import add_options, explicit_options
+from nst_engine.errors import OptionError
 from nst_engine.training.options import TrainOptions
 
 _LENGTH = ("steps", "minutes")
 _ELSEWHERE = ("arch", "photo_size_px", *_LENGTH)
 
 
+def add_output_and_photos(parser: argparse.ArgumentParser) -> None:
+    """Arguments for the output and the photos of a training from scratch."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the model, .onnx")
+    parser.add_argument(
+        "--photos", type=Path, required=True, metavar="DIR", help="a folder with photos, the more the better"
+    )
+
+
 def add_training_arguments(parser: argparse.ArgumentParser, *, any_vgg: bool = True, **own: Any) -> None:
-    """How long, on what, with which data.
+    """Arguments for length, device and training options.
 
     Args:
         parser: Of the command.
-        any_vgg: Whether VGG-19's weights may be chosen.
+        any_vgg: Whether VGG-19's weights can be chosen.
         own: Defaults of the command's own, before those of `TrainOptions`.
     """
     add_options(parser.add_mutually_exclusive_group(), TrainOptions, _LENGTH, **own)
@@ -36,7 +45,23 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, any_vgg: bool = T
 
 def training_options(arguments: argparse.Namespace, **defaults: Any) -> TrainOptions:
     """The options given, over the command's own defaults."""
-    asked = given(arguments, TrainOptions)
-    if asked.keys() & set(_LENGTH):
+    values = explicit_options(arguments, TrainOptions)
+    if values.keys() & set(_LENGTH):
         defaults = {name: value for name, value in defaults.items() if name not in _LENGTH}
-    return TrainOptions(**{**defaults, **asked})
+    return TrainOptions(**{**defaults, **values})
+
+
+def check_length(arguments: argparse.Namespace) -> None:
+    """Refuse a training without a limit.
+
+    Raises:
+        OptionError: None was given.
+    """
+    if not explicit_options(arguments, TrainOptions).keys() & set(_LENGTH):
+        raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
+
+
+def training_folder(arguments: argparse.Namespace) -> Path:
+    """Where the training keeps its files."""
+    folder: Path | None = arguments.folder
+    return folder if folder is not None else arguments.output.with_suffix(".training")

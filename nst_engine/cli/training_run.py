@@ -1,42 +1,29 @@
-"""What `train`, `train-any` and `add-style` share: the progress shown, and what is said at the end."""
+"""Shared by `train`, `train-any` and `add-style`: the progress display and the final messages."""
 
 from __future__ import annotations
 
-import argparse
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from nst_engine.cli.option_flags import given
+from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line, say
-from nst_engine.errors import OptionError
-from nst_engine.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from nst_engine.exporting.finished_model import FinishedModel
-    from nst_engine.training import TrainProgress
+    from nst_engine.training import Checkpoint, TrainProgress
 
-# of networks that have learnt their paintings: the bundled ones are at a tenth
+# of trained networks: the bundled ones are at a tenth
 _LEARNT_STYLE_DISTANCE = 0.2
+_MORE_TIME = "go on with the same command, more --minutes, --resume and --overwrite"
 
 
-def check_length(arguments: argparse.Namespace) -> None:
-    """Refuse a training without an end.
-
-    Raises:
-        OptionError: None was given.
-    """
-    if not given(arguments, TrainOptions).keys() & {"steps", "minutes"}:
-        raise OptionError("say how long to train: --minutes 40 on a CPU, or --steps 40000 on a GPU")
-
-
-def training_folder(arguments: argparse.Namespace) -> Path:
-    """Where the training keeps its files."""
-    folder: Path | None = arguments.folder
-    return folder if folder is not None else arguments.output.with_suffix(".training")
+def say_stopped(checkpoint: Checkpoint) -> int:
+    """How to resume a training that was interrupted; returns the exit code."""
+    say(f"stopped at step {checkpoint.step}; go on with the same command and --resume")
+    return INTERRUPTED
 
 
 def say_finished(model: FinishedModel) -> None:
@@ -53,7 +40,7 @@ class TrainingDisplay(InterruptibleBar):
     The first Ctrl-C ends the training after a checkpoint; a second one ends the program.
 
     Args:
-        label: What is being made.
+        label: Name of the output.
         learnt_at: Style distance below which the pictures look like the painting.
     """
 
@@ -70,7 +57,7 @@ class TrainingDisplay(InterruptibleBar):
         self._task = bar.add_task(f"{label}: reading", total=None, status="")
 
     def __call__(self, progress: TrainProgress) -> bool:
-        """Show one step; False when a stop is wished."""
+        """Show one step; returns False to stop the training."""
         self._has_begun = True
         self._style = progress.style
         if progress.skipped > self._skipped:
@@ -86,7 +73,7 @@ class TrainingDisplay(InterruptibleBar):
         )
         return not self.was_interrupted
 
-    def say_if_undertrained(self, how_to_go_on: str) -> None:
+    def say_if_undertrained(self, how_to_go_on: str = _MORE_TIME) -> None:
         """Warn of a training that ended before the pictures look like the painting."""
         if self._style > self._learnt_at:
             say(

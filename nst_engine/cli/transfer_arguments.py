@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nst_engine.cli.option_flags import add_options
 from nst_engine.errors import OptionError
+from nst_engine.limits import ImageLimits
 from nst_engine.optimization.options import OptimizeOptions
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 def add_transfer_arguments(parser: argparse.ArgumentParser, *, leave_out: tuple[str, ...] = ()) -> None:
     """Add a flag for every option of `OptimizeOptions` but those left out."""
     add_options(parser.add_argument_group("how to paint"), OptimizeOptions, leave_out=leave_out)
+    add_options(parser.add_argument_group("limits"), ImageLimits)
 
 
 def read_checked(content: str, styles: Sequence[str], options: OptimizeOptions, **files: Any) -> Inputs:
-    """Read all pictures of a run, so that what cannot be painted is refused before torch is loaded.
+    """Read all pictures of a run, so that invalid ones are refused before torch is imported.
 
     Raises:
         OptionError: A picture is too small or too narrow, or masks and blend weights do not fit.

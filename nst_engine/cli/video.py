@@ -1,4 +1,4 @@
-"""`nst video`: paint moving pictures frame by frame."""
+"""`nst video`: paint videos frame by frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from nst_engine.cli.style_arguments import (
     check_style_arguments,
     chosen_style,
     files_read,
-    set_default_models,
 )
 from nst_engine.errors import NSTError
 from nst_engine.files import check_is_no_input
@@ -50,13 +49,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--report", action="store_true", help="paint nothing; say how much each stability flickers")
     add_options(parser, VideoOptions)
     parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end, and no progress bar")
-    add_model_arguments(parser, default="bundled:live")
-    set_default_models(parser, "bundled:live", ANY_STYLE_FAST)
+    add_model_arguments(parser, default="bundled:live", any_style=ANY_STYLE_FAST)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check what can be checked, load, paint, report."""
+    """Check the arguments, load, stylize, report."""
     from nst_engine.video import FrameStylizer, check_video, finished_frames, paint_video
 
     options, looks = options_of(arguments, VideoOptions), options_of(arguments, FrameOptions)
@@ -74,33 +72,35 @@ def run(arguments: argparse.Namespace) -> int:
     if options.resume and output.is_file() and finished_frames(output) is None:
         print(f"nst: {output}: is there already, and no unfinished work; nothing is left to do", file=sys.stderr)
         return 0
-    painter = FrameStylizer(stylizer, style, channel_order="rgb", **asdict(looks))
+    frames = FrameStylizer(stylizer, style, channel_order="rgb", **asdict(looks))
     try:
         with _Bar(output.name, is_shown=not arguments.json) as bar:
-            result = paint_video(source, output, painter, options=options, on_progress=bar.show, on_note=bar.note)
+            result = paint_video(
+                source, output, frames, options=options, limits=stylizer.limits, on_progress=bar.show, on_note=bar.note
+            )
     except KeyboardInterrupt:
         print(f"nst: interrupted{_kept(output, options)}", file=sys.stderr)
         return INTERRUPTED
     except NSTError as error:
-        kept = _kept(output, options) if finished_frames(output) else ""
-        raise type(error)(f"{with_flags(error)}{kept}") from error
-    _report(arguments, result, painter, stylizer.provider)
+        resumable = _kept(output, options) if finished_frames(output) else ""
+        raise type(error)(f"{with_flags(error)}{resumable}") from error
+    _report(arguments, result, frames, stylizer.provider)
     return 0
 
 
 def _report_flicker(
     arguments: argparse.Namespace, source: Path, stylizer: Stylizer, style: StyleChoice, options: VideoOptions
 ) -> int:
-    """The first frames in all settings."""
+    """Report the flicker of the first frames in all settings."""
     from nst_engine.video import flicker_by_setting
 
-    found = flicker_by_setting(source, stylizer, style, options=options)
+    settings = flicker_by_setting(source, stylizer, style, options=options)
     if arguments.json:
-        rows = [{"stability": each.stability, "warping_error": each.warping_error, "ms": each.ms} for each in found]
+        rows = [{"stability": each.stability, "warping_error": each.warping_error, "ms": each.ms} for each in settings]
         print(as_json({"input": arguments.input, "model": stylizer.model, "settings": rows}))
         return 0
-    base = found[0]
-    for each in found:
+    base = settings[0]
+    for each in settings:
         change = each.warping_error / base.warping_error - 1 if base.warping_error else 0.0
         print(
             f"--stability {each.stability:<4}  warping error {1e3 * each.warping_error:.3f} / 1000 "
@@ -121,7 +121,7 @@ def _default_output(source: Path, mix: Mapping[str, float]) -> Path:
 
 
 def _kept(output: Path, options: VideoOptions) -> str:
-    """What an unfinished run leaves, and how to go on."""
+    """What an unfinished run keeps, and how to resume."""
     from nst_engine.video import finished_frames, is_pattern
 
     frames = finished_frames(output)
@@ -133,16 +133,16 @@ def _kept(output: Path, options: VideoOptions) -> str:
     return f"; {frames} frames are kept: go on with the same command{again}"
 
 
-def _report(arguments: argparse.Namespace, result: VideoResult, painter: Any, provider: str) -> None:
+def _report(arguments: argparse.Namespace, result: VideoResult, frames: Any, provider: str) -> None:
     """The last line, on stdout."""
     if not arguments.json:
         print(
             f"{result.output}: {result.frames} frames of {result.width}×{result.height} px in {result.seconds:.1f} s, "
-            f"{result.frames_per_second:.1f} per second, by {painter.settings['model']} on {provider}",
+            f"{result.frames_per_second:.1f} per second, by {frames.settings['model']} on {provider}",
             flush=True,
         )
         return
-    stages = {**result.stage_seconds, **{f"paint_{stage}": seconds for stage, seconds in painter.seconds.items()}}
+    stages = {**result.stage_seconds, **{f"paint_{stage}": seconds for stage, seconds in frames.seconds.items()}}
     record = {
         "input": arguments.input,
         "output": str(result.output),
@@ -152,8 +152,8 @@ def _report(arguments: argparse.Namespace, result: VideoResult, painter: Any, pr
         "frames_per_second": round(result.frames_per_second, 3),
         "width": result.width,
         "height": result.height,
-        "styles": dict(painter.styles),
-        "model": painter.settings["model"],
+        "styles": dict(frames.styles),
+        "model": frames.settings["model"],
         "provider": provider,
         "stage_seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()},
         "notes": list(result.notes),
@@ -162,10 +162,10 @@ def _report(arguments: argparse.Namespace, result: VideoResult, painter: Any, pr
 
 
 class _Bar:
-    """A progress bar with frames per second and the time that is left, on stderr.
+    """A progress bar with frames per second and the remaining time, on stderr.
 
     Args:
-        label: What is being made.
+        label: Name of the output.
         is_shown: Whether there is a bar; notes are printed in any case.
     """
 
@@ -191,12 +191,12 @@ class _Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:  # it shall stand alone
+        if error is not None:  # show an error without the bar
             self._bar.live.transient = True
         self._bar.stop()
 
     def show(self, progress: VideoProgress) -> None:
-        """After each frame."""
+        """Update after each frame."""
         from nst_engine.cli.progress_bar import clock
 
         left = "" if progress.eta_seconds is None else f" · {clock(progress.eta_seconds)} left"
@@ -205,7 +205,7 @@ class _Bar:
         self._bar.update(self._task, completed=progress.frames, total=total, status=status)
 
     def note(self, text: str) -> None:
-        """A line for people."""
+        """A line for the user."""
         from nst_engine.cli.progress_bar import console
 
         console.print(f"nst: {text}", soft_wrap=True, markup=False)

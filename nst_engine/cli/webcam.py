@@ -16,7 +16,6 @@ from nst_engine.cli.style_arguments import (
     check_style_arguments,
     chosen_style,
     encoded_styles,
-    set_default_models,
     weighted_files,
 )
 from nst_engine.errors import OptionError
@@ -26,7 +25,7 @@ from nst_engine.webcam.options import WebcamOptions
 
 if TYPE_CHECKING:
     from nst_engine.stylize.stylizer import Stylizer
-    from nst_engine.webcam.governor import Governor
+    from nst_engine.webcam.adaptive_size import AdaptiveSize
     from nst_engine.webcam.look import Look
     from nst_engine.webcam.outputs import Screen, VirtualCamera
     from nst_engine.webcam.style_folder import StyleFolder
@@ -52,40 +51,39 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--virtual-camera", action="store_true", help="be a camera for other programs (pyvirtualcam)")
     parser.add_argument("--no-window", action="store_true", help="for machines without a screen")
     parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end")
-    add_model_arguments(parser, default="bundled:live")
-    set_default_models(parser, "bundled:live", ANY_STYLE_FAST)
+    add_model_arguments(parser, default="bundled:live", any_style=ANY_STYLE_FAST)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open all, show, report."""
+    """Open everything, show, report."""
     looks, options = options_of(arguments, FrameOptions), options_of(arguments, WebcamOptions)
     folder = _open_style_folder(arguments)
     _check(arguments)
     from nst_engine.motion.frame_stylizer import FrameStylizer
     from nst_engine.webcam.camera import Camera
-    from nst_engine.webcam.live import LivePainter
+    from nst_engine.webcam.live import LiveStylizer
     from nst_engine.webcam.outputs import NoScreen, Window
     from nst_engine.webcam.show import Show
     from nst_engine.webcam.source import OpenCvSource
 
     source = OpenCvSource(arguments.camera)
-    source.open()  # what is missing is said before the model is loaded
+    source.open()  # check for missing devices before the model is loaded
     source.check_moves()
     stylizer = open_stylizer(arguments)
     look, style_folder = _look(arguments, stylizer, looks), _style_folder(arguments, stylizer, folder)
-    painter = FrameStylizer(stylizer, look.mix, stability=looks.stability, stroke_size=looks.stroke_size)
+    frame_stylizer = FrameStylizer(stylizer, look.mix, stability=looks.stability, stroke_size=looks.stroke_size)
     screen: Screen = NoScreen() if arguments.no_window else Window()
     with Camera(source) as camera:
-        governor = _governor(options, camera, source)
+        adaptive_size = _adaptive_size(options, camera, source)
         _say("warming up")
-        painter.warmup(*governor.sizes)
-        virtual_camera = _virtual_camera(arguments, governor, source.fps)
-        with LivePainter(camera, painter, governor, look, mirror=arguments.mirror) as live:
+        frame_stylizer.warmup(*adaptive_size.sizes)
+        virtual_camera = _virtual_camera(arguments, adaptive_size, source.fps)
+        with LiveStylizer(camera, frame_stylizer, adaptive_size, look, mirror=arguments.mirror) as live:
             show = Show(
                 camera,
                 live,
-                governor,
+                adaptive_size,
                 screen,
                 provider=stylizer.provider,
                 say=_say,
@@ -96,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 show.run(options.frames)
             except KeyboardInterrupt:
-                pass  # the usual way to end without a window
+                pass  # the usual way to stop without a window
             finally:
                 screen.close()
                 if virtual_camera is not None:
@@ -106,8 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
             **show.statistics.overall(),
             "dropped": show.dropped,
             "reconnected": camera.reconnected,
-            "width": governor.size[1],
-            "height": governor.size[0],
+            "width": adaptive_size.size[1],
+            "height": adaptive_size.size[0],
             "styles": {str(style): share for style, share in live.look.mix.items()},
             "stability": looks.stability,
             "model": stylizer.model,
@@ -126,7 +124,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _open_style_folder(arguments: argparse.Namespace) -> Path | None:
-    """The folder of the style image that is given, or that folder; it then begins with its first picture."""
+    """The style image's folder, or the folder given; then the first picture in it is the style."""
     from nst_engine.catalogue import style_path
     from nst_engine.webcam.style_folder import style_images_in
 
@@ -167,26 +165,26 @@ def _look(arguments: argparse.Namespace, stylizer: Stylizer, looks: FrameOptions
     return Look(styles, mix, strength=looks.strength, preserve_color=looks.preserve_color)
 
 
-def _governor(options: WebcamOptions, camera: Any, source: Any) -> Governor:
+def _adaptive_size(options: WebcamOptions, camera: Any, source: Any) -> AdaptiveSize:
+    from nst_engine.webcam.adaptive_size import AdaptiveSize, sizes_for
     from nst_engine.webcam.camera import STALL_S
-    from nst_engine.webcam.governor import Governor, sizes_for
 
     first = camera.frames.look(2 * STALL_S)
     if first is None:
         raise OptionError(f"--camera {source.label}: gives no pictures; is it in use, or an empty file?")
     height, width = first.pixels.shape[:2]
     sizes = sizes_for(height, width, options.max_side)
-    return Governor(sizes, options.target_fps or source.fps or _USUAL_FPS)
+    return AdaptiveSize(sizes, options.target_fps or source.fps or _USUAL_FPS)
 
 
-def _virtual_camera(arguments: argparse.Namespace, governor: Governor, fps: float) -> VirtualCamera | None:
+def _virtual_camera(arguments: argparse.Namespace, adaptive_size: AdaptiveSize, fps: float) -> VirtualCamera | None:
     if not arguments.virtual_camera:
         return None
     from nst_engine.webcam.outputs import VirtualCamera
 
-    found = VirtualCamera(*governor.size, fps)
-    _say(f"other programs see it as {found.name}")
-    return found
+    camera = VirtualCamera(*adaptive_size.size, fps)
+    _say(f"other programs see it as {camera.name}")
+    return camera
 
 
 def _say(message: str) -> None:

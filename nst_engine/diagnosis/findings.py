@@ -1,4 +1,4 @@
-"""What is wrong with this installation, each with the line to type."""
+"""Problems of this installation, each with its fix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nst_engine.environment import package_version, pip_install
+from nst_engine.environment import package_version, pip_install, requirement
 from nst_engine.errors import NSTError
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
@@ -17,11 +17,11 @@ _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxrunt
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
         kind: `ok`; `note`: works, but could work better or holds less; `problem`: does not work as one would expect.
-        what: Was found.
+        what: The result, in words.
         cure: What to type or do.
     """
 
@@ -31,7 +31,7 @@ class Finding:
 
 
 def findings() -> Iterator[Finding]:
-    """Everything looked at, from the ground up: packages in conflict, libraries, kernels, models, GPUs."""
+    """The results of all checks: conflicting packages, libraries, kernels, models, GPUs."""
     yield _kernels()
     yield from _runtime()
     yield from _models()
@@ -50,7 +50,7 @@ def _kernels() -> Finding:
     return Finding(
         "problem",
         f"the native kernels are not active: {active.reason}",
-        "type: pip install --force-reinstall --no-deps nst-engine (with a C++ compiler)",
+        f"type: pip install --force-reinstall --no-deps {requirement('cpu')} (with a C++ compiler)",
     )
 
 
@@ -58,11 +58,11 @@ def _runtime() -> Iterator[Finding]:
     installed = {name: version for name in _RUNTIMES if (version := package_version(name)) is not None}
     summary = ", ".join(f"{name} {version}" for name, version in installed.items())
     if len(installed) > 1:
-        wanted = "onnxruntime-gpu" if "onnxruntime-gpu" in installed else next(iter(installed))
+        package = "onnxruntime-gpu" if "onnxruntime-gpu" in installed else next(iter(installed))
         yield Finding(
             "problem",
             f"{summary} are installed over each other: they share their files, and one of them is broken",
-            f"type: pip uninstall -y {' '.join(installed)} && pip install {wanted}",
+            f"type: pip uninstall -y {' '.join(installed)} && pip install {package}",
         )
     elif not installed:
         yield Finding(
@@ -100,13 +100,13 @@ def _models() -> Iterator[Finding]:
             yield Finding("problem", f"bundled:{name} does not run: {error}")
         else:
             ms = 1e3 * (time.perf_counter() - started)
-            held = f"{len(stylizer.styles)} styles" if stylizer.spec.style is None else "any style"
-            summary = f"{held}, loaded and run in {ms:.0f} ms on {stylizer.threads} threads"
+            styles = f"{len(stylizer.styles)} styles" if stylizer.spec.style is None else "any style"
+            summary = f"{styles}, loaded and run in {ms:.0f} ms on {stylizer.threads} threads"
             yield Finding("ok", f"bundled:{name}: {summary}")
 
 
 def _gpu() -> Iterator[Finding]:
-    """An NVIDIA GPU that is there shall be used, or said why not."""
+    """Whether an NVIDIA GPU is used if there is one, or why not."""
     has_gpu_runtime = package_version("onnxruntime-gpu") is not None
     if not _nvidia_gpus() and not has_gpu_runtime:
         return

@@ -1,4 +1,4 @@
-"""Networks for any style as model files: a stylizer each, and one file of what reads style images for all of them."""
+"""Exports networks for any style: a model file per stylizer, and one shared style encoder."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from nst_engine.vgg19.weights import load_vgg19_weights
 
 ENCODER_FILE = "any-encoder.onnx"
 
-#: Of codes, whose numbers are about 1: what kernels that add in another order may differ by.
+#: Tolerance for codes, whose values are about 1: kernels may sum in another order.
 CODE_TOLERANCE = 2e-3
 
 _STYLE_SIZES = ((32, 32), (37, 512), (384, 512), (301, 209))
@@ -98,7 +98,7 @@ def export_any_style(
 
 
 def any_style_spec(checkpoint: AnyStyleCheckpoint, licence: str, *, name: str, encoder_file: str) -> dict[str, Any]:
-    """What is said about the model inside its file; see `nst_engine.models.spec.ModelSpec`."""
+    """The model's metadata; see `nst_engine.models.spec.ModelSpec`."""
     return {
         "format": FORMAT,
         "name": name,
@@ -118,7 +118,7 @@ def any_style_spec(checkpoint: AnyStyleCheckpoint, licence: str, *, name: str, e
 
 
 def network_of_model(model: ModelFile) -> AnyStyleCheckpoint | Checkpoint:
-    """What a model file of ours was exported from: a network for any style, or of fixed styles.
+    """What a model file of this project was exported from: a network for any style, or of fixed styles.
 
     Raises:
         ModelChecksumError: A file is damaged, or not one that this project has exported.
@@ -132,43 +132,43 @@ def network_of_model(model: ModelFile) -> AnyStyleCheckpoint | Checkpoint:
 
 
 def any_style_of_model(path: Path, encoder: Path, output: str) -> AnyStyleCheckpoint:
-    """What a model for any style was exported from, as its files keep it: to go on learning from it.
+    """What a model for any style was exported from, as its files keep it: to continue training.
 
     Half precision and 8 bits are not what was trained; they cost less than a step of the training.
 
     Args:
         path: Of the stylizer.
-        encoder: Of what reads style images for it.
-        output: Of that, the one that the stylizer takes.
+        encoder: Of its style encoder.
+        output: The encoder's output for this stylizer.
 
     Raises:
         ModelChecksumError: A file is damaged, or not one that this project has exported.
     """
     stylizer, reader = _loaded(path), _loaded(encoder)
     metadata = {entry.key: entry.value for entry in stylizer.metadata_props}
-    found = AnyStyleCheckpoint(
+    checkpoint = AnyStyleCheckpoint(
         str(parsed_json(metadata.get(METADATA_KEY, "{}")).get("arch")),
         _tensors(stylizer_weights(stylizer)),
         _tensors(encoder_weights(reader, output)),
         {},
     )
     try:
-        network = AnyStyleNet(found.arch, len(found.encoder["last.bias"]))
-        network.stylizer.load_state_dict(dict(found.stylizer))
-        network.encoder.load_state_dict(dict(found.encoder))
-    # what is missing, or of another shape than the network's
+        network = AnyStyleNet(checkpoint.arch, len(checkpoint.encoder["last.bias"]))
+        network.stylizer.load_state_dict(dict(checkpoint.stylizer))
+        network.encoder.load_state_dict(dict(checkpoint.encoder))
+    # missing weights, or of another shape than the network's
     except (LookupError, NSTError, RuntimeError) as other:
         raise ModelChecksumError(
             f"{path}: not a network for any style of this project; take bundled:any, bundled:any-fast or one made by "
             "`nst train-any`"
         ) from other
-    return found
+    return checkpoint
 
 
 def _loaded(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(path)
-    # onnx raises whatever protobuf does
+    # onnx passes on any protobuf exception
     except Exception as damaged:
         raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
 
@@ -184,8 +184,8 @@ def _stylizer_difference(arch: str, stored: Weights, model: bytes) -> float:
         code[:, -1] = 1
         image = rng.random((batch, 3, height, width), dtype=np.float32)
         with torch.no_grad():
-            wanted = network.eval()(torch.from_numpy(image), torch.from_numpy(code)).numpy()
-        largest = max(largest, largest_difference([wanted], run_once(model, {IMAGE: image, STYLE_WEIGHTS: code})))
+            expected = network.eval()(torch.from_numpy(image), torch.from_numpy(code)).numpy()
+        largest = max(largest, largest_difference([expected], run_once(model, {IMAGE: image, STYLE_WEIGHTS: code})))
     return largest
 
 
@@ -211,8 +211,8 @@ def _encoder_difference(checkpoints: Sequence[AnyStyleCheckpoint], model: bytes)
         planes = torch.from_numpy(image.astype(np.float32) / 255).permute(0, 3, 1, 2)
         with torch.no_grad():
             features = vgg(F.avg_pool2d(planes, 2))
-            wanted = [encoder(features).numpy() for encoder in encoders]
-        largest = max(largest, largest_difference(wanted, run_once(model, {STYLE_IMAGE: image})))
+            expected = [encoder(features).numpy() for encoder in encoders]
+        largest = max(largest, largest_difference(expected, run_once(model, {STYLE_IMAGE: image})))
     return largest
 
 
@@ -229,7 +229,7 @@ def _encoder_as_stored(checkpoint: AnyStyleCheckpoint) -> StyleEncoder:
 
 
 def _picture(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
-    """Noise of several sizes: 1 x H x W x 3."""
+    """Noise of several sizes: 1×H×W×3."""
     coarse = rng.random((1, height // 16 + 1, width // 16 + 1, 3)).repeat(16, 1).repeat(16, 2)[:, :height, :width]
     return np.rint(255 * (0.7 * coarse + 0.3 * rng.random((1, height, width, 3)))).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""What comes of a training: the model with its companions, its parity checked, and a preview painted with it."""
+"""The outputs of a training: the model with its companions, checked for parity, and a preview."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FinishedModel:
     Attributes:
         path: Of the model.
         preview: Of the bundled photos in its styles.
-        description: What it holds, and its size, for people.
+        description: What it holds, and its size, for display.
         difference: From torch's numbers, at most.
     """
 
@@ -35,16 +35,10 @@ class FinishedModel:
 
 
 def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Sequence[str]) -> FinishedModel:
-    """Export, check parity, and paint the preview with the file that was written.
-
-    Args:
-        checkpoint: Of the training.
-        output: The model's path.
-        licence: Of its weights, written into it.
-        shown: Styles of the preview.
+    """Export, check parity, and make the preview with the exported file.
 
     Raises:
-        ModelParityError: The file computes something else than torch; it is not written.
+        ModelParityError: The export differs from torch; it is not written.
     """
     difference = export_stylizer(checkpoint, output, name=output.stem, licence=licence)
     preview = _write_preview(output, {style: style for style in shown})
@@ -53,7 +47,7 @@ def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Se
 
 
 def write_any_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Sequence[Path]) -> FinishedModel:
-    """Likewise for a network for any style, and what reads style images for it; `shown` are paintings."""
+    """Likewise for a network for any style and its encoder; `shown` are style images."""
     trained, encoder = any_style_of(checkpoint), encoder_path(output)
     differences = export_any_style(
         [trained], output.parent, {}, licence, names={trained.arch: output.stem}, encoder_file=encoder.name

@@ -1,4 +1,4 @@
-"""Where the model of a training goes, with what comes beside it; checked before torch is loaded."""
+"""Output paths of a training, checked before torch is imported."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nst_engine.files import check_is_no_input
 def check_model_output(
     output: Path, inputs: Sequence[Path], *, companions: Sequence[Path] = (), overwrite: bool = False
 ) -> None:
-    """Refuse what could not be written, before hours of work rather than after.
+    """Check that the outputs can be written, before hours of work.
 
     Args:
         output: The model's path.
         inputs: Paintings and models, which must stay.
         companions: Further files that come with the model.
-        overwrite: Whether files that are there may be replaced.
+        overwrite: Whether existing files may be replaced.
 
     Raises:
-        OutputError: It cannot.
-        MissingDependencyError: What writes models is not installed.
+        OutputError: One cannot be written.
+        MissingDependencyError: onnx is not installed.
     """
     if output.suffix.lower() != ".onnx":
         raise OutputError(f"{output}: a model's name ends in .onnx; use `output='{output.with_suffix('.onnx')}'`")
@@ -37,7 +37,9 @@ def check_model_output(
     for written in (output, preview_path(output), *companions):
         check_is_no_input(written, inputs)
     if not is_importable("onnxruntime"):
-        raise MissingDependencyError(f"models are checked with onnxruntime; type: {pip_install('train')}")
+        raise MissingDependencyError(
+            f"models are checked with onnxruntime; type: {pip_install('cpu')} (or [gpu] for NVIDIA)"
+        )
 
 
 def photos_beside(output: Path, photos: Sequence[Path]) -> list[Path]:
@@ -53,10 +55,10 @@ def photos_beside(output: Path, photos: Sequence[Path]) -> list[Path]:
 
 
 def preview_path(output: Path) -> Path:
-    """Of a model; not .jpg alone: a model is often called like its painting."""
+    """Path of a model's preview; not just .jpg: a model is often named after its painting."""
     return output.with_suffix(".preview.jpg")
 
 
 def encoder_path(output: Path) -> Path:
-    """Of what reads style images for a model."""
+    """Path of a model's style encoder."""
     return output.with_name(f"{output.stem}-encoder.onnx")

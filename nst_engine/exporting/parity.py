@@ -1,4 +1,4 @@
-"""Whether a model file computes what the torch network computes."""
+"""Parity of a model file with the torch network."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nst_engine.errors import ModelParityError
 TOLERANCE = 1e-3
 
 
-def largest_difference(wanted: Sequence[NDArray[np.floating]], found: Sequence[NDArray[np.floating]]) -> float:
-    """The largest absolute difference of any output; infinite where shapes differ or NaN comes."""
+def largest_difference(expected: Sequence[NDArray[np.floating]], actual: Sequence[NDArray[np.floating]]) -> float:
+    """The largest absolute difference of any output; infinite for different shapes or NaN."""
     largest = 0.0
-    for reference, candidate in zip(wanted, found, strict=True):
+    for reference, candidate in zip(expected, actual, strict=True):
         if reference.shape != candidate.shape or not np.isfinite(candidate).all():
             return float("inf")
         largest = max(largest, float(np.abs(reference - candidate).max()))
@@ -26,7 +26,7 @@ def largest_difference(wanted: Sequence[NDArray[np.floating]], found: Sequence[N
 
 
 def require_parity(what: str, difference: float, tolerance: float = TOLERANCE) -> None:
-    """Refuse a model that computes something else.
+    """Refuse a model without parity.
 
     Raises:
         ModelParityError: The difference is above the tolerance.

@@ -1,4 +1,4 @@
-"""Models in fewer bits, and how far their pictures are from the full ones."""
+"""Models in reduced precision, and their PSNR against the full ones."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ModelPrecision = Literal["float32", "float16", "int8"]
 def with_precision(
     model: bytes, precision: ModelPrecision, pictures: Sequence[NDArray[np.uint8]], styles: int
 ) -> bytes:
-    """A float32 model of ours in another precision.
+    """A float32 model of this project in another precision.
 
     Args:
         model: The model.
         precision: `float32` leaves it as it is.
-        pictures: uint8 H x W x 3 each: what int8 is calibrated on, see `nst_engine.exporting.int8.with_int8`.
+        pictures: uint8 H×W×3 each: what int8 is calibrated on, see `nst_engine.exporting.int8.with_int8`.
         styles: How many the model holds.
     """
     if precision == "int8":
@@ -35,27 +35,27 @@ def with_precision(
 
 
 def psnr_db(model: bytes, candidate: bytes, pictures: Sequence[NDArray[np.uint8]], styles: int) -> float:
-    """Of what a candidate paints against what the model paints: each picture in one style after the other; dB."""
+    """PSNR of a candidate's outputs against the model's, dB: each picture in one style after the other."""
     errors = []
     for number, picture in enumerate(pictures):
         feed = {
             IMAGE: np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255),
             STYLE_WEIGHTS: np.eye(styles, dtype=np.float32)[number % styles][None],
         }
-        (wanted,), (found,) = run_once(model, feed), run_once(candidate, feed)
-        errors.append(float(np.square(wanted - found, dtype=np.float64).mean()))
+        (expected,), (actual,) = run_once(model, feed), run_once(candidate, feed)
+        errors.append(float(np.square(expected - actual, dtype=np.float64).mean()))
     return -10 * float(np.log10(max(float(np.mean(errors)), 1e-12)))
 
 
-def require_psnr(what: str, precision: str, found_db: float) -> None:
-    """Refuse a model that paints something else.
+def require_psnr(what: str, precision: str, psnr: float) -> None:
+    """Refuse a model whose outputs differ too much.
 
     Raises:
         ModelParityError: Its pictures are below `LEAST_PSNR_DB`.
     """
     least = LEAST_PSNR_DB[precision]
-    if not found_db >= least:
+    if not psnr >= least:
         raise ModelParityError(
-            f"{what}: in {precision} the pictures are at {found_db:.1f} dB of those in float32, wanted at least "
+            f"{what}: in {precision} the pictures are at {psnr:.1f} dB of those in float32, wanted at least "
             f"{least:g}; stay with float32"
         )

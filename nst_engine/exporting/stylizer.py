@@ -34,7 +34,7 @@ PARITY_SIZES = ((40, 40), (64, 64), (97, 131), (120, 83), (256, 192))
 
 
 def network_of(checkpoint: Checkpoint) -> StylizerNet:
-    """The network with a checkpoint's averaged weights, ready to paint."""
+    """The network with a checkpoint's averaged weights, in evaluation mode."""
     network = StylizerNet(architecture(checkpoint.arch), len(checkpoint.styles))
     network.load_state_dict(checkpoint.averaged)
     return network.eval()
@@ -57,9 +57,9 @@ def export_stylizer(
         path: Of the `.onnx` file to write; nothing is written unless the model passes the parity check.
         name: Of the model.
         licence: Of the weights.
-        is_self_contained: uint8 N x H x W x 3 in and out instead of float32 N x 3 x H x W, 0-1.
+        is_self_contained: uint8 N×H×W×3 in and out instead of float32 N×3×H×W, 0-1.
         precision: Of the convolutions.
-        pictures: uint8 H x W x 3 each, one for each style at best: to calibrate int8 on, and to check its pictures
+        pictures: uint8 H×W×3 each, one for each style at best: to calibrate int8 on, and to check its pictures
             and those of float16 on.
 
     Returns:
@@ -89,26 +89,26 @@ def export_stylizer(
 
 
 def _wrapped(model: bytes, spec: Mapping[str, Any], what: str) -> bytes:
-    """The self-contained model, once it has painted what the model in it paints."""
+    """The self-contained model, checked against the model it wraps."""
     wrapped = self_contained(model, spec)
     rng = np.random.default_rng(0)
     # smaller than the network's smallest picture, odd, and of several photos
     for batch, (height, width) in enumerate(((1, 7), (97, 131)), 1):
         mix = rng.dirichlet(np.ones(len(spec["styles"])), size=batch).astype(np.float32)
         pixels = rng.integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
-        found = run_once(wrapped, {IMAGE: pixels, STYLE_WEIGHTS: mix})
+        actual = run_once(wrapped, {IMAGE: pixels, STYLE_WEIGHTS: mix})
         short = [max(0, MIN_IMAGE_SIDE_PX - side) for side in (height, width)]
         grown = np.pad(pixels, ((0, 0), (0, short[0]), (0, short[1]), (0, 0)), mode="reflect")
         planes = np.ascontiguousarray(grown.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
-        (painted,) = run_once(model, {IMAGE: planes, STYLE_WEIGHTS: mix})
-        wanted = painted[..., :height, :width].transpose(0, 2, 3, 1)
+        (output,) = run_once(model, {IMAGE: planes, STYLE_WEIGHTS: mix})
+        expected = output[..., :height, :width].transpose(0, 2, 3, 1)
         # half a level is what rounding to bytes may cost
-        require_parity(what, largest_difference([wanted], [found[0] / np.float32(255)]) - 0.5 / 255)
+        require_parity(what, largest_difference([expected], [actual[0] / np.float32(255)]) - 0.5 / 255)
     return wrapped
 
 
 def model_spec(checkpoint: Checkpoint, name: str, licence: str) -> dict[str, Any]:
-    """What is said about the model inside its file; see `nst_engine.models.spec.ModelSpec`."""
+    """The model's metadata; see `nst_engine.models.spec.ModelSpec`."""
     return {
         "format": FORMAT,
         "name": name,
@@ -132,21 +132,21 @@ def parity_of(checkpoint: Checkpoint, model: bytes) -> float:
         mix = rng.dirichlet(np.ones(len(checkpoint.styles)), size=batch).astype(np.float32)
         image = rng.random((batch, 3, height, width), dtype=np.float32)
         with torch.no_grad():
-            wanted = network(torch.from_numpy(image), torch.from_numpy(mix)).numpy()
-        found = run_once(model, {IMAGE: image, STYLE_WEIGHTS: mix})
-        largest = max(largest, largest_difference([wanted], found))
+            expected = network(torch.from_numpy(image), torch.from_numpy(mix)).numpy()
+        actual = run_once(model, {IMAGE: image, STYLE_WEIGHTS: mix})
+        largest = max(largest, largest_difference([expected], actual))
     return largest
 
 
 def checkpoint_of(path: Path) -> Checkpoint:
-    """What a model file of ours was exported from, to go on learning from it.
+    """What a model file of this project was exported from, to continue training.
 
     Raises:
         ModelChecksumError: The file is damaged, or not a model that this project has exported.
     """
     try:
         model = onnx.load(path)
-    # onnx raises whatever protobuf does
+    # onnx passes on any protobuf exception
     except Exception as damaged:
         raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
     metadata = {entry.key: entry.value for entry in model.metadata_props}
@@ -154,13 +154,13 @@ def checkpoint_of(path: Path) -> Checkpoint:
     try:
         spec: Mapping[str, Any] = json.loads(metadata.get(METADATA_KEY, "{}"))
         _check_holds_styles(path, spec)
-        # for who adds a style: the licence stays, unless another is given
+        # for `add-style`: the licence stays, unless another is given
         training = {**(spec.get("training") or {}), "licence": str(spec.get("licence", ""))}
         checkpoint = Checkpoint(str(spec["arch"]), list(spec["styles"]), tensors, tensors, training=training)
         network_of(checkpoint)
     except ModelChecksumError:
         raise
-    # what is missing, of another type, or of another shape than the network's
+    # missing entries, or of another type or shape than the network's
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as other:
         raise ModelChecksumError(
             f"{path}: not a network of this project, so no style can be added to it; take bundled:live, "

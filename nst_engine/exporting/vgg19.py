@@ -16,7 +16,7 @@ from torch import nn
 from nst_engine.environment import needed
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
 from nst_engine.files import write_atomically
-from nst_engine.graphs.stylizer_graph import OPSET
+from nst_engine.graphs.writing import OPSET
 from nst_engine.models.spec import METADATA_KEY
 from nst_engine.vgg19.layers import Pooling
 from nst_engine.vgg19.network import VGG19
@@ -45,8 +45,8 @@ def export_vgg19(weights: VGGWeights, layers: Sequence[str], path: Path, *, pool
 
     Args:
         weights: See `nst_engine.vgg19.weights.load_vgg19_weights`.
-        layers: Such as relu4_2; each is an output of that name, float32 N x C x H' x W'.
-        path: Of the `.onnx` file; its input is `image`, float32 N x 3 x H x W, RGB, 0-1.
+        layers: Such as relu4_2; each is an output of that name, float32 N×C×H'×W'.
+        path: Of the `.onnx` file; its input is `image`, float32 N×3×H×W, RGB, 0-1.
         pooling: See `networks.vgg19.VGG19`.
 
     Returns:
@@ -97,8 +97,8 @@ def _parity_of(network: _InOrder, content: bytes) -> float:
     for height, width in _PARITY_SIZES:
         image = {"image": rng.random((1, 3, height, width), dtype=np.float32)}
         with torch.no_grad():
-            wanted = [features.numpy() for features in network(torch.from_numpy(image["image"]))]
-        scales = [max(float(np.abs(features).max()), 1e-6) for features in wanted]
-        for features, found, scale in zip(wanted, run_once(content, image), scales, strict=True):
-            largest = max(largest, largest_difference([features / scale], [found / scale]))
+            expected = [features.numpy() for features in network(torch.from_numpy(image["image"]))]
+        scales = [max(float(np.abs(features).max()), 1e-6) for features in expected]
+        for features, actual, scale in zip(expected, run_once(content, image), scales, strict=True):
+            largest = max(largest, largest_difference([features / scale], [actual / scale]))
     return largest

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.model_bytes import parsed_model, serialized_model
 
-# All else stays in float32: normalisation, whose sums leave float16 and whose kernels in ONNX Runtime did so too; what
+# All else stays in float32: normalisation, whose sums overflow float16 (in ONNX Runtime's kernels, too); what
 # turns bytes into numbers and back; and the last activation, where eight bits of mantissa would show as bands.
 _IN_HALF = {
     "Add", "AveragePool", "Concat", "Conv", "ConvTranspose", "DepthToSpace", "LeakyRelu", "MaxPool", "Pad", "PRelu",
@@ -21,14 +21,11 @@ _FIRST_INPUT_ONLY = {"Resize", "Upsample"}
 def with_float16(model: bytes) -> bytes:
     """The same model with float16 weights and arithmetic where that is safe; inputs and outputs keep their types.
 
-    Args:
-        model: ONNX in float32.
-
     Returns:
         ONNX with convolutions, additions and what moves features in float16, and all normalisation in float32.
 
     Raises:
-        ModelChecksumError: No ONNX model.
+        ModelChecksumError: Not an ONNX model.
         ModelSpecError: It keeps weights in a second file, or branches.
     """
     proto = parsed_model(model)
@@ -38,7 +35,7 @@ def with_float16(model: bytes) -> bytes:
 
 
 class _Halving:
-    """Every float value exists in the precision it is made in, and in the other one once somebody asks for it."""
+    """Each float value exists in the precision it is computed in, and in the other one on demand."""
 
     def __init__(self, proto: onnx.ModelProto) -> None:
         self._graph = proto.graph
@@ -59,7 +56,7 @@ class _Halving:
         """Rewrite the graph in place."""
         for node in self._graph.node:
             if node.op_type == "Cast" and node.input[0] in self._stored_half and self._floats.issuperset(node.output):
-                self._half[node.output[0]] = node.input[0]  # floats again where somebody asks for them
+                self._half[node.output[0]] = node.input[0]  # float32 again on demand
             elif node.op_type in _IN_HALF and self._floats.issuperset(node.output):
                 self._halve(node)
             else:

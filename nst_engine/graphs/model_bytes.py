@@ -11,7 +11,7 @@ def parsed_model(model: bytes) -> onnx.ModelProto:
     """The model in the bytes, in full: with its weights, those of IR 3 no longer listed as inputs.
 
     Raises:
-        ModelChecksumError: No ONNX model.
+        ModelChecksumError: Not an ONNX model.
         ModelSpecError: Its weights lie in another file, or it branches.
     """
     try:
@@ -35,14 +35,14 @@ def parsed_model(model: bytes) -> onnx.ModelProto:
 
 
 def metadata_of(model: bytes, name: str) -> dict[str, str]:
-    """What the model says of itself; messages call it by its name.
+    """The model's metadata; `name` is its name in messages.
 
     Raises:
-        ModelChecksumError: No ONNX model.
+        ModelChecksumError: Not an ONNX model.
     """
     try:
         proto = onnx.load_model_from_string(model)
-    except Exception as error:  # protobuf raises its own kind
+    except Exception as error:  # protobuf raises its own exception types
         raise ModelChecksumError(
             f"{name}: {len(model):,} bytes that are no ONNX model ({_first_line(error)}); export or download it again"
         ) from error
@@ -53,11 +53,11 @@ def serialized_model(proto: onnx.ModelProto) -> bytes:
     """The model as bytes, after ONNX's full check.
 
     Raises:
-        ModelSpecError: It fails: what was written into the model does not fit the rest, most often of a damaged one.
+        ModelSpecError: The check fails, usually because the file is damaged.
     """
     try:
         onnx.checker.check_model(proto, full_check=True)
-    except Exception as error:  # the checker raises its own kinds
+    except Exception as error:  # the checker raises its own exception types
         raise ModelSpecError(
             f"the model contradicts itself ({_first_line(error)}); export it again, with dynamic axes"
         ) from error

@@ -1,4 +1,4 @@
-"""Networks exported for one size of picture, as other people's often are, made to take any."""
+"""Makes networks that were exported for one picture size, as third-party ones often are, dynamic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nst_engine.errors import ModelSpecError
 from nst_engine.graphs.model_bytes import parsed_model, serialized_model
 
 _CHANNELS = 3
-_PROBE = 2  # how many times larger the picture is that tells what follows the size
+_PROBE = 2  # scale of the picture that reveals which values follow the size
 _GUESSED_SIDE_PX = 64  # where only the other side is fixed
 
 _Shapes = Mapping[str, list[int | None]]
@@ -29,14 +29,14 @@ def with_dynamic_size(model: bytes) -> bytes:
         ONNX with symbolic sides. Enlargements to a fixed size become ones by the same factor.
 
     Raises:
-        ModelChecksumError: No ONNX model.
-        ModelSpecError: A node holds the size in a way that cannot be undone; the message names it.
+        ModelChecksumError: Not an ONNX model.
+        ModelSpecError: A node depends on the size in a way that cannot be undone; the message names it.
     """
     proto = parsed_model(model)
     sides = {each.name: _sides(each) for each in proto.graph.input if _is_picture(each)}
     if not sides:
         raise ModelSpecError("the model has no input of 4 axes with 3 channels, so no picture whose size could vary")
-    # what was inferred for the fixed size would hold it
+    # shapes inferred for the fixed size would keep it
     del proto.graph.value_info[:]
     declared = {each.name: [dim.dim_value for dim in _dims(each)] for each in proto.graph.output}
     for each in proto.graph.output:
@@ -83,7 +83,7 @@ def _name_axes(value: onnx.ValueInfoProto, names: Mapping[int, str | None]) -> N
 
 
 def _enlarge_by_factors(proto: onnx.ModelProto, sides: Mapping[str, tuple[int, int]], fixed: _Shapes) -> None:
-    """Turn every Resize to a size that stands still into one by the factor that it has there."""
+    """Turn every Resize to a constant size into one by the equivalent factor."""
     for node in proto.graph.node:
         if node.op_type != "Resize" or len(node.input) < 4 or any(each.name == "axes" for each in node.attribute):
             continue
@@ -92,7 +92,7 @@ def _enlarge_by_factors(proto: onnx.ModelProto, sides: Mapping[str, tuple[int, i
         if not _stands_still(node.output[0], node, fixed, larger):
             continue
         before, after = fixed.get(node.input[0]), fixed[node.output[0]]
-        factors = [_factor(side, wanted) for side, wanted in zip(before or [None] * 4, after, strict=True)]
+        factors = [_factor(side, target) for side, target in zip(before or [None] * 4, after, strict=True)]
         if None in factors:
             continue
         name = f"{node.output[0]}.factors"
@@ -101,12 +101,12 @@ def _enlarge_by_factors(proto: onnx.ModelProto, sides: Mapping[str, tuple[int, i
         del node.input[3]
 
 
-def _factor(side: int | None, wanted: int | None) -> float | None:
-    """That of a side, if it leads to the size wanted and not to one pixel less."""
-    if not side or wanted is None:
+def _factor(side: int | None, target: int | None) -> float | None:
+    """The factor of a side, if it gives exactly the target size."""
+    if not side or target is None:
         return None
-    factor = np.float32(wanted / side)
-    return float(factor) if int(factor * np.float32(side)) == wanted else None
+    factor = np.float32(target / side)
+    return float(factor) if int(factor * np.float32(side)) == target else None
 
 
 def _check_all_follow(proto: onnx.ModelProto, fixed: _Shapes, larger: _Shapes, sides: tuple[int, int]) -> None:
@@ -118,13 +118,13 @@ def _check_all_follow(proto: onnx.ModelProto, fixed: _Shapes, larger: _Shapes, s
     for each in proto.graph.output:
         before, after = fixed.get(each.name, []), larger.get(each.name, [])
         for axis in sides:
-            # one number of a picture is what is read off it, whatever its size
+            # a single number per picture does not depend on its size
             if len(before) == len(after) == 4 and before[axis] not in (None, 1) and before[axis] == after[axis]:
                 raise _holds_the_size(f"its output {each.name} keeps the side {before[axis]} for another one")
 
 
 def _stands_still(name: str, node: onnx.NodeProto, fixed: _Shapes, larger: _Shapes) -> bool:
-    """Whether a value has the same sides for a larger picture although what it is made from is larger."""
+    """Whether a value keeps its size for a larger picture although its inputs grow."""
     before, after = fixed.get(name), larger.get(name)
     if before is None or before != after or len(before) < 3 or all(side in (1, None) for side in before[-2:]):
         return False
@@ -139,7 +139,7 @@ def _shapes(
     batch: int | None = None,
     strict: bool = True,
 ) -> _Shapes:
-    """Shapes of all values for a picture so many times as large as the one the model is fixed to."""
+    """Shapes of all values for a picture scaled by a factor from the model's fixed size."""
     probe = onnx.ModelProto()
     probe.CopyFrom(proto)
     for each in probe.graph.input:

@@ -1,4 +1,4 @@
-"""Stylizers wrapped so that bytes go in and bytes come out: nothing to prepare, nothing to know about the model."""
+"""Wraps stylizers with their preprocessing and postprocessing: uint8 in, uint8 out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OF_BYTES = {
 
 
 def self_contained(model: bytes, spec: Mapping[str, Any]) -> bytes:
-    """The model with all that surrounds it inside: scaling, padding by reflection, cropping, clipping, rounding.
+    """The model with scaling, reflection padding, cropping, clipping and rounding inside.
 
     Args:
         model: ONNX with dynamic sides (see `nst_engine.graphs.rewrite.with_dynamic_size`).
@@ -41,7 +41,7 @@ def self_contained(model: bytes, spec: Mapping[str, Any]) -> bytes:
         hold the specification of this.
 
     Raises:
-        ModelChecksumError: No ONNX model.
+        ModelChecksumError: Not an ONNX model.
         ModelSpecError: The specification cannot be used, or the model has not one picture in and one out.
     """
     parsed = parse_spec(
@@ -54,11 +54,11 @@ def self_contained(model: bytes, spec: Mapping[str, Any]) -> bytes:
         raise ModelSpecError(
             f"the model has {len(pictures)} inputs of 4 axes and {len(graph.output)} outputs; wanted one picture each"
         )
-    picture, painted = pictures[0].name, graph.output[0].name
-    _make_room(graph, {picture, painted, IMAGE, STYLIZED_IMAGE})
+    picture, output = pictures[0].name, graph.output[0].name
+    _make_room(graph, {picture, output, IMAGE, STYLIZED_IMAGE})
     wrapping = _Wrapping(parsed)
     before = wrapping.before(f"inner.{picture}")
-    after = wrapping.after(f"inner.{painted}")
+    after = wrapping.after(f"inner.{output}")
     inner = list(graph.node)
     del graph.node[:]
     graph.node.extend([*before, *inner, *after])
@@ -83,7 +83,7 @@ def _modern(proto: onnx.ModelProto) -> onnx.ModelProto:
         return proto
     try:
         return onnx.version_converter.convert_version(proto, _OPSET)
-    except Exception as error:  # the converter raises its own kinds
+    except Exception as error:  # the converter raises its own exception types
         raise ModelSpecError(
             f"the model is written in opset {default_opset(proto)} and cannot be converted to {_OPSET} ({error}); "
             f"export it again with opset {_OPSET} or later"
@@ -91,7 +91,7 @@ def _modern(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _make_room(graph: onnx.GraphProto, names: set[str]) -> None:
-    """Give the model's own values of these names others."""
+    """Rename the model's own values of these names."""
     for node in graph.node:
         for values in (node.input, node.output):
             for place, name in enumerate(values):
@@ -100,7 +100,7 @@ def _make_room(graph: onnx.GraphProto, names: set[str]) -> None:
     for each in (*graph.input, *graph.output, *graph.initializer):
         if each.name in names:
             each.name = f"inner.{each.name}"
-    # of shapes that the names no longer fit
+    # shapes inferred under the old names
     del graph.value_info[:]
 
 
@@ -131,13 +131,13 @@ class _Wrapping:
         self._nodes.append(helper.make_node("Identity", [x], [picture], "wrap.picture"))
         return self._nodes
 
-    def after(self, painted: str) -> list[onnx.NodeProto]:
-        """What the model returns to bytes, as `stylize.postprocess` does; what that refuses, NaN, becomes 0."""
+    def after(self, output: str) -> list[onnx.NodeProto]:
+        """The model's output to bytes, as `stylize.postprocess` does, except that NaN becomes 0."""
         self._nodes = []
         spec = self._spec
         axes = self._integers("sides_out", [2, 3] if spec.layout == "nchw" else [1, 2])
         ends = self._node("Concat", "size", "wrap.height", "wrap.width", axis=0)
-        x = self._node("Slice", "cropped", painted, self._integers("origin", [0, 0]), ends, axes)
+        x = self._node("Slice", "cropped", output, self._integers("origin", [0, 0]), ends, axes)
         if spec.dtype == "float32":
             low, high = spec.value_range
             zero = self._number("black", 0)
@@ -153,7 +153,7 @@ class _Wrapping:
         return self._nodes
 
     def _reflected(self, x: str, axis: int, side: str) -> str:
-        """Grown to what the model can take, by reflection without the edge, to and fro where the picture is small."""
+        """Padded to a size the model takes, by reflection without the edge, repeatedly where the picture is small."""
         multiple, smallest = self._spec.pad_multiple, self._spec.min_side_px
         one, zero, two = (self._integers(name, [value]) for name, value in (("one", 1), ("zero", 0), ("two", 2)))
         shape = self._node("Shape", f"{side}_of", IMAGE)

@@ -1,6 +1,6 @@
-"""A model cut in front of its normalisations, so that tiles of a picture can be painted as the whole would be.
+"""Cuts a model before its normalisations, so that tiles are stylized as the whole picture would be.
 
-Instance normalisation is the one operator of a stylizer that sees the whole picture: painted alone, each tile would
+Instance normalisation is the one operator of a stylizer that sees the whole picture: stylized alone, each tile would
 have a contrast and colours of its own. URST (Chen et al. 2022, arXiv:2103.11784) normalises tiles by the statistics of
 a thumbnail, whose features are not those of the picture. Cut into stages instead, all tiles go through one stage, their
 statistics are merged, and all go through the next: exact, and nothing is computed twice (see `stylize.tiling`).
@@ -62,13 +62,13 @@ class CutModel:
     Attributes:
         picture: The model's input of four axes.
         style_weights: Its other input, if it has one.
-        painted: Its output.
+        output: Name of its output.
         stages: Run in order with the statistics of all `Norm.features`, they compute what the model does.
     """
 
     picture: str
     style_weights: str | None
-    painted: str
+    output: str
     stages: tuple[Stage, ...]
 
 
@@ -79,22 +79,22 @@ def cut_at_norms(model: bytes) -> CutModel:
         model: ONNX with a picture of four axes in and out, at most one other input; float32 where it normalises.
 
     Raises:
-        ModelChecksumError: No ONNX model.
+        ModelChecksumError: Not an ONNX model.
         ModelSpecError: Other inputs, or the whole picture is seen by something else than instance normalisation.
     """
     proto = parsed_model(model)
     pictures = [each.name for each in proto.graph.input if _is_picture(each)]
     others = [each.name for each in proto.graph.input if each.name not in pictures]
-    painted = [each.name for each in proto.graph.output]
-    if len(pictures) != 1 or len(others) > 1 or len(painted) != 1:
+    outputs = [each.name for each in proto.graph.output]
+    if len(pictures) != 1 or len(others) > 1 or len(outputs) != 1:
         names = ", ".join(each.name for each in proto.graph.input)
         raise ModelSpecError(
-            f"the model turns {names or 'nothing'} into {', '.join(painted)}; to be painted by tiles, it must take one "
+            f"the model turns {names or 'nothing'} into {', '.join(outputs)}; to be painted by tiles, it must take one "
             "picture of 4 axes and at most one other input, for style weights, and return one picture: export it so"
         )
     cut = _Cut(proto, pictures[0])
     stages = tuple(cut.stage(number) for number in range(cut.count))
-    return CutModel(pictures[0], others[0] if others else None, painted[0], stages)
+    return CutModel(pictures[0], others[0] if others else None, outputs[0], stages)
 
 
 def _is_picture(value: onnx.ValueInfoProto) -> bool:
@@ -126,7 +126,7 @@ class _Cut:
         self.count = 1 + max(self._level.values())
 
     def stage(self, number: int) -> Stage:
-        """Cut one stage out."""
+        """Extract one stage."""
         source = self._proto.graph
         last = number == self.count - 1
         later = {name for level, node in self._nodes if level is not None and level > number for name in node.input}
@@ -136,26 +136,26 @@ class _Cut:
         outputs = [each.name for each in source.output] if last else sorted(made & later)
         nodes = self._with_what_they_need(own)
         inner = {name for node in nodes for name in node.output}
-        taken = {name for node in nodes for name in node.input if name} - inner
-        inputs = sorted(taken - self._weights.keys())
+        consumed = {name for node in nodes for name in node.input if name} - inner
+        inputs = sorted(consumed - self._weights.keys())
         graph = helper.make_graph(
             nodes,
             f"{source.name}_{number}",
             [self._types[name] for name in inputs],
             [self._types[name] for name in outputs],
-            [self._weights[name] for name in sorted(taken & self._weights.keys())],
+            [self._weights[name] for name in sorted(consumed & self._weights.keys())],
         )
         stage = helper.make_model(graph, opset_imports=self._proto.opset_import, ir_version=self._proto.ir_version)
         norms = tuple(norm for level, norm in self._norms if level == number)
         return Stage(serialized_model(stage), tuple(inputs), tuple(outputs), norms)
 
     def _with_what_they_need(self, own: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
-        """Nodes of a stage with those that feed them and depend on no picture, in the model's order."""
-        kept = {id(node) for node in own}
+        """A stage's nodes, with the picture-independent ones that they need, in the model's order."""
+        own_ids = {id(node) for node in own}
         needed = {name for node in own for name in node.input}
         nodes = []
         for level, node in reversed(self._nodes):
-            if id(node) in kept or (level is None and needed.intersection(node.output)):
+            if id(node) in own_ids or (level is None and needed.intersection(node.output)):
                 needed.update(node.input)
                 nodes.append(node)
         return nodes[::-1]
@@ -172,7 +172,7 @@ class _Cut:
         return norm
 
     def _check_local(self, node: onnx.NodeProto) -> None:
-        """Refuse what would see a tile where it should see the picture."""
+        """Refuse operators that look at the whole picture."""
         sees_all = node.op_type in _SEES_ALL
         if node.op_type.startswith("Reduce") and self._is_float(node.input[0]):
             sees_all = bool(_SIDES.intersection(self._axes(node)))
@@ -183,7 +183,7 @@ class _Cut:
             )
 
     def _is_float(self, name: str) -> bool:
-        # unknown counts as a picture's features, which are floats; shapes are what is reduced harmlessly
+        # unknown types count as features, which are floats; reducing shapes is harmless
         known = self._types.get(name)
         return known is None or known.type.tensor_type.elem_type != TensorProto.INT64
 
@@ -198,7 +198,7 @@ class _Cut:
 
 
 def _types(proto: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
-    """What is known of all values; features whose type nobody knows are floats."""
+    """Types of all values, as far as known; unknown features count as floats."""
     inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
     known: Mapping[str, onnx.ValueInfoProto] = {
         each.name: each for each in (*inferred.input, *inferred.value_info, *inferred.output)

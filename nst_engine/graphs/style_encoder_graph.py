@@ -15,7 +15,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from nst_engine.graphs.stylizer_graph import OPSET
 from nst_engine.graphs.writing import STEP, GraphWriter, Weights
 
 STYLE_IMAGE = "style_image"
@@ -51,7 +50,7 @@ class VggWeights:
     """VGG-19's convolutions up to the deepest layer that is read, for RGB in 0-1.
 
     Attributes:
-        kernels: `conv1_1`, ... in order: float32 O x I x 3 x 3, of at most 256 values each.
+        kernels: `conv1_1`, ... in order: float32 O×I×3×3, of at most 256 values each.
         biases: Likewise: float32 O.
         mean: Subtracted from pictures: RGB, 0-1.
     """
@@ -70,7 +69,7 @@ def style_encoder_graph(vgg: VggWeights, encoders: Mapping[str, Weights], readin
         reading: What they read.
 
     Returns:
-        A checked model: `style_image` uint8 1 x H x W x 3, RGB, H and W from 32, to a code float32 1 x numbers for
+        A checked model: `style_image` uint8 1×H×W×3, RGB, H and W from 32, to a code float32 1×numbers for
         each encoder.
     """
     # several encoders share a file: their names are prefixes of the weights'
@@ -81,28 +80,19 @@ def style_encoder_graph(vgg: VggWeights, encoders: Mapping[str, Weights], readin
     for name in encoders:
         graph.code(name, statistics, shapes, reading)
     codes = [(name, len(own["last.bias"]) + 1) for name, own in encoders.items()]
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "style_encoder",
-            [helper.make_tensor_value_info(STYLE_IMAGE, TensorProto.UINT8, (1, "height", "width", 3))],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, numbers)) for name, numbers in codes],
-            graph.initializers,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=9,
-        producer_name="nst-engine",
+    return graph.model(
+        "style_encoder",
+        [helper.make_tensor_value_info(STYLE_IMAGE, TensorProto.UINT8, (1, "height", "width", 3))],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, numbers)) for name, numbers in codes],
     )
-    onnx.checker.check_model(model, full_check=True)
-    return model
 
 
 def encoder_weights(model: onnx.ModelProto, name: str) -> dict[str, NDArray[np.float32]]:
     """The weights of the encoder of that name which `style_encoder_graph` was given, as the file keeps them."""
-    kept = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     return {
-        key.removeprefix(f"{name}."): np.array(value, np.float32, order="C") * kept.get(key + STEP, np.float32(1))
-        for key, value in kept.items()
+        key.removeprefix(f"{name}."): np.array(value, np.float32, order="C") * stored.get(key + STEP, np.float32(1))
+        for key, value in stored.items()
         if key.startswith(f"{name}.") and not key.endswith(STEP)
     }
 
@@ -118,7 +108,7 @@ class _Graph(GraphWriter):
         x = self._node("Mul", "numbers", x, self._number("of_255", 1 / 255))
         mean = self._kept("vgg.mean", np.array(vgg.mean, np.float32).reshape(1, 3, 1, 1))
         x = self._node("Sub", "centred", x, mean)
-        found, block = {}, "1"
+        by_layer, block = {}, "1"
         for name in vgg.kernels:
             if name[4] != block:
                 block = name[4]
@@ -129,12 +119,12 @@ class _Graph(GraphWriter):
             layer = name.replace("conv", "relu")
             x = self._node("Relu", layer, x)
             if layer in layers:
-                found[layer] = x
-        return found
+                by_layer[layer] = x
+        return by_layer
 
     def statistics(self, features: Mapping[str, str], reading: StyleReading) -> str:
         """Logarithms of means and deviations: 1 x twice the channels."""
-        found = []
+        logs = []
         floor = self._number("floor", reading.floor)
         half = self._number("one_half", 0.5)
         for name in reading.layers:
@@ -145,12 +135,12 @@ class _Graph(GraphWriter):
             for kind, moment in (("mean", mean), ("variance", variance)):
                 flat = self._reshaped(moment, f"{name}.{kind}.flat", [1, -1])
                 log = self._node("Log", f"{name}.{kind}.log", self._node("Add", f"{name}.{kind}.raised", flat, floor))
-                found.append(log if kind == "mean" else self._node("Mul", f"{name}.deviation.log", log, half))
-        return self._node("Concat", "statistics", *found, axis=1)
+                logs.append(log if kind == "mean" else self._node("Mul", f"{name}.deviation.log", log, half))
+        return self._node("Concat", "statistics", *logs, axis=1)
 
     def shapes(self, features: Mapping[str, str], reading: StyleReading) -> dict[str, str]:
-        """Features around their means, of mean square 1, by layer: C x places."""
-        found = {}
+        """Features around their means, of mean square 1, by layer: C×places."""
+        by_layer = {}
         for name in reading.gram_layers:
             energy = self._node("ReduceMean", f"{name}.energy", f"{name}.variance", keepdims=1)
             raised = self._node("Add", f"{name}.energy.raised", energy, self._number("energy", reading.energy_floor))
@@ -158,8 +148,8 @@ class _Graph(GraphWriter):
             scaled = self._node("Div", f"{name}.scaled", f"{name}.centred", size)
             channels = self._constant(f"{name}.shape", [0, -1])
             flat = self._node("Squeeze", f"{name}.only", scaled, self._constant("first_axis", [0]))
-            found[name] = self._node("Reshape", f"{name}.places", flat, channels)
-        return found
+            by_layer[name] = self._node("Reshape", f"{name}.places", flat, channels)
+        return by_layer
 
     def code(self, name: str, statistics: str, shapes: Mapping[str, str], reading: StyleReading) -> None:
         """An encoder's code, as the output of its name."""
@@ -177,7 +167,7 @@ class _Graph(GraphWriter):
         self._node("Concat", name, self._linear(f"{name}.last", x), one, axis=1)
 
     def _gram(self, name: str, layer: str, x: str, reading: StyleReading) -> str:
-        """The upper triangle: 1 x places."""
+        """The upper triangle: 1×places."""
         own = f"{name}.{layer}"
         levels, step = self._levels(f"{name}.projections.{layer}.weight")
         y = self._node("Mul", f"{own}.projected", self._node("MatMul", f"{own}.projected.levels", levels, x), step)

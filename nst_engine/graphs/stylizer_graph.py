@@ -1,7 +1,7 @@
 """The graph of `networks.stylizer_net.StylizerNet`, written node by node.
 
 Written by hand because the paddings depend on the picture's size, which torch's exporter refuses, and because the
-file shall keep what the weights mean: initialisers carry the network's own names, so that a model can be learnt on
+file should keep the weights' meaning: initialisers carry the network's own names, so that training can be continued
 from, and each normalisation stays one `InstanceNormalization` node, which ONNX Runtime computes fastest and which
 tiling replaces.
 """
@@ -20,7 +20,6 @@ from onnx import TensorProto, helper, numpy_helper
 from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
 from nst_engine.models.spec import METADATA_KEY, STRIDE_PX
 
-OPSET = 18
 IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE = "image", "style_weights", "stylized_image"
 
 _BORDER = 16
@@ -41,32 +40,23 @@ def stylizer_graph(weights: Weights, metadata: Mapping[str, Any], *, bits: Store
         bits: 16: half precision; 8: filters as whole numbers of steps, one step per output channel.
 
     Returns:
-        A checked model: `image` float32 N x 3 x H x W, 0-1, and `style_weights` float32 N x styles to `stylized_image`
-        float32 N x 3 x H x W, 0-1; H and W from 40. The file keeps weights in fewer bits, and computes in single
+        A checked model: `image` float32 N×3×H×W, 0-1, and `style_weights` float32 N×styles to `stylized_image`
+        float32 N×3×H×W, 0-1; H and W from 40. The file keeps weights in fewer bits, and computes in single
         precision: runtimes make floats of them when they load it.
     """
     graph = _Graph(weights, bits)
-    graph.paint()
+    graph.build()
     picture = ("batch", 3, "height", "width")
     styles = len(weights["norm_down2.scale"])
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "stylizer",
-            [
-                helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, picture),
-                helper.make_tensor_value_info(STYLE_WEIGHTS, TensorProto.FLOAT, ("batch", styles)),
-            ],
-            [helper.make_tensor_value_info(STYLIZED_IMAGE, TensorProto.FLOAT, picture)],
-            graph.initializers,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=9,
-        producer_name="nst-engine",
+    return graph.model(
+        "stylizer",
+        [
+            helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, picture),
+            helper.make_tensor_value_info(STYLE_WEIGHTS, TensorProto.FLOAT, ("batch", styles)),
+        ],
+        [helper.make_tensor_value_info(STYLIZED_IMAGE, TensorProto.FLOAT, picture)],
+        **{METADATA_KEY: json.dumps(metadata)},
     )
-    helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
-    onnx.checker.check_model(model, full_check=True)
-    return model
 
 
 def stylizer_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
@@ -96,7 +86,7 @@ def as_stored(weights: Weights, bits: StoredBits = 16) -> dict[str, NDArray[np.f
 class _Graph(GraphWriter):
     """The network, layer by layer."""
 
-    def paint(self) -> None:
+    def build(self) -> None:
         """Image and style weights to stylised image; follows `StylizerNet.forward` line by line."""
         shape = self._node("Shape", "image_size", IMAGE, start=2)
         x = self._stem(self._bordered(IMAGE, shape))
@@ -199,7 +189,7 @@ class _Graph(GraphWriter):
     def _upsampled(self, name: str, x: str) -> str:
         """See `networks.stylizer_net.UpsampledConv`; with a rim of one pixel that is too much.
 
-        The file keeps the 3 x 3 kernel, and runtimes fold it at load.
+        The file keeps the 3×3 kernel, and runtimes fold it at load.
         """
         outputs, inputs = self._weights[f"{name}.conv.weight"].shape[:2]
         self._matrix_of_phases()
@@ -220,7 +210,7 @@ class _Graph(GraphWriter):
 
     def _matrix_of_phases(self) -> None:
         if _PHASES not in {tensor.name for tensor in self.initializers}:
-            # entries of the 3 x 3 kernel to those of four phases, row by row and phase after phase
+            # entries of the 3×3 kernel to those of four phases, row by row and phase after phase
             matrix = np.einsum("ypu,xqv->yxpquv", _PHASES_OF_LINE, _PHASES_OF_LINE)
             self.initializers.append(numpy_helper.from_array(matrix.reshape(9, 16), _PHASES))
 

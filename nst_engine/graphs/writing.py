@@ -1,4 +1,4 @@
-"""Graphs of our own networks, written node by node; their weights in few bits."""
+"""Writes the graphs of our networks node by node, with their weights in few bits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 Weights = Mapping[str, NDArray[np.float32]]
+#: Version of the standard operators.
+OPSET = 18
 #: Of the filters in a file; all else is kept in half precision.
 StoredBits = Literal[8, 16]
 
-#: How the names end of the weights that 8 bits are enough for, and what is appended to the names of their steps.
+#: Suffixes of the names of weights that are stored in 8 bits, and the suffix of their scales' names.
 IN_8_BITS, STEP = (".weight", ".basis"), ".step"
 
 
@@ -27,7 +29,7 @@ def in_8_bits(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
 
 
 class GraphWriter:
-    """Nodes and initialisers in the making; values are named after what makes them.
+    """Collects nodes and initialisers; values are named after their nodes.
 
     Args:
         weights: float32, by name.
@@ -38,6 +40,20 @@ class GraphWriter:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self._weights, self._bits = weights, bits
+
+    def model(
+        self, name: str, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto], **metadata: str
+    ) -> onnx.ModelProto:
+        """The checked model of all nodes so far."""
+        model = helper.make_model(
+            helper.make_graph(self.nodes, name, inputs, outputs, self.initializers),
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=9,
+            producer_name="nst-engine",
+        )
+        helper.set_model_props(model, metadata)
+        onnx.checker.check_model(model, full_check=True)
+        return model
 
     def _node(self, operator: str, output: str, *inputs: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))

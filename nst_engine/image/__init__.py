@@ -3,25 +3,33 @@
 from nst_engine.image.animation import ANIMATION_SUFFIXES, save_animation
 from nst_engine.image.animation_frames import Animation, AnimationFrame
 from nst_engine.image.animation_parts import TimedPart, animation_writer, encode_frame
-from nst_engine.image.decode import ACCEPTED_FORMATS, READABLE_SUFFIXES, ImageSource, load_image, load_mask
+from nst_engine.image.decode import (
+    ACCEPTED_FORMATS,
+    READABLE_SUFFIXES,
+    EncodedImage,
+    ImageSource,
+    PillowImage,
+    load_image,
+    load_mask,
+)
 from nst_engine.image.encode import FORMATS, IMAGE_SUFFIXES, encode_image, flatten, to_pillow, with_alpha
 from nst_engine.image.output import check_image_output, save_image
-from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
+from nst_engine.image.picture import Picture
 from nst_engine.image.resize import resize_image, without_finest
 from nst_engine.image.sheet import contact_sheet, labelled_sheet
 
 __all__ = [
     "ACCEPTED_FORMATS",
     "ANIMATION_SUFFIXES",
-    "DEFAULT_LIMITS",
     "FORMATS",
     "IMAGE_SUFFIXES",
     "READABLE_SUFFIXES",
     "Animation",
     "AnimationFrame",
-    "ImageLimits",
+    "EncodedImage",
     "ImageSource",
     "Picture",
+    "PillowImage",
     "TimedPart",
     "animation_writer",
     "check_image_output",

@@ -1,4 +1,4 @@
-"""Frames become a GIF or an animated WebP."""
+"""Writes frames as a GIF or an animated WebP."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from nst_engine.environment import pip_install
 from nst_engine.errors import ImageEncodeError, OptionError
 from nst_engine.files import PathLike, check_output, write_through
 from nst_engine.image.picture import Pixels, require_pixels
@@ -28,18 +29,18 @@ def save_animation(path: PathLike, frames: Iterable[Pixels], *, fps: float) -> P
     Args:
         path: ".gif" or ".webp".
         frames: uint8 H×W×3, all of one size; taken one at a time.
-        fps: frames per second, above 0; at most 50 for GIF.
+        fps: Frames per second, above 0; at most 50 for GIF.
 
     Raises:
-        ImageEncodeError: another suffix (videos are not written here), no frames, or frames of several sizes.
+        ImageEncodeError: Another suffix (videos are not written here), no frames, or frames of several sizes.
         OptionError: `fps` out of range.
-        OutputError: the place cannot be written.
+        OutputError: The file cannot be written.
     """
     suffix = Path(path).suffix.lower()
     if suffix in (".mp4", ".mov", ".mkv", ".webm"):
         raise ImageEncodeError(
             f"{path}: a {suffix} video is not written by save_animation, which wants "
-            f"{' or '.join(ANIMATION_SUFFIXES)}. Use the video writer (pip install 'nst-engine[video]')."
+            f"{' or '.join(ANIMATION_SUFFIXES)}. Use the video writer ({pip_install('video')})."
         )
     target = check_output(path, suffixes=ANIMATION_SUFFIXES)
     highest = _HIGHEST_FPS[suffix]
@@ -80,7 +81,7 @@ def _frame(frame: Pixels, suffix: str) -> Image.Image:
 
 
 def _durations_ms(count: int, fps: float, step_ms: int) -> list[int]:
-    """Return `count` times in multiples of `step_ms`; their running sum strays by no more than a step."""
+    """`count` durations in multiples of `step_ms`, whose running sum is off by at most one step."""
     ends = [round(1000 * (index + 1) / fps / step_ms) * step_ms for index in range(count)]
     durations = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     return [*durations[:-1], max(LAST_FRAME_MS, durations[-1])]

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from nst_engine.errors import ImageDecodeError
 from nst_engine.files import PathLike
 from nst_engine.image.decode import OPENERS, sniff
-from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Pixels
+from nst_engine.image.picture import Pixels
 from nst_engine.image.profile import srgb_of
 from nst_engine.image.quiet import pillow_quiet
 from nst_engine.image.read import read_path
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.wording import label_of_path
 
 # Viewers show frames that claim 10 ms or less for 100 ms.

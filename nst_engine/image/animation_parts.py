@@ -1,7 +1,7 @@
-"""A GIF or an animated WebP put together from frames that were encoded one by one.
+"""Assembles a GIF or an animated WebP from frames that were encoded one by one.
 
-Pillow wants all frames at once, and merges those that are equal. Here each frame is a still picture of its own, which
-may lie on the disk until all are there; then they are strung together as they are, each with its exact time.
+Pillow needs all frames at once, and merges equal ones. Here each frame is encoded as a still picture, which
+may wait on the disk; then they are concatenated without being encoded again, each with its exact duration.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _HALF_OPAQUE = 128
 
 
 def encode_frame(pixels: Pixels, alpha: Pixels | None, suffix: str) -> bytes:
-    """One frame as a still picture.
+    """Encode one frame as a still picture.
 
     Args:
         pixels: uint8 H×W×3, sRGB.
-        alpha: uint8 H×W, or None; a GIF knows no more than transparent (below 128) and opaque.
+        alpha: uint8 H×W, or None; a GIF knows only transparent (below 128) and opaque.
         suffix: ".gif": a palette of its own, with Floyd–Steinberg dithering; ".webp".
 
     Raises:
@@ -59,14 +59,14 @@ def encode_frame(pixels: Pixels, alpha: Pixels | None, suffix: str) -> bytes:
 def animation_writer(
     parts: Iterable[TimedPart], suffix: str, *, width: int, height: int, loop: int | None
 ) -> Callable[[BinaryIO], None]:
-    """What strings frames together into an open file, as `nst_engine.image.write_through` takes it.
+    """A function that writes the frames into an open file, for `nst_engine.files.write_through`.
 
     Args:
         parts: Frames of `encode_frame` for the same suffix, all of one size; taken one at a time.
         suffix: ".gif" or ".webp".
         width: Of all frames, px.
         height: Likewise.
-        loop: How often it is played again; 0: for ever; None: once.
+        loop: Number of repetitions; 0: forever; None: plays once.
     """
 
     def write(file: BinaryIO) -> None:
@@ -85,7 +85,7 @@ def _write_gif(file: BinaryIO, parts: Iterable[TimedPart], width: int, height: i
         file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + _le(min(loop, 0xFFFF), 2) + b"\x00")
     for content, duration_ms in parts:
         palette, transparent, descriptor, pixels = _gif_frame(content)
-        # restored to nothing where the next frame may have holes, left standing where it covers all
+        # cleared where the next frame may be transparent, kept where it covers everything
         disposal = 1 if transparent is None else 2
         flags = disposal << 2 | (transparent is not None)
         file.write(
@@ -116,7 +116,7 @@ def _gif_frame(content: bytes) -> tuple[bytes, int | None, bytes, bytes]:
 
 
 def _write_webp(file: BinaryIO, parts: Iterable[TimedPart], width: int, height: int, plays: int) -> None:
-    """RIFF: VP8X, ANIM, and an ANMF for each frame; the sizes that are known only afterwards are written last."""
+    """RIFF: VP8X, ANIM, and an ANMF for each frame; sizes are filled in at the end."""
     file.write(b"RIFF\0\0\0\0WEBP" + _chunk(b"VP8X", bytes(4) + _le(width - 1, 3) + _le(height - 1, 3)))
     file.write(_chunk(b"ANIM", bytes(4) + _le(min(plays, 0xFFFF), 2)))
     has_alpha = False
@@ -127,9 +127,7 @@ def _write_webp(file: BinaryIO, parts: Iterable[TimedPart], width: int, height: 
                 has_alpha |= kind == b"ALPH"
                 pixels += _chunk(kind, body)
         place = bytes(6) + _le(width - 1, 3) + _le(height - 1, 3)
-        file.write(
-            _chunk(b"ANMF", place + _le(min(duration_ms, 0xFFFFFF), 3) + b"\x02" + pixels)
-        )  # 2: replaces what was there
+        file.write(_chunk(b"ANMF", place + _le(min(duration_ms, 0xFFFFFF), 3) + b"\x02" + pixels))  # 2: do not blend
     size = file.tell() - 8
     if size >= 1 << 32:
         raise ImageEncodeError(f"webp: the animation has {size:,} bytes, the format holds 4 GiB. Take .mp4.")

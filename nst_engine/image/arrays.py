@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import ImageDecodeError
-from nst_engine.image.picture import ImageLimits, Picture, Pixels, describe
+from nst_engine.image.picture import Picture, Pixels, describe
+from nst_engine.limits import ImageLimits
 
 _WANTED = "uint8, uint16, bool, or float in [0, 1], of shape H×W, H×W×1, ×2 (grey and alpha), ×3 (RGB) or ×4 (RGBA)"
 
@@ -19,13 +20,13 @@ def picture_of_array(array: NDArray[Any], label: str, limits: ImageLimits, *, co
     Args:
         array: H×W or H×W×C with C = 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA); uint8, uint16
             (0–65535), bool, or float in [0, 1].
-        label: name for messages.
+        label: Name for messages.
         limits: `max_pixels` is checked; an array has no encoded size.
         copy: False: uint8 H×W×3 with its pixels side by side in each row is not copied.
 
     Raises:
-        ImageDecodeError: another dtype or shape, an empty array, NaN, or floats outside [0, 1].
-        ImageTooLargeError: too many pixels.
+        ImageDecodeError: Another dtype or shape, an empty array, NaN, or floats outside [0, 1].
+        ImageTooLargeError: Too many pixels.
     """
     if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] > 4):
         raise ImageDecodeError(f"{label}: came {describe(array)}, wanted {_WANTED}.")

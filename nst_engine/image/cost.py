@@ -1,4 +1,4 @@
-"""What decoding a file takes beyond its pixels: small ones that cost minutes or gigabytes are refused."""
+"""Refuses small files that take minutes or gigabytes to decode."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import contextlib
 from PIL import Image, TiffImagePlugin
 
 from nst_engine.errors import ImageDecodeError
-from nst_engine.image.picture import ImageLimits
+from nst_engine.limits import ImageLimits
 
-#: libjpeg-turbo's authors advise it; encoders write about ten. Each scan goes over all of the pixels.
+#: As libjpeg-turbo's authors advise; encoders write about ten. Each scan passes over all pixels.
 _MOST_SCANS = 500
 _START_OF_SCAN = b"\xff\xda"
-#: Decoders take memory for whole tiles. Smaller ones are in use, whatever the size of the picture.
+#: Decoders allocate whole tiles. Smaller tiles are common for any size of picture.
 _USUAL_TILE_PX = 1024 * 1024
 _MOST_PAGES_LOOKED_AT = 64
 _NEW_SUBFILE_TYPE, _REDUCED = 254, 1
@@ -20,7 +20,7 @@ _TILE_WIDTH, _TILE_LENGTH = 322, 323
 
 
 def check_scans(content: bytes, label: str) -> None:
-    """Refuse JPEGs of very many scans: in a file of 1 MB they take a minute.
+    """Refuse JPEGs with very many scans: 1 MB of them takes a minute.
 
     Raises:
         ImageDecodeError: There are too many.
@@ -74,12 +74,12 @@ def has_more_pages(image: TiffImagePlugin.TiffImageFile) -> bool:
 
     Leaves the first page to be read. Pages are not counted: a small file can say that it has millions.
     """
-    found = False
+    is_another = False
     with contextlib.suppress(EOFError):
         for page in range(1, _MOST_PAGES_LOOKED_AT):
             image.seek(page)
-            found = not int(image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)) & _REDUCED
-            if found:
+            is_another = not int(image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)) & _REDUCED
+            if is_another:
                 break
     image.seek(0)
-    return found
+    return is_another

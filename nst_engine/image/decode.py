@@ -25,13 +25,18 @@ from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
 from nst_engine.image.arrays import picture_of_array
 from nst_engine.image.cost import check_samples, check_scans, check_tiles, has_more_pages
 from nst_engine.image.encode import IMAGE_SUFFIXES
-from nst_engine.image.picture import DEFAULT_LIMITS, ImageLimits, Picture
-from nst_engine.image.profile import srgb_of
+from nst_engine.image.picture import Picture
+from nst_engine.image.profile import draft, srgb_of
 from nst_engine.image.quiet import pillow_quiet, silence_libtiff
 from nst_engine.image.read import read_file, read_path
+from nst_engine.image.resize import fitted
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.wording import label_of_path
 
-ImageSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image
+PillowImage: TypeAlias = Image.Image
+#: A file, its content, or what Pillow read from one.
+EncodedImage: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image
+ImageSource: TypeAlias = EncodedImage | NDArray[Any] | Picture
 
 ACCEPTED_FORMATS = "PNG, JPEG, WebP, TIFF or BMP"
 #: By which pictures are looked for in folders.
@@ -76,15 +81,19 @@ def load_image(
     name: str | None = None,
     copy: bool = True,
     first_frame: bool = False,
+    max_side: int | None = None,
 ) -> Picture:
     """Decode one still picture to upright sRGB.
 
     Args:
-        source: a path; encoded bytes; a binary file object; an array as `picture_of_array` takes it; or a
-            Pillow image. Encoded pictures are PNG, JPEG, WebP, TIFF, BMP, or a GIF of one frame.
+        source: a path; encoded bytes; a binary file object; an array as `picture_of_array` takes it; a
+            Pillow image; or what this function returned. Encoded pictures are PNG, JPEG, WebP, TIFF, BMP, or a GIF of
+            one frame.
         limits: what is refused before it is decoded.
         name: what messages call the source, instead of its path or "<bytes>".
         copy: False: an array of uint8 H×W×3 may be taken as it is; then it must not change while the picture is used.
+        max_side: shrink pictures whose longer side is longer, px: as they are decoded, in less memory than whole ones
+            take; None: none is.
         first_frame: take the first picture of an animation or of several pages, instead of refusing them.
 
     The EXIF turn is applied; an ICC profile is converted to sRGB (a damaged or unfitting one is ignored with
@@ -99,10 +108,14 @@ def load_image(
         ImageTooLargeError: beyond `limits`.
     """
     label = name or _label(source)
+    if isinstance(source, Picture):
+        limits.check_pixels(label, source.height, source.width)
+        return fitted(source, max_side)
     if isinstance(source, np.ndarray):
-        return picture_of_array(source, label, limits, copy=copy)
+        return fitted(picture_of_array(source, label, limits, copy=copy), max_side)
+    how: dict[str, Any] = {"first_frame": first_frame, "max_side": max_side}
     if isinstance(source, Image.Image):
-        picture, complaint = _decode(lambda: source, source.format, label, limits, first_frame=first_frame)
+        picture, complaint = _decode(lambda: source, source.format, label, limits, **how, is_own=False)
     else:
         content = _content(source, label, limits)
         file_format = sniff(content, label)
@@ -112,7 +125,7 @@ def load_image(
             silence_libtiff()
         opener = OPENERS[file_format]
         picture, complaint = _decode(
-            lambda: opener(io.BytesIO(content)), file_format, label, limits, first_frame=first_frame
+            lambda: opener(io.BytesIO(content)), file_format, label, limits, **how, is_own=True
         )
     if complaint:
         warnings.warn(f"{label}: {complaint}.", RuntimeWarning, stacklevel=2)
@@ -137,6 +150,8 @@ def _label(source: ImageSource) -> str:
         return label_of_path(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return "<bytes>"
+    if isinstance(source, Picture):
+        return source.source
     if isinstance(source, np.ndarray):
         return "<array>"
     if isinstance(source, Image.Image):
@@ -180,7 +195,14 @@ def sniff(content: bytes, label: str) -> str:
 
 
 def _decode(
-    opener: Callable[[], Image.Image], file_format: str | None, label: str, limits: ImageLimits, *, first_frame: bool
+    opener: Callable[[], Image.Image],
+    file_format: str | None,
+    label: str,
+    limits: ImageLimits,
+    *,
+    first_frame: bool,
+    max_side: int | None,
+    is_own: bool,
 ) -> tuple[Picture, str | None]:
     try:
         with pillow_quiet():
@@ -191,7 +213,9 @@ def _decode(
             if not first_frame:
                 _check_still(image, file_format, label)
             _check_complete(image, label)
-            pixels, alpha, complaint = srgb_of(image, label)
+            if file_format == "JPEG" and is_own:
+                draft(image, max_side)
+            pixels, alpha, complaint = srgb_of(image, label, max_side)
     except (NSTError, MemoryError):
         raise
     except Image.DecompressionBombError as error:

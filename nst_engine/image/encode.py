@@ -1,4 +1,4 @@
-"""Pixels become the bytes of a picture file."""
+"""Encodes pixels as picture files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def encode_image(pixels: Pixels, format: str, *, alpha: Pixels | None = None, qu
         quality: 1–100, for JPEG (always 4:4:4) and WebP; the others are lossless.
 
     Raises:
-        ImageEncodeError: unknown format, wrong arrays, alpha in a format that has none (see `flatten`),
+        ImageEncodeError: Unknown format, wrong arrays, alpha in a format that has none (see `flatten`),
             or a picture larger than the format can hold.
         OptionError: `quality` is no integer in 1–100.
     """
@@ -79,7 +79,7 @@ def with_alpha(pixels: Pixels, alpha: Pixels | None) -> Pixels:
     """Add the alpha channel: uint8 H×W×4 of H×W×3 and H×W, or opaque throughout for None.
 
     Raises:
-        ImageEncodeError: arrays of another dtype or shape.
+        ImageEncodeError: Arrays of another dtype or shape.
     """
     pixels = require_pixels(pixels)
     if alpha is None:
@@ -91,13 +91,13 @@ def to_pillow(pixels: Pixels, alpha: Pixels | None = None) -> Image.Image:
     """Copy uint8 H×W×3, and H×W if there is transparency, into a Pillow image of mode RGB or RGBA.
 
     Raises:
-        ImageEncodeError: arrays of another dtype or shape.
+        ImageEncodeError: Arrays of another dtype or shape.
     """
     return Image.fromarray(require_pixels(pixels) if alpha is None else with_alpha(pixels, alpha)).copy()
 
 
 def flatten(pixels: Pixels, alpha: Pixels | None, background: tuple[int, int, int] = (255, 255, 255)) -> Pixels:
-    """Lay a picture with transparency on a plain background.
+    """Composite a picture over a plain background.
 
     Args:
         pixels: uint8 H×W×3.
@@ -108,8 +108,8 @@ def flatten(pixels: Pixels, alpha: Pixels | None, background: tuple[int, int, in
         uint8 H×W×3, blended in sRGB as browsers do, and rounded.
 
     Raises:
-        ImageEncodeError: arrays of another dtype or shape.
-        OptionError: a background outside 0–255.
+        ImageEncodeError: Arrays of another dtype or shape.
+        OptionError: A background outside 0–255.
     """
     pixels = require_pixels(pixels)
     if len(background) != 3 or not all(0 <= level <= 255 for level in background):

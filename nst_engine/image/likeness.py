@@ -1,4 +1,4 @@
-"""How alike two pictures are."""
+"""Similarity of two pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from nst_engine.image.picture import Pixels
 
-#: Of equal pictures, and of those that differ by less, dB.
+#: PSNR of equal pictures, and the upper limit, dB.
 LARGEST_PSNR_DB = 120.0
 
 

@@ -1,4 +1,4 @@
-"""Pictures reach the disk, in the format of the suffix."""
+"""Writes pictures, in the format of the suffix."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def save_image(
     inputs: Iterable[object] = (),
     overwrite: bool = False,
 ) -> Path:
-    """Write a picture in the format of the suffix; an older output there is replaced in one step.
+    """Write a picture in the format of the suffix; an existing file is replaced atomically.
 
     Args:
-        path: where to; the suffix picks the format (`IMAGE_SUFFIXES`).
+        path: Where to; the suffix picks the format (`IMAGE_SUFFIXES`).
         pixels: uint8 H×W×3 RGB, sRGB.
         alpha: uint8 H×W or None; as for `encode_image`.
         quality: 1–100, for JPEG and WebP.
-        inputs: the sources the result was made from; those that are paths are not overwritten.
-        overwrite: allow `path` to be one of `inputs`.
+        inputs: The sources the result was made from; those that are paths are not overwritten.
+        overwrite: Allow `path` to be one of `inputs`.
 
     Raises:
-        ImageEncodeError: unknown suffix, or what `encode_image` refuses.
-        OutputError: the place cannot be written, or is an input.
+        ImageEncodeError: Unknown suffix, or what `encode_image` refuses.
+        OutputError: The file cannot be written, or is an input.
         OptionError: `quality` outside 1–100.
     """
     target = check_image_output(path, inputs=inputs, overwrite=overwrite)

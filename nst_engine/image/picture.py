@@ -1,4 +1,4 @@
-"""What a decoded picture is, and how large one may be."""
+"""Decoded pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import ImageEncodeError, ImageTooLargeError
+from nst_engine.errors import ImageEncodeError
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -20,7 +20,7 @@ class Picture:
     Attributes:
         pixels: uint8 H×W×3, RGB in sRGB, 0–255. Under transparent pixels the colour is kept as decoded.
         alpha: uint8 H×W, 0 transparent to 255 opaque; None where every pixel is opaque.
-        source: what messages call it: the path, "<bytes>", "<array>", ...
+        source: Name in messages: the path, "<bytes>", "<array>", ...
         format: "PNG", "JPEG", ...; None for arrays.
     """
 
@@ -38,39 +38,6 @@ class Picture:
     def width(self) -> int:
         """Width in pixels."""
         return int(self.pixels.shape[1])
-
-
-@dataclass(frozen=True)
-class ImageLimits:
-    """What is refused before it is decoded.
-
-    Attributes:
-        max_bytes: largest encoded size in bytes.
-        max_pixels: largest width × height in pixels.
-    """
-
-    max_bytes: int = 256 * 1024 * 1024
-    max_pixels: int = 128 * 1024 * 1024
-
-    def check_bytes(self, label: str, size_bytes: int | None) -> None:
-        """Raise `ImageTooLargeError` for more than `max_bytes`; None is a stream that went past it."""
-        if size_bytes is None or size_bytes > self.max_bytes:
-            came = f"{size_bytes:,} bytes" if size_bytes is not None else f"more than {self.max_bytes:,} bytes"
-            raise ImageTooLargeError(
-                f"{label}: the picture has {came}, the limit is {self.max_bytes:,}. "
-                "Save it smaller, or raise ImageLimits.max_bytes."
-            )
-
-    def check_pixels(self, label: str, height: int, width: int) -> None:
-        """Raise `ImageTooLargeError` for more than `max_pixels`."""
-        if height * width > self.max_pixels:
-            raise ImageTooLargeError(
-                f"{label}: the picture has {width}×{height} = {height * width:,} pixels, "
-                f"the limit is {self.max_pixels:,}. Scale it down first, or raise ImageLimits.max_pixels."
-            )
-
-
-DEFAULT_LIMITS = ImageLimits()
 
 
 def require_pixels(pixels: Pixels, what: str = "pixels") -> Pixels:

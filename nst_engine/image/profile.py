@@ -1,4 +1,4 @@
-"""From whatever colours a file holds to upright sRGB: modes, 16 bits, transparency, ICC, EXIF turn."""
+"""Converts any colours to upright sRGB: modes, 16 bits, transparency, ICC profiles, EXIF orientation."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
+from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, TiffImagePlugin
 
 from nst_engine.errors import ImageDecodeError
+from nst_engine.geometry import fit_longer_side
 from nst_engine.image.arrays import byte_of_uint16, opaque_to_none
 from nst_engine.image.picture import Pixels
 
 _SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 
+# cells are averaged until a picture is so many times too large; what Lanczos makes of it then looks the same
+_REDUCING_GAP = 3.0
 
-def srgb_of(image: Image.Image, label: str) -> tuple[Pixels, Pixels | None, str | None]:
+
+def srgb_of(image: Image.Image, label: str, max_side: int | None = None) -> tuple[Pixels, Pixels | None, str | None]:
     """Decode `image` and bring it to sRGB.
+
+    Args:
+        image: not decoded yet.
+        label: what messages call it.
+        max_side: what its longer side is shrunk to if it is longer, px: before anything is copied.
 
     Returns:
         pixels uint8 H×W×3; alpha uint8 H×W or None where all is opaque; and why an ICC profile was
@@ -30,17 +39,38 @@ def srgb_of(image: Image.Image, label: str) -> tuple[Pixels, Pixels | None, str 
     image.load()
     orientation = _orientation(image)
     icc = image.info.get("icc_profile")
-    colour, alpha = _separate(image, sample_scale, label)
+    colour, alpha = _shrunk(*_separate(image, sample_scale, label), max_side)
     rgb, complaint = _to_srgb(colour, icc if isinstance(icc, bytes) else None)
     pixels = _upright(np.asarray(rgb), orientation)
     return pixels, opaque_to_none(None if alpha is None else _upright(alpha, orientation)), complaint
+
+
+def draft(image: Image.Image, max_side: int | None) -> None:
+    """Let a JPEG be decoded at a half, a quarter or an eighth of its size, where that is still larger."""
+    if max_side is not None and max(image.size) > max_side and isinstance(image, JpegImagePlugin.JpegImageFile):
+        height, width = fit_longer_side(image.height, image.width, max_side)
+        image.draft(None, (width, height))
+
+
+def _shrunk(colour: Image.Image, alpha: Pixels | None, max_side: int | None) -> tuple[Image.Image, Pixels | None]:
+    if max_side is None or max(colour.size) <= max_side:
+        return colour, alpha
+    height, width = fit_longer_side(colour.height, colour.width, max_side)
+
+    def shrink(image: Image.Image) -> Image.Image:
+        return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
+
+    info = colour.info
+    colour = shrink(colour)
+    colour.info = info
+    return colour, None if alpha is None else np.asarray(shrink(Image.fromarray(alpha)))
 
 
 def _orientation(image: Image.Image) -> int:
     # Read after load(): Pillow turns TIFF itself while loading and then drops the tag.
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged EXIF says nothing about the pixels: no turn
+    except Exception:  # damaged EXIF: no orientation
         return 1
 
 
@@ -58,7 +88,7 @@ def _upright(array: Pixels, orientation: int) -> Pixels:
 
 
 def _sample_scale(image: Image.Image) -> int:
-    """Return the factor for a PNG's transparent grey: Pillow scales 2- and 4-bit samples, but not it."""
+    """Factor for a PNG's transparent grey value: Pillow scales 2- and 4-bit samples, but not the value."""
     tile = getattr(image, "tile", None)  # (codec, extents, offset, arguments)
     rawmode = tile[0][3] if tile else None
     return {"L;2": 85, "L;4": 17}.get(rawmode, 1) if isinstance(rawmode, str) else 1
@@ -146,14 +176,14 @@ def _to_srgb(colour: Image.Image, icc: bytes | None) -> tuple[Image.Image, str |
 def _by_profile(colour: Image.Image, icc: bytes) -> Image.Image:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
     space = profile.profile.xcolor_space.strip()
-    wanted = _SPACES.get(space)
-    if wanted == "RGB" and colour.mode == "L":  # a grey picture in an RGB workspace, as editors save it
+    mode = _SPACES.get(space)
+    if mode == "RGB" and colour.mode == "L":  # a grey picture in an RGB workspace, as editors save it
         colour = colour.convert("RGB")
-    if wanted != colour.mode:
+    if mode != colour.mode:
         raise ValueError(f"it is for {space} colours, the picture has {colour.mode}")
-    if wanted == "RGB" and _is_srgb(profile):
+    if mode == "RGB" and _is_srgb(profile):
         return colour
-    if wanted == "L":
+    if mode == "L":
         # Little CMS's fast path for grey is up to 10 levels off in the shadows; 256 levels need no speed.
         ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
         table = np.asarray(_transformed(ramp, profile, ImageCms.Flags.NOOPTIMIZE))[0]
@@ -162,7 +192,7 @@ def _by_profile(colour: Image.Image, icc: bytes) -> Image.Image:
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """Tell whether a profile changes no colour by more than rounding: sRGB under any name costs nothing."""
+    """Whether a profile changes colours by rounding only, and can be skipped: sRGB under any name."""
     steps = np.linspace(0, 255, 9).round().astype(np.uint8)
     probe = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
     moved = np.asarray(_transformed(Image.fromarray(probe), profile)).astype(np.int16) - probe

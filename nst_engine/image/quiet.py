@@ -1,4 +1,4 @@
-"""Pillow's warnings about damaged metadata, and libtiff's lines, kept from the host application."""
+"""Silences Pillow's warnings about damaged metadata, and libtiff's output."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def _remove_entry() -> None:
 
 @functools.cache  # once a process: handlers are libtiff's for all threads
 def silence_libtiff() -> None:
-    """Keep libtiff, which decodes TIFFs for Pillow, from printing to stderr: what matters is raised, too."""
+    """Keep libtiff, which decodes TIFFs for Pillow, from printing to stderr: errors are raised as well."""
     folder = Path(PIL.__file__).parent
-    places = [folder.parent / "pillow.libs", folder / ".dylibs"]  # where wheels have it
-    found = [str(path) for place in places for path in place.glob("libtiff*")]
-    for name in found or filter(None, [find_library("tiff")]):
+    places = [folder.parent / "pillow.libs", folder / ".dylibs"]  # its place in wheels
+    libraries = [str(path) for place in places for path in place.glob("libtiff*")]
+    for name in libraries or filter(None, [find_library("tiff")]):
         with contextlib.suppress(OSError, AttributeError):
             library = ctypes.CDLL(name)
             for setter in (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler):

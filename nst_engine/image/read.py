@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nst_engine.errors import ImageDecodeError, ImageNotFoundError
-from nst_engine.image.picture import ImageLimits
+from nst_engine.limits import ImageLimits
 from nst_engine.reading import why_no_file
 
 _CHUNK_BYTES = 1 << 20

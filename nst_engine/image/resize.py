@@ -1,7 +1,8 @@
-"""Pictures and masks at another size."""
+"""Resizing of pictures and masks."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nst_engine.errors import OptionError
-from nst_engine.image.picture import describe
+from nst_engine.geometry import fit_longer_side
+from nst_engine.image.picture import Picture, describe
 
 _Scalar = TypeVar("_Scalar", np.uint8, np.float32)
 
@@ -19,14 +21,14 @@ def resize_image(pixels_hwc: NDArray[_Scalar], height: int, width: int) -> NDArr
 
     Args:
         pixels_hwc: uint8 H×W×3, uint8 H×W, or a float32 H×W mask.
-        height: new height in pixels.
-        width: new width in pixels.
+        height: New height in pixels.
+        width: New width in pixels.
 
     Returns:
         A new array of the same dtype; a float mask does not ring beyond the range of its input.
 
     Raises:
-        OptionError: another dtype or shape, or a size below 1.
+        OptionError: Another dtype or shape, or a size below 1.
     """
     is_colour = pixels_hwc.ndim == 3 and pixels_hwc.shape[2] == 3
     is_float = pixels_hwc.dtype == np.float32
@@ -42,8 +44,17 @@ def resize_image(pixels_hwc: NDArray[_Scalar], height: int, width: int) -> NDArr
     return np.clip(resized, pixels_hwc.min(), pixels_hwc.max()) if is_float else resized
 
 
+def fitted(picture: Picture, max_side: int | None) -> Picture:
+    """The picture, shrunk to at most this longer side; None: unchanged."""
+    if max_side is None or max(picture.height, picture.width) <= max_side:
+        return picture
+    size = fit_longer_side(picture.height, picture.width, max_side)
+    alpha = None if picture.alpha is None else resize_image(picture.alpha, *size)
+    return replace(picture, pixels=resize_image(picture.pixels, *size), alpha=alpha)
+
+
 def without_finest(pixels_hwc: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """What is left of a picture, uint8 H×W×3, that was shrunk to a size and enlarged again: a new array."""
+    """A picture, uint8 H×W×3, without its finest detail: shrunk to a size and enlarged again; a new array."""
     image = Image.fromarray(np.ascontiguousarray(pixels_hwc))
     small = image.resize((width, height), Image.Resampling.BOX)
     return np.array(small.resize(image.size, Image.Resampling.BILINEAR))

@@ -45,19 +45,19 @@ def contact_sheet(
     """Draw a grid of pictures on white, each fitted into a square cell with its aspect kept.
 
     Args:
-        cells: rows of pictures, uint8 H×W×3; None leaves a cell pale.
-        column_labels: one per column, above it; "" for none. Labels too long are shortened with "…".
-        row_labels: one per row, left of it.
-        cell_px: side of a cell in pixels, at least 32.
-        column_images: one per column, shown above it (the styles).
-        row_images: one per row, shown left of it (the contents).
+        cells: Rows of pictures, uint8 H×W×3; None leaves a cell pale.
+        column_labels: One per column, above it; "" for none. Labels too long are shortened with "…".
+        row_labels: One per row, left of it.
+        cell_px: Side of a cell in pixels, at least 32.
+        column_images: One per column, shown above it (the styles).
+        row_images: One per row, shown left of it (the contents).
 
     Returns:
         uint8 H×W×3, a new picture.
 
     Raises:
-        OptionError: no cells, lengths that do not fit together, or a cell below 32 pixels.
-        ImageEncodeError: a picture of another dtype or shape.
+        OptionError: No cells, lengths that do not fit together, or a cell below 32 pixels.
+        ImageEncodeError: A picture of another dtype or shape.
     """
     _check_lengths(cells, column_labels, row_labels, column_images, row_images)
     if cell_px < 32:
@@ -96,16 +96,16 @@ def labelled_sheet(pictures: Sequence[tuple[str, Pixels]], *, columns: int, cell
     """Draw labelled pictures line by line on white.
 
     Args:
-        pictures: label and uint8 H×W×3 each; fitted to the cell's width, so pictures of one shape fill their cells.
-        columns: pictures in a line, at least 1.
-        cell_px: width of a picture, and the most it may be high, at least 32.
+        pictures: Label and uint8 H×W×3 each; fitted to the cell's width, so pictures of one shape fill their cells.
+        columns: Pictures in a line, at least 1.
+        cell_px: Width of a picture, and the most it may be high, at least 32.
 
     Returns:
         uint8 H×W×3, a new picture.
 
     Raises:
-        OptionError: no pictures, no column, or a cell below 32 pixels.
-        ImageEncodeError: a picture of another dtype or shape.
+        OptionError: No pictures, no column, or a cell below 32 pixels.
+        ImageEncodeError: A picture of another dtype or shape.
     """
     if not pictures or columns < 1 or cell_px < 32:
         raise OptionError(
@@ -144,9 +144,9 @@ def _check_lengths(
         expected.append(("column_images", len(column_images), len(column_labels)))
     if row_images is not None:
         expected.append(("row_images", len(row_images), len(cells)))
-    for what, came, wanted in expected:
-        if came != wanted:
-            raise OptionError(f"{what}: came {came} entries, wanted {wanted} to fit the grid.")
+    for what, came, needed in expected:
+        if came != needed:
+            raise OptionError(f"{what}: came {came} entries, wanted {needed} to fit the grid.")
 
 
 def _layout(

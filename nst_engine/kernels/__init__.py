@@ -1,7 +1,7 @@
-"""The engine's three kernels, and the one choice of who computes them: native code or NumPy.
+"""The engine's three kernels, and the choice of their implementation: native code or NumPy.
 
 `NST_ENGINE_NO_EXT=1` turns the native code off; `NST_ENGINE_ISA=scalar|avx2|avx512|neon` forces one
-instruction set. Both are read once, at import. `active()` says what was chosen.
+instruction set. Both are read once, at import. `active()` reports the choice.
 """
 
 import os
@@ -27,13 +27,13 @@ Rounding = Literal["even", "half-up"]
 
 @dataclass(frozen=True)
 class KernelSet:
-    """Who computes the kernels.
+    """The implementation of the kernels.
 
     Attributes:
         implementation: "native" or "numpy".
-        isa: the instruction set of the native kernels; "none" with NumPy, which picks its own.
-        available: the instruction sets that this machine could run, best first; empty with NumPy.
-        reason: why NumPy is used; empty with native kernels.
+        isa: The instruction set of the native kernels; "none" with NumPy, which picks its own.
+        available: The instruction sets that this machine could run, best first; empty with NumPy.
+        reason: Why NumPy is used; empty with native kernels.
 
     """
 
@@ -103,7 +103,7 @@ _kernels, _active = _choose()
 
 
 def active() -> KernelSet:
-    """Return who computes the kernels in this process."""
+    """The implementation that this process uses."""
     return _active
 
 
@@ -117,7 +117,7 @@ def gram_matrix(
 
     Args:
         features: float32 C×H×W or N×C×H×W, C-contiguous, no axis empty, any range.
-        normalize: what the products are divided by: "none" (1), "hw" (H·W) or "chw" (C·H·W). The
+        normalize: What the products are divided by: "none" (1), "hw" (H·W) or "chw" (C·H·W). The
             field has no standard; loss weights are only comparable at the same choice.
         pixel_weights: float32 H×W for C×H×W, N×H×W for N×C×H×W features, C-contiguous, any values; None: all 1.
         threads: 1 … 1024 threads of the native kernels (NumPy follows its BLAS's own setting). The
@@ -127,7 +127,7 @@ def gram_matrix(
         float32 C×C or N×C×C, symmetric. Native sums leave float32 after at most 1024 products.
 
     Raises:
-        OptionError: an argument cannot be used; nothing is converted or copied in silence.
+        OptionError: An argument cannot be used; nothing is converted or copied in silence.
 
     """
     batch = _checks.feature_batch(features)
@@ -153,17 +153,17 @@ def normalize(
     out: Floats | None = None,
     threads: int = 1,
 ) -> Floats:
-    """Return a picture as a network takes it: (x·scale − mean)/std, planes, padded; in one pass over memory.
+    """Preprocess a picture for a network: (x·scale − mean)/std, planes, padded; in one pass over memory.
 
     Args:
         image_hwc: uint8 H×W×3, 0…255; rows may lie apart (a part of a picture) or upside down, the pixels of
             a row lie side by side.
-        scale: factor of the bytes.
-        mean: one number per output channel, subtracted after scaling.
-        std: one number per output channel, not 0, divided by.
-        swap_rb: the input is BGR and the output is RGB (or the other way round).
-        pad_multiple: height and width grow at the bottom and right to a multiple of this (1 … 65536)
-            by reflection without the edge, as `np.pad(mode="reflect")` does, to and fro where the
+        scale: Factor of the bytes.
+        mean: One number per output channel, subtracted after scaling.
+        std: One number per output channel, not 0, divided by.
+        swap_rb: The input is BGR and the output is RGB (or the other way round).
+        pad_multiple: Height and width grow at the bottom and right to a multiple of this (1 … 65536)
+            by reflection without the edge, as `np.pad(mode="reflect")` does, back and forth where the
             picture is small; a side of 1 pixel is repeated.
         padded_size: (height, width) to grow to instead, at least the picture's.
         dtype: float32, or float16 (computed in float32, rounded to nearest even); of `out` where it is given.
@@ -175,15 +175,15 @@ def normalize(
         float32 or float16 1×3×Hp×Wp, C-contiguous; `out` where it was given.
 
     Raises:
-        OptionError: an argument cannot be used; nothing is converted or copied in silence.
+        OptionError: An argument cannot be used; nothing is converted or copied in silence.
 
     """
     _checks.pixels("image_hwc", image_hwc)
     multiplier, offset = _checks.factors(scale, mean, std)
     threads = _checks.threads(threads)
     height, width = _checks.padded_size(padded_size, image_hwc.shape[:2], pad_multiple)
-    wanted = _checks.float_type(dtype if out is None else getattr(out, "dtype", np.float32))
-    tensor = cast(Floats, _checks.output(out, wanted, (1, 3, height, width), image_hwc))
+    float_dtype = _checks.float_type(dtype if out is None else getattr(out, "dtype", np.float32))
+    tensor = cast(Floats, _checks.output(out, float_dtype, (1, 3, height, width), image_hwc))
     _kernels.normalize(image_hwc, tensor, multiplier=multiplier, offset=offset, swap_rb=bool(swap_rb), threads=threads)
     return tensor
 
@@ -200,13 +200,13 @@ def denormalize(
     out: UInt8 | None = None,
     threads: int = 1,
 ) -> UInt8:
-    """Return a network's output as a picture: x·scale clipped to 0…255, blended with a photo, rounded; in one pass.
+    """Postprocess a network's output: x·scale clipped to 0…255, blended with a photo, rounded; in one pass.
 
     Args:
         tensor_nchw: float32 or float16 1×3×H×W, C-contiguous, any values: NaN becomes 0, ±inf is clipped.
-        scale: factor of the values; the product is taken in float32.
+        scale: Factor of the values; the product is taken in float32.
         size: (height, width) of the top left corner that is kept; None keeps all.
-        swap_rb: the input is RGB and the output is BGR (or the other way round).
+        swap_rb: The input is RGB and the output is BGR (or the other way round).
         photo: uint8 height×width×3 in the output's channel order, rows as in `normalize`: what lies under the
             picture; None: nothing.
         strength: 0…1, of the picture over the photo: photo + (picture − photo)·strength in float32.
@@ -219,7 +219,7 @@ def denormalize(
         uint8 height×width×3, C-contiguous, or `out` where it was given. All kernels give the same bytes.
 
     Raises:
-        OptionError: an argument cannot be used; nothing is converted or copied in silence.
+        OptionError: An argument cannot be used; nothing is converted or copied in silence.
 
     """
     _checks.tensor(tensor_nchw)

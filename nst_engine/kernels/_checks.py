@@ -1,6 +1,6 @@
 """The checks of every argument, in one place: native and NumPy kernels refuse alike.
 
-Each message says what came, what was wanted, and what to type next.
+Each message names the value, what was expected, and what to type next.
 """
 
 import math
@@ -141,7 +141,7 @@ def is_half_up(rounding: str) -> bool:
 
 
 def padded_size(size: tuple[int, int] | None, sides: tuple[int, ...], pad_multiple: int) -> tuple[int, int]:
-    """Return (height, width) after padding: as asked for, or the smallest multiples that hold the sides."""
+    """Return (height, width) after padding: as requested, or the smallest multiples that hold the sides."""
     multiple = _whole("pad_multiple", pad_multiple, 1, MOST_PAD_MULTIPLE)
     height, width = (-(-side // multiple) * multiple for side in sides)
     if size is None:
@@ -204,7 +204,7 @@ def _writeable(
         )
     if not out.flags.writeable:
         raise OptionError("out is read-only, wanted a writeable array; pass a copy of it: out=out.copy()")
-    if np.may_share_memory(out, source):  # by their bounds: a picture between the rows of another is refused too
+    if np.may_share_memory(out, source):  # by their bounds: a picture between another's rows is refused too
         raise OptionError(
             f"out overlaps the input, wanted memory of its own; type out=np.empty({shape}, np.{dtype.__name__})"
         )
@@ -220,16 +220,16 @@ def _array(name: str, array: object, dtype: type[np.generic], axes: str, dimensi
 
 
 def _typed(name: str, array: object, dtype: type[np.generic], axes: str, dimensions: tuple[int, ...]) -> str:
-    wanted = f"wanted {dtype.__name__} {axes}"
+    expected = f"wanted {dtype.__name__} {axes}"
     if not isinstance(array, np.ndarray):
-        raise OptionError(f"{name} is a {type(array).__name__}, {wanted} in a NumPy array; use np.asarray")
+        raise OptionError(f"{name} is a {type(array).__name__}, {expected} in a NumPy array; use np.asarray")
     came = f"{name} is {array.dtype} of shape {array.shape}"
     if array.dtype != dtype:
-        raise OptionError(f"{came}, {wanted}; convert the values with {name}.astype(np.{dtype.__name__})")
+        raise OptionError(f"{came}, {expected}; convert the values with {name}.astype(np.{dtype.__name__})")
     if array.ndim not in dimensions:
-        raise OptionError(f"{came}, {wanted}; add an axis with {name}[np.newaxis], drop one with {name}[0]")
+        raise OptionError(f"{came}, {expected}; add an axis with {name}[np.newaxis], drop one with {name}[0]")
     if array.size == 0:
-        raise OptionError(f"{came}, which is empty; {wanted} with at least one element")
+        raise OptionError(f"{came}, which is empty; {expected} with at least one element")
     return came
 
 

@@ -1,6 +1,6 @@
 """The reference: the same kernels in NumPy, for machines without the extension.
 
-Arguments are checked already (`_checks.py`); outputs are filled in place. `threads` is taken and not
+Arguments are checked already (`_checks.py`); outputs are filled in place. `threads` is accepted and not
 used: NumPy's BLAS has its own setting.
 """
 
@@ -14,11 +14,11 @@ Triple = tuple[float, float, float]
 
 
 class Kernels:
-    """What `_native.Kernels` does, in NumPy."""
+    """`_native.Kernels` in NumPy."""
 
     @property
     def isa(self) -> str:
-        """No instruction set of ours: NumPy picks its own."""
+        """No instruction set: NumPy picks its own."""
         return "none"
 
     def gram_matrix(
@@ -49,7 +49,7 @@ class Kernels:
         for plane in range(3):
             channel = 2 - plane if swap_rb else plane
             table = (np.arange(256.0) * multiplier[plane] + offset[plane]).astype(np.float32)
-            # float16 holds less: what is too large for it becomes infinite, as in the native kernels
+            # values too large for float16 become infinite, as in the native kernels
             with np.errstate(over="ignore"):
                 tensor_nchw[0, plane] = table[image_hwc[:, :, channel]][rows[:, None], columns]
 
@@ -70,7 +70,7 @@ class Kernels:
         planes = tensor_nchw[0, ::-1] if swap_rb else tensor_nchw[0]
         with np.errstate(over="ignore", invalid="ignore"):
             values = planes[:, :height, :width].astype(np.float32) * np.float32(scale)
-        # fmax takes the number where the other is none: NaN becomes 0.
+        # fmax ignores NaN, which becomes 0
         values = np.minimum(np.fmax(values, 0), 255).transpose(1, 2, 0)
         if photo is not None:
             below = photo.astype(np.float32)
@@ -79,6 +79,6 @@ class Kernels:
 
 
 def _reflected(side: int, padded: int) -> npt.NDArray[np.intp]:
-    """Where each of `padded` positions lies on a side that is mirrored to and fro, edges once."""
+    """Where each of `padded` positions lies on a side that is mirrored back and forth, edges once."""
     phase = np.arange(padded) % max(2 * (side - 1), 1)
     return np.minimum(phase, 2 * (side - 1) - phase)

@@ -1,1 +1,1 @@
-"""Model files: which one, what it says of itself, what it takes."""
+"""Model files: lookup, metadata, inputs and outputs."""

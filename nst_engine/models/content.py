@@ -13,7 +13,7 @@ from nst_engine.models.find import ModelFile
 
 
 def companion_content(file: ModelFile, name: str) -> bytes:
-    """Of a file beside the model's that it needs, with all of its weights.
+    """The bytes of a companion file, with all of its weights.
 
     Raises:
         NSTError: As `ModelFile.companion` and `ModelContent.read`.
@@ -26,7 +26,7 @@ def companion_content(file: ModelFile, name: str) -> bytes:
 
 
 def _whole(file: ModelFile, path: Path) -> tuple[bytes, tuple[Path, ...]]:
-    """The bytes of the model's own file or a companion, and what else was read for them."""
+    """The bytes of the model file or a companion, and the paths of other files that were read."""
     content = path.read_bytes()
     if not file.is_bundled:
         check_functions(content, file.name)
@@ -34,13 +34,10 @@ def _whole(file: ModelFile, path: Path) -> tuple[bytes, tuple[Path, ...]]:
 
 
 class ModelContent:
-    """Reads a model file again, as long as it is the one that was opened.
-
-    Args:
-        file: Of the model.
+    """Reads a model file again, as long as it is unchanged.
 
     Attributes:
-        rewrite: What is done to the file before it is given out; None: nothing.
+        rewrite: Transforms the file's bytes; None: no transformation.
     """
 
     def __init__(self, file: ModelFile) -> None:
@@ -49,18 +46,18 @@ class ModelContent:
         self._opened: list[tuple[int, int]] | None = None
 
     def read(self) -> bytes:
-        """The file with all of its weights, rewritten if that is asked for.
+        """The file with all of its weights, rewritten if `rewrite` is set.
 
         Raises:
-            ModelChecksumError: It is another one by now, or gone; or its weights lie where they may not.
-            ModelSpecError: Its functions have no end.
+            ModelChecksumError: It has changed or is gone; or its weights are outside its folder.
+            ModelSpecError: Its functions are recursive or expand without bound.
         """
         try:
             content, files = _whole(self._file, self._file.path)
-            found = [(each.st_mtime_ns, each.st_size) for each in map(os.stat, (self._file.path, *files))]
+            stats = [(each.st_mtime_ns, each.st_size) for each in map(os.stat, (self._file.path, *files))]
         except OSError:
-            found = []
-        self._opened = self._opened or found
-        if not found or found != self._opened:
+            stats = []
+        self._opened = self._opened or stats
+        if not stats or stats != self._opened:
             raise ModelChecksumError(f"{self._file.name}: changed or gone since it was loaded; make a new Stylizer")
         return content if self.rewrite is None else self.rewrite(content)

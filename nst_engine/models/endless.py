@@ -1,8 +1,7 @@
-"""Model files that would never be loaded, or never end: refused before a runtime sees them.
+"""Refuses model files that would take forever to load or run, before a runtime sees them.
 
-Runtimes put the functions of a model in the place of their calls, over and over where one calls another twice that does
-likewise. OpenVINO cannot be stopped once it has begun with a loop or a circle; ONNX Runtime refuses circles, and can be
-stopped in a loop.
+Runtimes inline the functions of a model, exponentially often where each calls the next one twice. OpenVINO cannot be
+stopped in a loop or a cycle; ONNX Runtime refuses cycles, and can be stopped in a loop.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from nst_engine.errors import ModelSpecError
 
 _MOST_NODES = 100_000
 _MOST_NUMBERS = 2**31  # of a weight; OpenVINO multiplies its sides until nothing is left
-# Of protobuf: the functions of a ModelProto, and how the ends of the kinds of fields are found.
+# Protobuf: the field of a ModelProto's functions, and the wire types with their lengths.
 _FUNCTIONS = 25
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _FIXED = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
@@ -24,16 +23,12 @@ _LOOPS = ("Loop", "Scan", "SequenceMap")
 
 
 def check_functions(content: bytes, name: str) -> None:
-    """Refuse a model whose functions take no end when they are put in their places.
-
-    Args:
-        content: Of the file.
-        name: What messages call the model.
+    """Refuse a model whose functions expand without bound when they are inlined.
 
     Raises:
         ModelSpecError: They do.
     """
-    if not _has_functions(content):  # the rule, and onnx need not be loaded
+    if not _has_functions(content):  # the usual case, without importing onnx
         return
     proto = _parsed(content)
     functions = {(each.domain, each.name): each.node for each in proto.functions}
@@ -45,7 +40,7 @@ def check_functions(content: bytes, name: str) -> None:
             key = (node.domain, node.op_type)
             if key in functions:
                 if key not in sizes:
-                    sizes[key] = None  # being counted: who comes here again has called itself
+                    sizes[key] = None  # being counted: a second visit is recursion
                     sizes[key] = size_of(functions[key])
                 total += _MOST_NODES + 1 if sizes[key] is None else sizes[key] or 0
             total += 1
@@ -58,11 +53,7 @@ def check_functions(content: bytes, name: str) -> None:
 
 
 def check_ends(content: bytes, name: str) -> None:
-    """Refuse a model that loops, or whose nodes wait for each other.
-
-    Args:
-        content: Of the file.
-        name: What messages call the model.
+    """Refuse a model with loops or cyclic dependencies.
 
     Raises:
         ModelSpecError: It does.
@@ -88,7 +79,7 @@ def check_ends(content: bytes, name: str) -> None:
 
 
 def _all_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
-    """With those of branches and loops; protobuf itself limits how deep they are."""
+    """All nodes, including those of subgraphs; protobuf limits the nesting."""
     for node in nodes:
         yield node
         for attribute in node.attribute:
@@ -97,16 +88,16 @@ def _all_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
 
 
 def _parsed(content: bytes) -> Any:
-    """The model; of what is none, an empty one: who loads it says what is wrong."""
+    """The parsed model; an empty one if it is invalid, which loading will report."""
     import onnx
 
-    with contextlib.suppress(Exception):  # protobuf raises its own kind
+    with contextlib.suppress(Exception):  # protobuf raises its own exception types
         return onnx.load_model_from_string(content)
     return onnx.ModelProto()
 
 
 def _has_functions(content: bytes) -> bool:
-    """Whether the message has such a field; of damaged ones it may be said."""
+    """Whether the message has functions; damaged ones may count as having them."""
     place = 0
     while place < len(content):
         tag, place = _varint(content, place)

@@ -95,10 +95,10 @@ class ModelFile:
             ModelChecksumError: A bundled file is not the one that was shipped.
         """
         path = self.path.with_name(name)
-        wanted = None
+        expected = None
         if self.is_bundled:
-            wanted = bundled_models()[self.name.removeprefix(BUNDLED_PREFIX)].companions[name]
-        _check_file(self.name, path, wanted, self.cure)
+            expected = bundled_models()[self.name.removeprefix(BUNDLED_PREFIX)].companions[name]
+        _check_file(self.name, path, expected, self.cure)
         return path
 
 
@@ -160,13 +160,14 @@ def _bundled_file(name: str, bundled: Mapping[str, BundledModel]) -> ModelFile:
     return ModelFile(BUNDLED_PREFIX + name, model.path, cure)
 
 
-def _check_file(model: str, path: Path, wanted: str | None, cure: str) -> None:
+def _check_file(model: str, path: Path, expected: str | None, cure: str) -> None:
     if why := why_no_file(path):
         raise ModelNotFoundError(f"{model}: {path}: {why}; {cure}")
-    sha256 = wanted if wanted is None else _sha256(path)
-    if sha256 is not None and sha256 != wanted:
+    sha256 = expected if expected is None else _sha256(path)
+    if sha256 is not None and sha256 != expected:
         raise ModelChecksumError(
-            f"{model}: SHA-256 of {path} is {sha256[:16]}..., wanted {str(wanted)[:16]}...: damaged or replaced; {cure}"
+            f"{model}: SHA-256 of {path} is {sha256[:16]}..., wanted {str(expected)[:16]}...: damaged or replaced; "
+            f"{cure}"
         )
 
 

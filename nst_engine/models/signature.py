@@ -21,7 +21,7 @@ class TensorInfo:
     Attributes:
         name: In the graph.
         type: `tensor(float)`, `tensor(uint8)`, ...
-        shape: A number where it is fixed; a name or None where it may be anything.
+        shape: Integers where it is fixed, names or None where it is dynamic.
     """
 
     name: str
@@ -34,16 +34,16 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Signature:
-    """What the model is run with.
+    """Names and shapes of a model's inputs and outputs.
 
     Attributes:
         image_input: The picture's name.
         style_input: The style weights' name; None for models of one style.
         style_axes: How many axes they have there: 1 (S), 2 (N×S) or 4 (N×S×1×1 or N×1×1×S).
         styles_last: Whether the styles are along the last of four axes.
-        image_output: The painted picture's name.
-        is_single: Whether the graph takes one picture at a time only.
-        has_fixed_size: Whether it insists on a height or a width.
+        image_output: The stylized picture's name.
+        is_single: Whether the graph takes only one picture at a time.
+        has_fixed_size: Whether height or width is fixed.
     """
 
     image_input: str
@@ -77,20 +77,20 @@ def is_style_vector(shape: Sequence[object]) -> bool:
 def read_signature(
     inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo], spec: ModelSpec, model: str
 ) -> Signature:
-    """Find the picture, the style weights and the painted picture by their shapes.
+    """Find the picture, the style weights and the stylized picture by their shapes.
 
     Raises:
         ModelSpecError: One is missing or there twice, or differs from the specification.
     """
     styles = [tensor for tensor in inputs if is_style_vector(tensor.shape)]
     image = _only([tensor for tensor in inputs if tensor not in styles], 4, "picture", model, inputs)
-    painted = _only(outputs, 4, "painted picture", model, outputs)
+    stylized = _only(outputs, 4, "painted picture", model, outputs)
     if len(inputs) > 1 + len(styles) or len(styles) > 1:
         raise ModelSpecError(
             f"{model}: has the inputs {_listed(inputs)}; wanted a picture of 4 axes and at most one of "
             "S, N×S, N×S×1×1 or N×1×1×S, for style weights"
         )
-    for tensor in (image, painted):
+    for tensor in (image, stylized):
         _check_picture(tensor, spec, model)
     _check_styles(styles, spec, model)
     batch = image.shape[0]
@@ -99,12 +99,12 @@ def read_signature(
     sides = image.shape[2:] if spec.layout == "nchw" else image.shape[1:3]
     is_fixed = any(isinstance(side, int) for side in sides)
     if not styles:
-        return Signature(image.name, None, painted.name, batch == 1, is_fixed)
+        return Signature(image.name, None, stylized.name, batch == 1, is_fixed)
     (weights,) = styles
     return Signature(
         image.name,
         weights.name,
-        painted.name,
+        stylized.name,
         batch == 1 or len(weights.shape) == 1 or weights.shape[0] == 1,
         is_fixed,
         len(weights.shape),
@@ -119,19 +119,19 @@ def _axis_of_styles(shape: Sequence[object]) -> int:
 
 
 def _only(tensors: Sequence[TensorInfo], rank: int, role: str, model: str, of: Sequence[TensorInfo]) -> TensorInfo:
-    found = [tensor for tensor in tensors if len(tensor.shape) == rank]
-    if len(found) != 1:
+    matches = [tensor for tensor in tensors if len(tensor.shape) == rank]
+    if len(matches) != 1:
         raise ModelSpecError(
             f"{model}: has {_listed(of)}; wanted exactly one tensor of {rank} axes there, the {role}: "
             "this is another kind of model, or one to be exported with a fixed rank"
         )
-    return found[0]
+    return matches[0]
 
 
 def _check_picture(tensor: TensorInfo, spec: ModelSpec, model: str) -> None:
     if tensor.type != _TYPES[spec.dtype]:
-        said = next((dtype for dtype, name in _TYPES.items() if name == tensor.type), None)
-        cure = f'write "dtype": "{said}"' if said else "export it with float32 or uint8 pictures"
+        declared = next((dtype for dtype, name in _TYPES.items() if name == tensor.type), None)
+        cure = f'write "dtype": "{declared}"' if declared else "export it with float32 or uint8 pictures"
         raise ModelSpecError(f'{model}: {tensor}, but its specification says "dtype": "{spec.dtype}"; {cure}')
     place, other, other_place = (1, "nhwc", 3) if spec.layout == "nchw" else (3, "nchw", 1)
     channels = tensor.shape[place]

@@ -1,1 +1,1 @@
-"""Frames in their order, without flicker."""
+"""Stylizing consecutive frames without flicker."""

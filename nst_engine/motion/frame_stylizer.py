@@ -1,4 +1,4 @@
-"""`FrameStylizer`: paint the frames of a moving picture one after the other."""
+"""`FrameStylizer`: stylize the frames of a video one after the other."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.checks import require_count
+from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError
-from nst_engine.image import DEFAULT_LIMITS
+from nst_engine.limits import ImageLimits
 from nst_engine.motion.options import ChannelOrder, FrameOptions, Stability
 from nst_engine.motion.transition import Transition
 from nst_engine.stylize.postprocess import check_room, finished
@@ -29,7 +30,7 @@ _STAGES = ("motion", "stylize", "smooth")
 
 
 class FrameStylizer:
-    """Paints frames in their order, calmly. For one clip or camera; the `Stylizer` may serve many.
+    """Stylizes consecutive frames without flicker. For one clip or camera; the `Stylizer` may serve many.
 
     Calls from several threads wait for each other, and their frames count as one sequence.
 
@@ -38,7 +39,7 @@ class FrameStylizer:
         style: As for `Stylizer.stylize`; may be changed at any frame by `restyle`.
         stability: `off`: each frame by itself; `low`: flicker is blended away along the motion; `high`: more so, with
             motion looked at closely, in more time.
-        strength: 0: the photo; 1: the painting.
+        strength: 0: the photo; 1: the stylized picture.
         preserve_color: As for `Stylizer.stylize`.
         stroke_size: 1: the network's own strokes, whatever the frames' size; else as for `Stylizer.stylize`.
         channel_order: Of frames in and out: `bgr` is OpenCV's.
@@ -47,11 +48,11 @@ class FrameStylizer:
         styles: Share of each style.
         timings_ms: Of the last frame: `motion` (with the conversion of channels), `stylize`, `smooth`.
         seconds: The same over all frames.
-        memory_frames: After so many frames, those before them can no longer be seen in a painting.
+        memory_frames: Number of frames after which earlier ones no longer affect the output.
 
     Raises:
         StyleNotFoundError: The model has no such style.
-        OptionError: An option that cannot be used.
+        OptionError: An invalid option.
         MissingDependencyError: OpenCV is not installed, and is needed: for all but `off`, and to exchange channels
             where the model does not do it in passing.
     """
@@ -63,7 +64,7 @@ class FrameStylizer:
         *,
         stability: Stability = "low",
         strength: float = 1.0,
-        preserve_color: str | None = None,
+        preserve_color: ColorMode | None = None,
         stroke_size: float = 1.0,
         channel_order: ChannelOrder = "bgr",
     ) -> None:
@@ -76,7 +77,7 @@ class FrameStylizer:
         self._transition: Transition | None = None
         self._weights: NDArray[np.float32] = np.empty((1, 0), np.float32)
         self._exchanges = self._swap_rb = False
-        self._turn = threading.RLock()  # what the smoother remembers is in OpenCV's hands while it works
+        self._turn = threading.RLock()  # OpenCV works on the smoother's state
         self._bordered = np.empty((0, 0, 3), np.uint8)
         self.timings_ms: Mapping[str, float] = {}
         self.seconds: dict[str, float] = {}
@@ -88,20 +89,20 @@ class FrameStylizer:
         style: Style = None,
         *,
         strength: float | None = None,
-        preserve_color: str | None = None,
+        preserve_color: ColorMode | None = None,
         frames: int = 0,
     ) -> None:
-        """Paint otherwise from the next frame on; what was painted before does not shine through.
+        """Change the style from the next frame on; earlier frames do not affect it.
 
         Args:
             style: As for `Stylizer.stylize`.
-            strength: None: as it was.
-            preserve_color: None: the painting's colours.
-            frames: Over how many frames the style that was becomes this one, in a blend; 0: at once.
+            strength: None: unchanged.
+            preserve_color: None: the style's colours.
+            frames: Number of frames over which the old style is blended into the new one; 0: at once.
 
         Raises:
             StyleNotFoundError: The model has no such style.
-            OptionError: An option that cannot be used.
+            OptionError: An invalid option.
         """
         if frames:
             require_count("frames", frames)
@@ -130,7 +131,7 @@ class FrameStylizer:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What a frame's painting depends on, beside the frames: for JSON."""
+        """The settings that the output depends on, for JSON."""
         return {
             "model": self._stylizer.model,
             "style": self._style.identity,
@@ -142,42 +143,42 @@ class FrameStylizer:
 
     @property
     def _finishes(self) -> bool:
-        """Whether anything is done to a painting after the smoother."""
+        """Whether the output is postprocessed after the smoother."""
         return self._strength != 1 or self._options.preserve_color is not None
 
     @property
     def cuts(self) -> int:
-        """Scenes that began, beside the first; 0 where nobody looks."""
+        """Number of scene cuts; 0 where they are not detected."""
         return 0 if self._smoother is None else self._smoother.cuts
 
     def warmup(self, *sizes: tuple[int, int]) -> None:
-        """Prepare for frames of these (height, width), so that none of them waits; then begin anew."""
+        """Warm up for frames of these (height, width), then reset."""
         for height, width in sizes:
             for _ in range(2):
                 self.stylize_frame(np.zeros((height, width, 3), np.uint8))
         self.reset()
 
     def reset(self) -> None:
-        """The next frame has nothing to do with those before."""
+        """Forget all previous frames."""
         with self._turn:
             if self._smoother is not None:
                 self._smoother.reset()
 
     def stylize_frame(self, frame: NDArray[np.uint8], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        """Paint the next frame.
+        """Stylize the next frame.
 
         Args:
-            frame: uint8 H×W×3; it is not changed. A frame of another size begins anew.
-            out: uint8 H×W×3, C-contiguous, to be filled; None: a fresh array.
+            frame: uint8 H×W×3; it is not modified. A new size resets the stylizer.
+            out: uint8 H×W×3, C-contiguous, the output array; None: a new array.
 
         Returns:
-            uint8 H×W×3, in the order of channels that came; `out` where it was given.
+            uint8 H×W×3, in the input's channel order; `out` where it was given.
 
         Raises:
-            OptionError: The frame is something else, or `out` of another size or type.
+            OptionError: The frame is invalid, or `out` has another size or type.
             InferenceError: The model failed.
         """
-        _check_frame(frame)
+        _check_frame(frame, self._stylizer.limits)
         check_room(out, frame)
         with self._turn:
             return self._next(frame, out)
@@ -190,18 +191,18 @@ class FrameStylizer:
         finish: dict[str, Any] = {"strength": self._strength, "preserve_color": self._options.preserve_color}
         if smoother is None:
             laps.append(time.perf_counter())
-            painted = self._painted(photo, None if self._exchanges else out, **finish)
+            stylized = self._stylized(photo, None if self._exchanges else out, **finish)
             laps.append(time.perf_counter())
         else:
             steadied = smoother.steadied(photo, is_bgr=self._swap_rb)
             laps.append(time.perf_counter())
-            painted = smoother.on_the_grid(steadied, self._painted_bordered)
+            stylized = smoother.on_the_grid(steadied, self._stylized_bordered)
             laps.append(time.perf_counter())
-            painted = finished(smoother.smoothed(painted), photo, **finish)
-        painted = self._placed(painted, out)
+            stylized = finished(smoother.smoothed(stylized), photo, **finish)
+        stylized = self._placed(stylized, out)
         laps.append(time.perf_counter())
         self._count(laps)
-        return painted
+        return stylized
 
     def _in_transition(self) -> tuple[NDArray[np.float32], float]:
         """Style weights and strength of this frame."""
@@ -209,9 +210,9 @@ class FrameStylizer:
             return self._weights, self._strength
         return self._transition.step()
 
-    def _painted(self, photo: NDArray[np.uint8], out: NDArray[np.uint8] | None, **finish: Any) -> NDArray[np.uint8]:
-        """In strokes of one size whatever the frames' size: that may follow the machine, and shall not be seen."""
-        (painted,) = self._stylizer.pipeline.paint(
+    def _stylized(self, photo: NDArray[np.uint8], out: NDArray[np.uint8] | None, **finish: Any) -> NDArray[np.uint8]:
+        """With strokes of one size whatever the frames' size, which may adapt to the machine."""
+        (stylized,) = self._stylizer.pipeline.stylize(
             [photo],
             self._weights,
             Stopwatch(),
@@ -220,24 +221,24 @@ class FrameStylizer:
             out=out,
             **finish,
         )
-        return painted
+        return stylized
 
-    def _painted_bordered(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Into memory that the next frame overwrites: the smoother keeps its own."""
+    def _stylized_bordered(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Into memory that the next frame overwrites: the smoother keeps its own copy copy."""
         if self._bordered.shape != photo.shape:
             self._bordered = np.empty_like(photo)
-        return self._painted(photo, self._bordered)
+        return self._stylized(photo, self._bordered)
 
-    def _placed(self, painted: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-        if painted is out:
+    def _placed(self, stylized: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+        if stylized is out:
             return out
         if self._exchanges:
-            painted = _exchanged(painted)
+            stylized = _exchanged(stylized)
         elif self._smoother is not None and out is None and not self._finishes:
-            painted = painted.copy()  # the smoother keeps its own
+            stylized = stylized.copy()  # the smoother keeps its own copy
         if out is None:
-            return painted
-        out[...] = painted
+            return stylized
+        out[...] = stylized
         return out
 
     def _count(self, laps: list[float]) -> None:
@@ -260,9 +261,9 @@ def _exchanged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _check_frame(frame: NDArray[np.uint8]) -> None:
+def _check_frame(frame: NDArray[np.uint8], limits: ImageLimits) -> None:
     if isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3:
-        DEFAULT_LIMITS.check_pixels("frame", *frame.shape[:2])
+        limits.check_pixels("frame", *frame.shape[:2])
         return
     came = f"{frame.dtype} {'×'.join(map(str, frame.shape))}" if isinstance(frame, np.ndarray) else repr(frame)
     raise OptionError(f"frame: came {came}, wanted uint8 H×W×3")

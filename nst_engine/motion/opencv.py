@@ -1,4 +1,4 @@
-"""OpenCV, or a word on what to install; whoever imports this is imported at use."""
+"""OpenCV, or a message on how to install it; modules that import this are imported lazily."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from nst_engine.environment import needed
 
 _WHAT = "stability of moving pictures and webcams need OpenCV"
-with needed(_WHAT, "video", instead=", or `stability='off'`", says_why=True):
+with needed(_WHAT, "opencv", instead=" (or [opencv-headless]: no windows), or `stability='off'`", says_why=True):
     import cv2
 
 __all__ = ["NO_MAP", "cv2"]

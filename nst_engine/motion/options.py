@@ -1,11 +1,11 @@
-"""How frames of one clip or camera are painted: the options, with their limits."""
+"""Options for the frames of one clip or camera, with their limits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from nst_engine.color import COLOR_MODES
+from nst_engine.color import ColorMode
 from nst_engine.options import check_options, option
 from nst_engine.stylize.options import STROKE_SIZES
 
@@ -15,20 +15,20 @@ ChannelOrder = Literal["bgr", "rgb"]
 
 @dataclass(frozen=True, kw_only=True)
 class FrameOptions:
-    """See `nst_engine.FrameStylizer`. What is painted twice is not calm: strength ends at 1.
+    """See `nst_engine.FrameStylizer`. Stylizing twice would flicker: strength ends at 1.
 
     Attributes:
-        strength: 0: the photo; 1: the painting.
-        preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the painting's.
+        strength: 0: the photo; 1: the stylized picture.
+        preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the style's.
         stroke_size: 1: the network's own strokes, whatever the frames' size.
-        stability: Against flicker.
+        stability: Flicker reduction.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     strength: float = option(1.0, "0 is what came", metavar="0-1", limits=(0.0, 1.0))
-    preserve_color: str | None = option(None, "keep the colours that came", choices=COLOR_MODES)
+    preserve_color: ColorMode | None = option(None, "keep the colours that came")
     stroke_size: float = option(1.0, "1 is the network's own, 0.5 finer, 2 broader", metavar="S", limits=STROKE_SIZES)
     stability: Stability = option("low", "no flicker")
 

@@ -1,10 +1,9 @@
-"""Paintings of moving pictures that do not flicker: what can be seen again keeps how it was painted.
+"""Temporal smoothing: pixels that are visible again keep their earlier stylization.
 
-Networks that halve the size on the way paint another texture where the photo has moved by less than their stride. So
-the photo is aligned to their grid as the scene is: then it is painted the same. The painting before is brought
-along the motion and blended with the new one, where the motion is sure (Ruder et al. 2016, arXiv:1604.08610, use it as
-start and target of an optimisation, which one pass has not). Where nothing moves, the photo before is painted again
-instead of its noise.
+Networks with a stride give another texture where the photo has moved by less than the stride. So the photo is aligned
+to their grid along with the scene, which keeps the texture. The previous output is warped along the motion and blended
+with the new one where the flow is reliable (Ruder et al. 2016, arXiv:1604.08610, use it as start and target of an
+optimisation). Where nothing moves, the previous photo is stylized again, without the new noise.
 """
 
 from __future__ import annotations
@@ -19,13 +18,11 @@ from numpy.typing import NDArray
 from nst_engine.motion.opencv import NO_MAP, cv2
 from nst_engine.motion.optical_flow import Motion, MotionEstimator, places
 
-_Pixels = NDArray[np.uint8]
-
 _INVISIBLE = 1 / 1000  # share of a painting
-# More than half a pixel, or what stands between two would move to and fro
+# more than half a pixel, or static content between two would jump back and forth
 _ELSEWHERE_PX = 0.7
-# share of a frame that must have been seen before, or another scene begins
-_LEAST_SEEN = 0.35
+# share of a frame that must be visible in the previous one, or a new scene begins
+_LEAST_VISIBLE = 0.35
 _NOISE_LEVELS = 5  # of 255
 # Motion below which a pixel stands, px of the grey frames. Noise looks like more of it than a slow camera makes, so it
 # may be more where most of the frame stands.
@@ -34,10 +31,10 @@ _STANDING_PX, _STANDING_IN_A_STILL_PX, _STILL_PX = 0.1, 1.0, 0.05
 
 @dataclass(frozen=True)
 class _Level:
-    """How calm.
+    """Parameters of a stability level.
 
     Attributes:
-        share: Of the painting before, where it is sure.
+        share: Weight of the previous output, where the flow is reliable.
         longer_side_px: Of the frames on which motion is looked for.
         preset: Of DIS.
         checks_back: See `MotionEstimator`.
@@ -56,15 +53,15 @@ _LEVELS: Mapping[str, _Level] = {
 
 
 class Smoother:
-    """Remembers the frame before and its painting. For one clip and one thread.
+    """Keeps the previous frame and its output. For one clip and one thread.
 
     Args:
         stability: `low` or `high`.
-        grid_px: Of the network: what has moved by so much is painted the same.
+        grid_px: Stride of the network: motion by a multiple keeps the texture.
 
     Attributes:
-        cuts: Scenes that began, beside the first.
-        memory_frames: After so many frames nothing is left of a painting in what is blended from it.
+        cuts: Number of scene cuts.
+        memory_frames: Number of frames after which an output no longer affects later ones.
         phase: Where the scene lies on the network's grid, px from the top and the left, each below `grid_px`.
     """
 
@@ -77,29 +74,29 @@ class Smoother:
         self.reset()
 
     def reset(self) -> None:
-        """The next frame has nothing to do with those before."""
+        """Forget all previous frames."""
         self._grey: NDArray[np.uint8] | None = None
-        self._steadied: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None  # and its grey one
-        self._painting: NDArray[np.uint8] | None = None
+        self._steadied: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None  # and its grey version
+        self._stylized: NDArray[np.uint8] | None = None
         self._motion: Motion | None = None
         self._begin()
 
     def _begin(self) -> None:
-        """A scene."""
-        self._travelled, self._laid = np.zeros(2), np.zeros(2)
+        """Begin a scene."""
+        self._travelled, self._aligned = np.zeros(2), np.zeros(2)
         self.phase = (0, 0)
 
     def steadied(self, photo: NDArray[np.uint8], *, is_bgr: bool = False) -> NDArray[np.uint8]:
-        """Look at the next frame, uint8 H×W×3; what to paint instead: the same without the noise in what stands."""
+        """Take the next frame, uint8 H×W×3; returns it without the noise in its static parts, to be stylized."""
         grey = self._estimator.grey(photo, is_bgr=is_bgr)
         before = self._grey
-        if before is not None and (self._painting is None or self._painting.shape != photo.shape):
+        if before is not None and (self._stylized is None or self._stylized.shape != photo.shape):
             self.reset()
             before = None
         self._grey, self._motion = grey, None
         if before is not None:
             motion = self._estimator.between(before, grey)
-            if float(motion.seen.mean()) >= _LEAST_SEEN:
+            if float(motion.seen.mean()) >= _LEAST_VISIBLE:
                 self._motion = motion
                 self._follow(motion, photo.shape[1] / grey.shape[1])
                 return self._without_noise(photo, grey, motion)
@@ -109,40 +106,40 @@ class Smoother:
         return self._steadied[0]
 
     def on_the_grid(
-        self, photo: NDArray[np.uint8], paint: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+        self, photo: NDArray[np.uint8], stylize: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
     ) -> NDArray[np.uint8]:
-        """What `steadied` returned last, uint8 H×W×3, painted as it lies on the grid: bordered, and cut out again."""
+        """Stylize the frame from `steadied`, uint8 H×W×3, aligned to the grid: padded, then cropped again."""
         top, left = self.phase
         height, width = photo.shape[:2]
         bordered = cv2.copyMakeBorder(
             photo, top, self._grid_px - top, left, self._grid_px - left, cv2.BORDER_REFLECT_101
         )
-        return paint(np.asarray(bordered, np.uint8))[top : top + height, left : left + width]
+        return stylize(np.asarray(bordered, np.uint8))[top : top + height, left : left + width]
 
-    def smoothed(self, painting: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The painting of what `steadied` returned last, uint8 H×W×3, calmed; it is kept for the next frame."""
-        before, motion = self._painting, self._motion
+    def smoothed(self, stylized: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Smooth the output for the frame from `steadied`, uint8 H×W×3, and keep it for the next frame."""
+        before, motion = self._stylized, self._motion
         if before is None or motion is None:
-            self._painting = painting.copy()
-            return self._painting
-        height, width = painting.shape[:2]
+            self._stylized = stylized.copy()
+            return self._stylized
+        height, width = stylized.shape[:2]
         came_from, fine = cv2.convertMaps(places(motion.flow, height, width), NO_MAP, cv2.CV_16SC2)
         brought = cv2.remap(before, came_from, fine, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        blended = cv2.addWeighted(brought, self._level.share, painting, 1 - self._level.share, 0)
+        blended = cv2.addWeighted(brought, self._level.share, stylized, 1 - self._level.share, 0)
         unseen = cv2.resize(1 - motion.seen, (width, height), interpolation=cv2.INTER_NEAREST)
-        self._painting = np.asarray(cv2.copyTo(painting, unseen, blended), np.uint8)
-        return self._painting
+        self._stylized = np.asarray(cv2.copyTo(stylized, unseen, blended), np.uint8)
+        return self._stylized
 
     def _follow(self, motion: Motion, scale: float) -> None:
-        """Most of the scene has moved by this, so it lies elsewhere on the grid."""
+        """Update the scene's position on the grid by the median motion."""
         self._travelled += scale * motion.shift
-        if np.abs(self._travelled - self._laid).max() > _ELSEWHERE_PX:
-            self._laid = np.rint(self._travelled)
-        left, top = (int(way) % self._grid_px for way in self._laid)
+        if np.abs(self._travelled - self._aligned).max() > _ELSEWHERE_PX:
+            self._aligned = np.rint(self._travelled)
+        left, top = (int(way) % self._grid_px for way in self._aligned)
         self.phase = (top, left)
 
     def _without_noise(self, photo: NDArray[np.uint8], grey: NDArray[np.uint8], motion: Motion) -> NDArray[np.uint8]:
-        """The next frame, and in place of what stands and differs by noise alone the frame before."""
+        """The next frame, with static parts that differ only by noise replaced by the previous frame."""
         assert self._steadied is not None
         steadied, steadied_grey = self._steadied
         is_still = float(np.abs(motion.shift).max()) < _STILL_PX

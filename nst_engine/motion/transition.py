@@ -1,4 +1,4 @@
-"""From one style to another over some frames: the networks are linear in their style weights, so these are blended."""
+"""Transitions between styles: the networks are linear in their style weights, so these are blended."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ class Transition:
     """Of style weights and strength.
 
     Attributes:
-        before: Style weights that were painted in, float32 1×styles.
-        after: Those to come to.
+        before: The old style weights, float32 1×styles.
+        after: The new ones.
         strengths: Of both.
-        frames: Over how many; the last one is painted as all that come after it.
-        painted: How many have been.
+        frames: Length of the transition; its last frame has the new style.
+        done: Number of frames so far.
     """
 
     before: NDArray[np.float32] = field(repr=False)
     after: NDArray[np.float32] = field(repr=False)
     strengths: tuple[float, float]
     frames: int
-    painted: int = 0
+    done: int = 0
 
     @property
     def is_over(self) -> bool:
-        """Whether the last frame has been painted."""
-        return self.painted >= self.frames
+        """Whether the transition is complete."""
+        return self.done >= self.frames
 
     def step(self) -> tuple[NDArray[np.float32], float]:
         """Style weights and strength of the next frame."""
-        self.painted += 1
+        self.done += 1
         if self.is_over:
             return self.after, self.strengths[1]
-        share = self.painted / self.frames
+        share = self.done / self.frames
         weights = self.before + np.float32(share) * (self.after - self.before)
         return weights, self.strengths[0] + share * (self.strengths[1] - self.strengths[0])

@@ -1,1 +1,1 @@
-"""The torch modules."""
+"""Torch modules."""

@@ -1,4 +1,4 @@
-"""A network for any style: what reads style images and what paints by it, which are trained together."""
+"""A network for any style: a style encoder and a stylizer, trained together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nst_engine.networks.stylizer_net import OF_STYLES, BlendedFilters, Stylizer
 #: Of a code, beside the constant 1 at its end.
 CODE_NUMBERS = 96
 
-_SPREAD = 0.02  # of first weights by which codes differ
+_SPREAD = 0.02  # of the initial weights of codes
 _LATER = 0.2  # of that, in blocks that the network begun from does not have
 
 
@@ -32,7 +32,7 @@ class AnyStyleNet(nn.Module):
 
     @torch.no_grad()
     def begin(self, base: Mapping[str, torch.Tensor]) -> None:
-        """First weights: all codes paint nearly alike, in the mean of the styles that a network holds.
+        """Initial weights: all codes give nearly the mean of another network's styles.
 
         Args:
             base: Weights of a `StylizerNet` of fixed styles, of the same channels; empty: random ones instead.
@@ -58,7 +58,7 @@ def _blended_norm(name: str, own: torch.Tensor, base: Mapping[str, torch.Tensor]
     """Numbers x channels: small for the code, and the mean of the styles for the constant."""
     rows = _SPREAD * torch.randn_like(own)
     if base and name not in base and "norm2" in name:
-        # an added block begins as one that does nothing
+        # an added block is initialised to the identity
         rows *= _LATER
         rows[-1] = 0.0
     elif name in base:

@@ -1,4 +1,4 @@
-"""What tells a network for any style how to paint: a style image in numbers.
+"""The style encoder of networks for any style: a style image to a code.
 
 A style prediction network (Ghiasi et al. 2017, arXiv:1705.06830) reads the style image and returns what, in a network
 of fixed styles, are the shares of the styles (Dumoulin et al. 2017, arXiv:1610.07629): the stylizer is linear in them,
@@ -55,7 +55,7 @@ class StyleEncoder(nn.Module):
         """The code.
 
         Args:
-            features: Of `STATISTICS_LAYERS`: float N x C x H x W.
+            features: Of `STATISTICS_LAYERS`: float N×C×H×W.
             noise: Added to the statistics in training, so that near styles have near codes: float N x `statistics`.
 
         Returns:
@@ -72,15 +72,15 @@ class StyleEncoder(nn.Module):
         return torch.cat([code, torch.ones_like(code[:, :1])], 1)
 
     def statistics(self, features: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Means and deviations of each channel as logarithms, since ratios matter: float N x 1,920."""
-        found = []
+        """Means and deviations of each channel as logarithms, since ratios matter: float N×1,920."""
+        logs = []
         for name in STATISTICS_LAYERS:
             variance, mean = torch.var_mean(features[name].float(), (2, 3), correction=0)
-            found += [torch.log(mean + FLOOR), 0.5 * torch.log(variance + FLOOR)]
-        return torch.cat(found, 1)
+            logs += [torch.log(mean + FLOOR), 0.5 * torch.log(variance + FLOOR)]
+        return torch.cat(logs, 1)
 
     def _gram(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        """Which channels go together, without how strong they are: the upper triangle, N x places."""
+        """Correlations of the channels, without their strength: the upper triangle, N×places."""
         x = x - x.mean((2, 3), keepdim=True)
         x = x / (x.square().mean((1, 2, 3), keepdim=True) + ENERGY_FLOOR).sqrt()
         weight = self.projections[name].get_parameter("weight")

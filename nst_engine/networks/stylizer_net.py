@@ -1,4 +1,4 @@
-"""The feed-forward networks that paint in one pass, one set of weights for many styles.
+"""The feed-forward stylizers, one set of weights for many styles.
 
 An encoder to a sixteenth of the size, residual blocks there (Johnson et al. 2016, arXiv:1603.08155), and a decoder by
 nearest-neighbour upsampling. Styles differ in the scales and shifts after instance normalisation (Dumoulin et al. 2017,
@@ -25,13 +25,13 @@ from nst_engine.models.spec import STRIDE_PX
 #: Of the smallest features, px.
 STRIDE = STRIDE_PX
 
-#: How far the picture is reflected around, and cut off again: at the border of what it sees, a network paints a frame.
+#: Reflection padding that is cropped again: at their border, networks paint a frame.
 BORDER_PX = 16
 
-#: Sides shorter than this have too little to reflect.
+#: Shorter sides cannot be reflected that far.
 MIN_IMAGE_SIDE_PX = 40
 
-#: How the names end of the parameters that each style has of its own.
+#: Suffixes of the names of per-style parameters.
 OF_STYLES = (".scale", ".shift", ".filters", ".mix")
 
 _EPSILON = 1e-5
@@ -69,7 +69,7 @@ def architecture(name: str) -> Architecture:
     """The size of the network of that name.
 
     Raises:
-        OptionError: There is none.
+        OptionError: It does not exist.
     """
     if name not in ARCHITECTURES:
         raise OptionError(f"unknown architecture {name!r}; choose from {', '.join(ARCHITECTURES)}")
@@ -77,12 +77,7 @@ def architecture(name: str) -> Architecture:
 
 
 class StylizerNet(nn.Module):
-    """Paints pictures in the blend of styles given for each.
-
-    Args:
-        size: See `ARCHITECTURES`.
-        styles: How many styles the network holds.
-    """
+    """Stylizes pictures, each in its own blend of styles."""
 
     def __init__(self, size: Architecture, styles: int) -> None:
         super().__init__()
@@ -122,11 +117,11 @@ class StylizerNet(nn.Module):
         """Paint.
 
         Args:
-            image: float N x 3 x H x W, RGB, 0-1; H and W at least `MIN_IMAGE_SIDE_PX`.
-            style_weights: float N x styles; one 1 among zeros for one style, or shares of several.
+            image: float N×3×H×W, RGB, 0-1; H and W at least `MIN_IMAGE_SIDE_PX`.
+            style_weights: float N×styles; one 1 among zeros for one style, or shares of several.
 
         Returns:
-            float N x 3 x H x W, RGB, 0-1.
+            float N×3×H×W, RGB, 0-1.
         """
         height, width = image.shape[-2:]
         x = self._stem(image, style_weights)
@@ -145,9 +140,9 @@ class StylizerNet(nn.Module):
         x = self.refine(x, style_weights)
         x = self.up2(x)
         x = F.relu(x if self.norm_up2 is None else self.norm_up2(x, style_weights))
-        # float32 before the sigmoid: eight bits of mantissa would show as bands
-        painted = torch.sigmoid(self.up1(x).float())
-        return painted[..., BORDER_PX : BORDER_PX + height, BORDER_PX : BORDER_PX + width]
+        # float32 before the sigmoid: eight bits of mantissa would cause banding
+        stylized = torch.sigmoid(self.up1(x).float())
+        return stylized[..., BORDER_PX : BORDER_PX + height, BORDER_PX : BORDER_PX + width]
 
     def _stem(self, image: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
         """Features at a quarter of the picture's size, which is reflected to a multiple of the stride."""
@@ -207,7 +202,7 @@ class ConditionalInstanceNorm(nn.Module):
 
 
 class StyleFilters(nn.Module):
-    """x plus what a matrix of the style's own makes of its channels, place by place: room that styles do not share."""
+    """x plus a per-style 1×1 convolution of x: capacity that styles do not share."""
 
     def __init__(self, styles: int, channels: int) -> None:
         super().__init__()
@@ -242,10 +237,10 @@ def _bank(styles: int, channels: int, basis: int) -> StyleFilters | BlendedFilte
 
 
 class UpsampledConv(nn.Module):
-    """Nearest-neighbour upsampling by two, a reflected border, and a 3 x 3 convolution, in one 2 x 2 convolution.
+    """Nearest-neighbour upsampling by two, a reflected border, and a 3×3 convolution, in one 2×2 convolution.
 
-    The four pixels around each corner between small pixels see the same 2 x 2 small pixels, each through its own
-    kernel, whose entries are sums of the 3 x 3 kernel's; the result is the same to rounding, for 16 multiplications
+    The four pixels around each corner between small pixels see the same 2×2 small pixels, each through its own
+    kernel, whose entries are sums of the 3×3 kernel's; the result is the same to rounding, for 16 multiplications
     where 36 stood. Unlike free sub-pixel kernels it cannot paint a grid (Odena et al. 2016, "Deconvolution and
     checkerboard artifacts").
     """
@@ -255,7 +250,7 @@ class UpsampledConv(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """N x inputs x H x W to N x outputs x 2H x 2W."""
+        """N×inputs×H×W to N×outputs×2H×2W."""
         bias = self.conv.bias
         assert bias is not None
         # the reflected border of the large picture is the repeated border of the small one
@@ -264,7 +259,7 @@ class UpsampledConv(nn.Module):
         return F.pixel_shuffle(corners, 2)[..., 1:-1, 1:-1]
 
     def phase_kernels(self) -> torch.Tensor:
-        """4 outputs x inputs x 2 x 2, in the order of pixel_shuffle."""
+        """4 outputs×inputs×2×2, in the order of pixel_shuffle."""
         phases = [column for row in _phases(self.conv.weight, -2) for column in _phases(row, -1)]
         return torch.stack(phases, 1).flatten(0, 1)
 

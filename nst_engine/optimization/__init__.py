@@ -1,6 +1,6 @@
 """Optimisation-based transfer: the picture itself is optimised (Gatys et al. 2015, arXiv:1508.06576).
 
-Options and progress records need no torch; what does is imported when it is first used.
+Options and progress records need no torch; modules that do are imported on first use.
 """
 
 from typing import TYPE_CHECKING, Any

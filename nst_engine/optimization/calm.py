@@ -1,6 +1,6 @@
-"""Where a photo is calm, and how rough its painting is there.
+"""Total variation weighted by how calm the photo is.
 
-Gram matrices do not say where in the picture a texture is: a paper's grain that they ask for is spread over sky and
+Gram matrices ignore where a texture is: they spread a paper's grain over sky and
 wall, where a painter leaves it out. So the total variation counts there above all.
 """
 
@@ -19,7 +19,7 @@ _LEAST_LEVEL = 1 / 255
 
 
 def calmness(photo: torch.Tensor, ratio: float) -> torch.Tensor:
-    """How calm a photo, float 1 x 3 x H x W in 0-1, is at each pixel: float32 1 x 1 x H x W, 0-1.
+    """Calmness of a photo, float 1×3×H×W in 0-1, at each pixel: float32 1×1×H×W, 0-1.
 
     0.5 where its fine detail is as strong as at the lower quartile, nearer to 1 where it is weaker.
 
@@ -30,20 +30,20 @@ def calmness(photo: torch.Tensor, ratio: float) -> torch.Tensor:
     grey = photo.float().mean(1, keepdim=True)
     fine = (grey - _blurred(grey, _FINE_SIGMA_PX)).square()
     strength = _blurred(fine, max(_LEAST_AREA_SIGMA_PX, _AREA_SIGMA_PX * ratio)).clamp_min(0).sqrt()
-    # of an even selection: torch sorts no more than 16 million numbers
+    # of a regular sample: torch sorts at most 16 million numbers
     every = 1 + strength.numel() // 1_000_000
     usual = torch.quantile(strength.flatten()[::every], _CALM_SHARE).clamp_min(_LEAST_LEVEL)
     return 1 / (1 + (strength / usual).square())
 
 
 def calm_variation_loss(image: torch.Tensor, calm: torch.Tensor) -> torch.Tensor:
-    """As `losses.total_variation_loss`, each pixel weighed by its calmness, float 1 x 1 x H x W."""
+    """As `losses.total_variation_loss`, each pixel weighed by its calmness, float 1×1×H×W."""
     across, down = image[..., 1:] - image[..., :-1], image[..., 1:, :] - image[..., :-1, :]
     return (across.square() * calm[..., 1:]).mean() + (down.square() * calm[..., 1:, :]).mean()
 
 
 def _blurred(x: torch.Tensor, sigma: float) -> torch.Tensor:
-    """1 x 1 x H x W through a Gaussian, on reflected borders."""
+    """Gaussian blur of 1×1×H×W with reflected borders."""
     radius = min(math.ceil(3 * sigma), min(x.shape[-2:]) - 1)
     places = torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype)
     line = torch.exp(-places.square() / (2 * sigma**2))

@@ -1,4 +1,4 @@
-"""Where and in which precision the network runs: what was asked for, or an error."""
+"""Device and precision of the network: as requested, or an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def resolve_device(name: str) -> torch.device:
 
     Raises:
         OptionError: Another name.
-        ProviderUnavailableError: CUDA was asked for and is not there; nothing falls back to the CPU.
+        ProviderUnavailableError: CUDA was requested and is not there; nothing falls back to the CPU.
     """
     if name == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
@@ -44,7 +44,7 @@ def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
     """The dtype of the features; `auto` is bfloat16 where the hardware multiplies in it, else float32.
 
     Raises:
-        ProviderUnavailableError: bfloat16 was asked for of a GPU that cannot compute in it.
+        ProviderUnavailableError: bfloat16 was requested on a GPU that cannot compute in it.
     """
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -53,7 +53,7 @@ def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
                 f"`precision='bfloat16'`: {device} has no bfloat16; use `precision='float32'`"
             )
     else:
-        # not in every torch of the supported range; without it float32 is the safe answer
+        # missing in some supported versions of torch; float32 is then the safe choice
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         fast = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return torch.bfloat16 if name == "bfloat16" or (name == "auto" and fast) else torch.float32
@@ -61,7 +61,7 @@ def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
 
 @contextlib.contextmanager
 def torch_threads(count: int | None) -> Iterator[int]:
-    """Run with this many CPU threads (None: torch's own choice) and put the old number back."""
+    """Run with this many CPU threads (None: torch's own choice), then restore the number."""
     before = torch.get_num_threads()
     if count is not None:
         torch.set_num_threads(count)

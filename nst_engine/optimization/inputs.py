@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.color import keep_luma, luma_of, match_color
+from nst_engine.color import ColorMode, keep_luma, luma_of, match_color
 from nst_engine.errors import OptionError
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, Picture, load_image, load_mask, resize_image
+from nst_engine.image import ImageSource, Picture, load_image, load_mask, resize_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 #: A side shorter than this carries no picture to paint or to learn a style from.
 MIN_PICTURE_SIDE_PX = 8
@@ -21,13 +22,13 @@ class Inputs:
     """Everything that is optimised towards, at the pictures' own sizes.
 
     Attributes:
-        content_image: uint8 H x W x 3.
-        style_images: uint8 H x W x 3 each, any sizes.
+        content_image: uint8 H×W×3.
+        style_images: uint8 H×W×3 each, any sizes.
         style_weights: Share of each style, sum 1.
         style_guides: Where to look at each style image, float32 of its size, 0-1; None: everywhere.
         content_guides: Where each style is painted, float32 of the content's size, 0-1; None: everywhere.
         init_image: The first picture, uint8, if one was given.
-        alpha: Of the content, uint8 H x W, kept aside.
+        alpha: Of the content, uint8 H×W, kept aside.
         original: The content with its colours, for `preserve_color="luma"`; else None.
     """
 
@@ -41,7 +42,7 @@ class Inputs:
     original: NDArray[np.uint8] | None = None
 
     def finish(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What is shown and written for a picture, uint8 H x W x 3, of the optimisation."""
+        """What is shown and written for a picture, uint8 H×W×3, of the optimisation."""
         if self.original is None:
             return image
         return keep_luma(image, resize_image(self.original, *image.shape[:2]))
@@ -55,7 +56,7 @@ def read_inputs(
     content_masks: Sequence[ImageSource] = (),
     style_masks: Sequence[ImageSource] = (),
     init: ImageSource | None = None,
-    preserve_color: str | None = None,
+    preserve_color: ColorMode | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
 ) -> Inputs:
     """Read all pictures; beyond the limits they are refused before they are decoded.

@@ -1,4 +1,4 @@
-"""The loop: propose, evaluate, watch, from the coarsest scale to the finest."""
+"""The optimisation loop: propose, evaluate, check, from the coarsest scale to the finest."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from nst_engine.optimization.options import DEFAULT_LEARNING_RATE, OptimizeOptio
 from nst_engine.optimization.progress import Progress, ProgressCallback
 from nst_engine.optimization.pyramid import Scale
 
-#: Nothing improves any more: relative change of the best loss over so many iterations (Ruder et al. 2016).
+#: Convergence: relative change of the best loss over so many iterations (Ruder et al. 2016).
 FLAT_WINDOW, FLAT_CHANGE = 50, 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class LoopResult:
-    """What the loop ends with.
+    """Result of the loop.
 
     Attributes:
         best: The evaluation with the lowest loss at the last scale reached.
         iterations: Done, over all scales.
         was_stopped: Whether the callback ended it.
-        notes: What was noticed and mended on the way.
+        notes: Problems that were noticed and handled.
     """
 
     best: Evaluation
@@ -42,7 +42,7 @@ class LoopResult:
 
 
 def to_pixels(image: torch.Tensor) -> NDArray[np.uint8]:
-    """Float 1 x 3 x H x W in 0-1 as uint8 H x W x 3, rounded."""
+    """Float 1×3×H×W in 0-1 as uint8 H×W×3, rounded."""
     return denormalize(image.detach().float().cpu().contiguous().numpy())
 
 
@@ -80,7 +80,7 @@ def optimize_scales(
             break
         objective = objective_at(scale)
         optimizer.rescale(objective.bounds)
-        first = objective.evaluate(objective.bounds.clip(_upsampled(best.image, scale)))
+        first = objective.evaluate(objective.bounds.clip(_upsampled(best.tensor, scale)))
         if not first.is_finite():
             run.notes.append(f"the loss at {scale.width}x{scale.height} px is not a number: kept the scale before")
             break
@@ -89,7 +89,7 @@ def optimize_scales(
 
 
 class _Run:
-    """Counts, watches and reports over all scales."""
+    """Counts iterations, checks convergence and reports, over all scales."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class _Run:
     def at_scale(self, index: int, objective: Objective, current: Evaluation, optimizer: Optimizer) -> Evaluation:
         """Spend the iterations of one scale; the best evaluation.
 
-        Adam, if L-BFGS fails, helps out for this scale only. A coarse scale that stands still has done its work.
+        If L-BFGS fails, Adam replaces it for this scale only. A coarse scale that has converged ends early.
         """
         if not current.is_finite():
             raise OptimizationError(
@@ -161,7 +161,7 @@ class _Run:
             seconds=now - self._started,
             eta_seconds=pixels_left * (now - self._loop_started) / self._pixels_done,
             note=note,
-            picture=lambda: self._finish(to_pixels(shown.image)),
+            picture=lambda: self._finish(to_pixels(shown.tensor)),
         )
         self.was_stopped = self._on_progress(progress) is False
 

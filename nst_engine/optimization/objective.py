@@ -33,7 +33,7 @@ from nst_engine.vgg19.network import VGG19
 
 @dataclass(frozen=True, eq=False)
 class _StyleTarget:
-    """What one region is to look like at one layer; `pixel_weights` None: the whole picture."""
+    """The target of one region at one layer; `pixel_weights` None: the whole picture."""
 
     layer: str
     statistics: FeatureStatistics
@@ -54,7 +54,7 @@ class Objective:
 
     def __init__(self, network: VGG19, inputs: Inputs, options: OptimizeOptions, scale: Scale) -> None:
         self._network, self._options, self._scale = network, options, scale
-        # coarse scales paint splendid strokes and lose the building: there the content counts for more
+        # coarse scales give good strokes but lose the content, which therefore weighs more there
         self._content_weight = options.content_weight / scale.ratio
         self._mean = network.get_buffer("mean")
         self.content_image = self.tensor_of(inputs.content_image)
@@ -64,7 +64,7 @@ class Objective:
         self._style_layers = {layer: weight for layer, weight in options.style_lambdas.items() if weight > 0}
         with torch.no_grad():
             features = self._features(self.content_image)
-            # one after the other: the features of all layers of several pictures at once are gigabytes
+            # one after the other: the features of several pictures together take gigabytes
             styles = [
                 self._style_statistics(*style) for style in zip(inputs.style_images, inputs.style_guides, strict=True)
             ]
@@ -73,18 +73,18 @@ class Objective:
                 layer: (features[layer], weight * self._content_factor(features[layer], style_energies.get(layer)))
                 for layer, weight in self._content_layers.items()
             }
-            sizes = {layer: (found.shape[-2], found.shape[-1]) for layer, found in features.items()}
+            sizes = {layer: (values.shape[-2], values.shape[-1]) for layer, values in features.items()}
             self._styles = self._style_targets(inputs, [statistics for statistics, _ in styles], sizes)
 
     def tensor_of(self, pixels: NDArray[np.uint8], size: tuple[int, int] | None = None) -> torch.Tensor:
-        """A picture as float32 1 x 3 x H x W in 0-1 on the network's device, at this scale or the size given."""
+        """A picture as float32 1×3×H×W in 0-1 on the network's device, at this scale or the size given."""
         height, width = size or (self._scale.height, self._scale.width)
         fitted = pixels if pixels.shape[:2] == (height, width) else resize_image(pixels, height, width)
         tensor = torch.from_numpy(normalize(np.ascontiguousarray(fitted)))
         return tensor.to(self._mean.device).contiguous(memory_format=torch.channels_last)
 
     def evaluate(self, image: torch.Tensor) -> Evaluation:
-        """Loss terms and gradient at a picture, float32 1 x 3 x H x W in 0-1."""
+        """Loss terms and gradient at a picture, float32 1×3×H×W in 0-1."""
         options = self._options
         image = image.detach()
         leaf = image.clone().requires_grad_()
@@ -151,24 +151,24 @@ class Objective:
         blend = inputs.style_weights
         for layer, weight in self._style_layers.items():
             height, width = sizes[layer]
-            per_style = [found[layer] for found in statistics]
+            per_style = [values[layer] for values in statistics]
             regions: list[tuple[FeatureStatistics, float, torch.Tensor | None]]
             if inputs.content_guides is None:
                 regions = [(FeatureStatistics.blend(per_style, blend), 1.0, None)]
             else:
                 regions = [
-                    (found, share * len(blend), self._pixel_weights(guide, height, width, "content_masks"))
-                    for found, share, guide in zip(per_style, blend, inputs.content_guides, strict=True)
+                    (values, share * len(blend), self._pixel_weights(guide, height, width, "content_masks"))
+                    for values, share, guide in zip(per_style, blend, inputs.content_guides, strict=True)
                 ]
-            for found, share, pixel_weights in regions:
-                factor = gram_factor(self._options.gram_normalization, found, height * width)
-                targets.append(_StyleTarget(layer, found, weight * share, factor, pixel_weights))
+            for values, share, pixel_weights in regions:
+                factor = gram_factor(self._options.gram_normalization, values, height * width)
+                targets.append(_StyleTarget(layer, values, weight * share, factor, pixel_weights))
         return targets
 
     def _style_statistics(
         self, image: NDArray[np.uint8], guide: NDArray[np.float32] | None
     ) -> tuple[dict[str, FeatureStatistics], dict[str, float]]:
-        """Of one style image: statistics of the style layers, and the mean square at the content layers."""
+        """Statistics of one style image at the style layers, and its mean square at the content layers."""
         options = self._options
         longer = (options.style_size or options.image_size) * options.style_scale * self._scale.ratio
         shrink = longer / max(image.shape[:2])
@@ -176,11 +176,11 @@ class Objective:
         features = self._features(self.tensor_of(image, (height, width)))
         statistics = {}
         for layer in self._style_layers:
-            found = features[layer]
+            values = features[layer]
             weights = (
-                None if guide is None else self._pixel_weights(guide, found.shape[-2], found.shape[-1], "style_masks")
+                None if guide is None else self._pixel_weights(guide, values.shape[-2], values.shape[-1], "style_masks")
             )
-            statistics[layer] = FeatureStatistics.of(found, weights)
+            statistics[layer] = FeatureStatistics.of(values, weights)
         energies = {layer: float(features[layer].float().square().mean()) for layer in self._content_layers}
         return statistics, energies
 

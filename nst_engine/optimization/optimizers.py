@@ -18,26 +18,20 @@ from nst_engine.optimization.progress import LossTerms
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The loss at a picture.
+    """The loss at a picture, float32 1×3×H×W in 0-1, and its gradient there."""
 
-    Attributes:
-        image: float32 1 x 3 x H x W, 0-1.
-        gradient: Of the total loss by the image, same shape.
-        losses: The terms of the loss.
-    """
-
-    image: torch.Tensor
+    tensor: torch.Tensor
     gradient: torch.Tensor
     losses: LossTerms
 
     def is_finite(self) -> bool:
-        """Whether loss and gradient are numbers."""
+        """Whether loss and gradient are finite."""
         return math.isfinite(self.losses.total) and bool(self.gradient.isfinite().all())
 
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Lowest and highest value of each pixel, float32 1 x 3 x H x W."""
+    """Lowest and highest value of each pixel, float32 1×3×H×W."""
 
     lower: torch.Tensor
     upper: torch.Tensor
@@ -47,9 +41,9 @@ class Bounds:
         return torch.clamp(image, self.lower, self.upper)
 
     def free(self, image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """Where a step downhill stays within the bounds, as 0 and 1."""
-        held = ((image <= self.lower) & (gradient > 0)) | ((image >= self.upper) & (gradient < 0))
-        return (~held).to(image.dtype)
+        """1 where a descent step stays within the bounds, else 0."""
+        at_bound = ((image <= self.lower) & (gradient > 0)) | ((image >= self.upper) & (gradient < 0))
+        return (~at_bound).to(image.dtype)
 
 
 class ProjectedLBFGS:
@@ -75,20 +69,20 @@ class ProjectedLBFGS:
         """The next picture to try: the current one plus the quasi-Newton step, within the bounds."""
         if not self._recent:
             self._recent.append(current.losses.total)
-        free = self.bounds.free(current.image, current.gradient)
+        free = self.bounds.free(current.tensor, current.gradient)
         direction = self._inverse_hessian_times(current.gradient * free) * free
         step = self.learning_rate * 0.5**self._halvings
-        return self.bounds.clip(current.image - step * direction)
+        return self.bounds.clip(current.tensor - step * direction)
 
     def accept(self, current: Evaluation, trial: Evaluation) -> bool:
-        """Take the trial unless it is worse than all recent ones; remember the curvature it showed."""
+        """Accept the trial unless it is worse than all recent ones; store its curvature."""
         if not trial.is_finite() or trial.losses.total > max(self._recent):
             self._halvings += 1
             if self._halvings == self.MAX_HALVINGS // 2:
                 self._steps.clear()
                 self._changes.clear()
             return False
-        step, change = trial.image - current.image, trial.gradient - current.gradient
+        step, change = trial.tensor - current.tensor, trial.gradient - current.gradient
         if float((step * change).sum()) > 1e-10 * float(change.square().sum()):
             self._steps.append(step)
             self._changes.append(change)
@@ -97,7 +91,7 @@ class ProjectedLBFGS:
         return True
 
     def rescale(self, bounds: Bounds) -> None:
-        """Keep the curvature: steps are resized, gradients also shrink with the share of one pixel in the loss."""
+        """Resize the stored curvature; gradients also scale with one pixel's share in the loss."""
         ratio = self.bounds.lower.shape[-2] * self.bounds.lower.shape[-1] / bounds.lower[0, 0].numel()
         size = bounds.lower.shape[-2:]
         self._steps = deque((_resized(step, size) for step in self._steps), self.MEMORY)
@@ -108,7 +102,7 @@ class ProjectedLBFGS:
 
     @property
     def is_stuck(self) -> bool:
-        """Halved to nothing, also without the remembered curvature."""
+        """Whether the step is halved to nothing, also without the stored curvature."""
         return self._halvings > self.MAX_HALVINGS
 
     def _inverse_hessian_times(self, gradient: torch.Tensor) -> torch.Tensor:
@@ -149,10 +143,10 @@ class ProjectedAdam:
         self._second.lerp_(current.gradient.square(), 1 - beta2)
         first = self._first / (1 - beta1**self._count)
         second = self._second / (1 - beta2**self._count)
-        return self.bounds.clip(current.image - self.learning_rate * first / (second.sqrt() + 1e-12))
+        return self.bounds.clip(current.tensor - self.learning_rate * first / (second.sqrt() + 1e-12))
 
     def accept(self, current: Evaluation, trial: Evaluation) -> bool:
-        """Take all that are numbers; after one that is not, forget the moments and go on with half the rate."""
+        """Accept all finite trials; after NaN, reset the moments and halve the rate."""
         if trial.is_finite():
             self._failures = 0
             return True
@@ -164,7 +158,7 @@ class ProjectedAdam:
         return False
 
     def rescale(self, bounds: Bounds) -> None:
-        """Moments are resized, and shrink as one pixel's share in the loss does."""
+        """Resize the moments, and scale them with one pixel's share in the loss."""
         ratio = self.bounds.lower.shape[-2] * self.bounds.lower.shape[-1] / bounds.lower[0, 0].numel()
         size = bounds.lower.shape[-2:]
         self._first = ratio * _resized(self._first, size)
@@ -173,7 +167,7 @@ class ProjectedAdam:
 
     @property
     def is_stuck(self) -> bool:
-        """No number came after many halvings."""
+        """Whether the loss stays NaN after many halvings."""
         return self._failures > 8
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nst_engine.color import COLOR_MODES
+from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError
 from nst_engine.options import check_number, check_options, option
 from nst_engine.vgg19.layers import (
@@ -69,7 +69,7 @@ def number_list(text: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizeOptions:
-    """How to paint; every field has the name of its command-line option.
+    """Options of an optimisation; every field has the name of its command-line option.
 
     Attributes:
         style_blend_weights: Share of each style image, scaled to the sum 1; None: equal.
@@ -91,7 +91,7 @@ class OptimizeOptions:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: Of the network's features; `auto`: bfloat16 where the hardware computes in it. The picture, the
             statistics and the optimiser are float32 always.
-        threads: Of the CPU; None: torch's own choice.
+        threads: Number of CPU threads; None: torch's own choice.
         image_size: Longer side of the result, px.
         style_size: Longer side of the style images, px; None: the result's.
         style_scale: Factor on the style images' size; larger gives larger strokes.
@@ -124,7 +124,7 @@ class OptimizeOptions:
         "target", "what Gram matrices are divided by: the target's own size, nothing, HW or CHW"
     )
     style_loss: StyleLoss = option("gram", "Gram matrices, or mean and covariance")
-    preserve_color: str | None = option(None, "keep the content's colours", choices=COLOR_MODES)
+    preserve_color: ColorMode | None = option(None, "keep the content's colours")
     pooling: Pooling = option("max", "of VGG-19")
     init: str = option("content", "the first picture; another shape is cropped", metavar="content|random|style|FILE")
     optimizer: OptimizerName = option("lbfgs", "of the picture; both keep it within the range of pixels")
@@ -225,7 +225,7 @@ def reconstruction_options(options: OptimizeOptions, layer: str, *, style: bool)
         OptionError: An unknown layer.
     """
     check_layers([layer])
-    # what the layer knows shall show, calm or not
+    # show what the layer encodes, calm or not
     options = replace(options, calm_weight=0.0)
     if not style:
         return replace(options, content_layers=(layer,), style_layers=(), init="random")

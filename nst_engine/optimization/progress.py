@@ -1,4 +1,4 @@
-"""What the optimisation tells while it runs."""
+"""Progress of the optimisation."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Progress:
         losses: Of this iteration.
         seconds: Since the start, the network's loading and the targets included.
         eta_seconds: Estimate of what remains.
-        note: What was noticed and mended (a stalled or diverging optimiser), else empty.
-        picture: Makes the picture as it stands, uint8 height x width x 3; call it within the callback.
+        note: A problem that was handled (a stalled or diverging optimiser), else empty.
+        picture: Makes the picture as it stands, uint8 height×width×3; call it within the callback.
     """
 
     iteration: int

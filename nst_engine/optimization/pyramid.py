@@ -10,7 +10,7 @@ from nst_engine.geometry import fit_longer_side
 from nst_engine.vgg19.layers import MIN_SIDE_PX as NETWORK_MIN_SIDE_PX
 
 #: Iterations of the finest scale, the next coarser one, ...; scales beyond the list take the last number. Coarse
-#: ones are cheap and lay down the large strokes; the finest only has to draw them sharp.
+#: ones are cheap and place the large strokes; the finest only sharpens them.
 ITERATIONS_FINE_TO_COARSE = (18, 23, 34, 46, 58)
 #: Of the coarsest scale, whichever it is: it starts from the photo.
 ITERATIONS_AT_FIRST = 69
@@ -21,14 +21,7 @@ COARSEST_SIDE_PX = 80
 
 @dataclass(frozen=True)
 class Scale:
-    """One level of the pyramid.
-
-    Attributes:
-        height: Of the picture, px.
-        width: Of the picture, px.
-        ratio: To the full size, 0-1.
-        iterations: To spend here.
-    """
+    """One level of the pyramid: its size in px, the ratio to the full size, and its iterations."""
 
     height: int
     width: int
@@ -77,7 +70,7 @@ def _scaled(side: int, ratio: float) -> int:
 
 
 def _share_out(total: int, shares: list[int]) -> list[int]:
-    """Whole numbers of sum `total`, at least 1 each, as near to the proportion of `shares` as that allows."""
+    """Integers of sum `total`, at least 1 each, as proportional to `shares` as possible."""
     spare = total - len(shares)
     ends = [round(spare * sum(shares[: k + 1]) / sum(shares)) for k in range(len(shares))]
     return [1 + end - start for start, end in zip([0, *ends], ends, strict=False)]

@@ -23,7 +23,7 @@ ANIMATION_FRAMES = 90
 
 @dataclass
 class Recorder:
-    """Collects what was asked for; call it with every `Progress`.
+    """Collects the requested records; call it with every `Progress`.
 
     Attributes:
         snapshot_base: Where snapshots go: NAME.png gives NAME_00050.png, ...; None: none.
@@ -46,7 +46,7 @@ class Recorder:
     snapshots: list[Path] = field(default_factory=list)
 
     def __call__(self, progress: Progress) -> None:
-        """Take down one iteration."""
+        """Record one iteration."""
         self.trace.append(progress.record())
         if self.keeps_frames and (progress.iteration - 1) % max(1, progress.num_iterations // ANIMATION_FRAMES) == 0:
             self.frames.append(progress.picture())

@@ -116,7 +116,7 @@ def read_sidecar(path: Path) -> Replay:
     try:
         files: dict[str, list[str]] = {role: [] for role in _ROLES}
         for entry in stored["inputs"]:
-            files[entry["role"]].append(_found(path, entry))
+            files[entry["role"]].append(_located(path, entry))
         options = dict(stored["options"])
         if options["style_blend_weights"] is not None:
             options["style_blend_weights"] = tuple(options["style_blend_weights"])
@@ -176,7 +176,7 @@ def _stored(path: Path) -> Mapping[str, Any]:
     return stored
 
 
-def _found(sidecar: Path, entry: Mapping[str, str]) -> str:
+def _located(sidecar: Path, entry: Mapping[str, str]) -> str:
     changed = None
     for candidate in (Path(entry["path"]), sidecar.parent / Path(entry["path"]).name):
         if candidate.is_file():

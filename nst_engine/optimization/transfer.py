@@ -1,4 +1,4 @@
-"""`optimize` and `reconstruct`: the public doors to optimisation-based transfer."""
+"""`optimize` and `reconstruct`: the public API of optimisation-based transfer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from nst_engine.catalogue import style_path
 from nst_engine.errors import OptionError
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, resize_image, save_image
+from nst_engine.image import ImageSource, resize_image, save_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.optimization.device import resolve_device, resolve_precision, torch_threads
 from nst_engine.optimization.inputs import Inputs, read_inputs, with_own_style
 from nst_engine.optimization.loop import optimize_scales, to_pixels
@@ -31,19 +32,19 @@ from nst_engine.vgg19.weights import load_vgg19_weights
 
 @dataclass(frozen=True, eq=False)
 class OptimizeResult:
-    """A painted picture and how it came about.
+    """A stylized picture and how it came about.
 
     Attributes:
-        image: uint8 H x W x 3, RGB.
-        alpha: Of the content image at the result's size, uint8 H x W; None: opaque.
+        image: uint8 H×W×3, RGB.
+        alpha: Of the content image at the result's size, uint8 H×W; None: opaque.
         losses: Of the picture, the lowest met.
         iterations: Done, over all scales.
         seconds: From the call to the picture.
         was_stopped: Whether the callback ended the run before its time.
-        notes: What was noticed and mended on the way.
+        notes: Problems that were noticed and handled.
         device: That computed.
         precision: `float32` or `bfloat16`, of the features.
-        threads: Of the CPU that torch used.
+        threads: Number of CPU threads that torch used.
         weights_source: Where VGG-19's weights are from.
         weights_sha256: Of their file.
         options: As used.
@@ -89,14 +90,14 @@ def optimize(
     """Paint the content image in the style of one or more paintings (Gatys et al. 2015, arXiv:1508.06576).
 
     Args:
-        content_image: A path, encoded bytes, an open file, an array (uint8 H x W x 3 and others) or a PIL image; or all
+        content_image: A path, encoded bytes, an open file, an array (uint8 H×W×3 and others) or a PIL image; or all
             pictures, read already by `read_inputs` with these options.
         style_images: The same, or the name of a bundled painting (`nst_engine.catalogue.STYLES`); one or several.
-        content_masks: Where to paint each style: a grey picture of the content's size for each, white inside
+        content_masks: Where to apply each style: a grey picture of the content's size for each, white inside
             (guided Gram matrices, Gatys et al. 2017, arXiv:1611.07865). Elsewhere the content stays as it is.
         style_masks: Where to look at each style image; of that image's size.
         on_progress: Called after each iteration; returning False stops the run.
-        limits: Of all pictures: what is refused before it is decoded.
+        limits: For all pictures; larger ones are refused before they are decoded.
         options: All options at once; or by name:
         **option_values: The fields of `OptimizeOptions`.
 
@@ -105,7 +106,7 @@ def optimize(
         StyleNotFoundError: A style that is neither a file nor bundled.
         ImageDecodeError: A picture that cannot be read; with its siblings `ImageNotFoundError`, `ImageTooLargeError`.
         ModelNotFoundError: No weights for VGG-19; `ModelChecksumError`: damaged ones.
-        ProviderUnavailableError: The device asked for is not there.
+        ProviderUnavailableError: The device requested is not there.
         OptimizationError: The loss is not a number from the start.
     """
     options = _options(options, option_values)
@@ -181,7 +182,7 @@ def _optimized(
     inputs: Inputs, options: OptimizeOptions, on_progress: ProgressCallback | None, started: float
 ) -> OptimizeResult:
     lambdas = [*options.content_lambdas.items(), *options.style_lambdas.items()]
-    wanted = {name for name, weight in lambdas if weight > 0}
+    needed = {name for name, weight in lambdas if weight > 0}
     height, width = inputs.content_image.shape[:2]
     scales = plan_scales(
         height,
@@ -194,7 +195,7 @@ def _optimized(
     dtype = resolve_precision(options.precision, device)
     weights = load_vgg19_weights(options.vgg_weights)
     with torch_threads(options.threads) as threads:
-        network = VGG19(weights, [name for name in LAYERS if name in wanted], pooling=options.pooling, dtype=dtype)
+        network = VGG19(weights, [name for name in LAYERS if name in needed], pooling=options.pooling, dtype=dtype)
         # the module's `to` has no overload for both in its stubs
         network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         outcome = optimize_scales(
@@ -206,7 +207,7 @@ def _optimized(
             finish=inputs.finish,
             started=started,
         )
-    image = to_pixels(outcome.best.image)
+    image = to_pixels(outcome.best.tensor)
     notes, (height, width) = outcome.notes, image.shape[:2]
     if (height, width) != (scales[-1].height, scales[-1].width):
         notes += (f"ended at {width}x{height} px and was enlarged",)
@@ -242,8 +243,8 @@ def _first_image(inputs: Inputs, options: OptimizeOptions, scale: Scale, objecti
 
 
 def _cropped(pixels: NDArray[np.uint8], aspect: float) -> NDArray[np.uint8]:
-    """The largest middle part with this ratio of height to width: strokes are not stretched."""
+    """The largest centre crop with this ratio of height to width: strokes are not stretched."""
     height, width = pixels.shape[:2]
-    kept_height, kept_width = min(height, max(1, round(width * aspect))), min(width, max(1, round(height / aspect)))
-    top, left = (height - kept_height) // 2, (width - kept_width) // 2
-    return np.ascontiguousarray(pixels[top : top + kept_height, left : left + kept_width])
+    crop_height, crop_width = min(height, max(1, round(width * aspect))), min(width, max(1, round(height / aspect)))
+    top, left = (height - crop_height) // 2, (width - crop_width) // 2
+    return np.ascontiguousarray(pixels[top : top + crop_height, left : left + crop_width])

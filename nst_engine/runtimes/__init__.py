@@ -1,1 +1,1 @@
-"""What runs models, and on what."""
+"""Runtimes and devices."""

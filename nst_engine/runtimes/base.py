@@ -1,4 +1,4 @@
-"""What a runtime gives the session that runs pictures through it."""
+"""The interface between runtimes and sessions."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ class Executor(Protocol):
 
         Args:
             feed: The inputs by name, C-contiguous.
-            output: Name of the painted pictures.
+            output: Name of the stylized pictures.
             into: Of their type: where they are written if they have its shape; None: to a fresh array.
-            stop: Told how it is stopped, where the runtime can be.
+            stop: Receives the way to stop the run, where the runtime has one.
 
         Raises:
-            FloatingPointError: They hold NaN or infinity, where the runtime looks for that itself.
+            FloatingPointError: They hold NaN or infinity, where the runtime checks for that itself.
         """
+
+    def trim(self, feed: Mapping[str, NDArray[Any]], output: str) -> None:
+        """Free memory that no run is using; may run `feed`, a small picture, to do so."""
 
 
 class Graph(Protocol):
@@ -40,7 +43,7 @@ class Graph(Protocol):
     def run(
         self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], stop: Stop | None = None
     ) -> Sequence[NDArray[Any]]:
-        """The outputs asked for; the runtime's own exceptions."""
+        """The requested outputs; the runtime's own exceptions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +53,9 @@ class Loaded:
     Attributes:
         executor: In the runtime.
         spec: What the model file takes and returns.
-        takes: What the executor does: the same, or bytes where the runtime scales them itself.
+        takes: The executor's format: the same, or bytes where the runtime scales them itself.
         signature: Its inputs and outputs.
-        provider: What computes, for people.
+        provider: What computes, for display.
     """
 
     executor: Executor
@@ -69,14 +72,14 @@ class Loader(Protocol):
         """The model on a device, or `ProviderUnavailableError`."""
 
     def content(self) -> bytes:
-        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+        """The file's bytes, with a fixed size made dynamic; only while the file is unchanged."""
 
     def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> Graph:
-        """A graph from a model's bytes; without `keeps_memory` it lets go of it between runs."""
+        """A graph from a model's bytes; without `keeps_memory` it frees its memory between runs."""
 
 
 def not_finite(model: str, where: str = "") -> InferenceError:
-    """What to raise for a model that returned NaN or infinity."""
+    """The error for a model that returned NaN or infinity."""
     return InferenceError(
         f"{model}: returned NaN or infinity{where}: its weights are damaged, or "
         "its specification (value_range, mean, std) is wrong, or the precision too low; use `precision='float32'`"

@@ -56,13 +56,13 @@ class Choice:
 def candidates(precision: Precision, model: ModelFile) -> Sequence[tuple[Backend, Precision]]:
     """What could run the model on this CPU, the reference first; only that where nothing else is installed."""
     is_int8 = model.path.stem.endswith(INT8_SUFFIX)
-    found: list[tuple[Backend, Precision]] = [("onnxruntime", "auto")]
+    backends: list[tuple[Backend, Precision]] = [("onnxruntime", "auto")]
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
     if is_x86 and precision in ("auto", "float32") and is_importable("openvino"):
-        found.append(("openvino", "float32"))
+        backends.append(("openvino", "float32"))
         if precision == "auto" and not is_int8:
-            found.append(("openvino", "bfloat16"))
-    return found
+            backends.append(("openvino", "bfloat16"))
+    return backends
 
 
 def choose(
@@ -101,11 +101,11 @@ def _measured(
     for backend, precision in known[1:]:
         name = f"{backend} in {precision}"
         try:
-            painted, ms = _timed(load(backend, precision), picture)
+            output, ms = _timed(load(backend, precision), picture)
         except NSTError as unusable:
             measurements.append(f"{name}: {unusable}")
             continue
-        psnr = psnr_db(painted, reference)
+        psnr = psnr_db(output, reference)
         is_right = psnr >= least
         measurements.append(f"{name} {ms:.1f} ms at {psnr:.0f} dB{'' if is_right else f', wanted {least:g}'}")
         if is_right and ms < best_ms:
@@ -113,14 +113,14 @@ def _measured(
     return Choice(*best, "; ".join(measurements))
 
 
-def _timed(paint: Candidate, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-    painted = paint(picture)
+def _timed(run: Candidate, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    output = run(picture)
     times = []
     for _ in range(_RUNS):
         started = time.perf_counter()
-        painted = paint(picture)
+        output = run(picture)
         times.append(1e3 * (time.perf_counter() - started))
-    return painted, float(np.median(times))
+    return output, float(np.median(times))
 
 
 def _key(model: ModelFile, precision: str, threads: int) -> str:

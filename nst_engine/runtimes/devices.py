@@ -1,4 +1,4 @@
-"""ONNX Runtime's execution providers: which device means which, with which options, and why one cannot be used."""
+"""ONNX Runtime's execution providers: their devices and options, and why one cannot be used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import platformdirs
 
-from nst_engine.environment import cpu_quota, package_version
+from nst_engine.environment import cpu_quota, package_version, requirement
 from nst_engine.errors import OptionError
 
 Precision = Literal["auto", "float32", "float16", "bfloat16", "int8"]
@@ -34,17 +34,17 @@ PROVIDERS: Mapping[str, str] = {
     "coreml": "CoreMLExecutionProvider",
     "directml": "DmlExecutionProvider",
 }
-#: What `auto` tries, best first. TensorRT builds an engine for minutes, so it is for those who ask for it.
+#: What `auto` tries, best first. TensorRT takes minutes to build an engine, so it is used only on request.
 AUTO_ORDER = ("cuda", "coreml", "directml", "openvino", "cpu")
 DEVICES = ("auto", "cpu", "cuda", "cuda:N", "tensorrt", "openvino", "coreml", "directml")
 
 #: The package that brings each, and what to type for it. All of them install the same module `onnxruntime`.
 _PACKAGES: Mapping[str, tuple[str, str]] = {
-    "cpu": ("onnxruntime", "'nst-engine[cpu]'"),
-    "cuda": ("onnxruntime-gpu", "'nst-engine[gpu]'"),
-    "tensorrt": ("onnxruntime-gpu", "'nst-engine[gpu]'"),
+    "cpu": ("onnxruntime", requirement("cpu")),
+    "cuda": ("onnxruntime-gpu", requirement("gpu")),
+    "tensorrt": ("onnxruntime-gpu", requirement("gpu")),
     "openvino": ("onnxruntime-openvino", "onnxruntime-openvino"),
-    "coreml": ("onnxruntime", "'nst-engine[cpu]' (on a Mac)"),
+    "coreml": ("onnxruntime", f"{requirement('cpu')} (on a Mac)"),
     "directml": ("onnxruntime-directml", "onnxruntime-directml (on Windows)"),
 }
 _LIBRARIES = {"cuda": "onnxruntime_providers_cuda", "tensorrt": "onnxruntime_providers_tensorrt"}
@@ -56,12 +56,7 @@ _TYPE_FOR_LIBRARIES = {
 
 @dataclass(frozen=True)
 class Device:
-    """Where to compute.
-
-    Attributes:
-        kind: A key of `PROVIDERS`, or `auto`.
-        index: Of the GPU, for `cuda`.
-    """
+    """Where to compute: a key of `PROVIDERS` or `auto`, and for `cuda` the index of the GPU."""
 
     kind: str
     index: int = 0
@@ -93,7 +88,7 @@ def check_precision(precision: Precision, device: Device) -> None:
     """Refuse a precision that the device does not offer.
 
     Raises:
-        OptionError: As said.
+        OptionError: The value is not allowed.
     """
     if precision == "float16" and device.kind not in ("tensorrt", "openvino"):
         raise OptionError(
@@ -103,7 +98,7 @@ def check_precision(precision: Precision, device: Device) -> None:
 
 
 def check_backend(backend: str, precision: str) -> Backend:
-    """The backend asked for; `NST_ENGINE_BACKEND` answers for `auto`.
+    """The requested backend; `NST_ENGINE_BACKEND` answers for `auto`.
 
     Raises:
         OptionError: There is no such backend, or it does not compute in that precision.
@@ -126,7 +121,7 @@ def check_backend(backend: str, precision: str) -> Backend:
 def provider_options(device: Device, precision: str) -> list[tuple[str, dict[str, Any]]]:
     """Providers with their options, the device's own first, the CPU last, for what the first cannot compute."""
     chosen = [(device.provider, _options(device, precision))]
-    if device.kind == "tensorrt":  # what TensorRT leaves shall stay on the GPU
+    if device.kind == "tensorrt":  # what TensorRT does not take stays on the GPU
         cuda = Device("cuda", device.index)
         chosen.append((cuda.provider, _options(cuda, precision)))
     return chosen if device.kind == "cpu" else [*chosen, (CPU, {})]
@@ -154,13 +149,13 @@ def _options(device: Device, precision: str) -> dict[str, Any]:
             "trt_timing_cache_path": str(folder),
         }
     if device.kind == "openvino":
-        asked = {"float32": {"precision": "FP32"}, "float16": {"precision": "FP16"}}
-        return {"device_type": "AUTO", **asked.get(precision, {})}
+        precisions = {"float32": {"precision": "FP32"}, "float16": {"precision": "FP16"}}
+        return {"device_type": "AUTO", **precisions.get(precision, {})}
     return {"ModelFormat": "MLProgram"} if device.kind == "coreml" else {}
 
 
 def cache_folder() -> Path:
-    """Where what took long to build or to find out is kept: `NST_ENGINE_CACHE`, or the user's cache folder."""
+    """The cache folder for builds and measurements: `NST_ENGINE_CACHE`, or the user's."""
     own = os.environ.get("NST_ENGINE_CACHE")
     if own:
         return Path(own)
@@ -173,37 +168,32 @@ def cache_folder() -> Path:
 
 @cache
 def _folder_of_this_process() -> tempfile.TemporaryDirectory[str]:
-    """Removed at the process's end; what others could write to is no cache."""
+    """A private temporary folder, removed at exit: a folder that others can write to is no cache."""
     return tempfile.TemporaryDirectory(prefix="nst-engine-", ignore_cleanup_errors=True)
 
 
 def session_config() -> Mapping[str, str]:
-    """What is set for every session, whatever its device."""
-    # threads that wait by spinning answer sooner, but a container's quota is charged for it and then runs out
+    """Settings of every session, on any device."""
+    # spinning threads respond sooner, but use up a container's CPU quota
     return {"session.intra_op.allow_spinning": "1" if cpu_quota() is None else "0"}
 
 
 def why_not_built_in(device: Device, available: Sequence[str]) -> str | None:
-    """Why this build of ONNX Runtime cannot use the device, and what to type; None if it has the provider.
-
-    Args:
-        device: Not `auto`.
-        available: The providers it was built with.
-    """
+    """Why this build of ONNX Runtime cannot use the device, and what to type; None if it has the provider."""
     if device.provider in available:
         return None
     return f"the installed onnxruntime has only {', '.join(available)}; {_cure(device)}"
 
 
-def why_it_failed(device: Device, library_folder: Path, said: str) -> str:
+def why_it_failed(device: Device, library_folder: Path, message: str) -> str:
     """Why a provider that ONNX Runtime was built with does not work, and what to type.
 
-    To be asked only after ONNX Runtime has tried: a provider's library that is loaded before does not find its host.
+    Call it only after ONNX Runtime has tried: a provider's library that is loaded earlier does not find its host.
 
     Args:
         device: Not `auto`.
         library_folder: Where ONNX Runtime's own libraries are.
-        said: What ONNX Runtime says; often nothing.
+        message: ONNX Runtime's, which is often empty.
     """
     library = _LIBRARIES.get(device.kind)
     missing = library and _load_error(library_folder, library)
@@ -211,7 +201,7 @@ def why_it_failed(device: Device, library_folder: Path, said: str) -> str:
         return f"there is no NVIDIA driver ({missing}): install it, or start the container with --gpus all"
     if missing:
         return f"its libraries cannot be loaded ({missing}); type: {_TYPE_FOR_LIBRARIES[device.kind]}"
-    return f"{device.provider} does not work ({said}): see what the device's own tool (nvidia-smi, ...) says"
+    return f"{device.provider} does not work ({message}): see what the device's own tool (nvidia-smi, ...) says"
 
 
 def _cure(device: Device) -> str:
@@ -233,7 +223,7 @@ def _is_installed(distribution: str) -> bool:
 
 
 def _load_error(folder: Path, library: str) -> str | None:
-    """What the system's loader says of one of ONNX Runtime's libraries; None where all it needs is there."""
+    """The dynamic loader's error for one of ONNX Runtime's libraries; None if it loads."""
     pattern = {"win32": "{}.dll", "darwin": "lib{}.dylib"}.get(sys.platform, "lib{}.so")
     path = folder / pattern.format(library)
     if not path.is_file():

@@ -35,11 +35,6 @@ _WARNINGS = 2  # its default
 class OrtLoader:
     """Loads one model file onto one device after the other.
 
-    Args:
-        file: Of the model.
-        threads: Of the CPU.
-        precision: See `nst_engine.runtimes.session.open_session`.
-
     Attributes:
         available: ONNX Runtime's names of the providers that it was built with.
 
@@ -57,7 +52,7 @@ class OrtLoader:
 
         Raises:
             ProviderUnavailableError: The device cannot be used here.
-            ModelChecksumError: The file is damaged, or no ONNX model.
+            ModelChecksumError: The file is damaged, or not an ONNX model.
             ModelSpecError: It does not say what it takes, or takes something else than it says.
         """
         if reason := why_not_built_in(device, self.available):
@@ -76,16 +71,16 @@ class OrtLoader:
             signature = self._signature(session, spec)
         if signature.has_fixed_size:
             raise ModelSpecError(f"{self._file.name}: takes one size of picture only; export it with dynamic axes")
-        return Loaded(OrtExecutor(session), spec, spec, signature, device.provider)
+        return Loaded(OrtModel(session), spec, spec, signature, device.provider)
 
     def content(self) -> bytes:
-        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+        """The file's bytes, with a fixed size made dynamic; only while the file is unchanged."""
         return self._content.read()
 
     def _preload_cuda(self) -> None:
-        """Load CUDA's libraries from pip packages, where the system's loader does not look."""
+        """Load CUDA's libraries from pip packages, where the dynamic loader does not look."""
         if hasattr(self._ort, "preload_dlls"):
-            # it prints what it does not find; the library that needs it says so again, to us
+            # it prints what it does not find; the library that needs it reports it again
             with contextlib.redirect_stdout(io.StringIO()):
                 self._ort.preload_dlls()
 
@@ -103,7 +98,7 @@ class OrtLoader:
 
     @contextlib.contextmanager
     def _readable_text(self) -> Iterator[None]:
-        """ONNX Runtime loads names that are no UTF-8, and fails to hand them out."""
+        """ONNX Runtime loads names that are not UTF-8, and fails to return them."""
         try:
             yield
         except UnicodeDecodeError as error:
@@ -111,9 +106,9 @@ class OrtLoader:
                 f"{self._file.name}: names in it are no UTF-8: it is damaged; {self._file.cure}"
             ) from error
 
-    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> OrtGraph:
+    def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> OrtModel:
         """A graph from a model's bytes."""
-        return OrtGraph(self._loaded(source, device, keeps_memory=keeps_memory))
+        return OrtModel(self._loaded(source, device, keeps_memory=keeps_memory))
 
     def _loaded(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> Any:
         """ONNX Runtime's own session of a model's bytes."""
@@ -133,8 +128,8 @@ class OrtLoader:
             raise self._unavailable(device, "onnxruntime left it out without a word")
         return session
 
-    def _unavailable(self, device: Device, said: str) -> ProviderUnavailableError:
-        reason = why_it_failed(device, Path(self._ort.__file__).parent / "capi", said)
+    def _unavailable(self, device: Device, message: str) -> ProviderUnavailableError:
+        reason = why_it_failed(device, Path(self._ort.__file__).parent / "capi", message)
         return ProviderUnavailableError(f"`device='{device}'`: {reason}; or use `device='cpu'`")
 
     def _loads_on_cpu(self, source: bytes) -> bool:
@@ -158,7 +153,7 @@ class OrtLoader:
             options.execution_mode = self._ort.ExecutionMode.ORT_SEQUENTIAL
         providers = provider_options(device, self._precision)
         if device.kind != "cpu":
-            # of a provider that cannot be created, the session's own logger says nothing, but the process's does
+            # for a provider that cannot be created, the process's logger reports, not the session's
             self._ort.set_default_logger_severity(_SILENT)
         try:
             # the fallback would print to stdout and compute on the CPU
@@ -168,12 +163,8 @@ class OrtLoader:
                 self._ort.set_default_logger_severity(_WARNINGS)
 
 
-class OrtExecutor:
-    """A whole model in ONNX Runtime. May be used by several threads at once.
-
-    Args:
-        session: ONNX Runtime's own.
-    """
+class OrtModel:
+    """A model, or a part of one, in ONNX Runtime. May be used by several threads at once."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -185,11 +176,18 @@ class OrtExecutor:
         options = _stopped_by(stop)
         if into is not None and self._execute_into(into, feed, output, options):
             return into
-        (painted,) = self._session.run([output], feed, options)
-        return np.asarray(painted)
+        (array,) = self._session.run([output], feed, options)
+        return np.asarray(array)
+
+    def trim(self, feed: Mapping[str, NDArray[Any]], output: str) -> None:
+        """See `nst_engine.runtimes.base.Executor`."""
+        options = _onnxruntime().RunOptions()
+        # at the end of a run; of the memory of a GPU's own allocator ONNX Runtime has no such word
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._session.run([output], feed, options)
 
     def _execute_into(self, into: NDArray[Any], feed: Mapping[str, NDArray[Any]], output: str, options: Any) -> bool:
-        """Whether what is painted has this shape; only if not, the model is run again."""
+        """Run into an array; False if the output has another shape."""
         binding = self._session.io_binding()
         for name, array in feed.items():
             binding.bind_cpu_input(name, array)
@@ -202,36 +200,25 @@ class OrtExecutor:
             return False
         return True
 
-
-class OrtGraph:
-    """A part of a model in ONNX Runtime. May be used by several threads at once.
-
-    Args:
-        session: ONNX Runtime's own.
-    """
-
-    def __init__(self, session: Any) -> None:
-        self._session = session
-
     def run(
         self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], stop: Stop | None = None
     ) -> Sequence[NDArray[Any]]:
         """See `nst_engine.runtimes.base.Graph`."""
-        found: Sequence[NDArray[Any]] = self._session.run(outputs, feed, _stopped_by(stop))
-        return found
+        arrays: Sequence[NDArray[Any]] = self._session.run(outputs, feed, _stopped_by(stop))
+        return arrays
 
 
 def _stopped_by(stop: Stop | None) -> Any:
-    """Options of a run that can be stopped; None: nobody will."""
+    """Options of a run that can be stopped; None: it cannot."""
     if stop is None:
         return None
     options = _onnxruntime().RunOptions()
-    stop.by = lambda: setattr(options, "terminate", True)
+    stop.is_done_by(lambda: setattr(options, "terminate", True))
     return options
 
 
 def first_line(error: Exception) -> str:
-    """What an exception of ONNX Runtime says, in short."""
+    """The first line of an ONNX Runtime exception."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].removeprefix("[ONNXRuntimeError] : ")[:200]
 

@@ -15,12 +15,12 @@ class SessionOptions:
     Attributes:
         device: One of `nst_engine.runtimes.devices.DEVICES`: this one or an error; `auto`: the best that works.
         backend: `auto`: the fastest installed one whose pixels are right.
-        threads: Of the CPU; None: as many as this process may use.
+        threads: Number of CPU threads; None: as many as this process may use.
         precision: `auto`: the device's default.
         timeout: Seconds that loading the model may take, and each run of it; None: any.
 
     Raises:
-        OptionError: A value that cannot be used anywhere.
+        OptionError: An invalid value.
     """
 
     device: str = option("auto", f"{', '.join(DEVICES)}; this one or an error", metavar="NAME")

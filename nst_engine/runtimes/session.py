@@ -1,4 +1,4 @@
-"""Models that are loaded: what runs pictures through a runtime."""
+"""Sessions: models loaded into a runtime."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.environment import usable_cpus
-from nst_engine.errors import InferenceError, OutOfMemoryError, ProviderUnavailableError
+from nst_engine.errors import InferenceError, NSTError, OptionError, OutOfMemoryError, ProviderUnavailableError
 from nst_engine.models.find import ModelFile, find_model, int8_model
-from nst_engine.runtimes.base import Graph, Loaded, Loader, not_finite
+from nst_engine.runtimes.base import Executor, Graph, Loaded, Loader, not_finite
 from nst_engine.runtimes.devices import (
     AUTO_ORDER,
     PROVIDERS,
@@ -31,7 +31,7 @@ from nst_engine.runtimes.onnxruntime import OrtLoader, first_line
 from nst_engine.runtimes.options import SessionOptions
 from nst_engine.runtimes.stopping import Stop, Watch
 
-#: OpenVINO takes half a second more until the first picture, and gains a twentieth of one with each.
+#: OpenVINO needs half a second more before the first picture, and saves a twentieth with each.
 FEW_PICTURES = 16
 
 _ON_CPU = Device("cpu")
@@ -42,15 +42,15 @@ class Session:
 
     Attributes:
         model: Name of the model file.
-        file: Of the model; None: it came from elsewhere.
+        file: The model's; None: it was not read from a file.
         spec: What it takes and returns.
-        takes: What `run` does: the same, or bytes where the runtime scales them itself.
+        takes: The format of `run`: the same, or bytes where the runtime scales them itself.
         signature: Its inputs and outputs.
         provider: What computes: ONNX Runtime's name of it, or `OpenVINO f32`, `OpenVINO bf16`.
         device: `cpu`, `cuda:1`, ...
-        threads: Of the CPU, for each run.
-        passed_over: With `auto`: why better devices are not used.
-        why: With `auto`: what the choice of the backend was made by; empty where there was none.
+        threads: CPU threads of each run.
+        passed_over: With `auto`: why better devices were skipped.
+        why: With `auto`: the measurements behind the choice of the backend; else empty.
     """
 
     def __init__(
@@ -70,11 +70,12 @@ class Session:
         self.model, self.spec, self.takes, self.threads = model, loaded.spec, loaded.takes, threads
         self.passed_over, self.why, self.file = passed_over, why, file
         self.device, self.provider = str(device), loaded.provider
-        self._executor, self.signature = loaded.executor, loaded.signature
+        self._executor: Executor | None = loaded.executor
+        self.signature = loaded.signature
         self._loader, self._device = loader, device
         self._loader_of_parts = parts or loader
         self._watch = watch or Watch(model)
-        # DirectML alone does not allow two runs at a time
+        # only DirectML does not allow concurrent runs
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if device.kind == "directml" else contextlib.nullcontext()
         )
@@ -82,7 +83,7 @@ class Session:
     def run(
         self, pictures: NDArray[Any], style_weights: NDArray[np.float32], into: NDArray[Any] | None = None
     ) -> NDArray[Any]:
-        """Paint a batch.
+        """Stylize a batch.
 
         Args:
             pictures: N pictures in the layout, type and range of `takes`.
@@ -94,8 +95,11 @@ class Session:
             N pictures in the same layout and type, not checked.
 
         Raises:
-            InferenceError: The runtime failed, for want of memory most often, found NaN, or came to no end in time.
+            InferenceError: The runtime failed, most often for lack of memory, it found NaN, or the run timed out.
+            CancelledError: This thread's work was cancelled.
+            OptionError: The session is closed.
         """
+        executor = self._open_executor()
         if self.signature.is_single and len(pictures) > 1:
             singles = [self.run(pictures[i : i + 1], style_weights[i : i + 1]) for i in range(len(pictures))]
             return np.concatenate(singles)
@@ -103,15 +107,15 @@ class Session:
         if self.signature.style_input is not None:
             feed[self.signature.style_input] = self.weights_in_axes(style_weights)
 
-        def paint(stop: Stop | None) -> NDArray[Any]:
+        def execute(stop: Stop | None) -> NDArray[Any]:
             with self._turn:
-                return self._executor.execute(feed, self.signature.image_output, into, stop)
+                return executor.execute(feed, self.signature.image_output, into, stop)
 
         try:
-            return self._watch.over(paint)
+            return self._watch.over(execute)
         except FloatingPointError:
             raise not_finite(self.model) from None
-        except InferenceError:
+        except NSTError:
             raise
         except Exception as error:  # the runtimes' exceptions have no common base
             failed = f"{self.model}: failed on {'×'.join(map(str, pictures.shape))} ({first_line(error)}); "
@@ -124,12 +128,46 @@ class Session:
         """Style weights, float32 N×styles, with the axes that the model itself gives them."""
         return self.signature.weights_in_axes(style_weights)
 
+    @property
+    def report(self) -> str:
+        """The device in use, and with `auto` why no better one is."""
+        chosen = f"{self.device} ({self.provider}, {self.threads} CPU threads)"
+        measured = [f"measured: {self.why}"] if self.why else []
+        return "; ".join([chosen, *measured, *(f"passed over: {reason}" for reason in self.passed_over)])
+
     def content(self) -> bytes:
-        """The model as it was loaded: the file, with its size made free if it was fixed."""
+        """The model as it was loaded: the file, with a fixed size made dynamic."""
         return self._loader.content()
+
+    def trim(self) -> None:
+        """Free memory that no run is using, such as that of larger or concurrent pictures."""
+        if self._executor is None:
+            return
+        with self._turn:
+            self._executor.trim(self._smallest_feed(), self.signature.image_output)
+
+    def close(self) -> None:
+        """Free the model's memory once no run uses it; it cannot be run again."""
+        self._executor = None
+
+    def _smallest_feed(self) -> dict[str, NDArray[Any]]:
+        takes = self.takes
+        side = -(-takes.min_side_px // takes.pad_multiple) * takes.pad_multiple
+        shape = (1, 3, side, side) if takes.layout == "nchw" else (1, side, side, 3)
+        feed: dict[str, NDArray[Any]] = {self.signature.image_input: np.zeros(shape, takes.dtype)}
+        if self.signature.style_input is not None:
+            no_style = np.zeros((1, self.spec.style_numbers), np.float32)
+            feed[self.signature.style_input] = self.weights_in_axes(no_style)
+        return feed
+
+    def _open_executor(self) -> Executor:
+        if self._executor is None:
+            raise OptionError(f"{self.model}: is closed; open it again, with a new `Stylizer`")
+        return self._executor
 
     def open_part(self, model: bytes) -> Part:
         """A part of the model, on the same device but perhaps in another runtime; it keeps no memory between runs."""
+        self._open_executor()
         graph = self._watch.over(lambda _: self._loader_of_parts.load(model, self._device, keeps_memory=False))
         return Part(graph, self._turn, self._watch)
 
@@ -141,7 +179,7 @@ class Part:
         self._graph, self._turn, self._watch = graph, turn, watch
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        """The outputs asked for; the runtime's own exceptions, and `InferenceError` when the time is over."""
+        """The requested outputs; the runtime's own exceptions, and `InferenceError` on timeout."""
 
         def run(stop: Stop | None) -> Sequence[NDArray[Any]]:
             with self._turn:
@@ -158,7 +196,7 @@ def open_session(
     precision: Precision = "auto",
     backend: Backend = "auto",
     expected_pictures: int | None = None,
-    paint: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+    stylize: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
     timeout: float | None = None,
 ) -> Session:
     """Load a model onto a device.
@@ -167,49 +205,49 @@ def open_session(
         model: `bundled:NAME`, a path, or what `find_model` found.
         device: `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`: this or an error; `auto`: the
             best that works.
-        threads: Of the CPU; None: as many as this process may use.
+        threads: Number of CPU threads; None: as many as this process may use.
         precision: `float32`: no rounding to TF32 on CUDA either; `float16`: TensorRT and OpenVINO's provider only;
             `bfloat16`: the openvino backend only; `int8`: the model's quantised file, see
             `nst_engine.models.find.int8_model`; `auto`: the device's default.
         backend: `onnxruntime`; `openvino`: its own package, on x86 CPUs; `auto`: `NST_ENGINE_BACKEND` where it is set,
             else, on the CPU, the fastest installed one whose pixels are right (see `nst_engine.runtimes.choice`).
-        expected_pictures: How many will be painted, if known: for a few, `auto` takes ONNX Runtime, ready at once.
-        paint: Paints a picture, uint8 H×W×3: by that `auto` compares backends; None: it takes ONNX Runtime.
+        expected_pictures: How many will be stylized, if known: for a few, `auto` takes ONNX Runtime, ready at once.
+        stylize: Stylizes a picture, uint8 H×W×3, so that `auto` can compare backends; None: ONNX Runtime.
         timeout: Seconds that loading the model may take, and each run of it; None: any.
 
     Raises:
         ModelNotFoundError: There is no such model.
-        ModelChecksumError: The file is damaged, or no ONNX model.
+        ModelChecksumError: The file is damaged, or not an ONNX model.
         ModelSpecError: It does not say what it takes, or takes something else than it says.
-        ProviderUnavailableError: The device asked for cannot be used here.
+        ProviderUnavailableError: The device requested cannot be used here.
         MissingDependencyError: The backend is not installed.
-        InferenceError: It is not loaded in time.
+        InferenceError: Loading timed out.
         OptionError: Another device, precision, backend, number of threads or time.
     """
     SessionOptions(device=device, backend=backend, threads=threads, precision=precision, timeout=timeout)
-    asked = parse_device(device)
-    check_precision(precision, asked)
+    requested = parse_device(device)
+    check_precision(precision, requested)
     chosen = check_backend(backend, precision)
     file = model if isinstance(model, ModelFile) else find_model(model)
     if precision == "int8":
         file, precision = int8_model(file), "auto"
     opening = _Opening(file, threads or usable_cpus(), precision, timeout)
     if chosen == "openvino":
-        return opening.session("openvino", asked if asked.kind != "auto" else _ON_CPU, precision)
-    if asked.kind not in ("auto", "cpu"):
-        return opening.session("onnxruntime", asked, precision)
-    if asked.kind == "auto":
+        return opening.session("openvino", requested if requested.kind != "auto" else _ON_CPU, precision)
+    if requested.kind not in ("auto", "cpu"):
+        return opening.session("onnxruntime", requested, precision)
+    if requested.kind == "auto":
         faster = opening.on_the_best_device()
         if faster is not None:
             return faster
     is_for_few = expected_pictures is not None and expected_pictures < FEW_PICTURES
-    if chosen == "auto" and paint is not None and not is_for_few:
-        return opening.on_cpu_fastest(paint)
+    if chosen == "auto" and stylize is not None and not is_for_few:
+        return opening.on_cpu_fastest(stylize)
     return opening.session("onnxruntime", _ON_CPU, precision)
 
 
 class _Opening:
-    """A model on its way onto one device or another."""
+    """Opens a model on one device or another."""
 
     def __init__(self, file: ModelFile, threads: int, precision: Precision, timeout_s: float | None) -> None:
         self._file, self._threads, self._precision = file, threads, precision
@@ -234,13 +272,13 @@ class _Opening:
             file=self._file,
             passed_over=tuple(self._passed_over),
             why=why,
-            # tiles are as fast in ONNX Runtime, in a third less memory; who asks for OpenVINO may have nothing else
+            # tiles are as fast in ONNX Runtime, in a third less memory; with OpenVINO requested it may be missing
             parts=OrtLoader(self._file, self._threads, "auto") if why and backend == "openvino" else None,
             watch=self._watch,
         )
 
     def on_the_best_device(self) -> Session | None:
-        """On something better than the CPU, if there is any that works."""
+        """On the best working device other than the CPU, if there is one."""
         available = OrtLoader(self._file, self._threads, self._precision).available
         for kind in AUTO_ORDER:
             if kind == "cpu" or PROVIDERS[kind] not in available:
@@ -251,12 +289,12 @@ class _Opening:
                 self._passed_over.append(str(unavailable))
         return None
 
-    def on_cpu_fastest(self, paint: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]]) -> Session:
+    def on_cpu_fastest(self, stylize: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]]) -> Session:
         """In the fastest runtime."""
         from nst_engine.runtimes.choice import choose
 
         def load(each: Backend, precision: Precision) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
-            return partial(paint, self.session(each, _ON_CPU, precision))
+            return partial(stylize, self.session(each, _ON_CPU, precision))
 
         choice = choose(self._file, self._precision, self._threads, load)
         return self.session(choice.backend, _ON_CPU, choice.precision, choice.reason)

@@ -1,41 +1,136 @@
-"""What may never end runs in a thread of its own, so that Ctrl-C and a limit of time can stop it."""
+"""Stops long work: by Ctrl-C, by a timeout, and by a token from another thread.
+
+Work that may never end runs in its own thread. Tokens are kept in a context variable and checked wherever a model runs,
+so that they need not be passed from function to function.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
-from nst_engine.errors import InferenceError
+from nst_engine.errors import CancelledError, InferenceError
 
 _T = TypeVar("_T")
 
-#: How long what was stopped may take to end; a runtime ends after the node that it is at.
+#: Grace period after a stop; a runtime ends after its current node.
 _PATIENCE_S = 5.0
-#: Not every system wakes who waits without a limit.
+#: Some systems do not interrupt a wait without timeout.
 _WAIT_S = 0.5
 
 
-@dataclass
 class Stop:
-    """Given to what runs.
+    """Handle through which work can be stopped."""
 
-    Attributes:
-        by: How it is stopped, from another thread; set by who can be.
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by: Callable[[], None] | None = None
+        self._is_asked = False
+
+    def is_done_by(self, by: Callable[[], None]) -> None:
+        """Register how the work is stopped; called from another thread, or at once if the stop was asked for before."""
+        with self._lock:
+            self._by = by
+            is_late = self._is_asked
+        if is_late:
+            by()
+
+    def ask(self) -> None:
+        """Stop the work."""
+        with self._lock:
+            self._is_asked, by = True, self._by
+        if by is not None:
+            by()
+
+
+class CancelToken:
+    """Stops work from any thread: `stylize(..., cancel=token)`, then `token.cancel()`.
+
+    It is checked between stages and tiles, and a model that is running is interrupted. A cancelled token stays
+    cancelled: use a new one for each call.
     """
 
-    by: Callable[[], None] = field(default=lambda: None)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_cancelled = False
+        self._running: set[Stop] = set()
+
+    def cancel(self) -> None:
+        """Stop the work: the call raises `CancelledError`, within 100 ms or as soon as a picture is decoded."""
+        with self._lock:
+            self._is_cancelled = True
+            running = list(self._running)
+        for stop in running:
+            stop.ask()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._is_cancelled
+
+    def check(self) -> None:
+        """Raise `CancelledError` if `cancel` was called."""
+        if self._is_cancelled:
+            raise CancelledError("cancelled before it was done; to run it again, use a new `CancelToken`")
+
+    @contextlib.contextmanager
+    def stopping(self, stop: Stop) -> Iterator[None]:
+        """While it runs, `cancel` asks this stop as well."""
+        with self._lock:
+            self._running.add(stop)
+        try:
+            self.check()
+            yield
+        except Exception:
+            self.check()  # the runtimes have exceptions of their own for what was stopped
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(stop)
+        self.check()
+
+
+_TOKEN: ContextVar[CancelToken | None] = ContextVar("cancel_token", default=None)
+
+
+@contextlib.contextmanager
+def cancelled_by(token: CancelToken | None) -> Iterator[None]:
+    """Within it, work of this thread checks the token; None: the one in effect, if any."""
+    if token is None:
+        yield
+        return
+    before = _TOKEN.set(token)
+    try:
+        token.check()
+        yield
+    finally:
+        _TOKEN.reset(before)
+
+
+def check_cancelled() -> None:
+    """Raise `CancelledError` if this thread's work was cancelled."""
+    token = _TOKEN.get()
+    if token is not None:
+        token.check()
+
+
+def is_cancellable() -> bool:
+    """Whether this thread's work has a token."""
+    return _TOKEN.get() is not None
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Over a model that is loaded and run.
+    """Watches over loading and running a model.
 
     Attributes:
-        model: What messages call it.
-        ends: Whether it is known to end: those that come with the package.
+        model: Name in messages.
+        ends: Whether it is known to terminate: bundled models.
         timeout_s: Seconds that loading it, or one run, may take; None: any.
     """
 
@@ -44,16 +139,25 @@ class Watch:
     timeout_s: float | None = None
 
     def over(self, work: Callable[[Stop | None], _T]) -> _T:
-        """What the work returns or raises; where nothing could stop it, it runs here and gets no `Stop`.
+        """Return or raise what the work does; without a need to stop it, it runs in this thread and gets no `Stop`.
 
         Raises:
             InferenceError: The time is over.
+            CancelledError: This thread's work was cancelled.
             KeyboardInterrupt: Ctrl-C came.
         """
+        token = _TOKEN.get()
+        if token is None:
+            return self._over(work, None)
+        stop = Stop()
+        with token.stopping(stop):
+            return self._over(work, stop)
+
+    def _over(self, work: Callable[[Stop | None], _T], stop: Stop | None) -> _T:
         # only the main thread is interrupted
         if self.timeout_s is None and (self.ends or threading.current_thread() is not threading.main_thread()):
-            return work(None)
-        run = _Run(work)
+            return work(stop)
+        run = _Run(work, stop or Stop())
         try:
             run.wait(self.timeout_s)
         except TimeoutError:
@@ -69,10 +173,10 @@ class Watch:
 
 
 class _Run(Generic[_T]):
-    """Work in a thread that nobody waits for when the program ends."""
+    """Work in a daemon thread."""
 
-    def __init__(self, work: Callable[[Stop | None], _T]) -> None:
-        self._work, self._stop = work, Stop()
+    def __init__(self, work: Callable[[Stop | None], _T], stop: Stop) -> None:
+        self._work, self._stop = work, stop
         self._returned: _T | None = None
         self._failure: BaseException | None = None
         self._done = threading.Event()
@@ -94,7 +198,7 @@ class _Run(Generic[_T]):
                 raise TimeoutError
 
     def end(self) -> None:
-        self._stop.by()
+        self._stop.ask()
         self._done.wait(_PATIENCE_S)
 
     def outcome(self) -> _T:

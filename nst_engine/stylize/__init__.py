@@ -1,1 +1,1 @@
-"""One pass: a photo becomes a painting."""
+"""Stylization in one pass."""

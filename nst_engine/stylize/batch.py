@@ -1,4 +1,4 @@
-"""Many pictures: which files are painted, where each result goes, and which can be painted together."""
+"""Many pictures: which files are stylized, where each result goes, and which can be stylized together."""
 
 from __future__ import annotations
 
@@ -16,12 +16,7 @@ from nst_engine.image import IMAGE_SUFFIXES, READABLE_SUFFIXES, Picture, check_i
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to paint.
-
-    Attributes:
-        source: The photo.
-        output: Where its result goes.
-    """
+    """One picture to stylize, and where its result goes."""
 
     source: Path
     output: Path
@@ -29,11 +24,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be painted.
+    """What is to be stylized.
 
     Attributes:
         jobs: In order.
-        left_out: The kinds of files in folders that are not painted, by suffix, and how many of each.
+        left_out: The kinds of files in folders that are not stylized, by suffix, and how many of each.
     """
 
     jobs: list[Job]
@@ -87,12 +82,12 @@ def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[st
     jobs: list[Job] = []
     for photo in photos:
         if photo.is_dir():
-            found = [
+            new = [
                 Job(file, folder / file.relative_to(photo).parent / result_name(file, label))
                 for file in _pictures_below(photo, folder, left_out)
             ]
-            results = {job.output.absolute() for job in found}  # of an earlier run, in the photos' own folder
-            jobs += [job for job in found if job.source.absolute() not in results]
+            results = {job.output.absolute() for job in new}  # of an earlier run, in the photos' own folder
+            jobs += [job for job in new if job.source.absolute() not in results]
         elif photo.exists():
             jobs.append(Job(photo, folder / result_name(photo, label)))
         else:
@@ -105,11 +100,11 @@ def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[st
     return list({job.output: job for job in jobs}.values())
 
 
-def _check_outputs(jobs: Sequence[Job], kept: Sequence[Path], overwrite: bool) -> None:
+def _check_outputs(jobs: Sequence[Job], protected: Sequence[Path], overwrite: bool) -> None:
     sources = {file_id(job.source): job.source for job in jobs}
     for job in jobs:
         there = sources.get(file_id(job.output)) if job.output.exists() else None
-        check_image_output(job.output, inputs=[there, *kept], overwrite=overwrite)
+        check_image_output(job.output, inputs=[there, *protected], overwrite=overwrite)
 
 
 def _make_folder(folder: Path) -> None:
@@ -127,7 +122,7 @@ def result_name(photo: Path, label: str) -> str:
 
 
 def style_label(styles: Iterable[str]) -> str:
-    """Of a blend, for file names: other people's models may call styles what no file can be called."""
+    """Of a blend, for file names: third-party models may call styles what no file can be called."""
     return re.sub(r"[^\w .,()+-]", "_", "+".join(styles))
 
 
@@ -142,7 +137,7 @@ def groups_of(pictures: Sequence[Picture], largest: int) -> list[list[int]]:
 def _pictures_below(folder: Path, output_folder: Path, left_out: Counter[str]) -> Iterator[Path]:
     skipped = output_folder.resolve()
     is_inside = skipped != folder.resolve()
-    found = False
+    has_pictures = False
     for root, folders, files in os.walk(folder):
         if is_inside:
             folders[:] = [name for name in folders if (Path(root) / name).resolve() != skipped]
@@ -154,9 +149,9 @@ def _pictures_below(folder: Path, output_folder: Path, left_out: Counter[str]) -
             if not file.is_file():  # nobody waits at a pipe
                 left_out["no plain file"] += 1
             elif file.suffix.lower() in READABLE_SUFFIXES:
-                found = True
+                has_pictures = True
                 yield file
             else:
                 left_out[file.suffix.lower() or "no suffix"] += 1
-    if not found:
+    if not has_pictures:
         raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")

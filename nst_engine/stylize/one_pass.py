@@ -1,4 +1,4 @@
-"""Photo → tensor → run → picture: the line through a model, once."""
+"""One pass through a model: preprocess, run, postprocess."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nst_engine.stylize.workspace import Workspace
 
 
 class Run(Protocol):
-    """Whatever computes."""
+    """Runs a model."""
 
     def __call__(self, tensor: NDArray[Any], into: NDArray[Any] | None, /) -> NDArray[Any]:
-        """N pictures as the specification says, painted, in the same layout, type and range; in `into` if it can."""
+        """Stylize N pictures, in the specification's layout, type and range; into `into` if possible."""
 
 
 def one_pass(
@@ -36,35 +36,35 @@ def one_pass(
     out: NDArray[np.uint8] | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> list[NDArray[np.uint8]]:
-    """Paint pictures of one size.
+    """Stylize pictures of one size.
 
     Args:
-        photos: uint8 H×W×3 each, which stay as they are.
+        photos: uint8 H×W×3 each; not modified.
         spec: What `run` takes and returns.
-        run: Computes.
-        model: What messages call it.
-        threads: Of the CPU, for what is not in the model.
+        run: Runs the model.
+        model: Name in messages.
+        threads: CPU threads for everything outside the model.
         bucket_px: As `nst_engine.stylize.preprocess.model_input` takes it.
-        swap_rb: Whether the photos are BGR; the paintings are then, too.
-        strength: 0: the photo; 1: the painting; in between, in sRGB, rounded.
-        workspace: Where tensors are made; None: in fresh memory.
-        out: uint8 H×W×3, C-contiguous, where the only painting is written; None: to fresh memory.
+        swap_rb: Whether the photos, and then the outputs, are BGR.
+        strength: 0: the photo; 1: the stylized picture; in between, blended in sRGB and rounded.
+        workspace: Memory for the tensors; None: new arrays.
+        out: uint8 H×W×3, C-contiguous, the output array for a single picture; None: a new array.
         stopwatch: Gets a lap for each stage.
 
     Returns:
         uint8 H×W×3 each.
 
     Raises:
-        InferenceError: The model failed, or returned what is no picture.
+        InferenceError: The model failed, or returned an invalid picture.
     """
     stopwatch = stopwatch or Stopwatch()
-    given = model_input(photos, spec, bucket_px=bucket_px, swap_rb=swap_rb, threads=threads, workspace=workspace)
+    prepared = model_input(photos, spec, bucket_px=bucket_px, swap_rb=swap_rb, threads=threads, workspace=workspace)
     stopwatch.lap("preprocess")
-    painted = run(given.tensor, None if workspace is None else room_for(given, spec, workspace, out))
+    output = run(prepared.tensor, None if workspace is None else room_for(prepared, spec, workspace, out))
     stopwatch.lap("inference")
     pictures = pictures_of(
-        painted,
-        given,
+        output,
+        prepared,
         spec,
         model=model,
         swap_rb=swap_rb,

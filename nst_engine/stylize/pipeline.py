@@ -1,4 +1,4 @@
-"""Pictures in, paintings out: the whole way through a loaded model, by tiles and more than once where it takes that."""
+"""The pipeline of a loaded model, from pictures to stylized pictures: in tiles, and in several passes where needed."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.color import ColorMode
 from nst_engine.errors import OutOfMemoryError
 from nst_engine.runtimes.session import Session
+from nst_engine.runtimes.stopping import check_cancelled
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.postprocess import finished
 from nst_engine.stylize.result import Stopwatch
-from nst_engine.stylize.strokes import Pictures, painted_broadly
+from nst_engine.stylize.strokes import Pictures, stylize_broadly
 from nst_engine.stylize.style_choice import weights_of_no_style
 from nst_engine.stylize.tiling import TiledModel
-from nst_engine.stylize.workspace import Workspaces
+from nst_engine.stylize.workspace import Workspaces, return_free_memory
 
-#: Some devices build the network anew for every size of picture, in seconds. There sides are padded to multiples of
-#: this. Not to larger ones, and not elsewhere: instance normalisation sees the padding as if it were picture.
+#: Some devices take seconds to rebuild the network for every size of picture. There sides are padded to multiples of
+#: this. Not to larger ones, and not elsewhere: instance normalisation takes the padding for picture.
 BUCKET_PX = 64
 
-#: Larger pictures are painted by tiles: here that begins to take less memory, and costs a little time.
+#: Larger pictures are processed in tiles: from here on that saves memory, at a small cost of time.
 TILE_ABOVE_PX = 3_000_000
 
-#: A GPU paints whole pictures 24 times as fast as tiles of them (`benchmarks/results/cuda.json`), in up to 320 bytes a
-#: pixel; where it has not as much, in tiles after all.
+#: A GPU is 24 times as fast on whole pictures as on tiles (`benchmarks/results/cuda.json`), at up to 320 bytes a pixel;
+#: where it runs out of memory, tiles are used after all.
 TILE_ABOVE_PX_ON_CUDA = 32_000_000
 
 _SHORTEST_PX = 64
@@ -41,16 +43,16 @@ def bucket_px(device: str) -> int:
 
 
 def tile_above_px(device: str) -> int:
-    """Pictures of more pixels are painted by tiles on that device."""
+    """Pictures of more pixels are processed in tiles on that device."""
     return TILE_ABOVE_PX_ON_CUDA if device.partition(":")[0] == "cuda" else TILE_ABOVE_PX
 
 
 class Pipeline:
-    """A model's way from pictures to pictures. May be used by several threads at once.
+    """Stylizes pictures by a session. May be used by several threads at once.
 
     Args:
         session: The model, loaded.
-        most_px: Pictures of more pixels are painted by tiles, in bounded memory; None: see `tile_above_px`.
+        most_px: Pictures of more pixels are processed in tiles, in bounded memory; None: see `tile_above_px`.
     """
 
     def __init__(self, session: Session, most_px: int | None) -> None:
@@ -63,33 +65,33 @@ class Pipeline:
 
     @property
     def swaps_in_passing(self) -> bool:
-        """Whether BGR costs nothing: of a model of numbers, whose scaling reorders them as well."""
+        """Whether BGR costs nothing: float models reorder channels while scaling."""
         return self._session.takes.dtype != "uint8"
 
-    def paint(
+    def stylize(
         self,
         photos: Sequence[NDArray[np.uint8]],
         weights: NDArray[np.float32],
         stopwatch: Stopwatch,
         *,
         strength: float = 1.0,
-        preserve_color: str | None = None,
+        preserve_color: ColorMode | None = None,
         stroke_scale: float = 1.0,
         swap_rb: bool = False,
         out: NDArray[np.uint8] | None = None,
     ) -> list[NDArray[np.uint8]]:
-        """Paint pictures of one size in one style.
+        """Stylize pictures of one size in one style.
 
         Args:
-            photos: uint8 H×W×3 each, which stay as they are.
+            photos: uint8 H×W×3 each; not modified.
             weights: float32 1×styles.
             stopwatch: Gets a lap for each stage.
-            strength: As `nst_engine.stylize.postprocess.finished` takes it, and `preserve_color` too; above 1, the
-                painting is painted again, and 2 is that.
-            preserve_color: See there.
-            stroke_scale: As `nst_engine.stylize.strokes.painted_broadly` takes it.
-            swap_rb: Whether the photos are BGR, and the paintings shall be; not with `preserve_color`, which needs RGB.
-            out: uint8 H×W×3, C-contiguous, where the only painting is written; None: fresh memory.
+            strength: As for `nst_engine.stylize.postprocess.finished`; above 1, the output is stylized again and
+                blended in, up to 2.
+            preserve_color: As there.
+            stroke_scale: As for `nst_engine.stylize.strokes.stylize_broadly`.
+            swap_rb: Whether the photos, and then the outputs, are BGR; not with `preserve_color`, which needs RGB.
+            out: uint8 H×W×3, C-contiguous, the output array for a single picture; None: a new array.
 
         Returns:
             uint8 H×W×3 each.
@@ -100,22 +102,37 @@ class Pipeline:
         if preserve_color is None and stroke_scale == 1 and strength <= 1:
             return self._run(photos, weights, stopwatch, strength=strength, swap_rb=swap_rb, out=out)
 
-        def paint(pictures: Pictures) -> list[NDArray[np.uint8]]:
+        def run_once(pictures: Pictures) -> list[NDArray[np.uint8]]:
             return self._run(pictures, weights, stopwatch, strength=1.0, swap_rb=swap_rb, out=None)
 
-        painted = painted_broadly(photos, stroke_scale, paint)
+        stylized = stylize_broadly(photos, stroke_scale, run_once)
+        check_cancelled()
         if strength > 1:
-            again = painted_broadly(painted, stroke_scale, paint)
-            painted = [finished(*pair, strength=strength - 1) for pair in zip(again, painted, strict=True)]
-        painted = [
+            again = stylize_broadly(stylized, stroke_scale, run_once)
+            stylized = [finished(*pair, strength=strength - 1) for pair in zip(again, stylized, strict=True)]
+        stylized = [
             finished(pixels, photo, strength=min(strength, 1.0), preserve_color=preserve_color)
-            for pixels, photo in zip(painted, photos, strict=True)
+            for pixels, photo in zip(stylized, photos, strict=True)
         ]
         if out is not None:
-            out[...] = painted[0]
-            painted = [out]
+            out[...] = stylized[0]
+            stylized = [out]
         stopwatch.lap("postprocess")
-        return painted
+        return stylized
+
+    def trim(self) -> None:
+        """Free memory that no run is using."""
+        self._session.trim()
+        self._workspaces = Workspaces()
+        return_free_memory()
+
+    def close(self) -> None:
+        """Free the model's memory; later runs are refused."""
+        self._session.close()
+        self._workspaces = Workspaces()
+        with self._tiled_model_lock:
+            self._tiled_model = None
+        return_free_memory()
 
     def _run(
         self,
@@ -127,48 +144,36 @@ class Pipeline:
         swap_rb: bool,
         out: NDArray[np.uint8] | None,
     ) -> list[NDArray[np.uint8]]:
-        """Through the model in one run, or each by tiles; blended with the photos."""
-        # networks reflect what is small: a line of pixels takes the memory of a band
+        """Run the model on the batch, or in tiles picture by picture; blend with the photos."""
+        session = self._session
+        # networks pad small sides by reflection: a line of pixels takes the memory of a band
         pixels = math.prod(max(side, _SHORTEST_PX) for side in photos[0].shape[:2])
         if pixels <= self._tile_above_px:
             try:
-                return self._run_whole(photos, weights, stopwatch, swap_rb=swap_rb, strength=strength, out=out)
+                with self._workspaces.borrowed() as workspace:
+                    return one_pass(
+                        photos,
+                        session.takes,
+                        lambda tensor, into: session.run(tensor, np.repeat(weights, len(photos), axis=0), into),
+                        model=session.model,
+                        threads=session.threads,
+                        bucket_px=self._bucket_px,
+                        swap_rb=swap_rb,
+                        strength=strength,
+                        workspace=workspace,
+                        out=out,
+                        stopwatch=stopwatch,
+                    )
             except OutOfMemoryError:
                 if pixels <= TILE_ABOVE_PX:
                     raise
-        model, given = self._tiled(), self._session.weights_in_axes(weights)
-        painted = [model.paint(each, given, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
+        model, style_weights = self._tiled(), session.weights_in_axes(weights)
+        stylized = [model.stylize(each, style_weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
         stopwatch.lap("inference")
-        return painted
-
-    def _run_whole(
-        self,
-        photos: Sequence[NDArray[np.uint8]],
-        weights: NDArray[np.float32],
-        stopwatch: Stopwatch,
-        *,
-        strength: float,
-        swap_rb: bool,
-        out: NDArray[np.uint8] | None,
-    ) -> list[NDArray[np.uint8]]:
-        session = self._session
-        with self._workspaces.borrowed() as workspace:
-            return one_pass(
-                photos,
-                session.takes,
-                lambda tensor, into: session.run(tensor, np.repeat(weights, len(photos), axis=0), into),
-                model=session.model,
-                threads=session.threads,
-                bucket_px=self._bucket_px,
-                swap_rb=swap_rb,
-                strength=strength,
-                workspace=workspace,
-                out=out,
-                stopwatch=stopwatch,
-            )
+        return stylized
 
     def _tiled(self) -> TiledModel:
-        """Cut and loaded when the first large picture comes."""
+        """The tiled model, made for the first large picture."""
         with self._tiled_model_lock:
             if self._tiled_model is None:
                 session = self._session
@@ -183,14 +188,14 @@ class Pipeline:
             return self._tiled_model
 
 
-def painted_once(session: Session, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """One picture, uint8 H×W×3, in the model's first style if it has any, in fresh memory."""
+def stylize_once(session: Session, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Stylize one picture, uint8 H×W×3, in the model's first style if it has any; a new array."""
     weights = weights_of_no_style(session.spec)
-    (painted,) = one_pass(
+    (stylized,) = one_pass(
         [picture],
         session.takes,
         lambda tensor, _: session.run(tensor, weights),
         model=session.model,
         threads=session.threads,
     )
-    return painted
+    return stylized

@@ -1,47 +1,39 @@
-"""Pictures become what a model takes: read, fitted, grown to a size it can work with, scaled, in its layout."""
+"""Turns pictures into a model's input: reads, resizes, pads, scales, sets the layout."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine import kernels
-from nst_engine.geometry import fit_longer_side
-from nst_engine.image import ImageLimits, ImageSource, Picture, load_image, resize_image
+from nst_engine.image import ImageSource, Picture, load_image
+from nst_engine.limits import ImageLimits
 from nst_engine.models.spec import ModelSpec
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.workspace import Workspace
 
 
 def timed_read(source: ImageSource, max_side: int | None, limits: ImageLimits) -> tuple[Picture, Stopwatch]:
-    """The picture, shrunk if its longer side is longer than `max_side`, and the time of that."""
+    """Read a picture, shrunk to `max_side` if larger, and measure the time."""
     stopwatch = Stopwatch()
-    picture = _fitted(load_image(source, limits=limits, copy=False), max_side)
+    picture = load_image(source, limits=limits, copy=False, max_side=max_side)
     stopwatch.lap("decode")
     return picture, stopwatch
 
 
-def _fitted(picture: Picture, max_side: int | None) -> Picture:
-    if max_side is None or max(picture.height, picture.width) <= max_side:
-        return picture
-    size = fit_longer_side(picture.height, picture.width, max_side)
-    alpha = None if picture.alpha is None else resize_image(picture.alpha, *size)
-    return replace(picture, pixels=resize_image(picture.pixels, *size), alpha=alpha)
-
-
 @dataclass(frozen=True, eq=False)
 class ModelInput:
-    """A batch for a model, and how to undo what was done to the size.
+    """A model's input, and the size before padding.
 
     Attributes:
         tensor: N pictures as the specification says; in the workspace, or the only picture itself.
-        height: Of the pictures themselves; what follows below is padding.
-        width: Of the pictures themselves; what follows at the right is padding.
+        height: Before padding, px; the padding is at the bottom.
+        width: Before padding, px; the padding is at the right.
     """
 
     tensor: NDArray[Any] = field(repr=False)
@@ -63,11 +55,11 @@ def model_input(
     Args:
         pictures: uint8 H×W×3 each, RGB, of one size.
         spec: Of the model. Sides grow at the bottom and right to `min_side_px` and to a multiple of `pad_multiple`,
-            by reflection, to and fro where the picture is small.
+            by reflection, back and forth where the picture is small.
         bucket_px: Sides grow to a multiple of this, too.
         swap_rb: Whether the pictures are BGR.
-        threads: Of the CPU.
-        workspace: Where the batch is made; None: in fresh memory.
+        threads: Number of CPU threads.
+        workspace: Memory for the batch; None: a new array.
     """
     height, width = pictures[0].shape[:2]
     multiple = math.lcm(spec.pad_multiple, bucket_px)
@@ -116,12 +108,12 @@ def _floats(
 
 
 def with_whole_rows(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """As the kernels take it: rows may lie apart, as in a part of a picture, but not the pixels in them."""
+    """The picture with contiguous rows, as the kernels need it; rows may be strided, as in a crop."""
     return pixels if pixels.strides[1:] == (3, 1) else np.ascontiguousarray(pixels)
 
 
 def _reflected(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Grown at the bottom and right; a side of one pixel is repeated."""
+    """Padded at the bottom and right by reflection; a side of one pixel is repeated."""
     missing = (height - pixels.shape[0], width - pixels.shape[1])
     if not any(missing):
         return np.ascontiguousarray(pixels)

@@ -1,6 +1,6 @@
-"""Different styles in different regions of one picture: each is painted whole, and masks say where it is seen.
+"""Different styles in different regions of a picture: each is applied to the whole picture, then masked.
 
-Painted whole, because the normalisations of a network look at the whole picture: cut out, a region would have a
+To the whole picture, because normalisation uses its statistics: cut out, a region would have a
 contrast and colours of its own.
 """
 
@@ -14,50 +14,51 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, load_mask, resize_image
+from nst_engine.image import ImageSource, load_mask, resize_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
-_BLOCK_ROWS = 64  # of a blend: no float copy of whole pictures
+_BLOCK_ROWS = 64  # rows of a blend: avoids float copies of whole pictures
 _LEAST = np.float32(1e-6)
 
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Where each style is seen.
+    """Masks and shares of styles.
 
     Attributes:
         masks: float32 H×W each, 0-1, in the styles' order.
-        shares: Of the styles, where several are seen at one place.
+        shares: Weights of the styles where masks overlap.
     """
 
     masks: Sequence[NDArray[np.float32]] = field(repr=False)
     shares: Sequence[float]
 
-    def blended(self, painted: Sequence[NDArray[np.uint8]], out: NDArray[np.uint8]) -> None:
-        """Lay paintings, uint8 H×W×3, one for each style, over `out`, which is the photo before.
+    def blended(self, stylized: Sequence[NDArray[np.uint8]], out: NDArray[np.uint8]) -> None:
+        """Blend stylized pictures, uint8 H×W×3, one for each style, into `out`, which holds the photo.
 
-        Where masks leave something over to 1, the photo is seen.
+        Where masks add up to less than 1, the photo remains.
         """
         for top in range(0, len(out), _BLOCK_ROWS):
             rows = slice(top, top + _BLOCK_ROWS)
-            seen = np.stack([mask[rows] for mask in self.masks])[..., np.newaxis]
-            covered = seen.sum(0).clip(0, 1)
-            seen *= np.array(self.shares, np.float32).reshape(-1, 1, 1, 1)
-            laid = (seen * np.stack([each[rows] for each in painted])).sum(0) / seen.sum(0).clip(_LEAST)
+            weights = np.stack([mask[rows] for mask in self.masks])[..., np.newaxis]
+            covered = weights.sum(0).clip(0, 1)
+            weights *= np.array(self.shares, np.float32).reshape(-1, 1, 1, 1)
+            mixed = (weights * np.stack([each[rows] for each in stylized])).sum(0) / weights.sum(0).clip(_LEAST)
             photo = out[rows].astype(np.float32)
-            out[rows] = np.rint(photo + covered * (laid - photo)).clip(0, 255)
+            out[rows] = np.rint(photo + covered * (mixed - photo)).clip(0, 255)
 
 
 def read_regions(
     masks: Sequence[ImageSource], shares: Sequence[float], height: int, width: int, limits: ImageLimits = DEFAULT_LIMITS
 ) -> Regions:
-    """Masks as a picture of that size needs them.
+    """Read masks and fit them to a picture's size.
 
     Args:
         masks: One for each style, in order: grey pictures of the photo's proportions, white inside.
         shares: Of the styles.
         height: Of the picture, px.
         width: Of the picture, px.
-        limits: What is refused before it is decoded.
+        limits: Larger inputs are refused before they are decoded.
 
     Raises:
         OptionError: Another number of masks than of styles, other proportions, or nothing white in one.
@@ -70,32 +71,32 @@ def read_regions(
     return Regions([_mask(mask, height, width, limits) for mask in masks], list(shares))
 
 
-def painted_in_regions(
+def stylize_in_regions(
     photo: NDArray[np.uint8],
     regions: Regions,
-    paint: Callable[[int], NDArray[np.uint8]],
+    stylize: Callable[[int], NDArray[np.uint8]],
     out: NDArray[np.uint8] | None,
 ) -> NDArray[np.uint8]:
-    """A photo, uint8 H×W×3, with each style in its region.
+    """Stylize a photo, uint8 H×W×3, with each style in its region.
 
     Args:
-        photo: Stays as it is.
+        photo: Not modified.
         regions: Of the photo's size.
-        paint: The photo in the style of that number, in fresh memory.
-        out: uint8 H×W×3, to be filled; None: fresh memory.
+        stylize: Returns the photo in the style of that number, in a new array.
+        out: uint8 H×W×3, the output array; None: a new array.
     """
-    painted = [paint(number) for number in range(len(regions.masks))]
+    stylized = [stylize(number) for number in range(len(regions.masks))]
     blended = np.empty(photo.shape, np.uint8) if out is None else out
     blended[...] = photo
-    regions.blended(painted, blended)
+    regions.blended(stylized, blended)
     return blended
 
 
 def _mask(source: ImageSource, height: int, width: int, limits: ImageLimits) -> NDArray[np.float32]:
     mask = load_mask(source, limits=limits)
-    wanted = fit_longer_side(mask.shape[0], mask.shape[1], max(height, width))
-    # the photo may have been shrunk, and rounded differently
-    if max(abs(wanted[0] - height), abs(wanted[1] - width)) > 1:
+    fitted = fit_longer_side(mask.shape[0], mask.shape[1], max(height, width))
+    # the photo may have been shrunk, with other rounding
+    if max(abs(fitted[0] - height), abs(fitted[1] - width)) > 1:
         name = source if isinstance(source, str) else "the mask"
         raise OptionError(
             f"{name} has {mask.shape[1]}×{mask.shape[0]} px, but the photo {width}×{height}; make the mask of the "

@@ -1,4 +1,4 @@
-"""What comes of painting a picture in one pass, and how long each stage took."""
+"""The result of stylization, with the time of each stage."""
 
 from __future__ import annotations
 
@@ -7,28 +7,36 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Generic, Literal, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.image import ImageSource, save_image, to_pillow, with_alpha
+from nst_engine.errors import OptionError
+from nst_engine.image import ImageSource, Picture, encode_image, flatten, save_image, to_pillow, with_alpha
 
 STAGES = ("decode", "preprocess", "inference", "postprocess")
 
 Kind = Literal["rgb", "rgba", "pillow"]
 
+#: Colour below what is transparent; None: nothing is below it.
+Background: TypeAlias = tuple[int, int, int] | None
+
+
+#: What `image` is.
+Image_co = TypeVar("Image_co", covariant=True)
+
 
 @dataclass(frozen=True, eq=False)
-class StylizeResult:
-    """A painted picture and how it came about.
+class StylizeResult(Generic[Image_co]):
+    """A stylized picture with its provenance.
 
     Attributes:
         pixels: uint8 H×W×3, RGB.
         alpha: Of the content image at the result's size, uint8 H×W; None: opaque.
-        timings_ms: Wall time per stage: `decode` (with the shrinking), `preprocess`, `inference`, `postprocess`, and
-            their `total`. Of a batch: each picture's even share.
-        provider: ONNX Runtime's name of what computed.
+        timings_ms: Wall time per stage: `decode` (including resizing), `preprocess`, `inference`, `postprocess`, and
+            their `total`. In a batch: divided evenly.
+        provider: Execution provider.
         model: Name of the model.
         styles: Share of each style, sum 1.
         kind: What `image` is: `rgb` or `rgba` (arrays) or `pillow`, as it came in.
@@ -45,11 +53,14 @@ class StylizeResult:
     source_path: Path | None
 
     @property
-    def image(self) -> Any:
+    def image(self) -> Image_co:
         """The picture in the kind that came in: an array uint8 H×W×3, or ×4 for one with alpha; else a Pillow image."""
+        image: Any
         if self.kind == "pillow":
-            return to_pillow(self.pixels, self.alpha)
-        return self.pixels if self.kind == "rgb" else with_alpha(self.pixels, self.alpha)
+            image = to_pillow(self.pixels, self.alpha)
+        else:
+            image = self.pixels if self.kind == "rgb" else with_alpha(self.pixels, self.alpha)
+        return cast(Image_co, image)
 
     @property
     def height(self) -> int:
@@ -61,15 +72,85 @@ class StylizeResult:
         """In pixels."""
         return int(self.pixels.shape[1])
 
-    def save(self, path: str | os.PathLike[str], *, quality: int = 95, overwrite: bool = False) -> Path:
-        """Write the picture, see `nst_engine.save_image`; over the content image's own file only with `overwrite`."""
-        return save_image(
-            path, self.pixels, alpha=self.alpha, quality=quality, inputs=[self.source_path], overwrite=overwrite
-        )
+    def encode(self, format: str, *, quality: int = 95, background: Background = None) -> bytes:  # noqa: A002
+        """The picture as the bytes of a file: `png`, `jpeg`, `webp`, `tiff` or `bmp`; see `nst_engine.save_image`.
+
+        Args:
+            format: Of the file.
+            quality: 1–100, for JPEG and WebP.
+            background: RGB, 0–255, that a picture with transparency is laid on; None: it stays transparent, and a
+                format that cannot hold that is refused.
+
+        Raises:
+            ImageEncodeError: Another format, or one that cannot hold the picture.
+            OptionError: Another quality or background.
+        """
+        pixels, alpha = self._on(background)
+        return encode_image(pixels, format, alpha=alpha, quality=quality)
+
+    @overload
+    def save(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        quality: int = 95,
+        background: Background = None,
+        overwrite: bool = False,
+    ) -> Path: ...
+
+    @overload
+    def save(
+        self,
+        target: BinaryIO,
+        *,
+        format: str,
+        quality: int = 95,
+        background: Background = None,
+    ) -> None: ...
+
+    def save(
+        self,
+        target: str | os.PathLike[str] | BinaryIO,
+        *,
+        format: str | None = None,  # noqa: A002
+        quality: int = 95,
+        background: Background = None,
+        overwrite: bool = False,
+    ) -> Path | None:
+        """Write the picture, see `nst_engine.save_image`; over the content image's own file only with `overwrite`.
+
+        Args:
+            target: A path, whose suffix says the format, or a file open for writing, with `format`.
+            format: See `encode`.
+            quality: See `encode`.
+            background: See `encode`.
+            overwrite: Allow the content image's own file.
+
+        Returns:
+            The path; None for an open file.
+
+        Raises:
+            ImageEncodeError: Another suffix or format, or one that cannot hold the picture.
+            OutputError: The place cannot be written, or is the content image's.
+            OptionError: A file without `format`, or a path with it.
+        """
+        is_file = not isinstance(target, str | os.PathLike)
+        if is_file != (format is not None):
+            raise OptionError("of an open file `format` says what is written, of a path its suffix does")
+        if not isinstance(target, str | os.PathLike):
+            target.write(self.encode(format or "", quality=quality, background=background))
+            return None
+        pixels, alpha = self._on(background)
+        return save_image(target, pixels, alpha=alpha, quality=quality, inputs=[self.source_path], overwrite=overwrite)
+
+    def _on(self, background: Background) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        return (self.pixels, self.alpha) if background is None else (flatten(self.pixels, self.alpha, background), None)
 
 
 def kind_of(source: ImageSource) -> Kind:
-    """What a result is given back as."""
+    """The kind of a result's `image`."""
+    if isinstance(source, Picture):
+        return "rgb" if source.alpha is None else "rgba"
     if not isinstance(source, np.ndarray):
         return "pillow"
     return "rgba" if source.ndim == 3 and source.shape[2] in (2, 4) else "rgb"
@@ -83,13 +164,13 @@ class Stopwatch:
         self._seconds = dict.fromkeys(STAGES, 0.0)
 
     def lap(self, stage: str) -> None:
-        """Count the time since the last lap to this stage."""
+        """Add the time since the last lap to this stage."""
         now = time.perf_counter()
         self._seconds[stage] += now - self._last
         self._last = now
 
     def timings_ms(self, *, shared: Stopwatch | None = None, among: int = 1) -> dict[str, float]:
-        """Per stage and in total, with an even share of what was done for several."""
+        """Times per stage and in total, divided evenly among the pictures of a batch."""
         others = {} if shared is None else shared._seconds
         timings = {stage: 1000 * (seconds + others.get(stage, 0.0) / among) for stage, seconds in self._seconds.items()}
         return {**timings, "total": sum(timings.values())}

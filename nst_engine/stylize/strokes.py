@@ -1,7 +1,7 @@
-"""The size of the strokes: a network paints in strokes of so many pixels, whatever the picture.
+"""Stroke size: a network's strokes have a fixed size in pixels, whatever the picture's.
 
-Larger ones come of a smaller picture, whose painting is enlarged; what an enlarged picture lacks, the crispness of the
-finest strokes, is taken from a painting of that painting. So large forms are painted once, and nothing is soft.
+Larger ones come from stylizing a smaller picture and enlarging the result; what that lacks, the crispness of the
+finest strokes, is taken from stylizing the result again. So large forms are stylized once, and nothing is soft.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nst_engine.image import resize_image, without_finest
 
-#: Longer side up to which strokes are as the network paints them, px; beyond it they grow with the picture.
+#: Longer side up to which strokes have the network's own size, px; beyond it they grow with the picture.
 NATURAL_SIDE_PX = 1280
 
 _BLOCK_ROWS = 64
@@ -24,19 +24,14 @@ Pictures = Sequence[NDArray[np.uint8]]
 
 
 def in_proportion(height: int, width: int) -> float:
-    """How much larger than the network's own the strokes of a picture of this size are."""
+    """Default stroke size for a picture of this size, relative to the network's own."""
     return max(1.0, max(height, width) / NATURAL_SIDE_PX)
 
 
-def painted_broadly(
-    photos: Pictures, scale: float, paint: Callable[[Pictures], list[NDArray[np.uint8]]]
+def stylize_broadly(
+    photos: Pictures, scale: float, stylize: Callable[[Pictures], list[NDArray[np.uint8]]]
 ) -> list[NDArray[np.uint8]]:
-    """Paint pictures of one size in strokes so many times as large as the network's own.
-
-    Args:
-        photos: uint8 H×W×3 each.
-        scale: 1: as the network paints.
-        paint: Paints pictures of any one size.
+    """Stylize pictures of one size with strokes scaled relative to the network's own.
 
     Returns:
         uint8 H×W×3 each.
@@ -44,18 +39,18 @@ def painted_broadly(
     height, width = photos[0].shape[:2]
     other = [max(min(side, _LEAST_SIDE_PX), round(side / scale)) for side in (height, width)]
     if other == [height, width]:
-        return paint(photos)
-    broad = [resize_image(each, height, width) for each in paint([resize_image(photo, *other) for photo in photos])]
+        return stylize(photos)
+    broad = [resize_image(each, height, width) for each in stylize([resize_image(photo, *other) for photo in photos])]
     if scale < 1:
         return broad
-    return [_crisp(first, again, other) for first, again in zip(broad, paint(broad), strict=True)]
+    return [_crisp(first, again, other) for first, again in zip(broad, stylize(broad), strict=True)]
 
 
-def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], held: Sequence[int]) -> NDArray[np.uint8]:
-    """An enlarged painting with what is too fine, in the painting of it, for the size that it was enlarged from."""
-    # a little more than that is left out, or the strokes of the second painting would show beside the first one's
-    kept = [min(side, round(_FINER * least)) for side, least in zip(broad.shape[:2], held, strict=True)]
-    coarse = without_finest(again, *kept)
+def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], original_sides: Sequence[int]) -> NDArray[np.uint8]:
+    """An enlarged output plus the finest detail of its second stylization."""
+    # slightly more detail is left out, or the second pass's strokes would show beside the first one's
+    sides = [min(side, round(_FINER * least)) for side, least in zip(broad.shape[:2], original_sides, strict=True)]
+    coarse = without_finest(again, *sides)
     crisp = np.empty_like(broad)
     for top in range(0, len(broad), _BLOCK_ROWS):
         rows = slice(top, top + _BLOCK_ROWS)

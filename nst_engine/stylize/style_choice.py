@@ -1,4 +1,4 @@
-"""The style as a model takes it: style weights, with labels for people and an identity for later runs."""
+"""A resolved style: style weights, with display labels and an identity for later runs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from nst_engine.stylize.style_mix import StyleMix, resolve_style_mix, style_vect
 
 @dataclass(frozen=True, eq=False)
 class StyleChoice:
-    """Styles that a model is to paint in, resolved: may be given wherever a style may.
+    """Resolved styles for a model; accepted wherever a style is.
 
     Attributes:
-        shares: Of each style, by what people call it; sum 1.
+        shares: Weight of each style, by label; sum 1.
         weights: The model's `style_weights`: float32 1×numbers.
-        model: That it is for.
-        identity: The same for the same styles only, for JSON.
+        model: Name of the model.
+        identity: Equal only for equal styles; for JSON.
     """
 
     shares: Mapping[str, float]
@@ -34,7 +34,7 @@ class StyleChoice:
     identity: Mapping[str, float]
 
 
-#: A style image of whatever kind, its embedding, or a name.
+#: A style image of any kind, its embedding, or a name.
 AnyStyle: TypeAlias = StyleEmbedding | ImageSource
 #: One style; several with their weights, as a mapping or as pairs; or None for a model's only style.
 Style: TypeAlias = StyleChoice | StyleMix | AnyStyle | Mapping[Any, float] | Sequence[tuple[AnyStyle, float]]
@@ -50,7 +50,7 @@ def choice_of_fixed(style: Style, styles: Sequence[str], model: str) -> StyleCho
 
     Raises:
         StyleNotFoundError: A name is not among them.
-        OptionError: No style came for several, weights that cannot be used, or a picture.
+        OptionError: No style was given for a model of several, invalid weights, or a picture.
     """
     if not isinstance(style, str | Mapping | int | float) and style is not None and not _is_pairs(style):
         raise OptionError(f"style: {model} holds its styles ({', '.join(styles)}); {_CURES}")
@@ -64,7 +64,7 @@ def weighted(style: Style) -> list[tuple[Any, float]]:
     """Styles with their shares of sum 1, without those of share 0.
 
     Raises:
-        OptionError: None came, or weights that cannot be used.
+        OptionError: None given, or invalid weights.
     """
     if style is None:
         raise OptionError("style: none came; give a style image, an embedding, or a bundled painting's name")
@@ -84,7 +84,7 @@ def weighted(style: Style) -> list[tuple[Any, float]]:
 
 
 def weights_of_no_style(spec: ModelSpec) -> NDArray[np.float32]:
-    """What a model can be tried out with: its first style, or what all codes have in common; float32 1×numbers."""
+    """Default style weights for trials: the first style, or the constant of codes; float32 1×numbers."""
     weights = np.zeros((1, spec.style_numbers), np.float32)
     weights[0, 0 if spec.style is None else -1] = 1
     return weights

@@ -1,4 +1,4 @@
-"""Style images become style weights: a model's encoder, run once for each of them."""
+"""Turns style images into style weights by a model's encoder, once for each image."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.catalogue import style_path
-from nst_engine.errors import ImageDecodeError, InferenceError, ModelSpecError, OptionError
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource
+from nst_engine.errors import ImageDecodeError, InferenceError, ModelSpecError, NSTError, OptionError
+from nst_engine.image import ImageSource
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.models.content import companion_content
 from nst_engine.models.spec import ModelSpec, StylePrediction
 from nst_engine.runtimes.onnxruntime import first_line
@@ -25,17 +26,12 @@ from nst_engine.stylize.style_choice import Style, StyleChoice, weighted
 from nst_engine.stylize.style_embedding import SUFFIX, StyleEmbedding
 from nst_engine.stylize.style_images import read_style_image
 
-#: Codes that are remembered.
+#: Number of cached codes.
 EMBEDDINGS_KEPT = 256
 
 
 class StyleEncoder:
-    """Of one loaded model. May be used by several threads at once.
-
-    Args:
-        session: The model.
-        prediction: What it says of its encoder.
-    """
+    """The style encoder of a loaded model. May be used by several threads at once."""
 
     def __init__(self, session: Session, prediction: StylePrediction) -> None:
         self._session, self._prediction = session, prediction
@@ -53,12 +49,12 @@ class StyleEncoder:
     def encode(
         self, style_image: ImageSource, label: str | None = None, *, limits: ImageLimits = DEFAULT_LIMITS
     ) -> StyleEmbedding:
-        """Read a style image, or remember what was read from the same pixels before.
+        """Encode a style image, unless the same pixels are cached.
 
         Args:
             style_image: As `nst_engine.load_image` takes it.
-            label: What people call it; None: a file's name, or that it is a style image.
-            limits: What is refused before it is decoded.
+            label: Display label; None: a file's name, or that it is a style image.
+            limits: Larger inputs are refused before they are decoded.
 
         Raises:
             OptionError: All of it is transparent.
@@ -70,29 +66,29 @@ class StyleEncoder:
         label = label or _label_of(style_image)
         key = (label, pixels.shape, hashlib.sha256(pixels.tobytes()).digest())
         with self._lock:
-            found = self._known.get(key) or self._run(pixels, label)
-            self._remember(key, found)
-        return found
+            embedding = self._known.get(key) or self._run(pixels, label)
+            self._remember(key, embedding)
+        return embedding
 
     def choose(self, style: Style, limits: ImageLimits = DEFAULT_LIMITS) -> StyleChoice:
         """The style weights of one style or several.
 
         Args:
             style: Style images, embeddings, bundled paintings' names or files of any of them.
-            limits: Of the style images: what is refused before it is decoded.
+            limits: For style images; larger ones are refused before they are decoded.
 
         Raises:
-            OptionError: None came, weights that cannot be used, or an embedding of another model.
+            OptionError: None given, invalid weights, or an embedding of another model.
             NSTError: What `encode` and `StyleEmbedding.load` raise.
         """
         shares: dict[str, float] = {}
         identity: dict[str, float] = {}
         blend = np.zeros(self._prediction.numbers)
         for each, share in weighted(style):
-            found = self._embedding(each, limits)
-            blend += share * found.code.astype(np.float64)
-            shares[_free_label(found.label, shares)] = share
-            key = f"{found.label} {found.identity}"
+            embedding = self._embedding(each, limits)
+            blend += share * embedding.code.astype(np.float64)
+            shares[_free_label(embedding.label, shares)] = share
+            key = f"{embedding.label} {embedding.identity}"
             identity[key] = identity.get(key, 0.0) + share
         return StyleChoice(shares, blend.astype(np.float32)[np.newaxis], self._session.model, identity)
 
@@ -104,7 +100,7 @@ class StyleEncoder:
         path = style_path(os.fspath(style))
         if path.suffix.lower() == SUFFIX:
             return self._fitting(StyleEmbedding.load(path))
-        # a file that has not changed is not read again for each picture that is painted
+        # an unchanged file is not read again for each picture
         key = _state_of(path)
         with self._lock:
             known = self._known.get(key)
@@ -142,12 +138,12 @@ class StyleEncoder:
         try:
             try:
                 (code,) = graph.run([self._prediction.output], feed)
-            except InferenceError:
+            except NSTError:
                 raise
             except Exception:  # the runtimes' exceptions have no common base
-                # most networks of others were exported for one size of style image
+                # most third-party networks were exported for one size of style image
                 (code,) = self._load_for_any_size().run([self._prediction.output], feed)
-        except InferenceError:
+        except NSTError:
             raise
         except Exception as error:
             raise InferenceError(
@@ -158,11 +154,11 @@ class StyleEncoder:
         return code
 
     def _load(self) -> Part:
-        """The encoder, when the first style image comes."""
+        """Load the encoder for the first style image."""
         if self._graph is None:
             content = self._content()
             self._graph = self._session.open_part(content)
-            # what reads the same way may be read by all who take that output of it
+            # codes are valid for all models that use the same output of the same encoder
             self._space = f"{self._prediction.output} {hashlib.sha256(content).hexdigest()[:16]}"
         return self._graph
 
@@ -188,16 +184,16 @@ def _label_of(source: ImageSource) -> str:
     return Path(source).stem if isinstance(source, str | os.PathLike) else "style-image"
 
 
-def _free_label(label: str, taken: Any) -> str:
+def _free_label(label: str, labels: Any) -> str:
     number, free = 2, label
-    while free in taken:
+    while free in labels:
         number, free = number + 1, f"{label}-{number}"
     return free
 
 
 def _state_of(path: Path) -> Hashable:
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError) as error:
         raise ImageDecodeError(f"{path}: cannot be read ({error}); check the path") from error
-    return str(path.absolute()), found.st_mtime_ns, found.st_size
+    return str(path.absolute()), status.st_mtime_ns, status.st_size

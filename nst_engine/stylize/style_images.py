@@ -1,4 +1,4 @@
-"""Pictures as styles: whatever comes becomes something that an encoder can read."""
+"""Prepares style images for encoders."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits, ImageSource, Picture, load_image, resize_image
+from nst_engine.image import ImageSource, Picture, load_image, resize_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
-#: Narrower pictures are reflected to and fro until they are so wide: an encoder sees nothing of a line.
+#: Narrower pictures are reflected back and forth until they are so wide: an encoder cannot read a line.
 LEAST_SIDE_PX = 64
 
 
 def read_style_image(source: ImageSource, side_px: int, *, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
-    """A style image at the size that it is read at.
+    """Read a style image at the encoder's size.
 
-    What is transparent is no part of the style: it is cut off around, and inside filled with the mean colour.
+    Transparent areas are not part of the style: margins are cropped, holes filled with the mean colour.
 
     Args:
         source: As `nst_engine.load_image` takes it; of an animation, its first frame.
-        side_px: Its longer side becomes; small pictures are enlarged to it.
-        limits: What is refused before it is decoded.
+        side_px: Longer side of the result; small pictures are enlarged.
+        limits: Larger inputs are refused before they are decoded.
 
     Returns:
         uint8 H×W×3, RGB, both sides at least `LEAST_SIDE_PX`.
@@ -41,7 +42,7 @@ def read_style_image(source: ImageSource, side_px: int, *, limits: ImageLimits =
 
 
 def _visible(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """The smallest part with all that is not transparent."""
+    """Bounding box of everything that is not transparent."""
     if picture.alpha is None:
         return picture.pixels, None
     rows, columns = (np.flatnonzero(picture.alpha.any(axis=axis)) for axis in (1, 0))
@@ -53,7 +54,7 @@ def _visible(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | N
 
 def _filled(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     opacity = alpha[..., np.newaxis].astype(np.float32) / 255
-    # a picture that is hardly there has its colour still
+    # a nearly transparent picture still has its colour
     mean = (pixels * opacity).sum((0, 1)) / max(float(opacity.sum()), 1e-6)
     filled: NDArray[np.uint8] = np.rint(pixels * opacity + mean * (1 - opacity)).clip(0, 255).astype(np.uint8)
     return filled

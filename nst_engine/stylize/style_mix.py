@@ -1,4 +1,4 @@
-"""Which styles, and how much of each."""
+"""Parsing and resolving style mixes."""
 
 from __future__ import annotations
 
@@ -41,10 +41,6 @@ def parse_style_mix(text: str) -> dict[str, float]:
 def check_style_name(name: str, option: str) -> str:
     """The name, if `parse_style_mix` reads it as one and files can be called after it.
 
-    Args:
-        name: Of a style to be.
-        option: What gives it another name.
-
     Raises:
         OptionError: It is empty, has spaces around it, or holds a comma, a colon or a slash.
     """
@@ -54,7 +50,7 @@ def check_style_name(name: str, option: str) -> str:
 
 
 def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float]:
-    """The shares of the styles asked for, of sum 1, without those of share 0.
+    """The shares of the requested styles, of sum 1, without those of share 0.
 
     Args:
         style: One name, or weights of several, at least 0 and not all 0; None where there is one style only.
@@ -62,7 +58,7 @@ def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float
 
     Raises:
         StyleNotFoundError: A name is not among them.
-        OptionError: No style came for several, or weights that cannot be used.
+        OptionError: No style was given for a model of several, or invalid weights.
     """
     if style is None:
         if len(styles) != 1:
@@ -87,7 +83,7 @@ def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float
 def _is_weight(value: object) -> bool:
     try:
         return isinstance(value, int | float | np.number) and 0 <= float(value) < math.inf
-    except OverflowError:  # Python's whole numbers have no end
+    except OverflowError:  # Python's integers are unbounded
         return False
 
 
@@ -107,11 +103,11 @@ def weighted_file(text: str) -> tuple[str, float]:
     """Read `painting.jpg`, or `painting.jpg:0.7`; without a number it weighs 1.
 
     Raises:
-        OptionError: Nothing stands before the number.
+        OptionError: The file name is missing.
     """
     file, colon, weight = text.rpartition(":")
     try:
-        # a file may be called so, or C:\\painting.jpg
+        # a file name may contain a colon, as C:\\painting.jpg
         pair = (file, float(weight)) if colon and not Path(text).exists() else (text, 1.0)
     except ValueError:
         pair = (text, 1.0)

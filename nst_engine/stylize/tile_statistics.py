@@ -1,4 +1,4 @@
-"""Statistics of a picture's features, from those of its tiles."""
+"""Statistics of a picture's features, merged from its tiles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nst_engine.geometry import Span
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean and variance per channel, float32, of so many pixels."""
+    """Mean and variance per channel, float32, and the number of pixels."""
 
     pixels: int
     mean: NDArray[np.float32]
@@ -28,7 +28,7 @@ def moments_of(features: NDArray[np.float32], rows: Span, columns: Span, multipl
         height, width = planes.shape[1:]
         planes = planes[:, _core_of_features(rows, height, multiple), _core_of_features(columns, width, multiple)]
     planes = planes.reshape(len(planes), -1)
-    # features that are no numbers become a picture that is none, which is refused
+    # NaN features lead to a NaN picture, which is refused later
     with np.errstate(all="ignore"):
         mean = planes.mean(1)
         centred = planes - mean[:, None]
@@ -43,7 +43,7 @@ def _core_of_features(span: Span, length: int, multiple: int) -> slice:
     picture's own ends that counts as in the untiled run.
     """
     side = -(-(span.stop - span.start) // multiple) * multiple
-    # strides are powers of two, and what lies beyond is less than half of a tile
+    # strides are powers of two, and the excess is less than half a tile
     stride = 2 ** max(0, round(math.log2(side / length)))
     beyond = max(0, (length - side // stride) // 2)
     inside = span.core_inside

@@ -1,4 +1,4 @@
-"""Memory for one picture's way through a model, used again by the next one."""
+"""Reusable memory for the tensors of a run."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_ALIGNMENT_BYTES = 64  # a cache line, and the widest vector
+_ALIGNMENT_BYTES = 64  # a cache line, and the widest SIMD vector
 
 
 class Workspace:
-    """Arrays by name, which last until the same name is asked for again."""
+    """Arrays by name, valid until the same name is requested again."""
 
     def __init__(self) -> None:
         self._memory: dict[str, NDArray[np.uint8]] = {}
 
     def array(self, name: str, shape: Sequence[int], dtype: Any) -> NDArray[Any]:
-        """An array of that shape and type, aligned to 64 bytes, with whatever was there before.
+        """An uninitialised array of that shape and type, aligned to 64 bytes.
 
-        Memory is taken when there is too little from an earlier, smaller one.
+        Memory is allocated when that of an earlier array is too small.
         """
         needed = int(np.prod(shape)) * np.dtype(dtype).itemsize
         memory = self._memory.get(name)
         if memory is None or memory.size < needed:
             self._memory[name] = memory = _aligned(needed)
-        found: NDArray[Any] = memory[:needed].view(dtype).reshape(shape)
-        return found
+        view: NDArray[Any] = memory[:needed].view(dtype).reshape(shape)
+        return view
 
 
 class Workspaces:
-    """As many workspaces as pictures are painted at a time."""
+    """A pool of workspaces, one per concurrent run."""
 
     def __init__(self) -> None:
         self._free: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
 
     @contextlib.contextmanager
     def borrowed(self) -> Iterator[Workspace]:
-        """One that nobody else uses meanwhile; what it holds is not to be kept."""
+        """A workspace for exclusive use; do not keep its arrays."""
         try:
             workspace = self._free.get_nowait()
         except queue.Empty:
@@ -60,9 +60,9 @@ def _aligned(size_bytes: int) -> NDArray[np.uint8]:
 
 
 def return_free_memory() -> None:
-    """Give back to the system what the allocator keeps free between what is in use; where that must be asked for.
+    """Return the allocator's free memory to the system, where that needs a call.
 
-    glibc keeps it, and arrays of many sizes, made and dropped in turn, leave more holes than they ever filled.
+    glibc keeps it, and arrays of many sizes, allocated and freed in turn, fragment the heap.
     """
     _trimming()(0)
 
@@ -71,6 +71,6 @@ def return_free_memory() -> None:
 def _trimming() -> Callable[[int], Any]:
     try:
         trim: Callable[[int], Any] = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):  # another C library, or none that can be named
+    except (AttributeError, OSError, TypeError):  # another C library, or none found
         return lambda _: None
     return trim

@@ -1,6 +1,6 @@
 """Training of single-pass networks: for given paintings from scratch, one more style for an existing one, or for any.
 
-Options need no torch; what does is imported when it is first used.
+Options need no torch; modules that do are imported on first use.
 """
 
 from typing import TYPE_CHECKING, Any

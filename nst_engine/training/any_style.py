@@ -28,7 +28,7 @@ from nst_engine.training.keeping import (
 from nst_engine.training.lesson import Lesson, StyleTargets
 from nst_engine.training.loop import Training
 from nst_engine.training.options import ArchitectureName, TrainOptions
-from nst_engine.training.perceptual import PerceptualMeasure, Targets, grams_of, image_tensor
+from nst_engine.training.perceptual import PerceptualMeasure, Targets, grams_of, image_tensor, style_targets
 from nst_engine.training.photos import Photos, sized
 from nst_engine.training.style_pictures import PaintedPhotos, StylePictures
 from nst_engine.vgg19.weights import load_vgg19_weights
@@ -147,9 +147,8 @@ class DrawnStyles:
         noise = rng.standard_normal((len(drawn[0]), len(self._encoder.get_buffer("mean"))), np.float32)
         codes = self._encoder(_read(features), _STATISTICS_NOISE * torch.from_numpy(noise).to(self._device))
         rows = torch.tensor(drawn[1], device=self._device)
-        targets = {size: grams_of(found) for size, found in features.items()}
         penalty = _CODE_WEIGHT * codes[:, :-1].square().mean()
-        return StyleTargets(codes[rows], targets, rows, self._floors, penalty)
+        return StyleTargets(codes[rows], style_targets(features), rows, self._floors, penalty)
 
     @torch.no_grad()
     def codes(self, paintings: Mapping[str, NDArray[np.uint8]]) -> dict[str, torch.Tensor]:

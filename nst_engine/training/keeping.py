@@ -1,4 +1,4 @@
-"""A training in its folder: checkpoints, previews and records while it runs, whatever is learnt."""
+"""Keeps a training in its folder: checkpoints, previews and records while it runs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from nst_engine.version import __version__
 
 CHECKPOINT = "checkpoint.safetensors"
 
-# In its folder.
+# Files of its folder.
 _OURS = re.compile(r"checkpoint\.safetensors|(trace|left_out)\.json|losses\.png|preview-\d{6,}\.jpg")
 
-#: Of the pictures on a preview.
+#: Size of the pictures on a preview.
 PREVIEW_SIZE_PX = 320
 #: Styles on a preview, at most.
 PREVIEW_STYLES = 8
@@ -38,14 +38,14 @@ StepCallback: TypeAlias = Callable[[TrainProgress], bool]
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What of a training goes into its folder.
+    """The contents of a training's folder.
 
     Attributes:
         folder: Made if missing.
         arch: Of the network.
         styles: It holds.
         stylizer: The network, or the part of it that paints.
-        columns: Of a preview: style weights, float 1 x styles, by label; looked up whenever one is painted.
+        columns: Of a preview: style weights, float 1×styles, by label; looked up whenever one is painted.
         file_format: Of checkpoints.
     """
 
@@ -58,7 +58,7 @@ class Kept:
 
 
 def earlier_checkpoint(folder: Path, file_format: str = FORMAT, *, resume: bool) -> Checkpoint | None:
-    """What a training in this folder goes on from; None where it begins.
+    """The checkpoint that a training in this folder resumes from; None for a new training.
 
     Raises:
         OptionError: There is a checkpoint and `resume` was not asked for, or the other way round.

@@ -18,7 +18,7 @@ from nst_engine.training.photos import Photos
 from nst_engine.training.variations import as_shown, varied
 from nst_engine.vgg19.losses import total_variation_loss
 
-_GRID_WEIGHT, _MOTIF_WEIGHT = 400.0, 60.0
+_GRID_WEIGHT, _MOTIF_WEIGHT, _REPEATS_WEIGHT = 400.0, 60.0, 100.0
 _NOISE = 0.02  # of a webcam by lamplight, 0-1
 _DETAIL_WEIGHT, _MOST_DETAIL = 4.0, 0.45
 # of the cut-outs' side while they are small, and how many more of them there are then
@@ -181,7 +181,7 @@ class Lesson:
         energy = energies(targets)
         usual = float(energy.mean()) if usual_energy is None else usual_energy
         total = evened(distances.content, energy, usual).mean() + style_weight * distances.painted.mean()
-        total = total + self._artefacts(batch.seen(clean), seen)
+        total = total + self._artefacts(batch.seen(clean), seen) + _REPEATS_WEIGHT * distances.repeats.mean()
         total = total + (options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted))
         total = total + style.penalty
         if options.stability_weight:

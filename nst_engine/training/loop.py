@@ -17,12 +17,12 @@ from nst_engine.training.checkpoint import Checkpoint, check_fits
 from nst_engine.training.lesson import Batch, Lesson
 from nst_engine.training.options import TrainOptions
 
-_WARMUP = 0.05  # of the training, until the learning rate's peak
-_LAST_RATE = 0.01  # of the peak, at the end
+_WARMUP = 0.05  # share of the training before the learning rate's peak
+_LAST_RATE = 0.01  # share of the peak, at the end
 _CLIP_NORM = 1.0
 _AVERAGING = 0.999
-_SMOOTHING = 0.98  # of the distances shown and steered by
-_STEERING = 0.004  # how fast the style's weight answers to the content's distance
+_SMOOTHING = 0.98  # of the distances for display and steering
+_STEERING = 0.004  # gain from the content distance to the style weight
 _STYLE_WEIGHT_RANGE = (0.5, 100.0)
 _MAX_BAD_STEPS = 20
 
@@ -36,9 +36,9 @@ class TrainProgress:
         fraction: Of the training, 0-1.
         seconds: Spent so far, over all resumed parts.
         content, style: Distances, smoothed.
-        style_weight: As adapted, where a content distance was asked for.
+        style_weight: As adapted, where a content distance was requested.
         learning_rate: Of this step.
-        skipped: Steps left out so far because the loss was not finite.
+        skipped: Number of steps skipped because the loss was not finite.
     """
 
     step: int
@@ -52,13 +52,13 @@ class TrainProgress:
 
 
 class Training:
-    """A training in progress, which can be stopped and gone on with at any step.
+    """A training in progress, which can be stopped and resumed at any step.
 
     Args:
         network: On the device to train on.
-        lesson: What it learns.
+        lesson: Data and losses.
         options: How.
-        parameters: Names of what is learnt; everything else stays as it is.
+        parameters: Names of the trained parameters; all others are frozen.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Training:
 
     @property
     def fraction(self) -> float:
-        """How much of the training is done, 0-1."""
+        """Progress of the training, 0-1."""
         return self._fraction_at(self.step)
 
     def _fraction_at(self, step: int) -> float:
@@ -117,12 +117,7 @@ class Training:
         return step / steps if steps is not None else min(1.0, self.seconds / (60 * (minutes or 1)))
 
     def checkpoint(self, arch: str, styles: Sequence[str]) -> Checkpoint:
-        """All that is needed to go on.
-
-        Args:
-            arch: Of the network.
-            styles: It holds.
-        """
+        """Everything needed to resume."""
         moments: dict[str, torch.Tensor] = {}
         for name, value in self._parameters.items():
             state = self._optimizer.state.get(value, {})
@@ -141,7 +136,7 @@ class Training:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of the same network.
+        """Resume from a checkpoint of the same network.
 
         Raises:
             ModelChecksumError: It is one of another.
@@ -167,7 +162,7 @@ class Training:
 
     @contextlib.contextmanager
     def averaged_network(self) -> Iterator[None]:
-        """In it, the network has its averaged weights, to look at."""
+        """Context in which the network has its averaged weights."""
         training = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.network.load_state_dict(self._averaged)
         try:
@@ -206,18 +201,18 @@ class Training:
         for name, value in self._parameters.items():
             self._averaged[name].lerp_(value, 1 - decay)
 
-    def _follow(self, found: list[float]) -> None:
-        """Smooth what is shown; and where a content distance was asked for, bring it there by weighing style anew."""
-        before = self._distances or found
-        self._distances = [seen + (1 - _SMOOTHING) * (new - seen) for seen, new in zip(before, found, strict=True)]
-        wanted = self.options.content_distance
-        if wanted is not None and self.fraction > _WARMUP:
-            change = _STEERING * max(-1.0, min(1.0, wanted - self._distances[0]))
+    def _follow(self, measured: list[float]) -> None:
+        """Smooth the distances; adjust the style weight towards the requested content distance."""
+        before = self._distances or measured
+        self._distances = [old + (1 - _SMOOTHING) * (new - old) for old, new in zip(before, measured, strict=True)]
+        target = self.options.content_distance
+        if target is not None and self.fraction > _WARMUP:
+            change = _STEERING * max(-1.0, min(1.0, target - self._distances[0]))
             lowest, highest = _STYLE_WEIGHT_RANGE
             self.style_weight = min(highest, max(lowest, self.style_weight * math.exp(change)))
 
     def _learning_rate(self) -> float:
-        """One cycle: up in a straight line, down along a cosine."""
+        """One cycle: linear warm-up, cosine decay."""
         done, peak = self.fraction, self.options.learning_rate
         if done < _WARMUP:
             return peak * max(0.02, done / _WARMUP)

@@ -1,4 +1,4 @@
-"""What can be chosen for a training; defaults stand here and nowhere else."""
+"""Options of a training, with their defaults."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nst_engine.options import check_options, option
 
 ArchitectureName = Literal["quality", "live"]
 _FROM_0, _FROM_1 = (0.0, math.inf), (1, math.inf)
-#: Of cut-outs and pictures, px: VGG-19 sees nothing in smaller ones, and memory ends at larger ones.
 _TOGETHER = (1, 1024)  # more fill the memory of any machine
+#: Sides of crops and pictures, px: smaller ones are too small for VGG-19, larger ones for memory.
 _SIDES = (64, 8192)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
-    """Of a training.
+    """Options of a training.
 
     Attributes:
         arch: Network to train.
@@ -36,7 +36,7 @@ class TrainOptions:
         style_weight: Of the style distance.
         tv_weight: Of the total variation.
         stability_weight: Of what changes in a painting where the photo only moves by some pixels and gets a little
-            noise, for moving pictures; 0: the painting may flicker.
+            noise, for videos; 0: the painting may flicker.
         learning_rate: Of Adam, at its peak.
         style_size_px: Longer side at which the paintings are looked at.
         photo_size_px: Longer side to which photos are brought.

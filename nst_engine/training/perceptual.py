@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from nst_engine.training.repetition import repetition
 from nst_engine.vgg19.layers import GATYS_STYLE_LAYERS
 from nst_engine.vgg19.network import VGG19
 from nst_engine.vgg19.weights import VGGWeights
@@ -29,7 +30,8 @@ _SHARES = {"whole": 0.65, "half": 0.35}
 _MIN_MATRIX_ROWS = 128
 _MOST_PARTS = 32
 
-#: Gram matrices of styles, styles x C x C, by layer, of pictures and of their halves: `whole` and `half`.
+#: Of styles, by layer: Gram matrices, styles x C x C, of pictures and of their halves, `whole` and `half`; and how much
+#: they repeat themselves, `repeats`.
 Targets: TypeAlias = Mapping[str, Mapping[str, torch.Tensor]]
 
 
@@ -41,11 +43,13 @@ class Distances:
         content: |F - P|^2 / |P|^2 at the content layer.
         style: Mean over the style layers of |G - A|^2 / |A|^2, G and A Gram matrices per pixel.
         painted: What training lowers: as `style`, over more layers, and over the picture and its half.
+        repeats: By how much a picture repeats itself more than its style does, squared (`training.repetition`).
     """
 
     content: torch.Tensor
     style: torch.Tensor
     painted: torch.Tensor
+    repeats: torch.Tensor
 
 
 class PerceptualMeasure:
@@ -120,7 +124,10 @@ class PerceptualMeasure:
         weighed = weighed + _SHARES["half"] * self._weighed(found["half"], "half")
         if self._tames:
             weighed = torch.where(weighed > 1, 1 + weighed.clamp_min(1).log(), weighed)
-        return Distances(content_distances(features[CONTENT_LAYER], content_features), style, weighed)
+        repeats = torch.stack(
+            [F.relu(own - targets["repeats"][layer][rows]).square() for layer, own in repetition(features).items()]
+        )
+        return Distances(content_distances(features[CONTENT_LAYER], content_features), style, weighed, repeats.sum(0))
 
     def _weighed(self, distances: Mapping[str, torch.Tensor], size: str) -> torch.Tensor:
         weights = {
@@ -174,10 +181,16 @@ def targets_of(weights: VGGWeights, paintings: Iterable[NDArray[np.uint8]], devi
     found = []
     for painting in paintings:
         whole = image_tensor(painting, device)
-        found.append({"whole": grams_of(network(whole)), "half": grams_of(network(F.avg_pool2d(whole, 2)))})
+        found.append(style_targets({"whole": network(whole), "half": network(F.avg_pool2d(whole, 2))}))
     return {
-        size: {layer: torch.cat([each[size][layer] for each in found]) for layer in found[0][size]} for size in _SHARES
+        part: {layer: torch.cat([each[part][layer] for each in found]) for layer in of_part}
+        for part, of_part in found[0].items()
     }
+
+
+def style_targets(features: Mapping[str, Mapping[str, torch.Tensor]]) -> Targets:
+    """What is wanted of a style whose features these are, of the whole and of the half size."""
+    return {size: grams_of(each) for size, each in features.items()} | {"repeats": repetition(features["whole"])}
 
 
 def grams_of(features: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

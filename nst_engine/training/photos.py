@@ -67,8 +67,8 @@ class Photos:
         """Likewise, by their files."""
         step = max(1, len(self._paths) // count)
         chosen = dict.fromkeys([*self._paths[::step], *self._paths])
-        found = ((path, image) for path in chosen if (image := self._image(path)) is not None)
-        images = dict(itertools.islice(found, count))
+        readable = ((path, image) for path in chosen if (image := self._image(path)) is not None)
+        images = dict(itertools.islice(readable, count))
         if not images:
             reason = next(iter(self.left_out.values()), "none came")
             raise OptionError(f"no picture to train on is left; the first was left out because: {reason}")
@@ -124,10 +124,10 @@ def find_photos(folder: Path, option: str = "photos") -> list[Path]:
     if not folder.is_dir():
         why = "is no folder" if folder.exists() else "no such folder"
         raise ImageNotFoundError(f"{folder}: {why}; `{option}` takes a folder with pictures to train on")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file())
-    if not found:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file())
+    if not paths:
         raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")
-    return found
+    return paths
 
 
 def sized(image: NDArray[np.uint8], longer_side_px: int) -> NDArray[np.uint8]:

@@ -90,11 +90,11 @@ def paint_preview(
     device = next(network.parameters()).device
     cells = []
     for photo in photos:
-        painted = []
+        row = []
         for weights in columns.values():
             levels = network(image_tensor(photo, device), weights)[0].permute(1, 2, 0) * 255
-            painted.append(levels.round().byte().cpu().numpy())
-        cells.append(painted)
+            row.append(levels.round().byte().cpu().numpy())
+        cells.append(row)
     return contact_sheet(cells, column_labels=list(columns), row_labels=[""] * len(photos), row_images=photos)
 
 

@@ -1,4 +1,4 @@
-"""Train a network for some paintings, or teach an existing one another painting."""
+"""Train a network for some paintings, or add a style to an existing one."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def train(
         photos: Files to learn on; flat and unreadable ones are left out.
         options: How long and how.
         folder: For checkpoint, trace, plot and previews; made if missing.
-        resume: Go on from the folder's checkpoint, which must be of the same network and styles.
+        resume: Resume from the folder's checkpoint, which must be of the same network and styles.
         start: Begin with the weights of this network, of the same styles, instead of random ones.
         vgg_weights: See `nst_engine.vgg19.weights.load_vgg19_weights`.
-        on_step: Called after each step; False ends the training after a checkpoint.
+        on_step: Called after each step; returning False stops the training after a checkpoint.
 
     Returns:
         The last checkpoint, which is also in the folder.
@@ -66,10 +66,10 @@ def train(
     inputs_elsewhere(folder, list(paintings.values()))
     photos = inputs_elsewhere(folder, photos, resume=resume)
     names = list(paintings)
-    for given, what in ((earlier, str(folder / CHECKPOINT)), (start, "the network to start from")):
-        if given is not None and (given.arch != options.arch or given.styles != names):
+    for base, what in ((earlier, str(folder / CHECKPOINT)), (start, "the network to start from")):
+        if base is not None and (base.arch != options.arch or base.styles != names):
             raise OptionError(
-                f"{what} is of a {given.arch} network for {', '.join(given.styles)}; what came is {options.arch} for "
+                f"{what} is of a {base.arch} network for {', '.join(base.styles)}; what came is {options.arch} for "
                 f"{', '.join(names)}; give the same paintings in the same order, or begin anew"
             )
     read = Photos(photos, options.photo_size_px)
@@ -96,9 +96,9 @@ def add_style(
     vgg_weights: str | Path = "auto",
     on_step: StepCallback = lambda progress: True,
 ) -> Checkpoint:
-    """Teach a network one more style by fitting scales, shifts and the style's filters (Dumoulin et al. 2017, 3.2).
+    """Add a style to a network by fitting scales, shifts and the style's filters (Dumoulin et al. 2017, 3.2).
 
-    Every other weight stays, so the styles that it has stay as they are, to the bit.
+    All other weights are frozen, so existing styles do not change at all.
 
     Args:
         name: Of the new style.
@@ -130,7 +130,7 @@ def add_style(
     is_norm = {key for key in base.averaged if key.endswith(OF_STYLES)}
     weights = load_vgg19_weights(vgg_weights)
     nearest = _nearest(painting, base.styles, options, weights, resolve_device(options.device))
-    # the nearest style paints a picture already, and so does the mean of all, if a dull one
+    # the nearest style is a good start; so is the mean of all, if a duller one
     begun = slice(None) if nearest is None else slice(nearest, nearest + 1)
     network.load_state_dict(
         {key: value[begun].mean(0, keepdim=True) if key in is_norm else value for key, value in base.averaged.items()}
@@ -155,11 +155,11 @@ def _nearest(
     known = [(number, paintings[name].path) for number, name in enumerate(styles) if name in paintings]
     if not known:
         return None
-    given = image_tensor(sized(load_image(painting).pixels, options.style_size_px), device)
+    picture = image_tensor(sized(load_image(painting).pixels, options.style_size_px), device)
     loss = _loss([path for _, path in known], options, weights)
-    target = loss.content_features(given)
+    target = loss.content_features(picture)
     with torch.no_grad():
-        distances = [float(loss(given, target, [row]).painted) for row in range(len(known))]
+        distances = [float(loss(picture, target, [row]).painted) for row in range(len(known))]
     return known[int(np.argmin(distances))][0]
 
 
@@ -181,7 +181,7 @@ def _training(
         FixedStyles(loss, network.styles, device),
         photos,
         options,
-        # a photo painted twice in one style would be the same picture
+        # one photo twice in one style would be the same picture
         styles_per_photo=min(options.styles_per_photo, network.styles),
         dtype=resolve_precision(options.precision, device),
     )

@@ -1,6 +1,6 @@
-"""What a network for any style learns from: paintings, and what else can be a style, in many colours and sizes.
+"""Training data of a network for any style: paintings and other style images, in many colours and sizes.
 
-Few paintings are at hand, and styles that nobody has shown to the network are to come: so most of its style images are
+Few paintings are available, and the network must generalise to unseen styles: so most of its style images are
 made. Of paintings, crops with their colours exchanged, turned or inverted; photos that another network has painted, in
 blends that no painter used; fields of noise, which are strokes and patterns without a subject; and photos.
 """
@@ -41,7 +41,7 @@ class StylePictures:
         paintings: To cut out of; their longer side is `Photos`' own.
         painting_px: Longer side at which their strokes count, px.
         photos: As styles.
-        painted: Draws a photo painted by another network, uint8 S x S x 3; None: paintings instead.
+        painted: Draws a photo painted by another network, uint8 S×S×3; None: paintings instead.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class StylePictures:
         self._paintings, self._painting_px, self._photos, self._painted = paintings, painting_px, photos, painted
 
     def draw(self, side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """A style image: uint8 side x side x 3."""
+        """A style image: uint8 side×side×3."""
         kind = rng.random()
         if kind >= _PAINTINGS + _PAINTED and kind < _PAINTINGS + _PAINTED + _TEXTURES:
             return _as_bytes(recoloured(texture(side_px, rng), rng))
@@ -87,7 +87,7 @@ class PaintedPhotos:
         self._kept: dict[int, NDArray[np.uint8]] = {}
 
     def __call__(self, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """One of them: uint8 S x S x 3."""
+        """One of them: uint8 S×S×3."""
         number = int(rng.integers(_PAINTED_KEPT))
         if number not in self._kept:
             self._kept[number] = self._paint(np.random.default_rng((self._seed, number, 3)))
@@ -108,7 +108,7 @@ class PaintedPhotos:
 
 
 def texture(side_px: int, rng: np.random.Generator) -> Picture:
-    """Oriented noise cut into levels of a few colours: float32 side x side x 3, 0-1."""
+    """Oriented noise cut into levels of a few colours: float32 side×side×3, 0-1."""
     field = np.zeros((side_px, side_px))
     rows, columns = np.fft.fftfreq(side_px)[:, np.newaxis], np.fft.rfftfreq(side_px)[np.newaxis]
     for _ in range(int(rng.integers(1, _FIELDS + 1))):
@@ -134,7 +134,7 @@ def texture(side_px: int, rng: np.random.Generator) -> Picture:
 
 
 def recoloured(image: Picture, rng: np.random.Generator) -> Picture:
-    """A picture, float32 H x W x 3, 0-1, most often in other colours: exchanged, turned around grey, or tinted grey."""
+    """A picture, float32 H×W×3, 0-1, most often in other colours: exchanged, turned around grey, or tinted grey."""
     kind = rng.random()
     if kind < _AS_IT_IS:
         return image
@@ -154,7 +154,7 @@ def recoloured(image: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _turn_around_grey(angle: float) -> NDArray[np.float32]:
-    """Rodrigues' formula for the axis (1, 1, 1): 3 x 3."""
+    """Rodrigues' formula for the axis (1, 1, 1): 3×3."""
     k = 1 / math.sqrt(3)
     cross = np.array([[0, -k, k], [k, 0, -k], [-k, k, 0]])
     turn = np.eye(3) * math.cos(angle) + (1 - math.cos(angle)) / 3 + math.sin(angle) * cross

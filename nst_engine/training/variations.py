@@ -1,4 +1,4 @@
-"""Photos as they come in life: soft, dark, grey, with something in calm areas to paint from."""
+"""Data augmentation: soft, dark and grey photos, with some noise in calm areas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOISY, _NOISE, _NOISE_PX = 0.5, (0.004, 0.02), (4, 8, 16)
 
 
 def varied(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Photos, float N x 3 x H x W, 0-1, some of them darker, lighter or grey."""
+    """Photos, float N×3×H×W, 0-1, some of them darker, lighter or grey."""
     out = []
     for number in range(len(photos)):
         each = photos[number : number + 1]
@@ -28,9 +28,9 @@ def varied(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 
 def as_shown(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """What the network is given of them: some soft, as an enlarged picture is, some with a coarse noise.
+    """The network's input: some photos blurred, as if enlarged, some with coarse noise.
 
-    It shall paint crisply all the same; and without the noise, a calm sky would be the same everywhere, so that it
+    Its output should be crisp all the same; and without the noise, a calm sky would be uniform, so that it
     could be painted only by one blob or by none.
     """
     out, size = [], photos.shape[-2:]

@@ -23,7 +23,7 @@ LAYERS = tuple(name for conv in CONVOLUTIONS for name in (conv, conv.replace("co
 #: By which Gatys et al. 2015 compare contents and styles.
 GATYS_CONTENT_LAYERS = ("relu4_2",)
 GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-#: The shortest side that still reaches `relu5_4` with one pixel.
+#: The shortest side that leaves one pixel at `relu5_4`.
 MIN_SIDE_PX = 16
 
 

@@ -25,7 +25,7 @@ class FeatureStatistics:
 
     Attributes:
         mean: float32 C.
-        second_moment: float32 C x C, the Gram matrix divided by the number of pixels.
+        second_moment: float32 C×C, the Gram matrix divided by the number of pixels.
     """
 
     mean: torch.Tensor
@@ -33,13 +33,13 @@ class FeatureStatistics:
 
     @staticmethod
     def of(features: torch.Tensor, pixel_weights: torch.Tensor | None = None) -> FeatureStatistics:
-        """Statistics of 1 x C x H x W features; `pixel_weights`, float32 H x W with sum 1, select a region."""
+        """Statistics of 1×C×H×W features; `pixel_weights`, float32 H×W with sum 1, select a region."""
         mean, second_moment = _moments(_pixel_rows(features), _flat(pixel_weights))
         return FeatureStatistics(mean, second_moment)
 
     @staticmethod
     def blend(parts: Sequence[FeatureStatistics], weights: Sequence[float]) -> FeatureStatistics:
-        """Those of the mixture: for squared losses the same as a weighted sum of one loss per style."""
+        """Statistics of the mixture: for squared losses equivalent to a weighted sum of losses per style."""
         return FeatureStatistics(
             sum((w * part.mean for w, part in zip(weights, parts, strict=True)), torch.zeros_like(parts[0].mean)),
             sum(
@@ -71,7 +71,7 @@ def gram_loss(
 ) -> torch.Tensor:
     """Factor * |M(features) - A|^2, a float32 scalar (Gatys et al. 2015, arXiv:1508.06576, equation 4).
 
-    With `pixel_weights` (float32 H x W, sum 1) the guided Gram matrix of Gatys et al. 2017, arXiv:1611.07865.
+    With `pixel_weights` (float32 H×W, sum 1) the guided Gram matrix of Gatys et al. 2017, arXiv:1611.07865.
     """
     return _StatisticsLoss.apply(features, _flat(pixel_weights), _GramTerm(target, factor))  # type: ignore[no-any-return,no-untyped-call]
 
@@ -95,7 +95,7 @@ def content_loss(features: torch.Tensor, target: torch.Tensor, factor: float) ->
 
 
 def total_variation_loss(image: torch.Tensor) -> torch.Tensor:
-    """Mean squared difference of neighbouring pixels, horizontal plus vertical; image float 1 x 3 x H x W, 0-1."""
+    """Mean squared difference of neighbouring pixels, horizontal plus vertical; image float 1×3×H×W, 0-1."""
     return (image[..., 1:] - image[..., :-1]).square().mean() + (image[..., 1:, :] - image[..., :-1, :]).square().mean()
 
 
@@ -177,7 +177,7 @@ class _StatisticsLoss(torch.autograd.Function):
 
 
 def _pixel_rows(features: torch.Tensor) -> torch.Tensor:
-    """1 x C x H x W as HW x C: a view where the memory is channels-last."""
+    """1×C×H×W as HW×C: a view where the memory is channels-last."""
     if features.shape[0] != 1:
         raise ValueError(f"features of one picture were wanted, {features.shape[0]} came")
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
@@ -188,7 +188,7 @@ def _flat(pixel_weights: torch.Tensor | None) -> torch.Tensor | None:
 
 
 def _moments(rows: torch.Tensor, pixel_weights: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and second moment in float32, whatever the dtype of the rows (HW x C)."""
+    """Mean and second moment in float32, whatever the dtype of the rows (HW×C)."""
     pixels, channels = rows.shape
     mean = torch.zeros(channels, device=rows.device)
     second_moment = torch.zeros(channels, channels, device=rows.device)

@@ -51,13 +51,13 @@ class VGG19(nn.Module):
             self.register_buffer(f"{name}_bias", weights.biases[name].to(dtype))
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features of the picture at each layer asked for.
+        """Features of the picture at each requested layer.
 
         Args:
-            image: float N x 3 x H x W, RGB, 0-1; H and W at least `MIN_SIDE_PX` to reach block 5.
+            image: float N×3×H×W, RGB, 0-1; H and W at least `MIN_SIDE_PX` to reach block 5.
 
         Returns:
-            Layer name to N x C x H' x W'; H' and W' are halved (rounded down) at every pooling passed.
+            Layer name to N×C×H'×W'; H' and W' are halved (rounded down) at every pooling passed.
         """
         features: dict[str, torch.Tensor] = {}
         x = (image - self.get_buffer("mean")).to(self.get_buffer("conv1_1_weight").dtype)

@@ -197,7 +197,7 @@ def _from_torchvision_layout(state: object, source: str, sha256: str) -> VGGWeig
     biases: dict[str, torch.Tensor] = {}
     inputs = 3
     for name, outputs in CONVOLUTIONS.items():
-        for kind, shape, found in (("weight", (outputs, inputs, 3, 3), kernels), ("bias", (outputs,), biases)):
+        for kind, shape, target in (("weight", (outputs, inputs, 3, 3), kernels), ("bias", (outputs,), biases)):
             key = f"features.{TORCHVISION_INDEX[name]}.{kind}"
             tensor = state.get(key)
             if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != shape:
@@ -207,7 +207,7 @@ def _from_torchvision_layout(state: object, source: str, sha256: str) -> VGGWeig
                 )
             if not bool(tensor.isfinite().all()):
                 raise ModelChecksumError(f"{source}: {key} holds NaN or infinity: the file is damaged")
-            found[name] = tensor.detach().float()
+            target[name] = tensor.detach().float()
         inputs = outputs
     kernels["conv1_1"] = kernels["conv1_1"] / torch.tensor(_IMAGENET_STD_RGB).view(1, 3, 1, 1)
     return VGGWeights(kernels, biases, _IMAGENET_MEAN_RGB, source, sha256)

@@ -1,6 +1,6 @@
-"""Moving pictures: files, animations and sequences, painted frame by frame.
+"""Moving pictures: files, animations and sequences, stylized frame by frame.
 
-Options need neither Pillow nor OpenCV; what does is imported when it is first used.
+Options need neither Pillow nor OpenCV; modules that do are imported on first use.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from nst_engine.video.ends import OUTPUT_SUFFIXES, check_video
     from nst_engine.video.files import VIDEO_SUFFIXES, check_video_writing, write_video
     from nst_engine.video.flicker import Flicker, flicker_by_setting
-    from nst_engine.video.painting import FramePainter
     from nst_engine.video.sequences import is_pattern
+    from nst_engine.video.stylize_stage import FramePainter
     from nst_engine.video.transfer import paint_video, stylize_video
     from nst_engine.video.work_folder import finished_frames
 
@@ -46,7 +46,7 @@ _MODULES = {
     "write_video": "nst_engine.video.files",
     "Flicker": "nst_engine.video.flicker",
     "flicker_by_setting": "nst_engine.video.flicker",
-    "FramePainter": "nst_engine.video.painting",
+    "FramePainter": "nst_engine.video.stylize_stage",
     "is_pattern": "nst_engine.video.sequences",
     "paint_video": "nst_engine.video.transfer",
     "stylize_video": "nst_engine.video.transfer",
@@ -55,7 +55,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is heavy when it is first used."""
+    """Import heavy modules on first use."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib

@@ -12,16 +12,8 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError, VideoDecodeError
 from nst_engine.files import write_through
-from nst_engine.image import (
-    DEFAULT_LIMITS,
-    Animation,
-    AnimationFrame,
-    ImageLimits,
-    TimedPart,
-    animation_writer,
-    encode_frame,
-    resize_image,
-)
+from nst_engine.image import Animation, AnimationFrame, TimedPart, animation_writer, encode_frame, resize_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 from nst_engine.video.work_folder import Part, WorkFolder
@@ -189,12 +181,12 @@ def shown_parts(parts: list[Part], time_base: Fraction, suffix: str) -> list[tup
     def rounded_ms(pts: int) -> int:
         return round(pts * time_base * 1000 / step) * step
 
-    kept: list[Part] = []
+    shown: list[Part] = []
     starts: list[int] = []
     for part in parts:
         start = rounded_ms(part.first_pts)
         if not starts or start - starts[-1] >= _SHORTEST_MS[suffix]:
-            kept.append(part)
+            shown.append(part)
             starts.append(start)
     ends = [*starts[1:], max(rounded_ms(parts[-1].end_pts), starts[-1] + _SHORTEST_MS[suffix])]
-    return [(part, end - start) for part, start, end in zip(kept, starts, ends, strict=True)]
+    return [(part, end - start) for part, start, end in zip(shown, starts, ends, strict=True)]

@@ -10,7 +10,8 @@ from typing import Any
 from nst_engine.environment import package_version
 from nst_engine.errors import OptionError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import check_output
-from nst_engine.image import ANIMATION_SUFFIXES, DEFAULT_LIMITS, ImageLimits
+from nst_engine.image import ANIMATION_SUFFIXES
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.reading import why_no_file
 from nst_engine.version import __version__
 from nst_engine.video.animations import AnimationReader, AnimationSink

@@ -1,4 +1,4 @@
-"""Frames that are at hand become a silent video file."""
+"""Writes frames as a silent video file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _INSTEAD = ", or take .gif or .webp"
 
 
 def check_video_writing() -> None:
-    """Refuse before the work if no video could be written after it.
+    """Check before the work that a video can be written after it.
 
     Raises:
         MissingDependencyError: PyAV is not installed, or has no H.264.
@@ -39,9 +39,9 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int, ho
 
     Args:
         path: With the suffix .mp4.
-        frames: uint8 H x W x 3, all of one size; an odd last row or column is doubled, since H.264 needs even sides.
+        frames: uint8 H×W×3, all of one size; an odd last row or column is doubled, since H.264 needs even sides.
         fps: Frames per second.
-        hold_seconds: How long the last frame stands.
+        hold_seconds: Duration of the last frame.
 
     Raises:
         MissingDependencyError: PyAV is not installed.
@@ -50,7 +50,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int, ho
     check_video_writing()
     from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder
 
-    # a recording is short: there is time to encode it well
+    # a recording is short: time for high-quality encoding
     codec = replace(CODECS["h264"], options={"preset": "medium"})
     plan = Plan(".mp4", codec, codec.crf, 1 / Fraction(fps), Fraction(fps))
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")

@@ -1,4 +1,4 @@
-"""How much a painted clip flickers, in a number, by setting."""
+"""Measures the flicker of a stylized clip, by setting."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SETTLED_FRAMES = 3
 
 @dataclass(frozen=True)
 class Flicker:
-    """Of one setting.
+    """Flicker of one setting.
 
     Attributes:
         stability: The setting.
@@ -50,14 +50,14 @@ def flicker_by_setting(
     options: VideoOptions = DEFAULT_OPTIONS,
     most_frames: int = 60,
 ) -> list[Flicker]:
-    """Paint the beginning of a moving picture in all settings, and compare.
+    """Stylize the beginning of a video in all settings, and compare.
 
     Args:
         source: As for `stylize_video`.
         stylizer: The model.
         style: As for `Stylizer.stylize`.
         options: `start`, `end`, `max_side` and `fps` count.
-        most_frames: To look at; they are kept in memory.
+        most_frames: Number of frames to use; they are kept in memory.
 
     Raises:
         OptionError: Too few frames, or none that moves on from another.
@@ -82,20 +82,20 @@ def flicker_by_setting(
 
 
 def _motions(clip: list[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """From each frame to the one before: where pixels were, and which were surely seen, of the frames' size."""
+    """Optical flow from each frame to the previous one, and where it is reliable, at the frames' size."""
     estimator = MotionEstimator(_SIDE_PX, "medium", checks_back=True)
     greys = [estimator.grey(frame) for frame in clip]
     height, width = clip[0].shape[:2]
-    found = []
+    results = []
     for earlier, later in itertools.pairwise(greys):
         motion = estimator.between(earlier, later)
-        found.append(
+        results.append(
             (
                 places(motion.flow, height, width),
                 cv2.resize(motion.seen, (width, height), interpolation=cv2.INTER_NEAREST) > 0,
             )
         )
-    return found
+    return results
 
 
 def _followed(
@@ -105,18 +105,18 @@ def _followed(
     clip: list[NDArray[np.uint8]],
     motions: list[tuple[NDArray[np.float32], NDArray[np.bool_]]],
 ) -> Flicker:
-    painter = FrameStylizer(stylizer, style, stability=stability, channel_order="rgb")
-    painter.warmup(clip[0].shape[:2])
-    before = painter.stylize_frame(clip[0])
+    frame_stylizer = FrameStylizer(stylizer, style, stability=stability, channel_order="rgb")
+    frame_stylizer.warmup(clip[0].shape[:2])
+    before = frame_stylizer.stylize_frame(clip[0])
     total, count, times = 0.0, 0, []
     for number, (frame, (came_from, seen)) in enumerate(zip(clip[1:], motions, strict=True)):
         begun = time.perf_counter()
-        painted = painter.stylize_frame(frame)
+        stylized = frame_stylizer.stylize_frame(frame)
         if number >= _SETTLED_FRAMES:
             times.append(time.perf_counter() - begun)
-            total += warping_error(before, painted, came_from, seen) * int(seen.sum())
+            total += warping_error(before, stylized, came_from, seen) * int(seen.sum())
             count += int(seen.sum())
-        before = painted
+        before = stylized
     return Flicker(stability, total / count, 1e3 * float(np.median(times)))
 
 

@@ -1,4 +1,4 @@
-"""Which codecs go into which files, and how each is asked for quality."""
+"""Codecs and containers, and their quality settings."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CONTAINERS = {
 }
 
 # Containers that hold their pictures themselves. Others are lists of files (concat, HLS, DASH, image2, SDP), by which
-# whoever wrote one would have a stranger's files painted.
+# an attacker could have other files of the user read.
 _READ_CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2 matroska,webm avi mpegts mpeg mpegvideo flv live_flv asf ogg mxf nut gif apng webp m4v "
     "h261 h263 h264 hevc vvc av1 obu ivf evc mjpeg mpjpeg yuv4mpegpipe dv rm gxf lxf nsv nuv roq smk bink swf wtv vc1 "
     "vc1test dirac cavsvideo dnxhd flic amv pva dhav kux ismv ty cine"
 )
-#: For FFmpeg, of a file that anybody may have written.
+#: FFmpeg options for untrusted files.
 FILE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_READ_CONTAINERS.split())}
 
 
@@ -38,9 +38,9 @@ class Codec:
     Attributes:
         encoder: FFmpeg's name.
         suffixes: Of the files that hold it.
-        crf: Default quality, lower is better; None: the codec has no such setting.
+        crf: Default quality, lower is better; None: no such setting.
         highest_crf: The worst quality it knows.
-        has_quantiser: Whether its quality is a fixed quantiser, as older codecs have it.
+        has_quantiser: Whether quality is a fixed quantiser, as in older codecs.
         holds_range: Whether a file can say that luma goes from 0 to 255.
         holds_matrix: Whether it can say what YUV it holds; others are taken for BT.601.
         holds_pixel_aspect: Whether its packets say how wide a pixel is; else that takes an .mp4 around them, since PyAV
@@ -108,7 +108,7 @@ _LAMBDA_PER_QUANTISER = 118
 
 @dataclass(frozen=True)
 class Plan:
-    """All that an encoder and a container are told.
+    """Settings of an encoder and a muxer.
 
     Attributes:
         suffix: Of the output.
@@ -132,7 +132,7 @@ class Plan:
 
     @property
     def has_alpha(self) -> bool:
-        """Whether what is transparent stays so."""
+        """Whether transparency is kept."""
         return not self.is_opaque and self.suffix in self.codec.alpha_suffixes
 
     @property

@@ -1,4 +1,4 @@
-"""What goes through the pipeline: frames, and what is known of the clip they belong to."""
+"""Frames, and the metadata of their clip."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HDR_CURVES = {16: "PQ", 18: "HLG"}
 
 @dataclass(frozen=True)
 class ColorTags:
-    """What numbers of a video mean, by the code points of ISO/IEC 23091-2 (and of FFmpeg); 2: not said.
+    """Colour metadata of a video, by the code points of ISO/IEC 23091-2 (and of FFmpeg); 2: not said.
 
     Attributes:
         matrix: From RGB to YUV; said or guessed, always one that can be computed with.
@@ -46,9 +46,9 @@ class ColorTags:
         return _HDR_CURVES.get(self.transfer)
 
 
-#: Of what comes as RGB, such as GIFs, pictures and screen recordings.
+#: Of RGB sources, such as GIFs, pictures and screen recordings.
 SRGB_TAGS = ColorTags()
-#: What players take a video for that cannot say anything.
+#: What players assume for a video without colour metadata.
 BT601_TAGS = ColorTags(SMPTE170M, False, UNKNOWN, UNKNOWN)
 
 
@@ -75,7 +75,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Span:
-    """The part of a moving picture that is painted; what is left out is left out of the sound as well.
+    """The part of a video that is stylized; the sound is cut alike.
 
     Attributes:
         start: Seconds of the source; times of the result count from here. None: all from its first frame, at the
@@ -92,17 +92,17 @@ class Span:
         return None if self.end is None else self.end - (self.start or 0)
 
 
-#: All of it.
+#: The whole video.
 WHOLE = Span()
 
 
 @dataclass(frozen=True)
 class Extra:
-    """Something that a file holds beside the pictures that are painted, its sound and its subtitles.
+    """Content of a file other than its pictures, sound and subtitles.
 
     Attributes:
         kind: `chapters`, `attachment`, `cover`, `timecode` or `track`.
-        name: What messages call it.
+        name: Name in messages.
         index: Of its track; None: it has none.
     """
 
@@ -113,11 +113,11 @@ class Extra:
 
 @dataclass(frozen=True)
 class Clip:
-    """What is known of a moving picture before its frames are painted.
+    """Metadata of a video.
 
     Attributes:
-        label: What messages call it.
-        height: Of its frames as they are painted, upright, px.
+        label: Name in messages.
+        height: Of its frames as they are stylized, upright, px.
         width: Likewise.
         time_base: Seconds per tick.
         rate: Frames per second, about; 25 where nothing is known.
@@ -131,7 +131,7 @@ class Clip:
         tracks: `sound` and `subtitles`, where there are any.
         extras: What else there is.
         shift: Seconds that its times are moved earlier by; the sound's are moved likewise.
-        span: The part that is painted.
+        span: The part that is stylized.
         loop: How often an animation is played again; 0: for ever; None: once.
     """
 
@@ -155,12 +155,12 @@ class Clip:
 
 
 def left_out_note(label: str, name: str, why: str) -> str:
-    """What to tell of something that the result lacks."""
+    """A note on something that the output lacks."""
     return f"{label}: left out of the result: {name}; {why}"
 
 
 def flattened_note(label: str, suffix: str) -> str:
-    """What to tell where a clip is transparent, and the result cannot be."""
+    """A note that a transparent clip becomes opaque."""
     return (
         f"{label}: is transparent in places, which are white in the result: a {suffix} is not written with "
         "transparency; .webp, .gif, .webm, and .mov in ProRes are"
@@ -168,12 +168,12 @@ def flattened_note(label: str, suffix: str) -> str:
 
 
 class Reader(Protocol):
-    """A moving picture that is open.
+    """An open video.
 
     Attributes:
-        clip: What is known of it.
+        clip: Its metadata.
         files: What it is read from.
-        notes: What people should know: damage, mostly; grows while frames are read.
+        notes: Notes for the user, mostly on damage; grows while frames are read.
     """
 
     clip: Clip
@@ -184,7 +184,7 @@ class Reader(Protocol):
         """Decode once, in order.
 
         Args:
-            is_wanted: Of index and number: whether the frame is given out; others only count.
+            is_wanted: By index and number: whether to yield the frame; others are only counted.
         """
         ...
 
@@ -194,18 +194,18 @@ class Reader(Protocol):
 
 
 class Sink(Protocol):
-    """Where painted frames go.
+    """Where stylized frames go.
 
     Attributes:
-        done: How many frames from the first on are there already, of an earlier run.
-        notes: What people should know; grows while frames are written.
+        done: Number of leading frames that exist already, from an earlier run.
+        notes: Notes for the user; grows while frames are written.
     """
 
     done: int
     notes: list[str]
 
     def is_done(self, index: int, number: int) -> bool:
-        """Whether this frame is there already."""
+        """Whether this frame exists already."""
         ...
 
     def write(self, frame: Frame) -> None:
@@ -217,5 +217,5 @@ class Sink(Protocol):
         ...
 
     def discard(self) -> None:
-        """Free everything after a failure; what an interrupted run can go on from is kept."""
+        """Free everything after a failure; what an interrupted run can resume from is kept."""
         ...

@@ -11,22 +11,22 @@ from pathlib import Path
 from nst_engine.options import check_options, option
 from nst_engine.video.frames import Span
 
-#: Three years: no file is longer, and what is computed from it stays within 64 bits.
+#: Three years: no file is longer, and derived values fit 64 bits.
 _LONGEST_SECONDS = 1e8
 
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """What of a moving picture is painted, and how it is written.
+    """Options for the part of a video that is stylized, and how it is written.
 
     Attributes:
-        max_side: Frames whose longer side is longer are shrunk to it first, px; None: none are.
-        start: Seconds at which the painted part begins; its times count from there. None: the beginning.
+        max_side: Larger frames are first shrunk to this longer side, px; None: no limit.
+        start: Seconds at which the stylized part begins; its times count from there. None: the beginning.
         end: Seconds at which it ends; None: the end.
         fps: Pictures per second of a sequence of pictures; None: 25. Of other inputs the times are known.
         codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `mpeg4`; None: H.264; in a .webm VP9, in an .avi MPEG-4.
         crf: Quality: 0 is best; None: the codec's default.
-        resume: Go on from the unfinished work of an earlier run.
+        resume: Resume from the unfinished work of an earlier run.
         overwrite: The result may replace the source.
     """
 
@@ -48,17 +48,17 @@ class VideoOptions:
 
     @property
     def span(self) -> Span:
-        """The part that is painted."""
+        """The part that is stylized."""
         return Span(_seconds(self.start), _seconds(self.end))
 
 
-#: All of it, as it comes, in the usual codec.
+#: The whole video, unchanged in size, in the default codec.
 DEFAULT_OPTIONS = VideoOptions()
 
 
 @dataclass(frozen=True)
 class VideoProgress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
         frames: Done, those of an earlier run included.
@@ -77,18 +77,18 @@ class VideoProgress:
 
 @dataclass(frozen=True)
 class VideoResult:
-    """What came of a run.
+    """Result of a run.
 
     Attributes:
         output: The file, or the sequence's pattern.
-        height: Of the frames as painted, px.
+        height: Of the frames as stylized, px.
         width: Likewise.
         frames: In the result.
-        resumed_frames: Of these, painted by an earlier run.
+        resumed_frames: Of these, stylized by an earlier run.
         seconds: Of this run.
         stage_seconds: How long each stage has worked: `decode`, `paint` and `encode` at the same time, then `join`.
-        paint_seconds: What of `paint` was what, if the painter tells.
-        notes: What people should know: damage of the source, what could not be kept.
+        paint_seconds: Breakdown of `paint`, if the painter provides it.
+        notes: Notes for the user: damage of the source, what could not be kept.
     """
 
     output: Path

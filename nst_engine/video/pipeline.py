@@ -1,4 +1,4 @@
-"""Decoding, painting and encoding at the same time."""
+"""Decodes, stylizes and encodes concurrently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from nst_engine.video.frames import Frame
 
-#: Frames that wait between two stages at most: enough to even out, little memory.
+#: Frames that wait between two stages at most: enough to absorb jitter, in little memory.
 QUEUE_FRAMES = 3
 
 _Item = TypeVar("_Item")
@@ -19,13 +19,7 @@ _Item = TypeVar("_Item")
 
 @dataclass
 class StageSeconds:
-    """How long each stage has worked, waiting not counted.
-
-    Attributes:
-        decode: Decoding and turning into RGB.
-        paint: Painting.
-        encode: Turning into YUV, encoding and writing.
-    """
+    """How long each stage has worked, without waiting; conversions from and to RGB belong to decoding and encoding."""
 
     decode: float = 0.0
     paint: float = 0.0
@@ -33,15 +27,11 @@ class StageSeconds:
 
 
 class ChannelClosedError(Exception):
-    """Another stage has failed: this one shall end."""
+    """Another stage has failed: this one must end."""
 
 
 class Channel(Generic[_Item]):
-    """A bounded queue between two threads that either side can end.
-
-    Args:
-        capacity: Items that wait at most.
-    """
+    """A bounded queue between two threads that either side can end."""
 
     def __init__(self, capacity: int) -> None:
         self._items: deque[_Item] = deque()
@@ -96,25 +86,25 @@ class Channel(Generic[_Item]):
 
 def run_pipeline(
     frames: Iterator[Frame],
-    paint: Callable[[Frame], Frame | None],
+    stylize: Callable[[Frame], Frame | None],
     write: Callable[[Frame], None],
     *,
     queue_frames: int = QUEUE_FRAMES,
 ) -> StageSeconds:
-    """Bring frames through three stages that work at the same time, painting in the caller's thread.
+    """Run frames through three concurrent stages, stylizing in the caller's thread.
 
     Whatever any stage raises, Ctrl-C included, ends all of them; no thread is left when this returns or raises.
 
     Args:
-        frames: Decoded in a thread of its own.
-        paint: Of each frame; None: nothing is to be written of it.
-        write: Takes painted frames, in order, in a thread of its own.
+        frames: Decoded in its own thread.
+        stylize: Stylizes a frame; returns None if it is not written.
+        write: Takes stylized frames, in order, in its own thread.
         queue_frames: Frames that wait between two stages at most.
 
     Raises:
         BaseException: What the first stage to fail has raised.
     """
-    return _Run(frames, paint, write, queue_frames).seconds_of_stages()
+    return _Run(frames, stylize, write, queue_frames).seconds_of_stages()
 
 
 class _Run:
@@ -123,13 +113,13 @@ class _Run:
     def __init__(
         self,
         frames: Iterator[Frame],
-        paint: Callable[[Frame], Frame | None],
+        stylize: Callable[[Frame], Frame | None],
         write: Callable[[Frame], None],
         queue_frames: int,
     ) -> None:
-        self._frames, self._paint, self._write = frames, paint, write
+        self._frames, self._stylize, self._write = frames, stylize, write
         self._seconds = StageSeconds()
-        self._decoded, self._painted = Channel[Frame](queue_frames), Channel[Frame](queue_frames)
+        self._decoded, self._stylized = Channel[Frame](queue_frames), Channel[Frame](queue_frames)
         self._failures: list[BaseException] = []
 
     def seconds_of_stages(self) -> StageSeconds:
@@ -141,7 +131,7 @@ class _Run:
         try:
             for thread in threads:
                 thread.start()
-            self._paint_all()
+            self._stylize_frames()
             _join(threads)
         except BaseException as error:
             self._fail(error)
@@ -164,7 +154,7 @@ class _Run:
         if not isinstance(error, ChannelClosedError):
             self._failures.append(error)
         self._decoded.close()
-        self._painted.close()
+        self._stylized.close()
 
     def _decode_all(self) -> None:
         while True:
@@ -176,17 +166,17 @@ class _Run:
             self._decoded.put(frame)
         self._decoded.end()
 
-    def _paint_all(self) -> None:
+    def _stylize_frames(self) -> None:
         while (frame := self._decoded.take()) is not None:
             begun = time.perf_counter()
-            painted = self._paint(frame)
+            stylized = self._stylize(frame)
             self._seconds.paint += time.perf_counter() - begun
-            if painted is not None:
-                self._painted.put(painted)
-        self._painted.end()
+            if stylized is not None:
+                self._stylized.put(stylized)
+        self._stylized.end()
 
     def _encode_all(self) -> None:
-        while (frame := self._painted.take()) is not None:
+        while (frame := self._stylized.take()) is not None:
             begun = time.perf_counter()
             self._write(frame)
             self._seconds.encode += time.perf_counter() - begun

@@ -14,15 +14,8 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError, OutputError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import file_id
-from nst_engine.image import (
-    DEFAULT_LIMITS,
-    IMAGE_SUFFIXES,
-    ImageLimits,
-    check_image_output,
-    flatten,
-    load_image,
-    save_image,
-)
+from nst_engine.image import IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.animations import fitted
 from nst_engine.video.formats import CONTAINERS
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span, flattened_note
@@ -50,14 +43,14 @@ class Pattern:
         self.path = path
         self.label = label_of_path(path)
         name = path.name
-        found = list(_NUMBER.finditer(name))
-        if len(found) != 1 or "%" in _NUMBER.sub("", name):
+        matches = list(_NUMBER.finditer(name))
+        if len(matches) != 1 or "%" in _NUMBER.sub("", name):
             raise OptionError(f"{self.label}: wanted one number in the file's name, such as {path.parent}/%05d.png")
         if path.suffix.lower() not in IMAGE_SUFFIXES:
             raise OptionError(
                 f"{self.label}: came the suffix {path.suffix!r} for pictures, wanted one of {', '.join(IMAGE_SUFFIXES)}"
             )
-        (place,) = found
+        (place,) = matches
         self._before, self._after = name[: place.start()], name[place.end() :]
         if len(place[2]) > 2 or int(place[2] or 0) > _MOST_DIGITS:
             raise OptionError(f"{self.label}: came {place[0][:20]}, numbers have at most {_MOST_DIGITS} digits")

@@ -1,4 +1,4 @@
-"""Frames as a file holds them become the frames of a clip: in order, cut, counted, at their new times."""
+"""Turns a file's frames into a clip's: in order, cut to the span, numbered, with new timestamps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nst_engine.geometry import fit_longer_side
 from nst_engine.video.frames import Clip, Frame, Span
 
-# A frame that comes earlier than the one before it by less is out of order; by more, the clock was set back.
+# A frame that is earlier than the previous one by less is out of order; by more, the clock was reset.
 _JUMP_SECONDS = 1
 
 
@@ -35,10 +35,10 @@ class RawFrame:
 
 
 def shift_ticks(span: Span, time_base: Fraction, first: int, origin: Fraction) -> int:
-    """How many ticks all times are moved earlier by.
+    """The shift of all timestamps to earlier, in ticks.
 
     Args:
-        span: The part that is painted.
+        span: The part that is stylized.
         time_base: Seconds per tick.
         first: The first frame's time, in ticks; one below 0 becomes 0, since few formats hold such.
         origin: Where the file's clock stands when it begins, seconds: not 0 for broadcasts.
@@ -51,13 +51,13 @@ def shift_ticks(span: Span, time_base: Fraction, first: int, origin: Fraction) -
 def in_order(
     raw: Iterable[RawFrame], clip: Clip, is_wanted: Callable[[int, int], bool], notes: list[str]
 ) -> Iterator[Frame]:
-    """Give out the wanted frames of the clip's span.
+    """Yield the wanted frames of the clip's span.
 
     Args:
         raw: As the file holds them.
         clip: What they belong to.
-        is_wanted: Of index and number.
-        notes: Told when the file's times had to be mended.
+        is_wanted: By index and number.
+        notes: Receives a note when timestamps had to be repaired.
     """
     base, seconds = clip.time_base, clip.span.seconds
     shift = int(clip.shift / base)
@@ -97,7 +97,7 @@ def painted_size(height: int, width: int, max_side: int | None) -> tuple[int, in
 
 
 def expected_frames(count: int | None, seconds: Fraction | None, span: Span) -> int | None:
-    """About how many frames there are in a span of a clip of so many frames in so many seconds."""
+    """Estimated number of frames in a span."""
     if count is None or (span.start is None and span.end is None) or not seconds:
         return count
     start = min(span.start or Fraction(0), seconds)

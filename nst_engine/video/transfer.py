@@ -10,8 +10,9 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+from nst_engine.color import ColorMode
 from nst_engine.errors import VideoDecodeError
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.options import Stability
 from nst_engine.stylize.style_choice import Style
@@ -19,8 +20,8 @@ from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect
 from nst_engine.video.frames import Reader, Sink
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
-from nst_engine.video.painting import FramePainter, StylizeStage
 from nst_engine.video.pipeline import run_pipeline
+from nst_engine.video.stylize_stage import FramePainter, StylizeStage
 
 
 def stylize_video(
@@ -31,7 +32,7 @@ def stylize_video(
     *,
     stability: Stability = "low",
     strength: float = 1.0,
-    preserve_color: str | None = None,
+    preserve_color: ColorMode | None = None,
     stroke_size: float = 1.0,
     options: VideoOptions = DEFAULT_OPTIONS,
     limits: ImageLimits = DEFAULT_LIMITS,
@@ -57,7 +58,7 @@ def stylize_video(
     Raises:
         NSTError: What `paint_video` and `Stylizer.stylize` raise.
     """
-    painter = FrameStylizer(
+    frame_stylizer = FrameStylizer(
         stylizer,
         style,
         stability=stability,
@@ -67,9 +68,9 @@ def stylize_video(
         channel_order="rgb",
     )
     result = paint_video(
-        source, output, painter, options=options, limits=limits, on_progress=on_progress, on_note=on_note
+        source, output, frame_stylizer, options=options, limits=limits, on_progress=on_progress, on_note=on_note
     )
-    return replace(result, paint_seconds=painter.seconds)
+    return replace(result, paint_seconds=frame_stylizer.seconds)
 
 
 def paint_video(
@@ -118,7 +119,7 @@ def paint_video(
         _tell_all(sink.notes, tell)
         report = _reporter(sink, reader.clip.frame_count, on_progress, tell)
         try:
-            stage_seconds, painted, frames = _painted(reader, sink, painter, report)
+            stage_seconds, count, frames = _run(reader, sink, painter, report)
         except BaseException:
             sink.discard()
             raise
@@ -129,7 +130,7 @@ def paint_video(
     seconds = time.perf_counter() - begun
     clip = reader.clip
     return VideoResult(
-        output, clip.height, clip.width, frames, frames - painted, seconds, stage_seconds, notes=tuple(notes)
+        output, clip.height, clip.width, frames, frames - count, seconds, stage_seconds, notes=tuple(notes)
     )
 
 
@@ -139,8 +140,8 @@ def _noted(notes: list[str], on_note: Callable[[str], None] | None, note: str) -
         on_note(note)
 
 
-def _painted(
-    reader: Reader, sink: Sink, painter: FramePainter, on_painted: Callable[[int], None]
+def _run(
+    reader: Reader, sink: Sink, painter: FramePainter, on_frame: Callable[[int], None]
 ) -> tuple[dict[str, float], int, int]:
     """Seconds of the stages, how many frames were painted, and how many the result has."""
 
@@ -152,13 +153,13 @@ def _painted(
 
     memory = int(getattr(painter, "memory_frames", 0))
     painter.reset()
-    stage = StylizeStage(painter, is_wanted, on_painted)
+    stage = StylizeStage(painter, is_wanted, on_frame)
     seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write)
-    if stage.painted + sink.done == 0:
+    if stage.count + sink.done == 0:
         raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")
     begun = time.perf_counter()
     frames = sink.finish()
-    return {**asdict(seconds), "join": time.perf_counter() - begun}, stage.painted, frames
+    return {**asdict(seconds), "join": time.perf_counter() - begun}, stage.count, frames
 
 
 def _tell_all(notes: list[str], tell: Callable[[str], None]) -> None:
@@ -171,13 +172,13 @@ def _reporter(
 ) -> Callable[[int], None]:
     begun, done = time.perf_counter(), sink.done
 
-    def report(painted: int) -> None:
+    def report(count: int) -> None:
         _tell_all(sink.notes, tell)
         if on_progress is None:
             return
         seconds = time.perf_counter() - begun
-        rate = painted / seconds if seconds > 0 else math.inf
-        left = None if total is None else max(0, total - done - painted) / rate
-        on_progress(VideoProgress(done + painted, total, seconds, rate, left))
+        rate = count / seconds if seconds > 0 else math.inf
+        left = None if total is None else max(0, total - done - count) / rate
+        on_progress(VideoProgress(done + count, total, seconds, rate, left))
 
     return report

@@ -160,10 +160,10 @@ class WorkFolder:
         """The parts that are finished and still there."""
         try:
             first, *lines = text_of(self._folder / _LOG).split("\n")
-            found = parsed_json(first)
+            identity = parsed_json(first)
         except ValueError as error:
             raise OutputError(f"{self._label}: cannot be read ({error}); start anew: leave out `resume`") from error
-        _check_same(self._identity, found, self._label)
+        _check_same(self._identity, identity, self._label)
         parts = []
         for line in lines:
             try:
@@ -208,9 +208,9 @@ def _check_same(now: Mapping[str, Any], before: object, label: str) -> None:
     old, new = before.get("options") or {}, now["options"]
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     if changed:
-        said = ", ".join(f"{name}: {old.get(name)} then, {new.get(name)} now" for name in changed)
+        differences = ", ".join(f"{name}: {old.get(name)} then, {new.get(name)} now" for name in changed)
         raise OptionError(
-            f"{label} was begun with other options ({said}); type the same as then, or leave out `resume`",
+            f"{label} was begun with other options ({differences}); type the same as then, or leave out `resume`",
             option="resume",
         )
 

@@ -1,1 +1,1 @@
-"""Live pictures: from a camera to a window in one frame's time."""
+"""Live video: from a camera to a window within one frame's time."""

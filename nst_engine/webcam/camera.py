@@ -1,4 +1,4 @@
-"""A source that is read as fast as it gives, of which the newest frame alone is kept."""
+"""Reads a source at full speed and keeps only the newest frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nst_engine.webcam.source import FrameSource
 
 State = Literal["running", "stalled", "lost", "ended"]
 
-#: Without a frame for so long, something is wrong.
+#: A source without a frame for so long has failed.
 STALL_S = 2.0
 _RETRY_S = 1.0
 _RENEWED_S = 0.005
@@ -36,16 +36,13 @@ class Captured:
 
 
 class Camera:
-    """Reads a source in a thread of its own, until it is closed. A context manager.
+    """Reads a source in its own thread, until it is closed. A context manager.
 
     A live source that fails is opened again until it comes back. A file is read at its own speed, as if it were a
-    camera, and stands at its first frame until that is taken: it shall not be over while a model warms up.
-
-    Args:
-        source: Opened here.
+    camera, and waits at its first frame until that is taken, so that it does not end during the warm-up.
 
     Attributes:
-        frames: Of which the newest waits.
+        frames: Holds the newest frame.
         reconnected: How often the source came back.
 
     Raises:
@@ -72,13 +69,13 @@ class Camera:
         self.close()
 
     def close(self) -> None:
-        """Stop reading. A driver that hangs is left behind."""
+        """Stop reading. A hanging driver's thread is abandoned."""
         self._stop.set()
         self._thread.join(timeout=STALL_S)
 
     @property
     def state(self) -> State:
-        """How it goes."""
+        """State of the source."""
         if self.frames.is_over:
             return "ended"
         if self._is_lost:
@@ -87,7 +84,7 @@ class Camera:
 
     @property
     def message(self) -> str:
-        """What to tell people; empty while all is well."""
+        """Message for the user; empty while all is well."""
         label = self._source.label
         return {
             "running": "",
@@ -105,7 +102,7 @@ class Camera:
                     is_first, due = due is None, self._paced(due)
                     self.frames.put(self._captured(pixels))
                     if is_first and not self._source.is_live:
-                        due += self._held(pixels)
+                        due += self._wait_until_first_taken(pixels)
                 elif not (self._source.is_live and self._comes_back()):
                     return
         finally:
@@ -116,8 +113,8 @@ class Camera:
         self._last = time.perf_counter()
         return Captured(pixels, self._last)
 
-    def _held(self, pixels: NDArray[np.uint8]) -> float:
-        """Wait until the first frame is taken, which does not get old meanwhile; returns how long that took, s."""
+    def _wait_until_first_taken(self, pixels: NDArray[np.uint8]) -> float:
+        """Wait until the first frame is taken; returns how long that took, s."""
         begun = time.perf_counter()
         while not self._stop.wait(_RENEWED_S) and self.frames.renew(self._captured(pixels)):
             pass

@@ -1,10 +1,12 @@
-"""What is painted and shown, as keys change it."""
+"""Style and display settings, as changed by keys."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from nst_engine.color import ColorMode
 
 #: What each key does, for people.
 KEYS: Mapping[str, str] = {
@@ -26,11 +28,11 @@ _STRENGTH_STEP = 0.1
 
 @dataclass(frozen=True)
 class Look:
-    """What frames look like.
+    """Style and display settings of frames.
 
     Attributes:
         styles: All there are to choose from: names, or embeddings of style images.
-        mix: Shares of those that are painted.
+        mix: Weights of the current styles.
         strength: 0-1.
         preserve_color: How the photo's colours are kept; None: they are not.
         shows_overlay: Whether figures are shown over the picture.
@@ -40,7 +42,7 @@ class Look:
     styles: Sequence[Any]
     mix: Mapping[Any, float]
     strength: float = 1.0
-    preserve_color: str | None = None
+    preserve_color: ColorMode | None = None
     shows_overlay: bool = True
     shows_help: bool = False
 
@@ -52,7 +54,7 @@ class Look:
         return f"{names}{strength}{', its own colours' if self.preserve_color else ''}"
 
     def _style(self, step: int) -> Any:
-        """So many after the first of those that are painted."""
+        """The style at this offset from the first current one."""
         first = next(iter(self.mix))
         return self.styles[(self.styles.index(first) + step) % len(self.styles)]
 

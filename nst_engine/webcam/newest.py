@@ -1,4 +1,4 @@
-"""A place for one thing between two threads, where the newest replaces what nobody has taken."""
+"""A one-item mailbox between two threads, where a new item replaces an old one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _Item = TypeVar("_Item")
 
 
 class Newest(Generic[_Item]):
-    """No queue, so nothing waits and gets old.
+    """Unlike a queue, it holds no stale items.
 
     Attributes:
-        dropped: How many were replaced before they were taken.
+        dropped: Number of items replaced before they were taken.
     """
 
     def __init__(self) -> None:
@@ -22,34 +22,34 @@ class Newest(Generic[_Item]):
         self.dropped = 0
 
     def put(self, item: _Item) -> None:
-        """Offer the newest."""
+        """Put the newest item."""
         with self._changed:
             self.dropped += self._item is not None
             self._item = item
             self._changed.notify_all()
 
     def renew(self, item: _Item) -> bool:
-        """Replace what waits, which is no newer than this; False: nothing waits."""
+        """Replace the waiting item; False: nothing waits."""
         with self._changed:
             is_waiting = self._item is not None
             self._item = item if is_waiting else None
             return is_waiting
 
     def look(self, timeout_s: float) -> _Item | None:
-        """Wait for the newest, and leave it there; None: none came in time, or none will come."""
+        """Wait for the newest item without taking it; None: timeout, or closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._is_closed, timeout_s)
             return self._item
 
     def take(self, timeout_s: float) -> _Item | None:
-        """Wait for the newest; None: none came in time, or none will come."""
+        """Take the newest item; None: timeout, or closed."""
         with self._changed:
             item = self.look(timeout_s)
             self._item = None
             return item
 
     def close(self) -> None:
-        """There will be no more; what is there may still be taken."""
+        """Close it; the waiting item may still be taken."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

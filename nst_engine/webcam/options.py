@@ -1,4 +1,4 @@
-"""What is shown of a camera: the options, with their limits."""
+"""Options of the webcam, with their limits."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class WebcamOptions:
     """Of `nst webcam`.
 
     Attributes:
-        target_fps: Held by smaller pictures; None: the camera's.
+        target_fps: Frame rate, held by adapting the size; None: the camera's.
         max_side: Of the largest pictures, px; None: the camera's.
-        frames: After so many it ends; None: never.
+        frames: Number of frames to show; None: no limit.
 
     Raises:
-        OptionError: A value that cannot be used.
+        OptionError: An invalid value.
     """
 
     target_fps: float | None = option(

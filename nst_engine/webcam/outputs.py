@@ -1,4 +1,4 @@
-"""Where painted frames go: a window, a virtual camera, a file."""
+"""Where stylized frames go: a window, a virtual camera, a file."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _TITLE = "nst webcam"
 
 
 class Screen(Protocol):
-    """What frames are shown on."""
+    """A display."""
 
     def show(self, frame: NDArray[np.uint8]) -> str:
-        """Show uint8 H×W×3, BGR; the key pressed meanwhile, or an empty text."""
+        """Show uint8 H×W×3, BGR; returns the key pressed, or an empty string."""
 
     def close(self) -> None:
-        """Take it away."""
+        """Close it."""
 
 
 class Window:
-    """A window of OpenCV's, to be used by the main thread.
+    """An OpenCV window, for the main thread only.
 
     Raises:
         OptionError: There is no display, or OpenCV is built without windows.
@@ -36,7 +36,7 @@ class Window:
     def __init__(self) -> None:
         if why := _why_no_display():
             raise OptionError(f"no window can be opened ({why}); on a machine without a screen: `no_window`")
-        # OpenCV's Qt complains of fonts that it does not ship, once a window
+        # OpenCV's Qt warns about missing fonts for each window
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
         try:
             cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
@@ -67,7 +67,7 @@ class Window:
 
 
 def _why_no_display() -> str | None:
-    """Qt ends the whole process where it finds no display, so it must be looked for first."""
+    """Qt aborts the process without a display, so check for one first."""
     if sys.platform != "linux" or os.environ.get("WAYLAND_DISPLAY"):
         return None
     display = os.environ.get("DISPLAY", "")
@@ -87,7 +87,7 @@ class NoScreen:
     """For machines without one."""
 
     def show(self, frame: NDArray[np.uint8]) -> str:
-        """See `Screen`: nobody presses a key."""
+        """See `Screen`: there are no keys."""
         return ""
 
     def close(self) -> None:
@@ -95,12 +95,7 @@ class NoScreen:
 
 
 class VirtualCamera:
-    """A camera that other programs see, by pyvirtualcam.
-
-    Args:
-        height: Of its frames; those of another size are scaled.
-        width: Likewise.
-        fps: Which it says it has.
+    """A camera that other programs see, by pyvirtualcam; frames of another size are scaled.
 
     Raises:
         MissingDependencyError: pyvirtualcam is not installed.
@@ -130,5 +125,5 @@ class VirtualCamera:
         self._camera.send(frame)
 
     def close(self) -> None:
-        """Take it away."""
+        """Close it."""
         self._camera.close()

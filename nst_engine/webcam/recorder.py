@@ -1,4 +1,4 @@
-"""What is shown goes to a file as well, encoded in a thread of its own."""
+"""Records the shown frames to a file, encoded in its own thread."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LIVE_PRESET = "veryfast"
 
 
 class Recorder:
-    """Writes frames at the times they were taken. Where the encoder falls behind, frames are left out.
+    """Writes frames with their capture times. Frames are dropped where the encoder falls behind.
 
     Args:
         path: Of the video, .mp4 or another that `nst video` writes. It is written aside and renamed by `close`.
 
     Attributes:
         path: As given.
-        dropped: Frames left out.
+        dropped: Number of dropped frames.
 
     Raises:
         OutputError: The file cannot be written.
@@ -89,7 +89,7 @@ class Recorder:
                 pass
 
     def _encode_to(self, partial: Path) -> FrameEncoder | None:
-        """The file with all frames in it; None: none came."""
+        """The file with all frames; None: there were none."""
         encoder: FrameEncoder | None = None
         begun, last, size = 0.0, -1, (0, 0)
         while (waiting := self._frames.get()) is not None:

@@ -1,4 +1,4 @@
-"""The main thread's part: show painted frames, obey keys, keep count."""
+"""The main thread's part: show stylized frames, handle keys, keep statistics."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from nst_engine.image import save_image
 from nst_engine.motion.opencv import cv2
 from nst_engine.video.av import require_av
+from nst_engine.webcam.adaptive_size import AdaptiveSize
 from nst_engine.webcam.camera import Camera
-from nst_engine.webcam.governor import Governor
-from nst_engine.webcam.live import LivePainter, Painted
+from nst_engine.webcam.live import LiveStylizer, StylizedFrame
 from nst_engine.webcam.outputs import Screen, VirtualCamera
 from nst_engine.webcam.overlay import help_lines, with_lines
 from nst_engine.webcam.statistics import FrameStatistics
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from nst_engine.webcam.recorder import Recorder
 
 _PATIENCE_S = 0.05
-_TOLD_S = 3.0  # how long a message stays on the screen
+_MESSAGE_S = 3.0  # duration of a message on the screen
 
 
 class Show:
-    """Shows what a painter paints, until the end of the camera, of so many frames, or the key `q`.
+    """Shows stylized frames until the camera ends, enough were shown, or `q` is pressed.
 
     Args:
-        camera: That the painter paints.
-        painter: Whose `look` keys change.
-        governor: Its size is shown.
+        camera: Source of the frames.
+        live: Stylizes the frames; keys change its `look`.
+        adaptive_size: Its size is displayed.
         screen: To show on; used by the caller's thread.
-        provider: What computes, for people.
-        say: Takes messages for people.
+        provider: What computes, for display.
+        say: Shows messages to the user.
         recording: File to record to from the start; the key `r` records to files of its own.
         virtual_camera: To send frames to as well.
         style_folder: That the key `i` steps through; None: the model reads no style images.
@@ -46,8 +46,8 @@ class Show:
     def __init__(
         self,
         camera: Camera,
-        painter: LivePainter,
-        governor: Governor,
+        live: LiveStylizer,
+        adaptive_size: AdaptiveSize,
         screen: Screen,
         *,
         provider: str,
@@ -57,57 +57,57 @@ class Show:
         style_folder: StyleFolder | None = None,
     ) -> None:
         self.statistics = FrameStatistics()
-        self._camera, self._painter, self._governor, self._screen = camera, painter, governor, screen
+        self._camera, self._live, self._adaptive_size, self._screen = camera, live, adaptive_size, screen
         self._provider, self._say, self._virtual_camera = provider, say, virtual_camera
         self._style_folder = style_folder
         self._recorder = None if recording is None else _recorder_to(recording)
-        self._last: Painted | None = None
+        self._last: StylizedFrame | None = None
         self._dropped_before = 0
-        self._message, self._told_at = "", 0.0
+        self._message, self._message_at = "", 0.0
 
     def run(self, frames: int | None = None) -> None:
         """Show.
 
         Raises:
-            NSTError: What painting or recording has failed with.
+            NSTError: The error of stylizing or recording.
         """
         try:
             while frames is None or self.statistics.count < frames:
-                painted = self._painter.take(_PATIENCE_S)
-                if painted is None and self._painter.frames.is_over:
+                stylized = self._live.take(_PATIENCE_S)
+                if stylized is None and self._live.frames.is_over:
                     return
                 self._watch_camera()
-                if self._step(painted) == "q":
+                if self._step(stylized) == "q":
                     return
         finally:
             if self._recorder is not None:
                 self._recorder.close()
 
-    def _step(self, painted: Painted | None) -> str:
-        """Show a new frame, or the last one again with the overlay; obey the key pressed."""
-        shown = painted or self._last
+    def _step(self, stylized: StylizedFrame | None) -> str:
+        """Show a new frame, or the last one again with the overlay; handle the pressed key."""
+        shown = stylized or self._last
         if shown is None:
             return ""
-        if painted is not None:
-            self._last = painted
+        if stylized is not None:
+            self._last = stylized
             if self._recorder is not None:
-                self._recorder.write(painted.pixels, painted.captured_at)
+                self._recorder.write(stylized.pixels, stylized.captured_at)
             if self._virtual_camera is not None:
-                self._virtual_camera.write(painted.pixels)
+                self._virtual_camera.write(stylized.pixels)
         key = self._screen.show(self._with_overlay(shown.pixels))
-        if painted is not None:
-            if not self.statistics.count:  # while the model was warming up nobody was waiting
+        if stylized is not None:
+            if not self.statistics.count:  # frames during the warm-up do not count
                 self._dropped_before += self.dropped
-            self.statistics.shown(painted.captured_at)
+            self.statistics.shown(stylized.captured_at)
         self._obey(key)
         return key
 
     def _with_overlay(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        look, statistics = self._painter.look, self.statistics
+        look, statistics = self._live.look, self.statistics
         lines: list[str] = []
         height, width = pixels.shape[:2]
-        tallest, widest = self._governor.sizes[-1]
-        if (height, width) != (tallest, widest):  # the window keeps its size, and text is as large as ever
+        tallest, widest = self._adaptive_size.sizes[-1]
+        if (height, width) != (tallest, widest):  # the window and its text keep their size
             pixels = np.asarray(cv2.resize(pixels, (widest, tallest), interpolation=cv2.INTER_LINEAR), np.uint8)
         if look.shows_overlay:
             lines = [
@@ -115,8 +115,8 @@ class Show:
                 f"p95 {statistics.latency_ms(95):.0f} ms   dropped {self.dropped}",
                 f"{look.label}   {width}x{height}   {self._provider}{'   recording' if self._recorder else ''}",
             ]
-            lines += [self._governor.note] if self._governor.note else []
-        if self._message and time.perf_counter() - self._told_at < _TOLD_S:
+            lines += [self._adaptive_size.note] if self._adaptive_size.note else []
+        if self._message and time.perf_counter() - self._message_at < _MESSAGE_S:
             lines.append(self._message)
         if look.shows_help:
             lines += help_lines()
@@ -124,8 +124,8 @@ class Show:
 
     @property
     def dropped(self) -> int:
-        """Frames of the camera that were never shown, since the first one was."""
-        return self._camera.frames.dropped + self._painter.frames.dropped - self._dropped_before
+        """Number of camera frames that were never shown, since the first one was."""
+        return self._camera.frames.dropped + self._live.frames.dropped - self._dropped_before
 
     def _obey(self, key: str) -> None:
         if key == "s" and self._last is not None:
@@ -136,7 +136,7 @@ class Show:
         elif key == "i":
             self._take_next_style()
         elif key:
-            self._painter.look = self._painter.look.after(key)
+            self._live.look = self._live.look.after(key)
 
     def _take_next_style(self) -> None:
         if self._style_folder is None:
@@ -144,7 +144,7 @@ class Show:
             return
         style, message = self._style_folder.next()
         if style is not None:
-            self._painter.look = self._painter.look.in_style(style)
+            self._live.look = self._live.look.in_style(style)
         self._tell(message)
 
     def _switch_recording(self) -> None:
@@ -162,7 +162,7 @@ class Show:
             self._tell(message)
 
     def _tell(self, message: str) -> None:
-        self._message, self._told_at = message, time.perf_counter()
+        self._message, self._message_at = message, time.perf_counter()
         self._say(message)
 
 

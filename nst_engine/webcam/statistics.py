@@ -1,4 +1,4 @@
-"""How many frames are shown, and how old they are."""
+"""Frame rate and latency of the shown frames."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ _REMEMBERED = 150  # frames: five seconds
 
 
 class FrameStatistics:
-    """Of what was shown.
-
-    Attributes:
-        count: Frames shown.
-    """
+    """Statistics of the shown frames."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -23,10 +19,10 @@ class FrameStatistics:
         self._last = 0.0
         self._shown = deque[float](maxlen=_REMEMBERED)
         self._ages_s = deque[float](maxlen=_REMEMBERED)
-        self._all_ages_ms = np.zeros(10_001, np.int64)  # a histogram: hours fit
+        self._all_ages_ms = np.zeros(10_001, np.int64)  # a histogram, in bounded memory
 
     def shown(self, captured_at: float) -> None:
-        """A frame of that time is on the screen now."""
+        """Count a shown frame, captured at this time."""
         self._last = time.perf_counter()
         self._begun = self._begun or self._last
         self.count += 1
@@ -36,17 +32,17 @@ class FrameStatistics:
 
     @property
     def fps(self) -> float:
-        """Frames a second, of late."""
+        """Recent frames per second."""
         if len(self._shown) < 2:
             return 0.0
         return (len(self._shown) - 1) / max(1e-9, self._shown[-1] - self._shown[0])
 
     def latency_ms(self, percent: float) -> float:
-        """Percentile of the time from camera to screen, of late."""
+        """Percentile of the recent latency from camera to screen."""
         return 1e3 * float(np.percentile(self._ages_s, percent)) if self._ages_s else 0.0
 
     def overall(self) -> dict[str, float]:
-        """Of all frames, for JSON: frames a second, and percentiles of the age in whole ms."""
+        """Statistics of all frames, for JSON: frames per second, and percentiles of the latency in ms."""
         seconds = self._last - self._begun if self._begun is not None else 0.0
         ranks = self._all_ages_ms.cumsum()
         ages = {f"latency_p{p}_ms": float(np.searchsorted(ranks, p / 100 * ranks[-1])) for p in (50, 95)}

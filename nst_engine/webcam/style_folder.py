@@ -1,4 +1,4 @@
-"""The style images of a folder, one after the other."""
+"""Cycles through the style images of a folder."""
 
 from __future__ import annotations
 

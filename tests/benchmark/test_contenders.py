@@ -39,14 +39,14 @@ def test_photos_have_the_size_asked_for_and_come_in_turn() -> None:
 )
 def test_every_contender_computes_the_same(contender: str, kernel: Kernel) -> None:
     task = task_of(kernel, 50, 37)
-    found = call_of(contender, kernel, task.given, 1)()
-    assert found.shape == task.wanted.shape
-    assert np.abs(found - task.wanted).max() <= task.tolerance
+    found = call_of(contender, kernel, task.input_array, 1)()
+    assert found.shape == task.expected.shape
+    assert np.abs(found - task.expected).max() <= task.tolerance
 
 
 def test_wrong_numbers_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_of("denormalize", 20, 10)
-    off_by_one = task.wanted.astype(np.uint8) ^ 1
+    off_by_one = task.expected.astype(np.uint8) ^ 1
     monkeypatch.setattr("nst_engine.benchmark.kernels.call_of", lambda *_: lambda: off_by_one)
     found = measure(kernel="denormalize", contender="engine", size=(20, 10), threads=1, seconds=0.01)
     assert found["is_wrong"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -24,14 +25,35 @@ for _name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):  # a test's p
 
 def nst(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
+    command = ["-W", "error", "-m", "nst_engine", *arguments]
+    return python(*command, cwd=cwd, environment={**ENVIRONMENT, **environment})
+
+
+def python(
+    *arguments: object, cwd: Path, environment: dict[str, str] = ENVIRONMENT, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run this Python in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "nst_engine", *map(str, arguments)],
+        [sys.executable, *map(str, arguments)],
+        input=stdin,
         cwd=cwd,
-        env={**ENVIRONMENT, **environment},
+        env=environment,
         capture_output=True,
         encoding="utf-8",
         check=False,
         timeout=120,
+    )
+
+
+def started(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+    """Start this Python in a process of its own, whose output is read through pipes."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env={**ENVIRONMENT, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
     )
 
 
@@ -41,6 +63,15 @@ def code_of(*arguments: object) -> object:
         return main([str(argument) for argument in arguments])
     except SystemExit as leaving:
         return leaving.code
+
+
+def assert_refused(capsys: pytest.CaptureFixture[str], message: str, *arguments: object) -> None:
+    """The command ends with code 2 and one line with this message on stderr."""
+    assert code_of(*arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+    assert captured.err.count("\n") == 1, captured.err
 
 
 def painting(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from nst_engine import Stylizer
 from nst_engine.cli.style_arguments import weighted_files
 from nst_engine.errors import OptionError
 
-from .running import code_of, nst, painting, pixels_of, write
+from .running import assert_refused, code_of, nst, painting, pixels_of, write
 
 FAST = ("--model", "any-fast", "--device", "cpu")
 
@@ -97,10 +97,7 @@ def test_bad_input_is_one_line(
     (here / "bad.safetensors").write_bytes(b"no embedding")
     write(here / "clear.png", np.zeros((8, 8, 4), np.uint8))
     before = set(here.iterdir())
-    assert code_of("stylize", "photo.png", *arguments) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert message in told
+    assert_refused(capsys, message, "stylize", "photo.png", *arguments)
     assert set(here.iterdir()) == before
 
 
@@ -122,10 +119,7 @@ def test_an_embedding_of_another_model_is_refused(here: Path, capsys: pytest.Cap
 def test_what_cannot_be_encoded_is_one_line(
     here: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
-    assert code_of("encode-style", *arguments) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert message in told
+    assert_refused(capsys, message, "encode-style", *arguments)
     assert not list(here.glob("*.safetensors"))
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from PIL import Image
 from nst_engine.catalogue import bundled_styles
 from nst_engine.cli.main import main
 
-from .running import ENVIRONMENT, code_of, nst, painting, write
+from .running import code_of, nst, painting, python, write
 
 FAST = ["--image-size", "48", "--num-iterations", "1"]
 PAINT = ["optimize", "content.png", "--style", "style.png", *FAST, "--output", "out/painted.png"]
@@ -393,14 +391,5 @@ def test_what_needs_no_torch_is_refused_without_loading_it(folder: Path) -> None
         "        main(arguments)\n"
         "    if 'torch' in sys.modules: sys.exit(f'torch was loaded by {arguments}')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input=json.dumps(cheap),
-        cwd=folder,
-        env=ENVIRONMENT,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=120,
-    )
+    done = python("-c", code, cwd=folder, stdin=json.dumps(cheap))
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import tomllib
@@ -23,7 +22,7 @@ from nst_engine.catalogue import style_path
 from nst_engine.cli.main import main
 from nst_engine.models.find import bundled_models
 
-from .running import ENVIRONMENT, code_of, nst
+from .running import code_of, nst, started
 
 CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 SHORT = ("--seconds", "0.02", "--threads", "1", "--sizes", "64x48")
@@ -223,16 +222,9 @@ def test_another_package_brings_a_backend(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
 def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", "-m", "nst_engine", "bench", "--sizes", "64x48", "--seconds", "2"]
+    command = ["-W", "error", "-m", "nst_engine", "bench", "--sizes", "64x48", "--seconds", "2"]
     backends = ["--backend", "onnxruntime-cpu", "--backend", "opencv-dnn"]
-    process = subprocess.Popen(
-        [*command, *backends, "-o", "kept.json"],
-        cwd=tmp_path,
-        env={**ENVIRONMENT, "TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    process = started(*command, *backends, "-o", "kept.json", cwd=tmp_path, TMPDIR=str(tmp_path))
     assert process.stderr is not None
     assert process.stderr.readline().startswith("1/2 onnxruntime-cpu 64×48 float32: ")
     time.sleep(0.3)  # the line may still be in the making

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import tomllib
@@ -26,7 +25,7 @@ from PIL import Image
 import nst_engine
 from nst_engine.cli.main import main
 
-from .running import ENVIRONMENT, nst, painting, pixels_of, write
+from .running import nst, painting, pixels_of, python, started, write
 
 ORIENTATION = 0x0112
 # Ctrl-C is also heard where the test runner was started with it ignored, as in the background of a shell
@@ -333,14 +332,7 @@ def test_interrupting_writes_the_best_picture_so_far(
     arguments = ["optimize", content, "--style", style, "--image-size", 96, "--num-iterations", 5000]
     arguments += ["-o", "painted.png", "--save-every", 1, "--trace", "trace.json", "--sidecar", "--animation", "a.gif"]
     program = f"{LISTENING}from nst_engine.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    with subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    ) as process:
+    with started("-c", program, *arguments, cwd=tmp_path) as process:
         deadline = time.monotonic() + 60
         while not (tmp_path / "painted_00002.png").exists():
             assert process.poll() is None
@@ -369,16 +361,8 @@ def test_interrupting_before_there_is_a_picture_writes_nothing(tmp_path: Path, c
         f"{LISTENING}import os; from nst_engine.optimization import transfer; from nst_engine.cli.main import main; "
         "transfer.load_vgg19_weights = lambda source: os.kill(os.getpid(), signal.SIGINT); sys.exit(main(sys.argv[1:]))"
     )
-    arguments = ["optimize", str(content), "--style", str(style), "-o", "painted.png", "--sidecar", "--save-every", "1"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=60,
-    )
+    arguments = ["optimize", content, "--style", style, "-o", "painted.png", "--sidecar", "--save-every", "1"]
+    done = python("-c", code, *arguments, cwd=tmp_path)
     assert done.returncode == 130, done.stderr
     assert done.stdout == ""
     assert done.stderr == "nst: interrupted\n"

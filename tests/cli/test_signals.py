@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .running import ENVIRONMENT, painting, pixels_of, write
+from .running import ENVIRONMENT, painting, pixels_of, started, write
 
 
 @pytest.fixture
@@ -51,14 +51,7 @@ def test_where_ctrl_c_is_ignored_a_manager_is_not(tmp_path: Path, command: list[
         "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); from nst_engine.cli.main import main; "
         "print(flush=True); sys.exit(main(sys.argv[1:]))"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, *command[3:]],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    ) as process:
+    with started("-c", program, *command[3:], cwd=tmp_path) as process:
         if when == "late":
             wait_for((tmp_path / "painted_00002.png").exists)
         else:
@@ -88,15 +81,8 @@ def test_a_reader_that_goes_away_ends_a_folder_run_with_a_code_that_says_so(tmp_
     (tmp_path / "in").mkdir()
     for number in range(12):
         write(tmp_path / "in" / f"{number:02}.png", painting(24, 24, seed=number))
-    program = [sys.executable, "-m", "nst_engine", "stylize", "in", "--style", "scream", "-o", "out", "--json"]
-    process = subprocess.Popen(
-        [*program, "--model", "bundled:live"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    program = ["-m", "nst_engine", "stylize", "in", "--style", "scream", "-o", "out", "--json"]
+    process = started(*program, "--model", "bundled:live", cwd=tmp_path)
     assert process.stdout is not None
     assert process.stderr is not None
     assert process.stdout.readline().startswith("{")

@@ -15,7 +15,7 @@ from PIL import Image
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
 
-from .running import ENVIRONMENT, code_of, nst, painting, pixels_of, write
+from .running import ENVIRONMENT, assert_refused, nst, painting, pixels_of, write
 
 LIVE = ("--model", "bundled:live", "--device", "cpu")
 
@@ -161,10 +161,7 @@ def test_bad_input_is_one_line_and_code_2(
     monkeypatch.chdir(tmp_path)
     photo = write(tmp_path / "photo.png", painting(20, 20))
     before = photo.read_bytes()
-    assert code_of("stylize", *arguments) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
+    assert_refused(capsys, message, "stylize", *arguments)
     assert photo.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
 
@@ -217,7 +214,7 @@ def test_the_doctor_says_when_the_extension_is_off(tmp_path: Path) -> None:
     ("installed", "message"),
     [
         (("onnxruntime", "onnxruntime-gpu"), "pip uninstall -y onnxruntime onnxruntime-gpu"),
-        ((), "pip install 'nst-engine[cpu]'"),
+        ((), "[cpu]'"),
     ],
 )
 def test_the_doctor_finds_packages_in_conflict(
@@ -241,3 +238,12 @@ def test_the_doctor_finds_packages_in_conflict(
     said = capsys.readouterr().out
     assert "PROBLEM" in said
     assert message in said
+
+
+@pytest.mark.parametrize("command", ["stylize", "optimize"])
+def test_limits_are_options_of_the_commands(tmp_path: Path, command: str) -> None:
+    write(tmp_path / "photo.png", painting(48, 64))
+    refused = nst(command, "photo.png", "--style", "scream", "--max-pixels", "100", "-o", "out.png", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "raise the limit --max-pixels" in refused.stderr
+    assert not (tmp_path / "out.png").exists()

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from tiny_models import own_spec, painter, write_own
 
-from .running import ENVIRONMENT
+from .running import ENVIRONMENT, python
 
 ESCAPES = "\x1b]0;other title\x07\x1b[2J"
 NST = [sys.executable, "-m", "nst_engine"]
@@ -130,7 +130,5 @@ def test_an_account_without_a_home_paints(tmp_path: Path, photo: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
     for name in ("NST_ENGINE_CACHE", "NST_ENGINE_BACKEND"):  # the choice of a backend is what is kept there
         environment.pop(name, None)
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    done = python("-c", code, cwd=tmp_path, environment=environment)
     assert done.stdout == "24\n", done.stderr

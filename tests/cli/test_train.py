@@ -14,7 +14,7 @@ from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.cli import training_run
 from nst_engine.training import TrainProgress, load_checkpoint
 
-from .running import code_of, nst, painting, pixels_of, write
+from .running import assert_refused, code_of, nst, painting, pixels_of, write
 
 SMALL = ("--crop-px", "64", "--style-size-px", "96", "--batch-size", "2", "--precision", "float32", "--device", "cpu")
 
@@ -123,8 +123,5 @@ def test_bad_input_is_one_line_and_code_2(
     write(tmp_path / "p.png", painting(64, 64))
     (tmp_path / "photos").mkdir()
     write(tmp_path / "photos" / "a.png", painting(64, 64))
-    assert code_of(*arguments) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
+    assert_refused(capsys, message, *arguments)
     assert not list(tmp_path.glob("*.onnx"))

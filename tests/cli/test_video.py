@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from nst_engine.image import Animation
 from nst_engine.video import finished_frames
 from nst_engine.video.segments import SEGMENT_FRAMES
 
-from .running import ENVIRONMENT, code_of, nst, write
+from .running import code_of, nst, started, write
 
 MANY = 13 * SEGMENT_FRAMES
 
@@ -145,10 +144,10 @@ def test_bad_input_is_one_line_and_code_2(
     before = sorted(here.iterdir())
     style = () if "--style" in arguments else ("--style", "wave")
     assert code_of(*with_model(model, *arguments, *style)) == 2
-    said = capsys.readouterr()
-    assert message in said.err
-    assert said.err.strip().count("\n") == 0
-    assert said.out == ""
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.strip().count("\n") == 0  # a blank line is left of the progress bar
+    assert captured.out == ""
     assert sorted(here.iterdir()) == before
 
 
@@ -165,12 +164,9 @@ def test_a_cut_off_video_is_painted_with_a_warning(
     assert json.loads(said.out)["notes"]
 
 
-def started(model: Path, source: Path, output: Path, *more: str, kept: int = 0) -> subprocess.Popen[str]:
+def begun(model: Path, source: Path, output: Path, *more: str, kept: int = 0) -> subprocess.Popen[str]:
     """A run that has finished a segment beyond what was kept, and has many to go."""
-    command = [sys.executable, "-m", "nst_engine", *with_model(model, source, "-o", output, "--style", "wave", *more)]
-    process = subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-    )
+    process = started("-m", "nst_engine", *with_model(model, source, "-o", output, "--style", "wave", *more))
     deadline = time.monotonic() + 60
     while (finished_frames(output) or 0) <= kept:
         assert time.monotonic() < deadline
@@ -190,13 +186,13 @@ def test_killed_or_interrupted_runs_are_gone_on_with(
 ) -> None:
     output, whole = tmp_path / "out.mp4", tmp_path / "whole.mp4"
     calm = ("--stability", stability)
-    process = started(model, long_clip, output, *calm)
+    process = begun(model, long_clip, output, *calm)
     process.kill()
     process.communicate(timeout=30)
     assert not output.exists()
     kept = finished_frames(output)
     assert kept is not None
-    process = started(model, long_clip, output, *calm, "--resume", kept=kept)
+    process = begun(model, long_clip, output, *calm, "--resume", kept=kept)
     number = signal.SIGINT if stability == "off" else signal.SIGTERM
     process.send_signal(number)
     _, said = process.communicate(timeout=60)

@@ -7,7 +7,6 @@ import os
 import shutil
 import struct
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +15,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cli.running import ENVIRONMENT
+from cli.running import ENVIRONMENT, python, started
 from nst_engine.catalogue import content_path, style_path
 from nst_engine.image import load_image
 from nst_engine.video import write_video
 
-WEBCAM = [sys.executable, "-m", "nst_engine", "webcam", "--style", "scream"]
+WEBCAM = ["-m", "nst_engine", "webcam", "--style", "scream"]
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +35,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def webcam(
     folder: Path, *arguments: str | Path, environment: dict[str, str] = ENVIRONMENT
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*WEBCAM, *map(str, arguments)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return python(*WEBCAM, *arguments, cwd=folder, environment=environment)
 
 
 def test_a_file_is_painted_without_a_screen(clip: Path, tmp_path: Path) -> None:
@@ -148,14 +139,8 @@ def screenshot(file: Path) -> NDArray[np.uint8]:
 
 def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path, display: tuple[str, Path]) -> None:
     name, file = display
-    process = subprocess.Popen(
-        [*WEBCAM, "--camera", str(clip), "--frames", "40", "--json"],
-        cwd=tmp_path,
-        env={**ENVIRONMENT, "DISPLAY": name, "QT_QPA_PLATFORM": "xcb"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    arguments = [*WEBCAM, "--camera", clip, "--frames", 40, "--json"]
+    process = started(*arguments, cwd=tmp_path, DISPLAY=name, QT_QPA_PLATFORM="xcb")
     seen = np.zeros((300, 400, 3), np.uint8)
     while process.poll() is None:
         now = screenshot(file)
@@ -179,13 +164,10 @@ def test_a_folder_of_style_images_begins_with_its_first(clip: Path, tmp_path: Pa
     command = [each for each in WEBCAM if each not in ("--style", "scream")]
     what = ["--camera", str(clip), "--no-window", "--frames", "5", "--json", "--style-image"]
     for given, style in ((folder, "great-wave"), (folder / "scream.jpg", "scream")):
-        done = subprocess.run(
-            [*command, *what, str(given)], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
-        )
+        done = python(*command, *what, given, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["styles"] == {style: 1.0}
     (tmp_path / "empty").mkdir()
-    empty = [*command, *what, "empty"]
-    done = subprocess.run(empty, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = python(*command, *what, "empty", cwd=tmp_path)
     assert done.returncode == 2
     assert "--style-image empty: no pictures in this folder" in done.stderr

@@ -37,7 +37,8 @@ with atheris.instrument_imports(include=["nst_engine", "PIL"]):
     from nst_engine.benchmark.report import Report, read_report
     from nst_engine.benchmark.row import TOTAL, Row
     from nst_engine.errors import NSTError
-    from nst_engine.image import Animation, ImageLimits, load_image, load_mask
+    from nst_engine.image import Animation, load_image, load_mask
+    from nst_engine.limits import ImageLimits
     from nst_engine.models.spec import parse_spec
     from nst_engine.optimization.options import OptimizeOptions
     from nst_engine.optimization.sidecar import file_sha256, read_sidecar

@@ -37,7 +37,7 @@ def by_stages(model: bytes, picture: NDArray[Any], style_weights: NDArray[np.flo
             features = known[norm.features].astype(np.float64)
             known[norm.mean] = features.mean((0, 2, 3)).astype(np.float32)
             known[norm.variance] = features.var((0, 2, 3)).astype(np.float32)
-    return known[cut.painted]
+    return known[cut.output]
 
 
 def small_model(

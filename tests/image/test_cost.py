@@ -16,7 +16,8 @@ import tifffile
 from PIL import Image
 
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError
-from nst_engine.image import ImageLimits, load_image
+from nst_engine.image import load_image
+from nst_engine.limits import ImageLimits
 
 from .samples import noise, saved
 

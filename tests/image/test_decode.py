@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from nst_engine.errors import ImageDecodeError, ImageNotFoundError, ImageTooLargeError
-from nst_engine.image import ImageLimits, load_image, load_mask
+from nst_engine.image import load_image, load_mask
+from nst_engine.limits import ImageLimits
 
 from .samples import CONTENTS, FORMATS, animated, noise, png, saved, smooth
 

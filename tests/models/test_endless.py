@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli.running import ENVIRONMENT
+from cli.running import python, started
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from PIL import Image
 from tiny_models import own_spec, photo, write_own
@@ -142,29 +141,8 @@ def test_a_time_that_is_none_is_refused(timeout: Any) -> None:
 
 
 def test_the_command_has_the_limit(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "nst_engine",
-            "stylize",
-            "coffee",
-            "--model",
-            looping(tmp_path / "model.onnx"),
-            "--timeout",
-            "0.5",
-            "--max-side",
-            "32",
-            "-o",
-            "out.png",
-        ],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    options = ["--model", looping(tmp_path / "model.onnx"), "--timeout", 0.5, "--max-side", 32, "-o", "out.png"]
+    done = python("-m", "nst_engine", "stylize", "coffee", *options, cwd=tmp_path)
     assert done.returncode == 2
     assert "give it more time (--timeout)" in done.stderr
     assert not (tmp_path / "out.png").exists()
@@ -179,14 +157,7 @@ def test_ctrl_c_stops_it(command: str, tmp_path: Path) -> None:
         given = ["frames/%d.png", "-o", "out.gif", "--stability", "off"]
         for number in (1, 2):
             Image.fromarray(photo(24, 24)).save(tmp_path / "frames" / f"{number}.png")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nst_engine", command, *given, "--model", str(model), "--max-side", "32"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started("-m", "nst_engine", command, *given, "--model", model, "--max-side", 32, cwd=tmp_path)
     try:
         wait_until_busy(process)
         process.send_signal(signal.SIGINT)

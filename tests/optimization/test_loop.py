@@ -73,7 +73,7 @@ def test_nan_in_the_middle_is_noticed_said_and_mended(optimizer: str) -> None:
         on_progress=told.append,
         options=options,
     )
-    assert done.best.image.isfinite().all()
+    assert done.best.tensor.isfinite().all()
     assert done.best.losses.total < 0.8 * Valley(FULL).evaluate(torch.full((1, 3, 12, 17), 0.5)).losses.total
     assert sum("not a number" in note for note in done.notes) == 3
     assert all(math.isfinite(progress.losses.total) for progress in told)
@@ -110,7 +110,7 @@ def test_after_a_flat_coarse_scale_lbfgs_goes_on_at_the_next() -> None:
 def test_nan_at_a_later_scale_keeps_the_scale_before() -> None:
     scales = (Scale(6, 9, 0.5, 10), FULL)
     done = run(lambda scale: Valley(scale, lambda _, loss: loss if scale.ratio < 1 else float("nan")), scales)
-    assert done.best.image.shape[-2:] == (6, 9)
+    assert done.best.tensor.shape[-2:] == (6, 9)
     assert any("17x12 px is not a number" in note for note in done.notes)
 
 
@@ -127,7 +127,7 @@ def test_the_eta_is_of_the_pixels_to_come(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_loss_that_only_rises_keeps_the_first_picture() -> None:
     done = run(lambda scale: Valley(scale, lambda count, _: float(count)))
-    assert torch.equal(done.best.image, torch.full((1, 3, 12, 17), 0.5))
+    assert torch.equal(done.best.tensor, torch.full((1, 3, 12, 17), 0.5))
     assert any("finds no step" in note for note in done.notes)
 
 

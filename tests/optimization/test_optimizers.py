@@ -72,10 +72,10 @@ def test_lbfgs_finds_the_bounded_minimum_that_scipy_finds(seed: int) -> None:
     best = reference(function, start)
     began = float(function(start))
     assert found.losses.total - best <= 1e-3 * (began - best)
-    assert found.image.min() >= 0
-    assert found.image.max() <= 1
+    assert found.tensor.min() >= 0
+    assert found.tensor.max() <= 1
     # the minimum does lie on the bounds, or this would not test them
-    assert ((found.image == 0) | (found.image == 1)).sum() > 10
+    assert ((found.tensor == 0) | (found.tensor == 1)).sum() > 10
 
 
 def test_adam_comes_close_too() -> None:
@@ -83,8 +83,8 @@ def test_adam_comes_close_too() -> None:
     found = minimise(ProjectedAdam(unit_bounds()), function, start, 400)
     best = reference(function, start)
     assert found.losses.total - best <= 0.02 * (float(function(start)) - best)
-    assert found.image.min() >= 0
-    assert found.image.max() <= 1
+    assert found.tensor.min() >= 0
+    assert found.tensor.max() <= 1
 
 
 @pytest.mark.parametrize("kind", [ProjectedLBFGS, ProjectedAdam])
@@ -94,8 +94,8 @@ def test_pixels_whose_bounds_touch_never_move(kind: type[ProjectedLBFGS] | type[
     content = torch.rand(SIZE, generator=torch.Generator().manual_seed(5))
     bounds = Bounds(torch.where(fixed, content, 0.0), torch.where(fixed, content, 1.0))
     found = minimise(kind(bounds), quadratic(), bounds.clip(torch.full(SIZE, 0.5)), 50)
-    assert torch.equal(found.image[fixed], content[fixed])
-    assert not torch.equal(found.image[~fixed], content[~fixed])
+    assert torch.equal(found.tensor[fixed], content[fixed])
+    assert not torch.equal(found.tensor[~fixed], content[~fixed])
 
 
 def test_lbfgs_halves_the_step_when_the_loss_rises_and_reports_when_nothing_helps() -> None:
@@ -105,7 +105,7 @@ def test_lbfgs_halves_the_step_when_the_loss_rises_and_reports_when_nothing_help
     for _ in range(optimizer.MAX_HALVINGS + 1):
         assert not optimizer.is_stuck
         image = optimizer.propose(current)
-        lengths.append(float((image - current.image).abs().sum()))
+        lengths.append(float((image - current.tensor).abs().sum()))
         worse = LossTerms(1e9, 1e9, 0.0, 0.0, {})
         assert not optimizer.accept(current, Evaluation(image, current.gradient, worse))
     assert optimizer.is_stuck
@@ -114,7 +114,7 @@ def test_lbfgs_halves_the_step_when_the_loss_rises_and_reports_when_nothing_help
 
 def test_a_loss_that_is_no_number_is_never_accepted() -> None:
     current = evaluate(lambda image: image.square().sum(), torch.full(SIZE, 0.5))
-    broken = Evaluation(current.image, current.gradient * float("nan"), current.losses)
+    broken = Evaluation(current.tensor, current.gradient * float("nan"), current.losses)
     for optimizer in (ProjectedLBFGS(unit_bounds()), ProjectedAdam(unit_bounds())):
         optimizer.propose(current)
         assert not optimizer.accept(current, broken)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nst_engine import OptionError, Stylizer
 from nst_engine.catalogue import bundled_contents
 from nst_engine.image import load_image, resize_image, without_finest
-from nst_engine.stylize.strokes import in_proportion, painted_broadly
+from nst_engine.stylize.strokes import in_proportion, stylize_broadly
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +72,11 @@ def test_what_is_painted_is_put_together_as_described() -> None:
         seen.append(given[0].shape)
         return [pixels // 2 for pixels in given]
 
-    (same,) = painted_broadly(pictures, 1.0, darker)
+    (same,) = stylize_broadly(pictures, 1.0, darker)
     np.testing.assert_array_equal(same, pictures[0] // 2)
-    (fine,) = painted_broadly(pictures, 0.5, darker)
+    (fine,) = stylize_broadly(pictures, 0.5, darker)
     np.testing.assert_array_equal(fine, resize_image(resize_image(pictures[0], 120, 180) // 2, 60, 90))
-    (broad,) = painted_broadly(pictures, 3.0, darker)
+    (broad,) = stylize_broadly(pictures, 3.0, darker)
     first = resize_image(resize_image(pictures[0], 20, 30) // 2, 60, 90)
     again = first // 2
     coarse = without_finest(again, 26, 39)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, OptionError
-from nst_engine.image import ImageLimits, load_image
+from nst_engine.image import load_image
+from nst_engine.limits import ImageLimits
 from nst_engine.stylize.style_images import LEAST_SIDE_PX, read_style_image
 
 SIDE = 96

@@ -66,7 +66,7 @@ def tiled(model: bytes, spec: ModelSpec = OURS, *, bucket_px: int = 1) -> TiledM
 def test_tiles_are_the_whole(rich: bool, size: tuple[int, int]) -> None:
     model = our_model(rich=rich)
     picture = photo(*size)
-    found = tiled(model).paint(picture, MIX, tile_px=480, halo_px=160)
+    found = tiled(model).stylize(picture, MIX, tile_px=480, halo_px=160)
     assert largest_difference(found, at_once(model, OURS, picture)) <= 1
 
 
@@ -81,14 +81,14 @@ def test_tiles_by_themselves_are_not_the_whole() -> None:
 def test_a_picture_smaller_than_a_tile_is_the_untiled_one() -> None:
     model = our_model()
     for size in ((3, 2), (16, 16), (45, 71)):
-        assert largest_difference(tiled(model).paint(photo(*size), MIX), at_once(model, OURS, photo(*size))) <= 1
+        assert largest_difference(tiled(model).stylize(photo(*size), MIX), at_once(model, OURS, photo(*size))) <= 1
 
 
 def test_a_zoo_model_by_tiles() -> None:
     model = with_dynamic_size(zoo_like()[0])
     spec = ModelSpec(name="zoo", styles=("zoo",), value_range=(0.0, 255.0), pad_multiple=2)
     picture = photo(131, 203)
-    found = tiled(model, spec).paint(picture, MIX[:, :1], tile_px=64, halo_px=16)
+    found = tiled(model, spec).stylize(picture, MIX[:, :1], tile_px=64, halo_px=16)
     assert largest_difference(found, at_once(model, spec, picture)) <= 1
 
 
@@ -96,14 +96,14 @@ def test_a_self_contained_model_by_tiles() -> None:
     model = self_contained(our_model(), {"name": "tiny", "styles": list(STYLES)})
     spec = ModelSpec(name="tiny", styles=STYLES, layout="nhwc", dtype="uint8", min_side_px=1)
     picture = photo(341, 511)
-    found = tiled(model, spec).paint(picture, MIX, tile_px=400, halo_px=128)
+    found = tiled(model, spec).stylize(picture, MIX, tile_px=400, halo_px=128)
     assert largest_difference(found, at_once(model, spec, picture)) <= 1
 
 
 def test_buckets_of_a_device_are_those_of_the_whole() -> None:
     model = our_model()
     picture = photo(330, 611)
-    found = tiled(model, bucket_px=32).paint(picture, MIX, tile_px=416, halo_px=128)
+    found = tiled(model, bucket_px=32).stylize(picture, MIX, tile_px=416, halo_px=128)
     assert largest_difference(found, at_once(model, OURS, picture, bucket_px=32)) <= 1
 
 
@@ -111,7 +111,7 @@ def test_features_held_in_half_precision_cost_a_level_or_two() -> None:
     model = our_model()
     picture = photo(341, 591)
     # four channels at half the size, 16 bits each, with halos: fits, and in 32 bits it does not
-    found = tiled(model).paint(picture, MIX, tile_px=400, halo_px=128, store_bytes=1_300_000)
+    found = tiled(model).stylize(picture, MIX, tile_px=400, halo_px=128, store_bytes=1_300_000)
     difference = largest_difference(found, at_once(model, OURS, picture))
     assert 1 <= difference <= 3
 
@@ -122,7 +122,7 @@ def test_features_beyond_half_precision_are_held_as_they_are() -> None:
     model = small_model(loud, norm("louder", "y"), constants={**constants, "shift": np.full(3, 128, np.float32)})
     spec = ModelSpec(name="loud", styles=("loud",), value_range=(0.0, 255.0))
     picture = photo(64, 200)
-    found = tiled(model, spec).paint(picture, MIX[:, :1], tile_px=64, halo_px=0, store_bytes=100_000)
+    found = tiled(model, spec).stylize(picture, MIX[:, :1], tile_px=64, halo_px=0, store_bytes=100_000)
     assert largest_difference(found, at_once(model, spec, picture)) <= 1
 
 
@@ -147,7 +147,7 @@ class Counted:
 
 def test_nothing_is_computed_twice_where_all_tiles_can_be_held() -> None:
     counted = Counted()
-    TiledModel(our_model(), OURS, counted.open, name="tiny").paint(photo(221, 391), MIX, tile_px=208, halo_px=64)
+    TiledModel(our_model(), OURS, counted.open, name="tiny").stylize(photo(221, 391), MIX, tile_px=208, halo_px=64)
     assert len(counted.runs) == 18
     assert set(counted.runs.values()) == {4}
 
@@ -156,7 +156,7 @@ def test_without_a_budget_one_tile_stands_for_all_after_the_first_stage() -> Non
     counted = Counted()
     model = TiledModel(our_model(), OURS, counted.open, name="tiny")
     picture = photo(221, 391)
-    found = model.paint(picture, MIX, tile_px=208, halo_px=64, store_bytes=0)
+    found = model.stylize(picture, MIX, tile_px=208, halo_px=64, store_bytes=0)
     tiles, last = 4, 17
     assert counted.runs[0] == 2 * tiles - 1
     assert {counted.runs[number] for number in range(1, last)} == {tiles}
@@ -171,7 +171,7 @@ def test_more_budget_is_nearer_to_the_whole() -> None:
     errors = [
         float(
             np.square(
-                tiled(model).paint(picture, MIX, tile_px=400, halo_px=128, store_bytes=held).astype(float) - wanted
+                tiled(model).stylize(picture, MIX, tile_px=400, halo_px=128, store_bytes=held).astype(float) - wanted
             ).mean()
         )
         for held in (0, 1_500_000, 100_000_000)
@@ -185,7 +185,7 @@ def test_the_picture_is_not_changed_and_may_be_a_view() -> None:
     picture = photo(221, 500)
     kept = picture.copy()
     view = picture[:, 50:441]
-    first, second = (model.paint(each, MIX, tile_px=400) for each in (view, view.copy()))
+    first, second = (model.stylize(each, MIX, tile_px=400) for each in (view, view.copy()))
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(picture, kept)
 
@@ -193,7 +193,7 @@ def test_the_picture_is_not_changed_and_may_be_a_view() -> None:
 def test_a_model_that_returns_no_numbers_is_an_error() -> None:
     weights = np.full((1, 3), np.nan, np.float32)
     with pytest.raises(InferenceError, match="NaN"):
-        tiled(our_model()).paint(photo(221, 391), weights, tile_px=400)
+        tiled(our_model()).stylize(photo(221, 391), weights, tile_px=400)
 
 
 @pytest.mark.parametrize(
@@ -201,13 +201,13 @@ def test_a_model_that_returns_no_numbers_is_an_error() -> None:
 )
 def test_tiles_that_are_all_halo_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match="tile_px of at least"):
-        tiled(our_model(rich=False)).paint(photo(40, 40), MIX, **options)
+        tiled(our_model(rich=False)).stylize(photo(40, 40), MIX, **options)
 
 
 def test_a_model_whose_sides_come_in_large_steps_gets_tiles_that_hold_them() -> None:
     model = TiledModel(our_model(), replace(OURS, pad_multiple=1024), Counted().open, name="tiny")
     picture = photo(40, 5000)
-    assert model.paint(picture, MIX).shape == picture.shape
+    assert model.stylize(picture, MIX).shape == picture.shape
 
 
 @pytest.mark.parametrize("length", [1, 207, 208, 209, 391, 1000, 1001, 6007])

@@ -75,6 +75,10 @@ def value_and_gradient(loss: Loss, features: torch.Tensor) -> tuple[float, torch
     return value.item(), leaf.grad
 
 
+def style_of(channels: int) -> torch.Tensor:
+    return features_of(channels, *STYLE_PLANE, seed=1, gain=1.5)
+
+
 def naive_gram(
     features: torch.Tensor, target: Float64, factor: float, pixel_weights: torch.Tensor | None
 ) -> tuple[float, Float64]:
@@ -107,6 +111,33 @@ def naive_moments(
     value = distance / target_moment.trace()
     (gradient,) = torch.autograd.grad(value, leaf)
     return value.item(), gradient.numpy().reshape(tuple(features.shape))
+
+
+def check_gram_loss(
+    features: torch.Tensor, factor: float, weights: torch.Tensor | None, *, value_rel: float, gradient_rel: float
+) -> None:
+    style = style_of(features.shape[1])
+    target = FeatureStatistics.of(style)
+    value, gradient = value_and_gradient(lambda x: gram_loss(x, target, factor, weights), features)
+    expected, expected_gradient = naive_gram(features, moments_of(style)[1], factor, weights)
+    assert value == pytest.approx(expected, rel=value_rel)
+    assert relative_error(gradient, expected_gradient) < gradient_rel
+
+
+def check_moments_loss(
+    features: torch.Tensor,
+    weights: torch.Tensor | None = None,
+    *,
+    gradient_rel: float,
+    rel: float | None = None,
+    abs: float | None = None,  # noqa: A002
+) -> None:
+    style = style_of(features.shape[1])
+    target = FeatureStatistics.of(style)
+    value, gradient = value_and_gradient(lambda x: moments_loss(x, target, weights), features)
+    expected, expected_gradient = naive_moments(features, style, weights)
+    assert value == pytest.approx(expected, rel=rel, abs=abs)
+    assert relative_error(gradient, expected_gradient) < gradient_rel
 
 
 class TestStatistics:
@@ -170,36 +201,21 @@ class TestGramLoss:
         self, size: tuple[int, int, int], weighted: bool, layout: torch.memory_format
     ) -> None:
         features = features_of(*size).contiguous(memory_format=layout)
-        style = features_of(size[0], *STYLE_PLANE, seed=1, gain=1.5)
-        weights, target = weights_if(weighted, size), FeatureStatistics.of(style)
-        value, gradient = value_and_gradient(lambda x: gram_loss(x, target, 0.37, weights), features)
-        wanted, wanted_gradient = naive_gram(features, moments_of(style)[1], 0.37, weights)
         # 66300 float32 products a sum: 2e-5 was seen
-        assert value == pytest.approx(wanted, rel=1e-4)
-        assert relative_error(gradient, wanted_gradient) < 1e-4
+        check_gram_loss(features, 0.37, weights_if(weighted, size), value_rel=1e-4, gradient_rel=1e-4)
 
     def test_64_channels_over_several_slices(self) -> None:
         features = features_of(64, 260, 255).contiguous(memory_format=torch.channels_last)
-        style, weights = features_of(64, *STYLE_PLANE, seed=1, gain=1.5), pixel_weights_of(260, 255)
-        target = FeatureStatistics.of(style)
-        value, gradient = value_and_gradient(lambda x: gram_loss(x, target, 0.37, weights), features)
-        wanted, wanted_gradient = naive_gram(features, moments_of(style)[1], 0.37, weights)
-        assert value == pytest.approx(wanted, rel=1e-4)
-        assert relative_error(gradient, wanted_gradient) < 1e-4
+        check_gram_loss(features, 0.37, pixel_weights_of(260, 255), value_rel=1e-4, gradient_rel=1e-4)
 
     @WEIGHTED
     def test_bfloat16_features_get_a_bfloat16_gradient(self, weighted: bool) -> None:
         features = features_of(64, 17, 9).bfloat16()
-        style = features_of(64, *STYLE_PLANE, seed=1, gain=1.5)
-        weights, target = weights_if(weighted, (64, 17, 9)), FeatureStatistics.of(style)
-        value, gradient = value_and_gradient(lambda x: gram_loss(x, target, 1.0, weights), features)
-        wanted, wanted_gradient = naive_gram(features, moments_of(style)[1], 1.0, weights)
-        assert value == pytest.approx(wanted, rel=1e-5)
-        assert relative_error(gradient, wanted_gradient) < 8e-3
+        check_gram_loss(features, 1.0, weights_if(weighted, (64, 17, 9)), value_rel=1e-5, gradient_rel=8e-3)
 
     def test_gradient_passes_on_through_the_features_and_the_sum(self) -> None:
         features = features_of(5, 4, 6)
-        target = FeatureStatistics.of(features_of(5, *STYLE_PLANE, seed=1, gain=1.5))
+        target = FeatureStatistics.of(style_of(5))
         _, alone = value_and_gradient(lambda x: gram_loss(x, target, 1.0), 2 * features)
         _, both = value_and_gradient(
             lambda x: 3 * gram_loss(2 * x, target, 1.0) + gram_loss(2 * x, target, 0.5) + x.sum(), features
@@ -247,7 +263,7 @@ class TestGramFactor:
     ) -> None:
         channels, pixels = 5, output_plane[0] * output_plane[1]
         features = features_of(channels, *output_plane)
-        style = features_of(channels, *STYLE_PLANE, seed=1, gain=1.5)
+        style = style_of(channels)
         style_pixels = STYLE_PLANE[0] * STYLE_PLANE[1]
         style_gram = columns(style) @ columns(style).T * (pixels / style_pixels)
         gram = columns(features) @ columns(features).T
@@ -288,7 +304,7 @@ class TestMomentsLoss:
     @pytest.mark.parametrize("size", FULL_RANK_SIZES)
     def test_value_is_that_of_scipys_matrix_root(self, size: tuple[int, int, int], weighted: bool) -> None:
         weights = weights_if(weighted and size[1:] != (3, 5), size)
-        features, style = features_of(*size), features_of(size[0], *STYLE_PLANE, seed=1, gain=1.5)
+        features, style = features_of(*size), style_of(size[0])
         mean, moment = moments_of(features, weights)
         style_mean, style_moment = moments_of(style)
         covariance = moment - np.outer(mean, mean)
@@ -307,15 +323,10 @@ class TestMomentsLoss:
         self, size: tuple[int, int, int], weighted: bool, layout: torch.memory_format
     ) -> None:
         features = features_of(*size).contiguous(memory_format=layout)
-        style = features_of(size[0], *STYLE_PLANE, seed=1, gain=1.5)
-        weights, target = weights_if(weighted, size), FeatureStatistics.of(style)
-        value, gradient = value_and_gradient(lambda x: moments_loss(x, target, weights), features)
-        wanted, wanted_gradient = naive_moments(features, style, weights)
-        assert value == pytest.approx(wanted, rel=1e-4)
-        assert relative_error(gradient, wanted_gradient) < 1e-4
+        check_moments_loss(features, weights_if(weighted, size), rel=1e-4, gradient_rel=1e-4)
 
     def test_gradient_is_the_slope_of_scipys_value(self) -> None:
-        features, style = features_of(5, 4, 6), features_of(5, *STYLE_PLANE, seed=1, gain=1.5)
+        features, style = features_of(5, 4, 6), style_of(5)
         target = FeatureStatistics.of(style)
         _, gradient = value_and_gradient(lambda x: moments_loss(x, target), features)
         style_mean, style_moment = moments_of(style)
@@ -336,33 +347,23 @@ class TestMomentsLoss:
 
     @pytest.mark.parametrize("size", [(64, 3, 5), (64, 6, 9)])
     def test_fewer_pixels_than_channels(self, size: tuple[int, int, int]) -> None:
-        features, style = features_of(*size), features_of(64, *STYLE_PLANE, seed=1, gain=1.5)
-        target = FeatureStatistics.of(style)
-        value, gradient = value_and_gradient(lambda x: moments_loss(x, target), features)
-        wanted, wanted_gradient = naive_moments(features, style, None)
-        assert value == pytest.approx(wanted, abs=3e-5)
-        assert relative_error(gradient, wanted_gradient) < 1e-3
+        check_moments_loss(features_of(*size), abs=3e-5, gradient_rel=1e-3)
 
     def test_bfloat16_features_get_a_bfloat16_gradient(self) -> None:
-        features, style = features_of(7, 17, 9).bfloat16(), features_of(7, *STYLE_PLANE, seed=1, gain=1.5)
-        target = FeatureStatistics.of(style)
-        value, gradient = value_and_gradient(lambda x: moments_loss(x, target), features)
-        wanted, wanted_gradient = naive_moments(features, style, None)
-        assert value == pytest.approx(wanted, rel=1e-4)
-        assert relative_error(gradient, wanted_gradient) < 3e-2
+        check_moments_loss(features_of(7, 17, 9).bfloat16(), rel=1e-4, gradient_rel=3e-2)
 
     @pytest.mark.parametrize("size", [(5, 17, 9), (64, 17, 9), (64, 3, 5), (7, 260, 255)])
     def test_of_the_style_itself_is_about_zero(self, size: tuple[int, int, int]) -> None:
         features = features_of(*size)
         value, gradient = value_and_gradient(lambda x: moments_loss(x, FeatureStatistics.of(features)), features)
-        other = FeatureStatistics.of(features_of(size[0], *STYLE_PLANE, seed=1, gain=1.5))
+        other = FeatureStatistics.of(style_of(size[0]))
         _, usual = value_and_gradient(lambda x: moments_loss(x, other), features)
         assert 0 <= value < 1e-4
         assert gradient.norm() < 1e-2 * usual.norm()
 
     def test_falls_when_the_gradient_is_followed(self) -> None:
         features = features_of(64, 3, 5)
-        target = FeatureStatistics.of(features_of(64, *STYLE_PLANE, seed=1, gain=1.5))
+        target = FeatureStatistics.of(style_of(64))
         values = []
         for _ in range(5):
             value, gradient = value_and_gradient(lambda x: moments_loss(x, target), features)
@@ -373,7 +374,7 @@ class TestMomentsLoss:
 
     @pytest.mark.parametrize("dead", ["both", "features", "style"])
     def test_channels_that_never_respond(self, dead: str) -> None:
-        features, style = features_of(7, 17, 9), features_of(7, *STYLE_PLANE, seed=1, gain=1.5)
+        features, style = features_of(7, 17, 9), style_of(7)
         if dead in ("both", "features"):
             features[:, 2:4] = 0
         if dead in ("both", "style"):

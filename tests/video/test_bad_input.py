@@ -21,7 +21,7 @@ from nst_engine.errors import (
     VideoDecodeError,
     VideoNotFoundError,
 )
-from nst_engine.image import ImageLimits
+from nst_engine.limits import ImageLimits
 from nst_engine.video import VideoOptions, paint_video
 
 FAST = {"movflags": "+faststart"}
@@ -255,7 +255,7 @@ def test_without_pyav_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
     stills = [Image.fromarray(frame) for frame in pictures(3)]
     stills[0].save(tmp_path / "in.gif", save_all=True, append_images=stills[1:], duration=50)
     monkeypatch.setitem(sys.modules, "av", None)
-    fails(MissingDependencyError, r"out\.mp4 needs PyAV.*pip install 'nst-engine\[video\]', or take \.gif", source)
+    fails(MissingDependencyError, r"out\.mp4 needs PyAV.*pip install .*\[video\]', or take \.gif", source)
     fails(MissingDependencyError, r"in\.mp4 needs PyAV", source, tmp_path / "out.gif")
     assert paint_video(tmp_path / "in.gif", tmp_path / "out.webp", Identity()).frames == 3
 

@@ -18,9 +18,9 @@ from nst_engine import Stylizer
 from nst_engine.errors import InferenceError, MissingDependencyError, OutputError
 from nst_engine.image import load_image, save_image
 from nst_engine.video import FrameStylizer
+from nst_engine.webcam.adaptive_size import AdaptiveSize
 from nst_engine.webcam.camera import Camera
-from nst_engine.webcam.governor import Governor
-from nst_engine.webcam.live import LivePainter
+from nst_engine.webcam.live import LiveStylizer
 from nst_engine.webcam.look import KEYS, Look
 from nst_engine.webcam.outputs import VirtualCamera
 from nst_engine.webcam.show import Show
@@ -69,14 +69,14 @@ def stylizer(tmp_path: Path) -> Stylizer:
 def run(stylizer: Stylizer, screen: Screen, frames: int | None = 12, **options: Any) -> Show:
     mirror = options.pop("mirror", False)
     look = options.pop("look", Look(stylizer.styles, {"wave": 1.0}, shows_overlay=False))
-    governor = Governor([SIZE], None)
+    adaptive_size = AdaptiveSize([SIZE], None)
     frame_stylizer = FrameStylizer(stylizer, look.mix, stability="off")
     with (
         Camera(Source()) as camera,
-        LivePainter(camera, frame_stylizer, governor, look, mirror=mirror) as live,
+        LiveStylizer(camera, frame_stylizer, adaptive_size, look, mirror=mirror) as live,
     ):
         say = options.pop("say", lambda message: None)
-        show = Show(camera, live, governor, screen, provider="CPU", say=say, **options)
+        show = Show(camera, live, adaptive_size, screen, provider="CPU", say=say, **options)
         show.run(frames)
         show.look = live.look  # type: ignore[attr-defined]
     return show

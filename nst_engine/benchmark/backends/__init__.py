@@ -17,9 +17,9 @@ GROUP = "nst_engine.backends"
 
 @cache
 def backends() -> tuple[Mapping[str, Backend], Mapping[str, str]]:
-    """By name, in the order in which they are measured; and of other packages' that cannot be loaded, why."""
+    """All backends by name, in the order of measurement; and why plugins could not be loaded, by name."""
     families = (product.FAMILY, engine.FAMILY, opencv_dnn.FAMILY, torch_network.FAMILY)
-    found = {backend.name: backend for family in families for backend in family}
+    by_name = {backend.name: backend for family in families for backend in family}
     broken: dict[str, str] = {}
     for entry in entry_points(group=GROUP):
         try:
@@ -27,25 +27,25 @@ def backends() -> tuple[Mapping[str, Backend], Mapping[str, str]]:
         except Exception as error:  # other people's code, at its import
             broken[entry.name] = f"its package cannot be loaded: {type(error).__name__}: {error}"
             continue
-        if backend.name in found:
+        if backend.name in by_name:
             broken[f"{entry.name} ({entry.value})"] = f"there is a backend {backend.name!r} already"
         else:
-            found[backend.name] = backend
-    return found, broken
+            by_name[backend.name] = backend
+    return by_name, broken
 
 
 def backend_named(name: str) -> Backend:
-    """One of them.
+    """The backend of that name.
 
     Raises:
         OptionError: There is no such backend.
     """
-    found, broken = backends()
+    by_name, broken = backends()
     if name in broken:
         raise OptionError(f"{name!r}: {broken[name]}", option="backend")
-    if name not in found:
-        raise OptionError(f"{name!r} came; choose from {', '.join(found)}", option="backend")
-    return found[name]
+    if name not in by_name:
+        raise OptionError(f"{name!r} came; choose from {', '.join(by_name)}", option="backend")
+    return by_name[name]
 
 
 def _loaded(entry: EntryPoint) -> Backend:

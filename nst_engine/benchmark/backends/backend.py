@@ -1,4 +1,4 @@
-"""What a row of `nst bench` measures: something that paints pictures, whole or by a tensor in the middle."""
+"""Backends, which `nst bench` measures: they stylize whole pictures, or run the network on tensors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Pictures = Sequence[NDArray[np.uint8]]
 
 
 class Backend(ABC):
-    """Something that paints pictures. One object paints with one model, in a process of its own.
+    """A way to stylize pictures. One object runs one model, in its own process.
 
     Attributes:
-        name: As asked for with `--backend`.
-        modules: What `load` imports, which is timed apart.
-        precisions: That it can compute in, the one first that it takes by itself; `auto`: its own choice.
+        name: As requested with `--backend`.
+        modules: Imported by `load`; the import is timed separately.
+        precisions: Supported precisions, the default first; `auto`: the backend chooses.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Backend(ABC):
 
     @property
     def default_precision(self) -> Precision:
-        """Where none is asked for."""
+        """The precision where none is requested."""
         return self.precisions[0]
 
     @abstractmethod
@@ -43,12 +43,7 @@ class Backend(ABC):
 
     @abstractmethod
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
-        """Get ready to paint; called once.
-
-        Args:
-            model: What to run.
-            threads: Of the CPU.
-            precision: One of `precisions`.
+        """Load the model; called once.
 
         Raises:
             NSTError: It cannot run this model, or not in this precision.
@@ -60,37 +55,37 @@ class Backend(ABC):
 
     @abstractmethod
     def paint(self, photos: Sequence[Any]) -> tuple[Sequence[Any], Mapping[str, float]]:
-        """Paint a batch: the pictures, and milliseconds by stage as `Stopwatch.timings_ms` has them."""
+        """Stylize a batch: the pictures, and milliseconds by stage as `Stopwatch.timings_ms` has them."""
 
     def pixels_of(self, painted: Sequence[Any]) -> Pictures:
-        """Of what `paint` returned, which may be overwritten by the next call; not timed."""
+        """The pixels of what `paint` returned, which the next call may overwrite; not timed."""
         return painted
 
     def least_psnr_db(self, precision: Precision) -> float:
-        """Against float32 by ONNX Runtime; below, a row is wrong."""
+        """The lowest acceptable PSNR against float32 in ONNX Runtime; below it a row counts as wrong."""
         return LEAST_PSNR_DB["float32" if precision == "auto" else precision]
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What people should know of how it paints."""
+        """Remarks on the run, for display."""
         return ()
 
-    def close(self) -> None:  # noqa: B027  # most have nothing to let go of
-        """Let go of what was loaded."""
+    def close(self) -> None:  # noqa: B027  # most hold no resources
+        """Release what was loaded."""
 
 
 class TensorBackend(Backend):
-    """A backend that runs tensors; reading and writing pixels is the engine's."""
+    """A backend that runs tensors; preprocessing and postprocessing are the engine's."""
 
     model: BenchModel
 
     @abstractmethod
     def open(self, model: BenchModel, threads: int, precision: Precision) -> None:
-        """As `load`; the model is kept besides."""
+        """Like `load`, which keeps the model itself."""
 
     @abstractmethod
     def run(self, batch: NDArray[Any], style_weights: NDArray[np.float32]) -> NDArray[Any]:
-        """Paint N pictures in the layout, type and range of the model's specification; N painted ones in the same.
+        """Stylize N pictures in the layout, type and range of the model's specification; N stylized ones in the same.
 
         Args:
             batch: Of the pictures.
@@ -103,9 +98,9 @@ class TensorBackend(Backend):
         self.open(model, threads, precision)
 
     def paint(self, photos: Sequence[Any]) -> tuple[Pictures, Mapping[str, float]]:
-        """Scale, run, round."""
+        """Preprocess, run, postprocess."""
         stopwatch, model = Stopwatch(), self.model
-        painted = one_pass(
+        pictures = one_pass(
             photos,
             model.spec,
             lambda tensor, _: self.run(tensor, model.weights_of(len(tensor))),
@@ -113,7 +108,7 @@ class TensorBackend(Backend):
             threads=self._threads,
             stopwatch=stopwatch,
         )
-        return painted, stopwatch.timings_ms()
+        return pictures, stopwatch.timings_ms()
 
 
 def check_precision(backend: Backend, precision: Precision) -> None:

@@ -15,7 +15,7 @@ from nst_engine.runtimes.session import open_session
 from nst_engine.stylize.pipeline import Pipeline
 from nst_engine.stylize.result import Stopwatch
 
-#: Their float16 is an option; the others compute in the precision of the file.
+#: Devices with a float16 option; the others compute in the precision of the file.
 _PRECISE_PROVIDERS = ("tensorrt", "openvino")
 
 
@@ -26,25 +26,25 @@ class EngineRuntime(Backend):
 
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
         """Open a session, as the engine does."""
-        asked, path = precision, model.path
+        requested, path = precision, model.path
         if precision == "int8" or (precision == "float16" and self._device not in _PRECISE_PROVIDERS):
-            asked, path = "auto", model.file_in(precision)
+            requested, path = "auto", model.file_in(precision)
         session = open_session(
             ModelFile(model.name, Path(path), "choose another model"),
             device=self._device,
             threads=threads,
-            precision=asked,
+            precision=requested,
             backend="openvino" if self.name == "openvino" else "onnxruntime",
         )
         self._pipeline, self._weights = Pipeline(session, None), model.weights_of(1)
 
     def paint(self, photos: Sequence[Any]) -> tuple[Pictures, Mapping[str, float]]:
-        """The whole way, in borrowed memory, by tiles where the engine takes them."""
+        """The whole pipeline, in reused memory, in tiles where the engine uses them."""
         stopwatch = Stopwatch()
-        return self._pipeline.paint(photos, self._weights, stopwatch), stopwatch.timings_ms()
+        return self._pipeline.stylize(photos, self._weights, stopwatch), stopwatch.timings_ms()
 
     def close(self) -> None:
-        """The session ends with its last reference."""
+        """Drop the session."""
         del self._pipeline
 
 
@@ -80,7 +80,7 @@ class OpenVino(EngineRuntime):
     _device = "cpu"
 
     def why_absent(self) -> str | None:
-        """Whether the package is there."""
+        """Whether the package is installed."""
         return None if is_importable("openvino") else f"openvino is not installed; type: {pip_install('openvino')}"
 
 

@@ -1,4 +1,4 @@
-"""OpenCV's `dnn` module, on the CPU. Its engine before OpenCV 5 does not take models of free size."""
+"""OpenCV's `dnn` module, on the CPU. Before OpenCV 5 it does not support dynamic sizes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nst_engine.runtimes.devices import Precision
 
 
 class OpenCVDnn(TensorBackend):
-    """The engine that OpenCV chooses by itself: from 5 on the one for free sizes, then the classic one."""
+    """OpenCV's default engine: from 5 on the one for dynamic sizes, before that the classic one."""
 
     name = "opencv-dnn"
     modules = ("cv2",)
     precisions = ("float32", "int8")
 
     def why_absent(self) -> str | None:
-        """Whether the package is there."""
+        """Whether the package is installed."""
         if is_importable("cv2"):
             return None
         return f"opencv-python is not installed; type: {pip_install('opencv')}"
@@ -41,7 +41,7 @@ class OpenCVDnn(TensorBackend):
         return cast(NDArray[Any], self._net.forward())
 
     def close(self) -> None:
-        """The net holds all the rest."""
+        """Drop the net."""
         del self._net
 
 

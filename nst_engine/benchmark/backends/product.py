@@ -14,7 +14,7 @@ from nst_engine.runtimes.devices import Precision
 from nst_engine.stylize.stylizer import Stylizer
 
 _JPEG_QUALITY = 95
-#: What JPEG itself takes, from the photo and from the painting: at that quality some 35 dB of strokes are left.
+#: JPEG's loss in the photo and the output: at that quality some 35 dB are left.
 _LEAST_JPEG_PSNR_DB = 24.0
 
 
@@ -30,17 +30,17 @@ class ArrayToPicture(Backend):
         return None if is_importable("onnxruntime") else f"onnxruntime is not installed; type: {pip_install('cpu')}"
 
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
-        """As it is written in the README."""
+        """Load it as the README does."""
         self._stylizer = Stylizer(model.name, threads=threads, precision=precision)
         self._style = self._stylizer.choose_style(dict(model.style) if model.spec.style is None else list(model.style))
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was chosen."""
+        """The device and runtime that were chosen."""
         return (f"on {self._stylizer.device_report}",)
 
     def paint(self, photos: Sequence[Any]) -> tuple[Sequence[Any], Mapping[str, float]]:
-        """One call: for a batch, of the call for batches."""
+        """One call of `stylize`, or of `stylize_batch`."""
         if len(photos) == 1:
             result = self._stylizer.stylize(photos[0], self._style)
             return [result.pixels], result.timings_ms
@@ -52,7 +52,7 @@ class ArrayToPicture(Backend):
 
 
 class JpegToJpeg(ArrayToPicture):
-    """What a service does: bytes of a JPEG file in, bytes of one out."""
+    """As a web service: JPEG bytes in, JPEG bytes out."""
 
     name = "stylizer-jpeg"
 
@@ -69,11 +69,11 @@ class JpegToJpeg(ArrayToPicture):
         return encoded, {**timings_ms, "encode": encode_ms, "total": timings_ms["total"] + encode_ms}
 
     def pixels_of(self, painted: Sequence[Any]) -> Pictures:
-        """Decoded again."""
+        """Decode the JPEG."""
         return [load_image(each).pixels for each in painted]
 
     def least_psnr_db(self, _: Precision) -> float:
-        """Of what is left after JPEG, twice."""
+        """Lower, since JPEG loses quality twice."""
         return _LEAST_JPEG_PSNR_DB
 
 

@@ -27,7 +27,7 @@ _COMPILERS = ("c++", "g++", "clang++", "cl")
 
 
 class TorchNetwork(TensorBackend):
-    """One way to run it.
+    """The network, eager or compiled.
 
     Args:
         way: `eager` or `compile`.
@@ -41,11 +41,11 @@ class TorchNetwork(TensorBackend):
     def __init__(self, way: str, device: str) -> None:
         self.name = f"torch-{way}" if device == "cpu" else f"torch-{way}-{device}"
         self._is_compiled, self._device = way == "compile", device
-        self._paint: Callable[..., torch.Tensor] | None = None
+        self._forward: Callable[..., torch.Tensor] | None = None
         self._dtype: torch.dtype | None = None
 
     def why_absent(self) -> str | None:
-        """Whether torch is there, a GPU where one is meant, and a compiler where one is needed."""
+        """Whether torch, and where needed a GPU and a compiler, are available."""
         missing = [name for name in ("torch", "onnx") if not is_importable(name)]
         if missing:
             return f"{' and '.join(missing)} cannot be imported; type: {pip_install('train')}"
@@ -67,24 +67,24 @@ class TorchNetwork(TensorBackend):
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         network = network_of(checkpoint_of(Path(model.path))).to(self._device)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._paint = _compiled(network) if self._is_compiled else network
+        self._forward = _compiled(network) if self._is_compiled else network
         self._dtype = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(precision)
 
     def run(self, batch: NDArray[Any], style_weights: NDArray[np.float32]) -> NDArray[Any]:
-        """Forward without gradients; the way back to NumPy waits for the GPU."""
+        """Forward without gradients; the conversion to NumPy waits for the GPU."""
         import torch
 
-        assert self._paint is not None
+        assert self._forward is not None
         reduced = torch.autocast(self._device, self._dtype) if self._dtype is not None else contextlib.nullcontext()
         styles = torch.from_numpy(style_weights).to(self._device)
         with torch.inference_mode(), reduced:
-            painted = self._paint(torch.from_numpy(batch).to(self._device), styles)
-        found: NDArray[Any] = painted.cpu().numpy()
-        return found
+            output = self._forward(torch.from_numpy(batch).to(self._device), styles)
+        array: NDArray[Any] = output.cpu().numpy()
+        return array
 
     def close(self) -> None:
-        """The network ends with its last reference."""
-        self._paint = None
+        """Drop the network."""
+        self._forward = None
 
 
 def _compiled(network: torch.nn.Module) -> Callable[..., torch.Tensor]:
@@ -105,12 +105,12 @@ def _compiled(network: torch.nn.Module) -> Callable[..., torch.Tensor]:
             # the same border, put together: Inductor 2.13 fails on F.pad(mode="replicate") behind a pixel_shuffle
             # (pytorch issue 187337)
             module.forward = partial(upsampled, module)  # type: ignore[method-assign]
-    # not for free sizes: there it fails on paddings that depend on the size
+    # not for dynamic sizes: there it fails on paddings that depend on the size
     return cast(Callable[..., "torch.Tensor"], torch.compile(network, dynamic=False))
 
 
 def _check_is_ours(name: str, spec: ModelSpec) -> None:
-    """Refuse what is not fed as the network is."""
+    """Refuse models with another input format than the network's."""
     plain = ModelSpec(name=spec.name, styles=spec.styles)
     for each in ("layout", "dtype", "channel_order", "value_range", "mean", "std"):
         if getattr(spec, each) != getattr(plain, each):

@@ -1,4 +1,4 @@
-"""Graphs of floats become graphs of bytes, in OpenVINO: no pass over a picture is left outside of the graph."""
+"""Moves preprocessing and postprocessing into OpenVINO graphs: uint8 in, uint8 out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from nst_engine.models.signature import Signature
 from nst_engine.models.spec import ModelSpec
 
-#: Name of the second output: the sum of all that the model returned, which is no number if any of that is none.
+#: Name of the second output: the sum of the model's output, which is NaN if any value is.
 SUM = "nst_engine.sum"
 
 _TO_PLANES, _TO_PIXELS = [0, 3, 1, 2], [0, 2, 3, 1]
@@ -18,7 +18,7 @@ _SWAPPED = [2, 1, 0]
 
 
 def in_bytes(model: Any, spec: ModelSpec, signature: Signature) -> tuple[Any, ModelSpec]:
-    """Put scaling, order of channels, layout and rounding into the graph.
+    """Add scaling, channel order, layout and rounding to the graph.
 
     Args:
         model: OpenVINO's own, as read; it is changed.
@@ -73,17 +73,17 @@ def _floats_of(picture: Any, spec: ModelSpec) -> Any:
     return ops.add(x, _per_channel(offset, spec)) if offset.any() else x
 
 
-def _levels_of(painted: Any, spec: ModelSpec) -> Any:
+def _levels_of(output: Any, spec: ModelSpec) -> Any:
     """What the model returned, of 255."""
     import openvino.opset13 as ops
 
     low, high = spec.value_range
-    x = ops.subtract(painted, np.float32(low)) if low else painted
+    x = ops.subtract(output, np.float32(low)) if low else output
     return ops.multiply(x, np.float32(255 / (high - low)))
 
 
 def _bytes_of(levels: Any, spec: ModelSpec) -> Any:
-    """Clipped, rounded to the nearest, halves to even."""
+    """Clip and round to nearest even."""
     import openvino.opset13 as ops
     from openvino import Type
 
@@ -96,7 +96,7 @@ def _bytes_of(levels: Any, spec: ModelSpec) -> Any:
 def _sum_of(levels: Any) -> Any:
     import openvino.opset13 as ops
 
-    # of the levels, not of what they are made from: a second reader there would have it stored in bfloat16
+    # of the levels, not of their input: a second consumer there would store it in bfloat16
     return ops.reduce_sum(levels, [0, 1, 2, 3], keep_dims=False)
 
 

@@ -15,21 +15,14 @@ from numpy.typing import NDArray
 from nst_engine.runtimes.openvino.byte_graph import SUM
 from nst_engine.runtimes.stopping import Stop
 
-#: Sizes whose graphs are kept: the memory of their features is kept with them.
+#: Number of sizes whose graphs are kept, with the memory of their features.
 SIZES_KEPT = 8
 
 _Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class Requests:
-    """The requests of a compiled model: each holds memory for its features, so they are made as needed and kept.
-
-    Args:
-        compiled: OpenVINO's own.
-
-    Attributes:
-        places: Of the outputs, by name.
-    """
+    """The requests of a compiled model: each holds memory for its features, so they are made as needed and kept."""
 
     def __init__(self, compiled: Any) -> None:
         self._compiled = compiled
@@ -38,7 +31,7 @@ class Requests:
 
     @contextlib.contextmanager
     def borrowed(self, *, is_kept: bool = True) -> Iterator[Any]:
-        """A request that nobody else uses meanwhile."""
+        """A request for exclusive use."""
         try:
             request = self._free.get_nowait()
         except queue.Empty:
@@ -48,6 +41,12 @@ class Requests:
         finally:
             if is_kept:
                 self._free.put(request)
+
+    def drop_free(self) -> None:
+        """Let go of all that nobody is using."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._free.get_nowait()
 
     def shape(self, output: str) -> tuple[int, ...]:
         """Of an output of fixed shape."""
@@ -59,10 +58,6 @@ class SizedExecutor:
 
     Graphs of a fixed size are half as fast again as graphs of any size, and compiling one takes as long as those take
     to prepare for a new size: 0.2 s.
-
-    Args:
-        model: OpenVINO's own, not compiled.
-        compiled: Compiles it.
     """
 
     def __init__(self, model: Any, compiled: Callable[[Any], Any]) -> None:
@@ -76,21 +71,29 @@ class SizedExecutor:
         """See `nst_engine.runtimes.base.Executor`.
 
         Raises:
-            FloatingPointError: The model returned something that is no number.
+            FloatingPointError: The model returned NaN or infinity.
         """
         from openvino import Tensor  # type: ignore[import-untyped,unused-ignore]
 
         requests = self._of_size(tuple((name, array.shape) for name, array in feed.items()))
         shape = requests.shape(output)
-        painted = np.empty(shape, np.uint8) if into is None or into.shape != shape else into
+        array = np.empty(shape, np.uint8) if into is None or into.shape != shape else into
         with requests.borrowed() as request:
             if stop is not None:
-                stop.by = request.cancel
-            request.set_tensor(output, Tensor(painted, shared_memory=True))
-            found = request.infer(dict(feed), share_inputs=True, share_outputs=True)
-            if SUM in requests.places and not np.isfinite(found[requests.places[SUM]]):
+                stop.is_done_by(request.cancel)
+            request.set_tensor(output, Tensor(array, shared_memory=True))
+            results = request.infer(dict(feed), share_inputs=True, share_outputs=True)
+            if SUM in requests.places and not np.isfinite(results[requests.places[SUM]]):
                 raise FloatingPointError
-        return painted
+        return array
+
+    def trim(self, feed: Mapping[str, NDArray[Any]], output: str) -> None:
+        """See `nst_engine.runtimes.base.Executor`: only the last size stays compiled, and without its features."""
+        with self._lock:
+            while len(self._sizes) > 1:
+                self._sizes.popitem(last=False)
+            for requests in self._sizes.values():
+                requests.drop_free()
 
     def _of_size(self, shapes: _Shapes) -> Requests:
         with self._lock:

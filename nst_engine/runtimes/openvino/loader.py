@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.environment import needed
+from nst_engine.environment import needed, without_openvino_telemetry
 from nst_engine.errors import ModelChecksumError, OptionError, ProviderUnavailableError
 from nst_engine.graphs.model_bytes import metadata_of
 from nst_engine.models.content import ModelContent
@@ -32,7 +32,7 @@ class OpenVinoLoader:
 
     Args:
         file: Of the model.
-        threads: Of the CPU.
+        threads: Number of CPU threads.
         precision: `auto` and `float32`: no rounding beyond float32's; `bfloat16`: where the CPU multiplies in it.
 
     Raises:
@@ -53,8 +53,8 @@ class OpenVinoLoader:
         """Load the model; it is compiled for each size of picture when the first one comes.
 
         Raises:
-            ProviderUnavailableError: The CPU does not compute in the precision asked for.
-            ModelChecksumError: The file is damaged, or no ONNX model.
+            ProviderUnavailableError: The CPU does not compute in the requested precision.
+            ModelChecksumError: The file is damaged, or not an ONNX model.
             ModelSpecError: It does not say what it takes, or takes something else than it says.
         """
         self._check(device)
@@ -71,11 +71,11 @@ class OpenVinoLoader:
         return Loaded(SizedExecutor(model, self._compiled), spec, takes, signature, f"OpenVINO {self._hint}")
 
     def content(self) -> bytes:
-        """Of the file, with its size made free if it was fixed; only as long as it is the file that was opened."""
+        """The file's bytes, with a fixed size made dynamic; only while the file is unchanged."""
         return self._content.read()
 
     def load(self, source: bytes, device: Device, *, keeps_memory: bool = True) -> OpenVinoGraph:
-        """A graph of any size from a model's bytes; without `keeps_memory` it lets go of its features between runs."""
+        """A dynamic graph from a model's bytes; without `keeps_memory` it frees its features between runs."""
         self._check(device)
         return OpenVinoGraph(self._compiled(self._model(source)), keeps_memory=keeps_memory)
 
@@ -127,7 +127,7 @@ class OpenVinoGraph:
 
     Args:
         compiled: OpenVINO's own.
-        keeps_memory: Whether what features took is used again by the next run, or given back.
+        keeps_memory: Whether the memory of features is reused by the next run, or freed.
     """
 
     def __init__(self, compiled: Any, *, keeps_memory: bool = True) -> None:
@@ -137,12 +137,12 @@ class OpenVinoGraph:
     def run(
         self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], stop: Stop | None = None
     ) -> list[NDArray[Any]]:
-        """The outputs asked for, copied."""
+        """The requested outputs, copied."""
         with self._requests.borrowed(is_kept=self._keeps_memory) as request:
             if stop is not None:
-                stop.by = request.cancel
-            found = request.infer(dict(feed), share_inputs=True, share_outputs=True)
-            return [np.array(found[self._requests.places[name]]) for name in outputs]
+                stop.is_done_by(request.cancel)
+            results = request.infer(dict(feed), share_inputs=True, share_outputs=True)
+            return [np.array(results[self._requests.places[name]]) for name in outputs]
 
 
 def _info(port: Any) -> TensorInfo:
@@ -153,11 +153,11 @@ def _info(port: Any) -> TensorInfo:
 
 def _shown_text(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    # the first lines say where in OpenVINO's sources it was noticed, the last one what
+    # the first lines name places in OpenVINO's sources, the last one the problem
     return lines[-1][:200]
 
 
 def _openvino() -> Any:
-    with needed("`backend='openvino'` needs openvino", "openvino", says_why=True):
+    with needed("`backend='openvino'` needs openvino", "openvino", says_why=True), without_openvino_telemetry():
         import openvino  # type: ignore[import-untyped,unused-ignore]
     return openvino

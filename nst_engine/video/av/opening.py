@@ -16,8 +16,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from nst_engine.errors import NSTError, VideoDecodeError, VideoNotFoundError
-from nst_engine.image import ImageLimits
 from nst_engine.image.decode import sniff
+from nst_engine.limits import ImageLimits
 from nst_engine.video.formats import FILE_OPTIONS
 
 _WANTED = "wanted a video such as .mp4, .mov, .mkv, .webm or .avi, a .gif, or pictures as FOLDER/%05d.png"

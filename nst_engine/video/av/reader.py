@@ -18,8 +18,8 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from nst_engine.errors import VideoDecodeError
-from nst_engine.image import DEFAULT_LIMITS, ImageLimits
 from nst_engine.image.arrays import opaque_to_none
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.av.colors import ToRgb, holds_alpha, tags_of
 from nst_engine.video.av.extras import extras_of
 from nst_engine.video.av.opening import base_of, decoder_of, open_pictures, origin_of, tracks_of

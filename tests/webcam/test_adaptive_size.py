@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from nst_engine.webcam.governor import Governor, sizes_for
+from nst_engine.webcam.adaptive_size import AdaptiveSize, sizes_for
 
 
-def run(governor: Governor, seconds_per_megapixel: float, frames: int) -> list[tuple[int, int]]:
+def run(adaptive_size: AdaptiveSize, seconds_per_megapixel: float, frames: int) -> list[tuple[int, int]]:
     """A model whose time grows with the pixels."""
     seen = []
     for _ in range(frames):
-        height, width = governor.size
+        height, width = adaptive_size.size
         seen.append((height, width))
-        governor.painted(seconds_per_megapixel * height * width / 1e6)
+        adaptive_size.observe(seconds_per_megapixel * height * width / 1e6)
     return seen
 
 
@@ -32,34 +32,34 @@ def test_sizes_have_the_cameras_shape_and_end_with_its_own() -> None:
 
 
 def test_a_slow_model_gets_smaller_pictures_until_it_keeps_up() -> None:
-    governor = Governor(sizes_for(720, 1280, None), 30)
-    run(governor, 0.1, 200)
-    height, width = governor.size
+    adaptive_size = AdaptiveSize(sizes_for(720, 1280, None), 30)
+    run(adaptive_size, 0.1, 200)
+    height, width = adaptive_size.size
     assert 0.1 * height * width / 1e6 <= 1.05 / 30
-    assert "33 wanted: now" in governor.note
-    settled = set(run(governor, 0.1, 300))
+    assert "33 wanted: now" in adaptive_size.note
+    settled = set(run(adaptive_size, 0.1, 300))
     assert len(settled) == 1
 
 
 def test_a_model_that_gets_faster_gets_its_size_back() -> None:
-    governor = Governor(sizes_for(480, 640, None), 30)
-    run(governor, 1.0, 300)
-    assert governor.size == sizes_for(480, 640, None)[0]
-    run(governor, 0.01, 600)
-    assert governor.size == (480, 640)
+    adaptive_size = AdaptiveSize(sizes_for(480, 640, None), 30)
+    run(adaptive_size, 1.0, 300)
+    assert adaptive_size.size == sizes_for(480, 640, None)[0]
+    run(adaptive_size, 0.01, 600)
+    assert adaptive_size.size == (480, 640)
 
 
 def test_one_slow_frame_changes_nothing() -> None:
-    governor = Governor(sizes_for(480, 640, None), 30)
-    run(governor, 0.05, 50)
-    governor.painted(0.05)
-    run(governor, 0.05, 50)
-    assert governor.size == (480, 640)
+    adaptive_size = AdaptiveSize(sizes_for(480, 640, None), 30)
+    run(adaptive_size, 0.05, 50)
+    adaptive_size.observe(0.05)
+    run(adaptive_size, 0.05, 50)
+    assert adaptive_size.size == (480, 640)
 
 
 @pytest.mark.parametrize("target", [None, 1.0])
 def test_without_haste_pictures_stay_large(target: float | None) -> None:
-    governor = Governor(sizes_for(480, 640, None), target)
-    run(governor, 1.0, 100)
-    assert governor.size == (480, 640)
-    assert governor.note == ""
+    adaptive_size = AdaptiveSize(sizes_for(480, 640, None), target)
+    run(adaptive_size, 1.0, 100)
+    assert adaptive_size.size == (480, 640)
+    assert adaptive_size.note == ""

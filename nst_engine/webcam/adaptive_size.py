@@ -1,4 +1,4 @@
-"""Holds a rate of frames by painting smaller or larger pictures."""
+"""Holds a frame rate by adapting the size of the pictures."""
 
 from __future__ import annotations
 
@@ -11,20 +11,14 @@ Size = tuple[int, int]
 SIDES_PX = (192, 256, 320, 416, 512, 640, 800, 960, 1280, 1600, 1920)
 
 _MOST_SIZES = 6
-# paintings after which it is decided: down soon, up only after a while, lest the picture jump to and fro
+# frames before a decision: down soon, up only after a while, so that the size does not oscillate
 _SOON, _LATER = 8, 45
-_TOO_SLOW, _ROOM = 1.05, 0.8  # of the time that a frame may take
+_TOO_SLOW, _ROOM = 1.05, 0.8  # relative to the target time of a frame
 _SMOOTHING = 0.8
 
 
 def sizes_for(height: int, width: int, max_side: int | None) -> list[Size]:
-    """Sizes to paint frames of one shape at, (height, width) in multiples of 8 px, smallest first.
-
-    Args:
-        height: Of the camera's frames.
-        width: Likewise.
-        max_side: The longer side of the largest; None: the camera's.
-    """
+    """Candidate sizes for frames of one aspect, in multiples of 8 px, smallest first; `max_side` None: no limit."""
     longer = max(height, width)
     largest = min(longer, max_side or longer)
     smaller = [side for side in SIDES_PX if side < largest]
@@ -33,17 +27,17 @@ def sizes_for(height: int, width: int, max_side: int | None) -> list[Size]:
     return list(dict.fromkeys((max(16, round(h / 8) * 8), max(16, round(w / 8) * 8)) for h, w in scaled))
 
 
-class Governor:
-    """Chooses among sizes by how long painting takes.
+class AdaptiveSize:
+    """Chooses among sizes by the time that a frame takes.
 
     Args:
         sizes: (height, width), smallest first.
-        target_fps: Rate to hold; None: the largest size whatever it takes.
+        target_fps: Frame rate to hold; None: always the largest size.
 
     Attributes:
         sizes: As given.
-        size: To paint the next frame at.
-        note: What was changed last, and why, for people.
+        size: Of the next frame.
+        note: The last change and its reason, for display.
     """
 
     def __init__(self, sizes: Sequence[Size], target_fps: float | None) -> None:
@@ -58,8 +52,8 @@ class Governor:
         """See above."""
         return self.sizes[self._place]
 
-    def painted(self, seconds: float) -> None:
-        """Say how long the last painting took."""
+    def observe(self, seconds: float) -> None:
+        """Record how long the last frame took."""
         if self._target_s is None:
             return
         self._mean_s = seconds if self._mean_s is None else _SMOOTHING * self._mean_s + (1 - _SMOOTHING) * seconds
@@ -70,7 +64,7 @@ class Governor:
             self._step(1)
 
     def _growth(self) -> float:
-        """How many times the pixels of the next larger size; without end where there is none."""
+        """Ratio of pixels of the next larger size; infinite where there is none."""
         if self._place + 1 == len(self.sizes):
             return math.inf
         (height, width), (taller, wider) = self.sizes[self._place : self._place + 2]

@@ -1,0 +1,78 @@
+"""The stage of the pipeline that stylizes frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_engine.video.frames import Frame
+from nst_engine.video.pipeline import QUEUE_FRAMES
+
+# Frames waiting in the queue, being written, and being stylized.
+_ROOMS = QUEUE_FRAMES + 2
+
+
+class FramePainter(Protocol):
+    """Stylizes consecutive frames, and may keep state between them.
+
+    One that has an attribute `memory_frames` looks back so many frames: a resumed run stylizes
+    so many again before the first new one, and discards them.
+    """
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that the output depends on, for JSON: a resumed run must have the same."""
+        ...
+
+    def reset(self) -> None:
+        """Begin a new clip: forget all frames."""
+        ...
+
+    def stylize_frame(self, frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Stylize the next frame.
+
+        Args:
+            frame: uint8 H×W×3, RGB; not to be changed.
+            out: uint8 H×W×3, an output array; may be ignored.
+
+        Returns:
+            uint8 H×W×3: `out`, or an array that is not written to again.
+        """
+        ...
+
+
+class StylizeStage:
+    """Runs a `FramePainter` in the pipeline, with a few output arrays in turn.
+
+    Args:
+        painter: Stylizes the frames.
+        is_written: By index and number: whether the frame is written, or only updates the painter's state.
+        on_frame: Called after each frame that is written.
+
+    Attributes:
+        count: Number of frames to write so far.
+    """
+
+    def __init__(
+        self, painter: FramePainter, is_written: Callable[[int, int], bool], on_frame: Callable[[int], None]
+    ) -> None:
+        self.count = 0
+        self._painter, self._is_written, self._on_frame = painter, is_written, on_frame
+        self._rooms: list[NDArray[np.uint8]] = []
+
+    def __call__(self, frame: Frame) -> Frame | None:
+        """The stylized frame; None: it only updated the painter's state."""
+        if not self._rooms:
+            self._rooms = [np.empty_like(frame.pixels) for _ in range(_ROOMS)]
+        room = self._rooms.pop(0)
+        self._rooms.append(room)
+        pixels = self._painter.stylize_frame(frame.pixels, room)
+        if not self._is_written(frame.index, frame.number):
+            return None
+        self.count += 1
+        self._on_frame(self.count)
+        return replace(frame, pixels=pixels)
