@@ -10,15 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from reporting import exit_code_of
-
-from nst_engine.catalogue import bundled_contents, bundled_styles
-from nst_engine.image import load_image
-from nst_engine.training.photos import find_photos, sized
-
-_LONGER_SIDE_PX, _MOST_PICTURES = 384, 64
 
 
 def main() -> int:
@@ -39,6 +31,7 @@ def main() -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """Write the model and print how well it agrees."""
+    from nst_engine.exporting.conversion import calibration_pictures
     from nst_engine.exporting.stylizer import export_stylizer
     from nst_engine.training import load_checkpoint
 
@@ -50,17 +43,10 @@ def export(arguments: argparse.Namespace) -> int:
         licence=arguments.licence,
         is_self_contained=arguments.self_contained,
         precision=arguments.precision,
-        pictures=[] if arguments.precision == "float32" else pictures(arguments.pictures),
+        pictures=[] if arguments.precision == "float32" else calibration_pictures(arguments.pictures),
     )
     print(f"{output}: {output.stat().st_size:,} bytes, differs from torch by {difference:.2g}")
     return 0
-
-
-def pictures(folder: Path | None) -> list[NDArray[np.uint8]]:
-    """What is below the folder, or the bundled paintings and photos, at a size that is quick to paint."""
-    bundled = [*bundled_styles().values(), *bundled_contents().values()]
-    paths = [each.path for each in bundled] if folder is None else find_photos(folder)[:_MOST_PICTURES]
-    return [sized(load_image(path).pixels, _LONGER_SIDE_PX) for path in paths]
 
 
 if __name__ == "__main__":

@@ -45,13 +45,16 @@ def test_every_command_line_parses() -> None:
 
 def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = blocks("python")
-    any_style, _, optimized = blocks("python", FROM_PYTHON)
+    any_style, service, _, optimized = blocks("python", FROM_PYTHON)
     shutil.copy(bundled_contents()["coffee"].path, tmp_path / "photo.jpg")
     shutil.copy(bundled_styles()["seaport"].path, tmp_path / "my-painting.jpg")
     monkeypatch.chdir(tmp_path)
-    for code in (example, any_style, optimized):
+    # one request, while the model is open
+    service += "    import asyncio, pathlib\n    body = pathlib.Path('photo.jpg').read_bytes()\n"
+    service += "    pathlib.Path('answer.jpg').write_bytes(asyncio.run(answer(body)))\n"
+    for code in (example, any_style, service, optimized):
         exec(compile(code, "README.md", "exec"), {})
-    for name in ("painted.jpg", "painted-too.jpg", "blended.jpg", "optimized.png"):
+    for name in ("painted.jpg", "painted-too.jpg", "blended.jpg", "answer.jpg", "optimized.png"):
         assert (tmp_path / name).stat().st_size > 0
 
 
@@ -68,7 +71,7 @@ def test_the_loop_over_a_camera_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cv2.VideoCapture", lambda number: Camera())
     monkeypatch.setattr("cv2.imshow", lambda title, frame: shown.append(frame))
     monkeypatch.setattr("cv2.waitKey", lambda ms: next(keys))
-    _, example, _ = blocks("python", FROM_PYTHON)
+    _, _, example, _ = blocks("python", FROM_PYTHON)
     assert len(example.splitlines()) <= 20
     exec(compile(example, "README.md", "exec"), {})
     assert [frame.shape for frame in shown] == [(120, 160, 3)] * 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import Any
 
 from nst_engine.environment import package_version, pip_install, usable_cpus
@@ -47,6 +48,8 @@ def inventory() -> dict[str, Any]:
         "precision": precision,
         "stylize_device": _stylize_device(),
         "models": {f"bundled:{name}": model.description for name, model in bundled_models().items()},
+        "model_files": {f"bundled:{name}": str(model.path) for name, model in bundled_models().items()},
+        "package": str(Path(__file__).parents[1]),
         "vgg_weights": _weights(),
         "styles": list(bundled_styles()),
         "photos": list(bundled_contents()),

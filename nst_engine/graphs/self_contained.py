@@ -15,7 +15,7 @@ from nst_engine.errors import ModelSpecError
 from nst_engine.graphs.model_bytes import default_opset, parsed_model, serialized_model
 from nst_engine.models.spec import FORMAT, METADATA_KEY, ModelSpec, parse_spec, spec_defaults
 
-IMAGE, STYLIZED_IMAGE = "image", "stylized_image"
+IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE = "image", "style_weights", "stylized_image"
 
 _OPSET = 13  # Range, and Min and Max of integers, with the axes of Slice and Squeeze where they are today
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
@@ -29,7 +29,7 @@ _OF_BYTES = {
 
 
 def self_contained(model: bytes, spec: Mapping[str, Any]) -> bytes:
-    """The model with scaling, reflection padding, cropping, clipping and rounding inside.
+    """The model with scaling, reflection padding, cropping, clipping and rounding inside; style weights get the sum 1.
 
     Args:
         model: ONNX with dynamic sides (see `nst_engine.graphs.rewrite.with_dynamic_size`).
@@ -37,8 +37,8 @@ def self_contained(model: bytes, spec: Mapping[str, Any]) -> bytes:
 
     Returns:
         ONNX: `image` uint8 N×H×W×3, RGB, to `stylized_image` of the same shape and type, rounded half to even; NaN
-        becomes 0. Further inputs, such as style weights, as before; N varies as far as the model lets it. Its metadata
-        hold the specification of this.
+        becomes 0. `style_weights` float32 N×styles, of any sum above 0; further inputs as before; N varies as far as
+        the model lets it. Its metadata hold the specification of this.
 
     Raises:
         ModelChecksumError: Not an ONNX model.
@@ -55,23 +55,34 @@ def self_contained(model: bytes, spec: Mapping[str, Any]) -> bytes:
             f"the model has {len(pictures)} inputs of 4 axes and {len(graph.output)} outputs; wanted one picture each"
         )
     picture, output = pictures[0].name, graph.output[0].name
-    _make_room(graph, {picture, output, IMAGE, STYLIZED_IMAGE})
+    shares = [] if parsed.style is not None else [each for each in graph.input if _is_shares(each)]
+    public_shares = [helper.make_tensor_value_info(STYLE_WEIGHTS, TensorProto.FLOAT, _sides(each)) for each in shares]
+    _make_room(graph, {picture, output, IMAGE, STYLIZED_IMAGE, *(each.name for each in shares)})
     wrapping = _Wrapping(parsed)
-    before = wrapping.before(f"inner.{picture}")
+    before = wrapping.before(f"inner.{picture}", shares[0].name if shares else None)
     after = wrapping.after(f"inner.{output}")
     inner = list(graph.node)
     del graph.node[:]
     graph.node.extend([*before, *inner, *after])
     graph.initializer.extend(wrapping.constants.values())
-    others = [each for each in graph.input if each.name != f"inner.{picture}"]
+    others = [each for each in graph.input if each.name != f"inner.{picture}" and each not in shares]
     del graph.input[:]
     del graph.output[:]
-    graph.input.extend([_bytes(IMAGE), *others])
+    graph.input.extend([_bytes(IMAGE), *public_shares, *others])
     graph.output.append(_bytes(STYLIZED_IMAGE))
     stored = {"format": FORMAT, "name": parsed.name, "styles": list(parsed.styles), **spec, **_OF_BYTES}
     metadata = {each.key: each.value for each in proto.metadata_props}
     helper.set_model_props(proto, {**metadata, METADATA_KEY: json.dumps(stored)})
     return serialized_model(proto)
+
+
+def _is_shares(each: onnx.ValueInfoProto) -> bool:
+    """Whether an input holds shares of styles, one row a picture."""
+    return each.name == STYLE_WEIGHTS and len(each.type.tensor_type.shape.dim) == 2
+
+
+def _sides(each: onnx.ValueInfoProto) -> list[int | str]:
+    return [side.dim_value or side.dim_param for side in each.type.tensor_type.shape.dim]
 
 
 def _bytes(name: str) -> onnx.ValueInfoProto:
@@ -112,9 +123,12 @@ class _Wrapping:
         self._nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
 
-    def before(self, picture: str) -> list[onnx.NodeProto]:
+    def before(self, picture: str, shares: str | None) -> list[onnx.NodeProto]:
         """Bytes to what the model takes, with the same arithmetic as `nst_engine.stylize.preprocess`."""
         self._nodes = []
+        if shares is not None:
+            total = self._node("ReduceSum", "share_sum", STYLE_WEIGHTS, self._integers("last", [1]), keepdims=1)
+            self._nodes.append(helper.make_node("Div", [STYLE_WEIGHTS, total], [shares], "wrap.shares"))
         spec = self._spec
         x = IMAGE
         for axis, side in ((1, "height"), (2, "width")):

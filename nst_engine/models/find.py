@@ -144,7 +144,7 @@ def int8_model(model: ModelFile) -> ModelFile:
     if not beside.is_file():
         raise ModelNotFoundError(
             f"`precision='int8'`: {model.name} has no quantised file {beside} beside it; make one with "
-            f"export/export_stylizer.py --precision int8, or use --precision auto"
+            f"nst export {model.name} --precision int8 -o {beside}, or use `precision='auto'`"
         )
     return ModelFile(str(beside), beside, model.cure)
 

@@ -231,7 +231,7 @@ def test_the_quantised_file_lies_beside_the_model(tmp_path: Path) -> None:
     assert int8_model(find_model("bundled:quality")).name == "bundled:quality-int8"
     assert int8_model(find_model("bundled:quality-int8")).name == "bundled:quality-int8"
     (tmp_path / "mine.onnx").touch()
-    with pytest.raises(ModelNotFoundError, match=r"mine-int8\.onnx beside it; make one with export"):
+    with pytest.raises(ModelNotFoundError, match=r"mine-int8\.onnx beside it; make one with nst export"):
         int8_model(find_model(tmp_path / "mine.onnx"))
     (tmp_path / "mine-int8.onnx").touch()
     assert int8_model(find_model(tmp_path / "mine.onnx")).path == tmp_path / "mine-int8.onnx"

@@ -45,7 +45,7 @@ class OpenVinoLoader:
             raise OptionError(
                 f"`precision='{precision}'`: OpenVINO offers {', '.join(_HINTS)} here; choose one of them"
             )
-        self._openvino = _openvino()
+        self._openvino = import_openvino()
         self._file, self._threads, self._hint = file, threads, _HINTS[precision]
         self._core = self._openvino.Core()
 
@@ -157,7 +157,8 @@ def _shown_text(error: Exception) -> str:
     return lines[-1][:200]
 
 
-def _openvino() -> Any:
+def import_openvino() -> Any:
+    """The package, or `MissingDependencyError`."""
     with needed("`backend='openvino'` needs openvino", "openvino", says_why=True), without_openvino_telemetry():
         import openvino  # type: ignore[import-untyped,unused-ignore]
     return openvino
