@@ -8,7 +8,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -109,21 +109,43 @@ def write_through(path: PathLike, write: Callable[[BinaryIO], None], *, follows_
     Raises:
         OutputError: the place cannot be written. What `write` raises beside `OSError` passes through.
     """
+    with (
+        _part_beside(Path(path), follows_links=follows_links) as (_, descriptor),
+        os.fdopen(os.dup(descriptor), "wb") as file,
+    ):
+        write(file)
+
+
+@contextlib.contextmanager
+def part_beside(path: PathLike) -> Iterator[Path]:
+    """As `write_through`, for what opens files by their name: the temporary file, empty, which becomes the result.
+
+    Raises:
+        OutputError: The place cannot be written. What the block raises beside `OSError` passes through.
+    """
+    with _part_beside(Path(path)) as (partial, _):
+        yield partial
+
+
+@contextlib.contextmanager
+def _part_beside(path: Path, *, follows_links: bool = True) -> Iterator[tuple[Path, int]]:
+    """A temporary file and its descriptor: renamed after the block, removed on any failure."""
     label = label_of_path(path)
-    target = _check_place(Path(path), label)
+    target = _check_place(path, label)
     if not follows_links:
-        target = Path(path).parent.resolve() / Path(path).name
+        target = path.parent.resolve() / path.name
     _remove_left_over(target.parent)
     partial = target.with_name(f"{_PART_BEGIN}{secrets.token_hex(8)}{_PART_END}")
     try:
         # os.open, not tempfile: its files are private (0600), ours shall follow the umask.
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        with os.fdopen(descriptor, "wb") as file:
+        try:
             _lock(descriptor)
             _take_mode(target, descriptor)
-            write(file)
-            file.flush()
+            yield partial, descriptor
             os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         partial.replace(target)
     except BaseException as error:
         with contextlib.suppress(OSError):
