@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.models.find import find_model
     from nst_engine.stylize.style_mix import check_style_name
 
+    training_options(arguments, **_DEFAULTS)  # invalid options are refused before anything is loaded
     painting = style_path(arguments.painting)
     name = check_style_name(arguments.name or painting.stem, "--name")
     model = find_model(arguments.model)
