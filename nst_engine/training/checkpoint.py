@@ -206,10 +206,12 @@ def check_fits(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Ten
         what: What messages call them.
 
     Raises:
-        ModelChecksumError: One is missing or has another shape.
+        ModelChecksumError: One is missing, unknown, or has another shape.
     """
     for name, tensor in wanted.items():
         came = tuple(found[name].shape) if name in found else "missing"
         if came != tuple(tensor.shape):
             shape = tuple(tensor.shape)
             raise ModelChecksumError(f"{what}: {name} is {came}, wanted {shape}: damaged, or of another network")
+    if unknown := sorted(found.keys() - wanted.keys()):
+        raise ModelChecksumError(f"{what}: holds {unknown[0]}, which it should not: damaged, or of another network")
