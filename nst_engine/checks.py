@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import operator
-import stat
-from pathlib import Path
 from typing import Any
 
 from nst_engine.errors import OptionError
 
 #: Of a number in JSON: none that we write is longer, and floats hold none above 308.
 _MOST_DIGITS = 300
-
-
-#: Of a text file; the results of a long `nst bench` take a few megabytes.
-_MOST_TEXT_BYTES = 64 << 20
-
-
-def text_of(path: Path) -> str:
-    """What a text file says that anybody may have written.
-
-    Raises:
-        OSError: It cannot be read, or is a pipe or a device, which may have no end.
-        ValueError: It is larger than any that we write, or no UTF-8.
-    """
-    # before it is opened: that waits at a pipe
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "no plain file", str(path))
-    with path.open("rb") as file:
-        content = file.read(_MOST_TEXT_BYTES + 1)
-    if len(content) > _MOST_TEXT_BYTES:
-        raise ValueError(f"larger than {_MOST_TEXT_BYTES >> 20} MiB")
-    return content.decode("utf-8")
 
 
 def parsed_json(text: str) -> Any:

@@ -1,12 +1,19 @@
 """The package's exceptions: each is an `NSTError` and also the fitting built-in.
 
+Whatever stranger's names a message holds, it is one printable line: services write it to their logs.
+
 Messages name options as Python does, in backticks: `max_side`, `device='cpu'`. The command line shows them as flags,
 see `nst_engine.cli.messages`.
 """
 
+from nst_engine.wording import message_of
+
 
 class NSTError(Exception):
     """Base of all errors that a caller can mend; the message says how."""
+
+    def __init__(self, problem: str = "") -> None:
+        super().__init__(message_of(problem))
 
 
 class OptionError(NSTError, ValueError):

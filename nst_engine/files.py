@@ -8,33 +8,18 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from nst_engine.errors import ImageEncodeError, OutputError
+from nst_engine.wording import label_of_path
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
 _PART_BEGIN, _PART_END = ".nst-", ".part"
 #: Between its beginning and its lock, a file that is being written looks like one that was left.
 _YOUNGEST_LEFT_S = 1.0
-
-
-def label_of_path(path: str | os.PathLike[str]) -> str:
-    """Return the path as printable text; bytes that are no UTF-8, and control characters, are escaped."""
-    text = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
-    # a line of its own could say anything
-    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def printable(text: str) -> str:
-    """The text with all that could steer a terminal, or turn its words around, escaped; line ends and tabs stay."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode("ascii") for each in text
-    )
 
 
 def check_output(
@@ -96,10 +81,14 @@ def check_is_no_input(path: Path, inputs: Iterable[object], cure: str = " Choose
             raise OutputError(f"{label_of_path(path)}: is the input {name}, which would be lost.{cure}")
 
 
-def write_atomically(path: PathLike, content: bytes) -> None:
+def write_atomically(path: PathLike, content: bytes, *, follows_links: bool = True) -> None:
     """Write `content` to a temporary file beside `path`, then rename it.
 
-    A symbolic link is followed, so the link stays and the file behind it is replaced.
+    Args:
+        path: Where to.
+        content: Of the file.
+        follows_links: Whether a symbolic link stays and the file behind it is replaced: in folders of our own, where
+            nobody asked for that very name, the link is replaced itself.
 
     Raises:
         OutputError: the place cannot be written; nothing is left behind and an older file is untouched.
@@ -108,10 +97,10 @@ def write_atomically(path: PathLike, content: bytes) -> None:
     def write(file: BinaryIO) -> None:
         file.write(content)
 
-    write_through(path, write)
+    write_through(path, write, follows_links=follows_links)
 
 
-def write_through(path: PathLike, write: Callable[[BinaryIO], None]) -> None:
+def write_through(path: PathLike, write: Callable[[BinaryIO], None], *, follows_links: bool = True) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it; on any failure it is removed.
 
     The result is on the disk before it takes the name, and has the mode of the file that it replaces. What processes
@@ -120,19 +109,43 @@ def write_through(path: PathLike, write: Callable[[BinaryIO], None]) -> None:
     Raises:
         OutputError: the place cannot be written. What `write` raises beside `OSError` passes through.
     """
+    with (
+        _part_beside(Path(path), follows_links=follows_links) as (_, descriptor),
+        os.fdopen(os.dup(descriptor), "wb") as file,
+    ):
+        write(file)
+
+
+@contextlib.contextmanager
+def part_beside(path: PathLike) -> Iterator[Path]:
+    """As `write_through`, for what opens files by their name: the temporary file, empty, which becomes the result.
+
+    Raises:
+        OutputError: The place cannot be written. What the block raises beside `OSError` passes through.
+    """
+    with _part_beside(Path(path)) as (partial, _):
+        yield partial
+
+
+@contextlib.contextmanager
+def _part_beside(path: Path, *, follows_links: bool = True) -> Iterator[tuple[Path, int]]:
+    """A temporary file and its descriptor: renamed after the block, removed on any failure."""
     label = label_of_path(path)
-    target = _check_place(Path(path), label)
+    target = _check_place(path, label)
+    if not follows_links:
+        target = path.parent.resolve() / path.name
     _remove_left_over(target.parent)
     partial = target.with_name(f"{_PART_BEGIN}{secrets.token_hex(8)}{_PART_END}")
     try:
         # os.open, not tempfile: its files are private (0600), ours shall follow the umask.
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        with os.fdopen(descriptor, "wb") as file:
+        try:
             _lock(descriptor)
             _take_mode(target, descriptor)
-            write(file)
-            file.flush()
+            yield partial, descriptor
             os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         partial.replace(target)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -180,7 +193,8 @@ def _lock(descriptor: int) -> bool:
 def _take_mode(target: Path, descriptor: int) -> None:
     """Whoever may read the old file may read the new one, and nobody else."""
     with contextlib.suppress(OSError, AttributeError):  # no old file; a system without modes
-        os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+        if not target.is_symlink():
+            os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
 
 
 def _check_place(path: Path, label: str) -> Path:

@@ -18,6 +18,8 @@ from nst_engine.errors import OptionError
 
 _KEY = "option"
 _NO_LIMITS = (-math.inf, math.inf)
+#: Of the parts of a loss; in single precision, more of them would not add up to a number.
+WEIGHTS = (0.0, 1e12)
 
 
 @dataclass(frozen=True)
@@ -119,16 +121,31 @@ def check_number(
         OptionError: The value is not allowed.
     """
     kind = numbers.Integral if is_whole else numbers.Real
-    is_number = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, kind) and not isinstance(value, bool) and _is_finite(value)
     if is_number and low <= value <= high and not (is_open and value == low):  # type: ignore[operator]
         return
     expected = "a whole number" if is_whole else "a number"
     if math.isfinite(low) and math.isfinite(high) and not is_open:
-        expected += f" from {low:.15g} to {high:.15g}"
+        expected += f" from {_said(low)} to {_said(high)}"
     elif math.isfinite(low):
-        expected += f" {'above' if is_open else 'of at least'} {low:.15g}"
-        expected += f" and at most {high:.15g}" if math.isfinite(high) else ""
-    raise OptionError(f"{value!r} came; wanted {expected}", option=name)
+        expected += f" {'above' if is_open else 'of at least'} {_said(low)}"
+        expected += f" and at most {_said(high)}" if math.isfinite(high) else ""
+    try:
+        came = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        came = "a number of thousands of digits"
+    raise OptionError(f"{came} came; wanted {expected}", option=name)
+
+
+def _said(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:.15g}"
+
+
+def _is_finite(value: numbers.Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def _read_hint(hint: Any) -> tuple[type, tuple[str, ...], bool]:

@@ -15,7 +15,8 @@ import pytest
 
 from nst_engine.files import write_atomically, write_through
 
-WRITER = """
+WRITERS = {
+    "bytes": """
 import sys, time
 from nst_engine.files import write_through
 def write(file):
@@ -24,17 +25,42 @@ def write(file):
     print("begun", flush=True)
     time.sleep(60)
 write_through(sys.argv[1], write)
-"""
+""",
+    "video": """
+import sys, time
+from pathlib import Path
+import numpy as np
+from nst_engine.video import write_video
+def frames():
+    yield np.zeros((16, 16, 3), np.uint8)
+    yield np.zeros((16, 16, 3), np.uint8)
+    print("begun", flush=True)
+    time.sleep(60)
+write_video(Path(sys.argv[1]), frames(), fps=10)
+""",
+    "recording": """
+import sys, time
+from pathlib import Path
+import numpy as np
+from nst_engine.webcam.recorder import Recorder
+path = Path(sys.argv[1])
+Recorder(path).write(np.zeros((16, 16, 3), np.uint8), 0.0)
+while not list(path.parent.iterdir()):
+    time.sleep(0.01)
+print("begun", flush=True)
+time.sleep(60)
+""",
+}
 
 
 def parts(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name.endswith(".part"))
 
 
-@pytest.fixture
-def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process in the middle of writing out.bin."""
-    command = [sys.executable, "-c", WRITER, str(tmp_path / "out.bin")]
+@pytest.fixture(params=WRITERS)
+def writer(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """A process in the middle of writing out.mp4."""
+    command = [sys.executable, "-c", WRITERS[request.param], str(tmp_path / "out.mp4")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
@@ -53,7 +79,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(writer: subprocess.Po
     assert len(parts(tmp_path)) == 1
     time.sleep(1.1)
     by_another_process(tmp_path / "other.bin")
-    assert parts(tmp_path) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["other.bin"]
     assert (tmp_path / "other.bin").read_bytes() == b"new"
 
 
@@ -62,6 +88,7 @@ def test_what_a_living_process_writes_stays(writer: subprocess.Popen[str], tmp_p
     by_another_process(tmp_path / "other.bin")
     assert writer.poll() is None
     assert len(parts(tmp_path)) == 1
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_links_and_other_files_stay(tmp_path: Path) -> None:

@@ -117,3 +117,22 @@ def test_frames_are_not_painted_twice() -> None:
     assert StylizeOptions(strength=1.5).strength == 1.5
     with pytest.raises(OptionError, match="strength"):
         FrameOptions(strength=1.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("learning_rate", 1e308),
+        ("style_weight", 1e308),
+        ("tv_weight", 1e308),
+        ("stability_weight", 1e308),
+        ("minutes", 1e300),
+        ("steps", 10**30),
+        ("seed", -1),
+        ("seed", 10**400),
+    ],
+)
+def test_a_training_takes_no_absurd_numbers(name: str, value: Any) -> None:
+    with pytest.raises(OptionError, match=rf"^{name}: .* came; wanted a") as refused:
+        TrainOptions(**{"steps": 1, name: value})
+    assert refused.value.option == name

@@ -12,10 +12,13 @@ from typing import Any
 from nst_engine.benchmark.machine import fingerprint
 from nst_engine.benchmark.row import Row, places, row_from_json
 from nst_engine.benchmark.suites import Suite
-from nst_engine.checks import parsed_json, text_of
+from nst_engine.checks import parsed_json
 from nst_engine.errors import OptionError
+from nst_engine.reading import text_of
 
 FORMAT = "nst-engine bench 1"
+#: Each is resampled to be compared, which takes some milliseconds.
+_MOST_ROWS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,8 @@ def read_report(path: Path) -> Report:
         raise OptionError(f"{path}: is no JSON ({broken}); wanted what nst bench -o FILE.json writes") from broken
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         raise OptionError(f"{path}: is no result of nst bench (its format is not {FORMAT!r}); type: nst bench -o FILE")
+    if len(stored["rows"] if isinstance(stored.get("rows"), list) else ()) > _MOST_ROWS:
+        raise OptionError(f"{path}: has more than {_MOST_ROWS:,} rows, which no nst bench writes; measure again")
     try:
         rows = [row_from_json(row) for row in stored["rows"]]
         settings, machine = dict(stored["settings"]), dict(stored["machine"])

@@ -16,6 +16,7 @@ from nst_engine.benchmark.statistics import Summary, drift, outliers, summary
 TOTAL = "total"
 #: Share by which the last third of the times must differ from the first to be reported.
 NOTABLE_DRIFT = 0.05
+_MOST_TIMES = 1_000_000
 
 Case = Mapping[str, str | int]
 
@@ -102,6 +103,8 @@ def row_from_json(stored: Any) -> Row:
     if times and not times.get(TOTAL):
         raise ValueError(f"a row has no times of {TOTAL!r}")
     for values in times.values():
+        if isinstance(values, list) and len(values) > _MOST_TIMES:
+            raise ValueError(f"a row has more than {_MOST_TIMES:,} times")
         if not (isinstance(values, list) and all(_is_positive(each) for each in values)):
             raise ValueError("a row has times that are no numbers above 0")
     return Row(

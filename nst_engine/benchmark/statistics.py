@@ -15,6 +15,7 @@ OUTLIER_DEVIATIONS = 14.826
 FEWEST_FOR_DRIFT = 9
 
 _RESAMPLES_AT_ONCE = 250
+_DRAWS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,9 @@ def ratio_of_medians(
 def _resampled_medians(times: Sequence[float], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
     values = np.asarray(times, np.float64)
     # in blocks: thousands of times, drawn thousands of times, would not fit into memory at once
+    at_once = min(_RESAMPLES_AT_ONCE, max(1, _DRAWS_AT_ONCE // len(values)))
     blocks = [
-        np.median(rng.choice(values, (min(_RESAMPLES_AT_ONCE, resamples - begun), len(values))), axis=1)
-        for begun in range(0, resamples, _RESAMPLES_AT_ONCE)
+        np.median(rng.choice(values, (min(at_once, resamples - begun), len(values))), axis=1)
+        for begun in range(0, resamples, at_once)
     ]
     return np.concatenate(blocks)

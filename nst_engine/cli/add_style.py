@@ -35,10 +35,11 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.catalogue import bundled_contents, bundled_styles, style_path
     from nst_engine.cli.progress_bar import say
     from nst_engine.cli.training_run import TrainingDisplay, say_finished
-    from nst_engine.exporting.model_output import check_model_output
+    from nst_engine.exporting.model_output import check_model_output, photos_beside
     from nst_engine.models.find import find_model
     from nst_engine.stylize.style_mix import check_style_name
 
+    training_options(arguments, **_DEFAULTS)  # invalid options are refused before anything is loaded
     painting = style_path(arguments.painting)
     name = check_style_name(arguments.name or painting.stem, "--name")
     model = find_model(arguments.model)
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.training import add_style, find_photos  # torch is imported after all checks
 
     if arguments.photos is not None:
-        photos = find_photos(arguments.photos)
+        photos = photos_beside(output, find_photos(arguments.photos))
     else:
         # a handful of scales and shifts cannot overfit
         photos = [picture.path for picture in (*bundled_contents().values(), *bundled_styles().values())]

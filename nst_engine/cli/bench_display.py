@@ -22,7 +22,7 @@ from nst_engine.benchmark.suites import Suite
 from nst_engine.benchmark.tables import Table, milliseconds, tables_of
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.progress_bar import console
-from nst_engine.files import printable
+from nst_engine.wording import printable
 
 #: Of tables in files and pipes, where nothing says how wide a line may be.
 _WIDTH_ELSEWHERE = 160

@@ -16,8 +16,8 @@ from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GON
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.signals import StopSignals
 from nst_engine.errors import NSTError
-from nst_engine.files import printable
 from nst_engine.version import __version__
+from nst_engine.wording import printable
 
 
 class OneLineParser(argparse.ArgumentParser):

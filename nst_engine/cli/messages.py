@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from nst_engine.errors import OptionError
-from nst_engine.files import printable
+from nst_engine.wording import printable
 
 #: Options that a command takes one by one, and Python all at once.
 _SINGULAR = {"style_images": "style_image", "content_masks": "content_mask", "style_masks": "style_mask"}

@@ -22,9 +22,9 @@ from nst_engine.cli.style_arguments import (
     requested_styles,
 )
 from nst_engine.errors import NSTError, OptionError, OutputError
-from nst_engine.files import label_of_path, printable
 from nst_engine.limits import ImageLimits
 from nst_engine.stylize.options import StylizeOptions
+from nst_engine.wording import label_of_path, printable
 
 if TYPE_CHECKING:
     from nst_engine.stylize.batch import Job

@@ -47,13 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     options = training_options(arguments)
     paintings = named_paintings(arguments.paintings)
     output, folder = arguments.output, training_folder(arguments)
-    from nst_engine.exporting.model_output import check_model_output
+    from nst_engine.exporting.model_output import check_model_output, photos_beside
 
     check_model_output(output, list(paintings.values()), overwrite=arguments.overwrite)
     from nst_engine.exporting.finished_model import write_model
     from nst_engine.training import find_photos, train  # torch is imported after all checks
 
-    photos = find_photos(arguments.photos)
+    photos = photos_beside(output, find_photos(arguments.photos))
     start = None
     if arguments.start_from is not None:
         from nst_engine.exporting.stylizer import checkpoint_of

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, train, export."""
     from nst_engine.catalogue import bundled_styles
     from nst_engine.cli.training_run import TrainingDisplay, say_finished, say_stopped
-    from nst_engine.exporting.model_output import check_model_output, encoder_path
+    from nst_engine.exporting.model_output import check_model_output, encoder_path, photos_beside
     from nst_engine.models.find import find_model
 
     check_length(arguments)
@@ -73,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.exporting.finished_model import write_any_model
     from nst_engine.training import AnyStyleCheckpoint, find_photos, train_any  # torch is imported after all checks
 
-    photos = find_photos(arguments.photos)
+    photos = photos_beside(output, find_photos(arguments.photos))
     folders = arguments.styles or []
-    paintings = [path for folder in folders for path in find_photos(folder, "styles")]
+    paintings = photos_beside(output, [path for folder in folders for path in find_photos(folder, "styles")])
     paintings = paintings or [painting.path for painting in bundled_styles().values()]
     start, painter = _network(begun_from), _network(_PAINTER)
     own = {**_DEFAULTS, **(_GOES_ON if isinstance(start, AnyStyleCheckpoint) else {})}

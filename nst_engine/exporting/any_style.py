@@ -41,7 +41,7 @@ from nst_engine.networks.style_encoder import (
     StyleEncoder,
 )
 from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
-from nst_engine.training.checkpoint import AnyStyleCheckpoint, Checkpoint
+from nst_engine.training.checkpoint import AnyStyleCheckpoint, Checkpoint, check_fits
 from nst_engine.vgg19.network import VGG19
 from nst_engine.vgg19.weights import load_vgg19_weights
 
@@ -50,6 +50,7 @@ ENCODER_FILE = "any-encoder.onnx"
 #: Tolerance for codes, whose values are about 1: kernels may sum in another order.
 CODE_TOLERANCE = 2e-3
 
+_LAST = "last.bias"
 _STYLE_SIZES = ((32, 32), (37, 512), (384, 512), (301, 209))
 
 
@@ -76,11 +77,14 @@ def export_any_style(
         The largest difference between torch and ONNX Runtime by file.
 
     Raises:
+        ModelChecksumError: A checkpoint's weights are not those of its network.
         ModelParityError: It is above `parity.TOLERANCE`, or `CODE_TOLERANCE` for the encoder.
         OutputError: A file cannot be written.
     """
     files: dict[str, bytes] = {}
     differences: dict[str, float] = {}
+    for each in checkpoints:
+        _network_of(each)
     for each in checkpoints:
         weights = _arrays(each.stylizer)
         chosen = bits.get(each.arch, 16)
@@ -109,7 +113,7 @@ def any_style_spec(checkpoint: AnyStyleCheckpoint, licence: str, *, name: str, e
         "style": {
             "predict": encoder_file,
             "output": checkpoint.arch,
-            "numbers": len(checkpoint.encoder["last.bias"]) + 1,
+            "numbers": len(checkpoint.encoder[_LAST]) + 1,
             "side_px": STYLE_SIDE_PX,
         },
         "licence": licence,
@@ -153,16 +157,24 @@ def any_style_of_model(path: Path, encoder: Path, output: str) -> AnyStyleCheckp
         {},
     )
     try:
-        network = AnyStyleNet(checkpoint.arch, len(checkpoint.encoder["last.bias"]))
-        network.stylizer.load_state_dict(dict(checkpoint.stylizer))
-        network.encoder.load_state_dict(dict(checkpoint.encoder))
-    # missing weights, or of another shape than the network's
-    except (LookupError, NSTError, RuntimeError) as other:
+        _network_of(checkpoint)
+    except NSTError as other:
         raise ModelChecksumError(
             f"{path}: not a network for any style of this project; take bundled:any, bundled:any-fast or one made by "
             "`nst train-any`"
         ) from other
     return checkpoint
+
+
+def _network_of(checkpoint: AnyStyleCheckpoint) -> AnyStyleNet:
+    what = f"the checkpoint of network {checkpoint.arch!r}"
+    if _LAST not in checkpoint.encoder:
+        raise ModelChecksumError(f"{what}: encoder.{_LAST} is missing: damaged, or of another network")
+    network = AnyStyleNet(checkpoint.arch, checkpoint.encoder[_LAST].numel())
+    for part, weights in ((network.stylizer, checkpoint.stylizer), (network.encoder, checkpoint.encoder)):
+        check_fits(weights, part.state_dict(), what)
+        part.load_state_dict(dict(weights))
+    return network
 
 
 def _loaded(path: Path) -> onnx.ModelProto:
@@ -218,7 +230,7 @@ def _encoder_difference(checkpoints: Sequence[AnyStyleCheckpoint], model: bytes)
 
 def _encoder_as_stored(checkpoint: AnyStyleCheckpoint) -> StyleEncoder:
     """The graph keeps the layers' weights in 8 bits, and all else as it is."""
-    encoder = StyleEncoder(len(checkpoint.encoder["last.bias"]))
+    encoder = StyleEncoder(len(checkpoint.encoder[_LAST]))
     weights = _arrays(checkpoint.encoder)
     for name, value in weights.items():
         if name.endswith(IN_8_BITS) and value.ndim == 2:

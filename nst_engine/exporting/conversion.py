@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,8 +89,8 @@ def export_model(
     if licence is None:
         licence = str(checkpoint.training.get("licence", ""))
     training = {key: value for key, value in checkpoint.training.items() if key != "licence"}
-    target = output if model_format != "openvino" else output.with_name(f".{output.stem}.onnx")
-    try:
+    with tempfile.TemporaryDirectory() as folder:
+        target = output if model_format != "openvino" else Path(folder) / f"{output.stem}.onnx"
         difference = export_stylizer(
             replace(checkpoint, training=training),
             target,
@@ -103,9 +104,6 @@ def export_model(
             write_openvino(
                 target.read_bytes(), output, styles=len(checkpoint.styles), is_float16=precision == "float16"
             )
-    finally:
-        if target != output:
-            target.unlink(missing_ok=True)
     return Exported(files, checkpoint.styles, difference)
 
 

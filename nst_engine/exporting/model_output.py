@@ -42,6 +42,18 @@ def check_model_output(
         )
 
 
+def photos_beside(output: Path, photos: Sequence[Path]) -> list[Path]:
+    """The photos to learn on, without the preview that an earlier run has left.
+
+    Raises:
+        OutputError: The preview would replace one of them.
+    """
+    preview = preview_path(output)
+    kept = [photo for photo in photos if photo.absolute() != preview.absolute()]
+    check_is_no_input(preview, kept)
+    return kept
+
+
 def preview_path(output: Path) -> Path:
     """Path of a model's preview; not just .jpg: a model is often named after its painting."""
     return output.with_suffix(".preview.jpg")

@@ -27,15 +27,21 @@ from nst_engine.graphs.stylizer_graph import (
 )
 from nst_engine.models.spec import FORMAT, METADATA_KEY, spec_defaults
 from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
-from nst_engine.training.checkpoint import Checkpoint
+from nst_engine.training.checkpoint import Checkpoint, check_fits
 
 #: Height and width at which parity is checked: the smallest, odd ones, and no multiples of the stride.
 PARITY_SIZES = ((40, 40), (64, 64), (97, 131), (120, 83), (256, 192))
 
 
 def network_of(checkpoint: Checkpoint) -> StylizerNet:
-    """The network with a checkpoint's averaged weights, in evaluation mode."""
+    """The network with a checkpoint's averaged weights, in evaluation mode.
+
+    Raises:
+        ModelChecksumError: They are those of another.
+        OptionError: It has an unknown architecture.
+    """
     network = StylizerNet(architecture(checkpoint.arch), len(checkpoint.styles))
+    check_fits(checkpoint.averaged, network.state_dict(), f"the checkpoint of network {checkpoint.arch!r}")
     network.load_state_dict(checkpoint.averaged)
     return network.eval()
 
@@ -66,13 +72,14 @@ def export_stylizer(
         The largest difference between torch and ONNX Runtime in float32 over `PARITY_SIZES`, in units of 0-1.
 
     Raises:
+        ModelChecksumError: The checkpoint's weights are not those of its network.
         ModelParityError: The difference is above `parity.TOLERANCE`, or the pictures in another precision are further
             from those in float32 than `reduced.LEAST_PSNR_DB`.
         OptionError: Another precision than float32, and no pictures.
         OutputError: The file cannot be written.
     """
     spec = model_spec(checkpoint, name, licence)
-    weights = {key: value.numpy() for key, value in checkpoint.averaged.items()}
+    weights = {key: value.numpy() for key, value in network_of(checkpoint).state_dict().items()}
     model = stylizer_graph(weights, spec).SerializeToString()
     difference = parity_of(checkpoint, model)
     require_parity(str(path), difference)
@@ -123,7 +130,7 @@ def model_spec(checkpoint: Checkpoint, name: str, licence: str) -> dict[str, Any
 
 def parity_of(checkpoint: Checkpoint, model: bytes) -> float:
     """Largest difference between the checkpoint in torch, rounded as files keep it, and the model in ONNX Runtime."""
-    stored = as_stored({key: value.numpy() for key, value in checkpoint.averaged.items()})
+    stored = as_stored({key: value.numpy() for key, value in network_of(checkpoint).state_dict().items()})
     rounded = {key: torch.from_numpy(value) for key, value in stored.items()}
     network = network_of(replace(checkpoint, averaged=rounded))
     rng = np.random.default_rng(0)

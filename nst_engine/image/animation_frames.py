@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nst_engine.errors import ImageDecodeError
-from nst_engine.files import PathLike, label_of_path
+from nst_engine.files import PathLike
 from nst_engine.image.decode import OPENERS, sniff
 from nst_engine.image.picture import Pixels
 from nst_engine.image.profile import srgb_of
 from nst_engine.image.quiet import pillow_quiet
 from nst_engine.image.read import read_path
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
+from nst_engine.wording import label_of_path
 
 # Viewers show frames that claim 10 ms or less for 100 ms.
 _TOO_SHORT_MS, _SHOWN_INSTEAD_MS = 10, 100

@@ -22,7 +22,6 @@ from PIL import (
 )
 
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
-from nst_engine.files import label_of_path
 from nst_engine.image.arrays import picture_of_array
 from nst_engine.image.cost import check_samples, check_scans, check_tiles, has_more_pages
 from nst_engine.image.encode import IMAGE_SUFFIXES
@@ -32,6 +31,7 @@ from nst_engine.image.quiet import pillow_quiet, silence_libtiff
 from nst_engine.image.read import read_file, read_path
 from nst_engine.image.resize import fitted
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
+from nst_engine.wording import label_of_path
 
 PillowImage: TypeAlias = Image.Image
 #: A file, its content, or what Pillow read from one.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import BinaryIO
 
 from nst_engine.errors import ImageDecodeError, ImageNotFoundError
 from nst_engine.limits import ImageLimits
+from nst_engine.reading import why_no_file
 
 _CHUNK_BYTES = 1 << 20
 
@@ -18,14 +18,14 @@ def read_path(path: str | os.PathLike[str], label: str, limits: ImageLimits) -> 
 
     Raises:
         ImageNotFoundError: there is no such file.
-        ImageDecodeError: a folder, or not readable.
+        ImageDecodeError: no file but a folder, a pipe or the like; or not readable.
         ImageTooLargeError: more than `limits.max_bytes`.
     """
     try:
-        status = Path(path).stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise ImageDecodeError(f"{label}: is a folder, a picture file was wanted. Name a file inside it.")
-        limits.check_bytes(label, status.st_size)
+        why = why_no_file(path, takes_open_pipes=True)
+        if why is not None and Path(path).exists():
+            raise ImageDecodeError(f"{label}: {why}, and a picture file was wanted. Give a file's name.")
+        limits.check_bytes(label, Path(path).stat().st_size)
         with Path(path).open("rb") as file:
             return read_file(file, label, limits)
     except (FileNotFoundError, NotADirectoryError) as error:

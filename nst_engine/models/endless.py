@@ -7,12 +7,14 @@ stopped in a loop or a cycle; ONNX Runtime refuses cycles, and can be stopped in
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nst_engine.errors import ModelSpecError
 
 _MOST_NODES = 100_000
+_MOST_NUMBERS = 2**31  # of a weight; OpenVINO multiplies its sides until nothing is left
 # Protobuf: the field of a ModelProto's functions, and the wire types with their lengths.
 _FUNCTIONS = 25
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
@@ -63,6 +65,9 @@ def check_ends(content: bytes, name: str) -> None:
         raise ModelSpecError(
             f"{name}: has a loop ({loops.op_type}), which OpenVINO cannot be stopped in; use `backend='onnxruntime'`"
         )
+    vast = next((each.name for each in proto.graph.initializer if math.prod(each.dims) > _MOST_NUMBERS), None)
+    if vast is not None:
+        raise ModelSpecError(f"{name}: its weight {vast!r} says that it is larger than any file; export it again")
     known = {"", *(each.name for each in (*proto.graph.input, *proto.graph.initializer))}
     known |= {each.values.name for each in proto.graph.sparse_initializer}
     for node in proto.graph.node:

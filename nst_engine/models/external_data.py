@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from nst_engine.errors import ModelChecksumError
+from nst_engine.reading import why_no_file
 
 #: Without this key of an external tensor in the bytes, there is none, and onnx need not be loaded to find out.
 _KEY = b"location"
@@ -81,34 +82,32 @@ def _data_of(tensor: Any, folder: Path, name: str) -> tuple[Path, bytes]:
         with path.open("rb") as stream:
             found = os.fstat(stream.fileno())
             if not stat.S_ISREG(found.st_mode):
-                raise _refused(name, location, "no plain file")
+                raise _refused(name, location, "no longer a file")
             offset, length = _range_of(entries, found.st_size, location, name)
             if length != _bytes_of(tensor):
                 raise _refused(name, location, f"{length:,} bytes where the weights take {_bytes_of(tensor):,}")
             stream.seek(offset)
             return path, stream.read(length)
     except OSError as error:
-        raise _refused(name, location, f"which cannot be read ({error.strerror})") from error
+        raise _refused(name, location, f"cannot be read ({error.strerror})") from error
 
 
 def _path_of(location: str, folder: Path, name: str) -> Path:
     for kind in (PurePosixPath(location), PureWindowsPath(location)):
         if not location or "\0" in location or kind.anchor or ".." in kind.parts:
-            raise _refused(name, location, "which is not in the model's folder")
+            raise _refused(name, location, "not in the model's folder")
     path = (folder / location).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise _refused(name, location, "a link that leads out of the model's folder")
-    if not path.exists():
-        raise _refused(name, location, f"which is missing beside it, in {folder}")
-    if not path.is_file():
-        raise _refused(name, location, "no plain file")
+    if why := why_no_file(path):
+        raise _refused(name, location, f"{why} (in {folder})")
     return path
 
 
 def _range_of(entries: dict[str, str], size: int, location: str, name: str) -> tuple[int, int]:
     values = {key: entries[key] for key in ("offset", "length") if key in entries}
     if any(len(value) > len(str(2**63)) or not (value.isascii() and value.isdigit()) for value in values.values()):
-        raise _refused(name, location, f"at {values}, which is no place in a file")
+        raise _refused(name, location, f"{values} is no place in a file")
     offset = int(values.get("offset", 0))
     length = int(values.get("length", max(0, size - offset)))
     if offset + length > size:
@@ -128,6 +127,6 @@ def _bytes_of(tensor: Any) -> int:
 
 def _refused(name: str, location: str, why: str) -> ModelChecksumError:
     return ModelChecksumError(
-        f"{name}: keeps weights in {location!r}, {why}; put all of the model's files into one folder, or export it as "
+        f"{name}: keeps weights in {location!r}: {why}; put all of the model's files into one folder, or export it as "
         "one file: torch.onnx.export(..., external_data=False)"
     )

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from nst_engine.checks import text_of
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
 from nst_engine.models.spec import METADATA_KEY, ModelSpec, parse_spec, spec_defaults
+from nst_engine.reading import text_of, why_no_file
 
 BUNDLED_PREFIX = "bundled:"
 #: Of the names of quantised models.
@@ -121,9 +121,9 @@ def find_model(model: str | os.PathLike[str]) -> ModelFile:
     if name.startswith(BUNDLED_PREFIX):
         return _bundled_file(name.removeprefix(BUNDLED_PREFIX), bundled)
     path = Path(model)
-    if path.is_file():
+    came = why_no_file(path)
+    if came is None:
         return ModelFile(name, path, "export or download it again")
-    came = "is a folder" if path.is_dir() else "no such file"
     names = ", ".join(BUNDLED_PREFIX + each for each in bundled)
     hint = f"did you mean {BUNDLED_PREFIX}{name}? " if name in bundled else ""
     raise ModelNotFoundError(f"{name}: {came}; {hint}a model is an .onnx file or one of the bundled ones: {names}")
@@ -161,8 +161,8 @@ def _bundled_file(name: str, bundled: Mapping[str, BundledModel]) -> ModelFile:
 
 
 def _check_file(model: str, path: Path, expected: str | None, cure: str) -> None:
-    if not path.is_file():
-        raise ModelNotFoundError(f"{model}: {path} is missing; {cure}")
+    if why := why_no_file(path):
+        raise ModelNotFoundError(f"{model}: {path}: {why}; {cure}")
     sha256 = expected if expected is None else _sha256(path)
     if sha256 is not None and sha256 != expected:
         raise ModelChecksumError(

@@ -21,7 +21,9 @@ FORMAT = 1
 STRIDE_PX = 16
 
 _LARGEST_SIDE_PX = 4096
-_LARGEST_NUMBER = 1e38  # of float32, nearly
+# Of value ranges; and how much wider or narrower than the range deviations are, at most.
+_LARGEST_NUMBER, _NARROWEST_RANGE = 1e6, 1e-3
+_MOST_DEVIATIONS = 1e4
 
 Layout = Literal["nchw", "nhwc"]
 TensorType = Literal["float32", "uint8"]
@@ -131,7 +133,11 @@ def parse_spec(text: str, *, source: str, name: str, allow_unknown: bool = False
         raise ModelSpecError(f"{source}: unknown key {key!r}; {did_you_mean(key, known)}there are {', '.join(known)}")
     values = {key: _checked(key, value, source) for key, value in stored.items() if key in known}
     known_styles = (name,) if values.get("style") is None else tuple(bundled_styles())
-    return ModelSpec(**{"name": name, "styles": known_styles, **values})
+    spec = ModelSpec(**{"name": name, "styles": known_styles, **values})
+    _check_scale(spec, source)
+    if spec.style is not None:
+        _check_scale(spec.style, source, "style's ")
+    return spec
 
 
 def spec_defaults() -> dict[str, Any]:
@@ -142,6 +148,24 @@ def spec_defaults() -> dict[str, Any]:
         for each in fields(ModelSpec)
         if each.default is not MISSING and each.name not in without
     }
+
+
+def _check_scale(scale: ModelSpec | StylePrediction, source: str, whose: str = "") -> None:
+    """Refuse what makes a picture black, white or a negative: a mean of bytes where the range is 0 to 1, say."""
+    low, high = scale.value_range
+    span = high - low
+    # 0 and 1, which mean none, go with every range
+    limits = {
+        "mean": (min(0, low - span), max(0, high + span)),
+        "std": (min(1, span) / _MOST_DEVIATIONS, max(1, span) * _MOST_DEVIATIONS),
+    }
+    for key, (least, most) in limits.items():
+        values = getattr(scale, key)
+        if not all(least <= each <= most for each in values):
+            raise ModelSpecError(
+                f"{source}: {whose}{key} is {_shown(list(values))}, wanted three numbers from {least:g} to {most:g} "
+                f"for a value_range of {_shown(list(scale.value_range))}"
+            )
 
 
 def _checked(key: str, value: Any, source: str) -> Any:
@@ -181,7 +205,7 @@ def _is_numbers(value: object, count: int) -> bool:
         isinstance(value, list)
         and len(value) == count
         and all(isinstance(each, int | float) and not isinstance(each, bool) for each in value)
-        and all(abs(each) < _LARGEST_NUMBER for each in value)
+        and all(abs(each) <= _LARGEST_NUMBER for each in value)
     )
 
 
@@ -224,11 +248,11 @@ _CHECKS: Mapping[str, tuple[Any, str]] = {
     "dtype": _one_of(get_args(TensorType)),
     "channel_order": _one_of(get_args(ChannelOrder)),
     "value_range": (
-        lambda value: _is_numbers(value, 2) and value[0] < value[1],
+        lambda value: _is_numbers(value, 2) and value[1] - value[0] >= _NARROWEST_RANGE,
         "two rising numbers, such as [0, 255]",
     ),
     "mean": (lambda value: _is_numbers(value, 3), "three numbers"),
-    "std": (lambda value: _is_numbers(value, 3) and 0 not in value, "three numbers other than 0"),
+    "std": (lambda value: _is_numbers(value, 3) and min(value) > 0, "three numbers above 0"),
     "pad_multiple": (_is_side, f"a whole number from 1 to {_LARGEST_SIDE_PX}"),
     "min_side_px": (_is_side, f"a whole number from 1 to {_LARGEST_SIDE_PX}"),
     "stride_px": (_is_side, f"a whole number from 1 to {_LARGEST_SIDE_PX}"),

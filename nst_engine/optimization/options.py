@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError
-from nst_engine.options import check_number, check_options, option
+from nst_engine.options import WEIGHTS, check_number, check_options, option
 from nst_engine.vgg19.layers import (
     GATYS_CONTENT_LAYERS,
     GATYS_STYLE_LAYERS,
@@ -31,7 +30,7 @@ INITS = ("content", "random", "style")
 DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 7.5, "none": 3e-10, "hw": 5e-4, "chw": 100.0}
 DEFAULT_LEARNING_RATE: Mapping[OptimizerName, float] = {"lbfgs": 1.0, "adam": 0.02}
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 16384
-_FROM_0 = (0.0, math.inf)
+_RATES = (0.0, 1000.0)
 
 
 def layer_list(text: str) -> LayerWeights:
@@ -103,17 +102,17 @@ class OptimizeOptions:
     style_blend_weights: tuple[float, ...] | None = option(
         None, "share of each style (default: equal)", metavar="W,W...", read=number_list
     )
-    content_weight: float = option(1.0, "of the content loss", metavar="W", limits=_FROM_0)
+    content_weight: float = option(1.0, "of the content loss", metavar="W", limits=WEIGHTS)
     style_weight: float | None = option(
         None,
         "of the style loss (default by --gram-normalization: "
         + ", ".join(f"{name} {weight:g}" for name, weight in DEFAULT_STYLE_WEIGHT.items())
         + ")",
         metavar="W",
-        limits=_FROM_0,
+        limits=WEIGHTS,
     )
-    tv_weight: float = option(2.0, "of the total variation loss", metavar="W", limits=_FROM_0)
-    calm_weight: float = option(190.0, "of the same where the content is calm", metavar="W", limits=_FROM_0)
+    tv_weight: float = option(2.0, "of the total variation loss", metavar="W", limits=WEIGHTS)
+    calm_weight: float = option(190.0, "of the same where the content is calm", metavar="W", limits=WEIGHTS)
     content_layers: LayerWeights = option(
         GATYS_CONTENT_LAYERS, "layers of the content loss, with weights", metavar="LAYER[:W],...", read=layer_list
     )
@@ -135,7 +134,7 @@ class OptimizeOptions:
         None,
         "(default: " + ", ".join(f"{name} {rate:g}" for name, rate in DEFAULT_LEARNING_RATE.items()) + ")",
         metavar="R",
-        limits=_FROM_0,
+        limits=_RATES,
         is_open=True,
     )
     seed: int = option(0, "of the random first picture", metavar="N", limits=(0, 2**63 - 1))
@@ -170,7 +169,7 @@ class OptimizeOptions:
         blend = self.style_blend_weights
         if blend is not None:
             for weight in blend:
-                check_number("style_blend_weights", weight, *_FROM_0)
+                check_number("style_blend_weights", weight, *WEIGHTS)
             if sum(blend) <= 0:
                 raise OptionError("all are 0; give at least one style a share", option="style_blend_weights")
         object.__setattr__(self, "content_layers", layer_weights("content_layers", self.content_layers))
@@ -245,5 +244,5 @@ def layer_weights(name: str, layers: LayerWeights) -> dict[str, float]:
     if not isinstance(layers, Mapping):
         return dict.fromkeys(layers, 1 / max(1, len(layers)))
     for layer, weight in layers.items():
-        check_number(f"{name} {layer}", weight, *_FROM_0)
+        check_number(f"{name} {layer}", weight, *WEIGHTS)
     return dict(layers)

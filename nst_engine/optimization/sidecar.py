@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nst_engine import kernels
-from nst_engine.checks import parsed_json, text_of
+from nst_engine.checks import parsed_json
 from nst_engine.environment import package_version
 from nst_engine.errors import NSTError, OptionError
 from nst_engine.optimization.options import OptimizeOptions
+from nst_engine.reading import text_of
 from nst_engine.version import __version__
 from nst_engine.vgg19.weights import NAMED_SOURCES
 

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.catalogue import bundled_contents
-from nst_engine.checks import parsed_json, text_of
+from nst_engine.checks import parsed_json
 from nst_engine.environment import cpu_fields, is_importable, package_version
 from nst_engine.errors import NSTError
 from nst_engine.image import load_image, resize_image
 from nst_engine.image.likeness import psnr_db
 from nst_engine.models.find import INT8_SUFFIX, ModelFile
+from nst_engine.reading import text_of
 from nst_engine.runtimes.devices import LEAST_PSNR_DB, Backend, Precision, cache_folder
 
 _PHOTO = "chelsea"

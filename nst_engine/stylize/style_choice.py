@@ -14,7 +14,7 @@ from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource
 from nst_engine.models.spec import ModelSpec
 from nst_engine.stylize.style_embedding import StyleEmbedding
-from nst_engine.stylize.style_mix import StyleMix, resolve_style_mix, style_vector
+from nst_engine.stylize.style_mix import StyleMix, is_weight, resolve_style_mix, style_vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +75,8 @@ def weighted(style: Style) -> list[tuple[Any, float]]:
     else:
         return [(style, 1.0)]
     for _, weight in pairs:
-        if not isinstance(weight, int | float | np.number) or not 0 <= weight < math.inf:
-            raise OptionError(f"style: a weight is {weight!r}, wanted finite numbers of at least 0")
+        if not is_weight(weight):
+            raise OptionError(f"style: a weight is {repr(weight)[:40]}, wanted finite numbers of at least 0")
     total = sum(float(weight) for _, weight in pairs)
     if not 0 < total < math.inf:
         raise OptionError(f"style: the weights sum to {total:g}; give at least one style a weight above 0")

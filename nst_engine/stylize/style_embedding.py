@@ -15,11 +15,16 @@ from nst_engine.checks import parsed_json
 from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, StyleNotFoundError
 from nst_engine.files import check_output, write_atomically
+from nst_engine.reading import why_no_file
+from nst_engine.wording import printable
 
 SUFFIX = ".safetensors"
 
 _FORMAT = "nst-engine style embedding 1"
 _LARGEST_BYTES = 1 << 20
+# Numbers are about 1, those of other people's encoders perhaps 100; far larger ones paint no picture.
+_LARGEST_NUMBER = 1e4
+_LONGEST_TEXT = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +79,8 @@ class StyleEmbedding:
         path = Path(path)
         with needed("style embeddings are read with safetensors", "cpu"):
             import safetensors  # noqa: F401
-        if not path.is_file():
-            raise StyleNotFoundError(f"{path}: no such file; nst encode-style makes one of a painting")
+        if why := why_no_file(path):
+            raise StyleNotFoundError(f"{path}: {why}; nst encode-style makes one of a painting")
         try:
             return _parsed(path)
         # the parser raises what it meets
@@ -94,6 +99,9 @@ def _parsed(path: Path) -> StyleEmbedding:
         metadata = file.metadata() or {}
         code = np.asarray(file.get_tensor("code"))
     header = parsed_json(metadata["nst_engine"]) if metadata["format"] == _FORMAT else {}
-    if code.dtype != np.float32 or code.ndim != 1 or not np.isfinite(code).all():
+    if code.dtype != np.float32 or code.ndim != 1 or not (np.abs(code) <= _LARGEST_NUMBER).all():
         raise ValueError("no code")
-    return StyleEmbedding(code, *(str(header[each]) for each in ("model", "space", "label")))
+    said = [header[each] for each in ("model", "space", "label")]
+    if not all(isinstance(each, str) and len(each) <= _LONGEST_TEXT for each in said):
+        raise ValueError("no description")
+    return StyleEmbedding(code, *map(printable, said))

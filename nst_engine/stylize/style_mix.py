@@ -70,7 +70,7 @@ def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float
     for name, weight in weights.items():
         if name not in styles:
             raise _not_found(name, styles)
-        if not _is_weight(weight):
+        if not is_weight(weight):
             raise OptionError(
                 f"style: the weight of {name} is {repr(weight)[:40]}, wanted a finite number of at least 0"
             )
@@ -80,7 +80,8 @@ def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float
     return {name: float(weight) / total for name, weight in weights.items() if weight > 0}
 
 
-def _is_weight(value: object) -> bool:
+def is_weight(value: object) -> bool:
+    """Whether it is a finite number of at least 0."""
     try:
         return isinstance(value, int | float | np.number) and 0 <= float(value) < math.inf
     except OverflowError:  # Python's integers are unbounded

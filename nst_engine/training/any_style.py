@@ -22,6 +22,7 @@ from nst_engine.training.keeping import (
     Kept,
     StepCallback,
     earlier_checkpoint,
+    inputs_elsewhere,
     run_and_keep,
 )
 from nst_engine.training.lesson import Lesson, StyleTargets
@@ -82,9 +83,9 @@ def train_any(
         NSTError: A file or device cannot be used.
     """
     earlier = earlier_checkpoint(folder, ANY_STYLE_FORMAT, resume=resume)
+    photos, paintings = (inputs_elsewhere(folder, each, resume=resume) for each in (photos, paintings))
     arch = ANY_STYLE_ARCHITECTURES[options.arch]
-    if earlier is not None:
-        _check_goes_on(earlier, arch, folder / CHECKPOINT)
+    _check_goes_on(earlier, arch, folder / CHECKPOINT)
     device = resolve_device(options.device)
     dtype = resolve_precision(options.precision, device)
     # by which the file of the encoder reads, too: no others come in 256 values a layer
@@ -183,7 +184,9 @@ class _FirstStyles:
         encoder.get_buffer("deviation").copy_(self.statistics.std(0).clamp_min(_LEAST_DEVIATION))
 
 
-def _check_goes_on(earlier: Checkpoint, arch: str, path: Path) -> None:
+def _check_goes_on(earlier: Checkpoint | None, arch: str, path: Path) -> None:
+    if earlier is None:
+        return
     if earlier.arch != arch:
         sizes = {name: size for size, name in ANY_STYLE_ARCHITECTURES.items()}
         raise OptionError(f"{path} is of {earlier.arch}; take `arch='{sizes.get(earlier.arch)}'`, or begin anew")
@@ -222,7 +225,7 @@ def _network(arch: str, start: AnyStyleCheckpoint | Checkpoint | None, seed: int
             network.encoder.load_state_dict(dict(start.encoder))
         else:
             network.begin(start.averaged)
-    except RuntimeError as other:
+    except (LookupError, RuntimeError) as other:  # of another size, or without some of them
         size = next(size for size, name in ANY_STYLE_ARCHITECTURES.items() if name == arch)
         raise OptionError(
             f"the network to start from is {start.arch}; what is to be trained is {arch}, which goes on from {arch} or "

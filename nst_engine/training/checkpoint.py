@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from nst_engine.checks import parsed_json
 from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError
 from nst_engine.files import write_atomically
+from nst_engine.reading import why_no_file
 
 FORMAT = "nst-engine stylizer checkpoint 2"
 #: Of networks for any style: `stylizer.*` and `encoder.*`, and what a training needs to go on beside them.
@@ -71,6 +72,8 @@ _PREFIXES = {
     FORMAT: {"network": "network.", "averaged": "averaged.", "optimizer": "optimizer."},
     ANY_STYLE_FORMAT: {"network": "network.", "averaged": "", "optimizer": "optimizer."},
 }
+# Of steps, seconds and distances.
+_LARGEST = 1e15
 _PARTS = ("stylizer", "encoder")
 _SCALARS = ("arch", "styles", "training", "step", "seconds", "style_weight", "distances")
 
@@ -90,7 +93,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, file_format: str = FORMA
         for name, tensor in getattr(checkpoint, group).items()
     }
     header = {name: getattr(checkpoint, name) for name in _SCALARS}
-    write_atomically(path, save(tensors, {"format": file_format, "nst_engine": json.dumps(header)}))
+    write_atomically(
+        path, save(tensors, {"format": file_format, "nst_engine": json.dumps(header)}), follows_links=False
+    )
 
 
 def load_checkpoint(path: Path, file_format: str = FORMAT) -> Checkpoint:
@@ -142,8 +147,8 @@ def _read(path: Path, wanted: str) -> tuple[dict[str, Any], dict[str, torch.Tens
     """What a file of ours says of itself, and its tensors."""
     with needed("checkpoints need safetensors", "train"):
         from safetensors import safe_open
-    if not path.is_file():
-        raise ModelNotFoundError(f"{path}: no such checkpoint")
+    if why := why_no_file(path):
+        raise ModelNotFoundError(f"{path}: {why}; a checkpoint of a training was wanted")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -157,4 +162,56 @@ def _read(path: Path, wanted: str) -> tuple[dict[str, Any], dict[str, torch.Tens
         header = dict(parsed_json(metadata["nst_engine"]))
     except (KeyError, TypeError, ValueError) as damaged:
         raise ModelChecksumError(f"{path}: its description is damaged or of another version ({damaged})") from damaged
+    for name, (usable, said) in _CHECKS.items():
+        if name in header and not usable(header[name]):
+            raise ModelChecksumError(f"{path}: its description is damaged: {name} is no {said}; train anew")
+    for name, tensor in tensors.items():
+        if not (tensor.is_floating_point() and bool(tensor.isfinite().all())):
+            raise ModelChecksumError(f"{path}: {name} holds what are no numbers: it is damaged; train anew")
     return header, tensors
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+
+
+def _is_list_of(usable: Callable[[object], bool], lengths: Sequence[int] = ()) -> Callable[[object], bool]:
+    def is_list(value: object) -> bool:
+        return isinstance(value, list) and all(map(usable, value)) and (not lengths or len(value) in lengths)
+
+    return is_list
+
+
+_CHECKS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "arch": (lambda value: isinstance(value, str), "text"),
+    "styles": (_is_list_of(lambda value: isinstance(value, str)), "list of names"),
+    "training": (lambda value: isinstance(value, dict), "JSON object"),
+    "step": (_is_count, "count of steps"),
+    "seconds": (_is_number, "time"),
+    "style_weight": (_is_number, "weight"),
+    "distances": (_is_list_of(_is_number, (0, 3)), "list of three distances"),
+}
+
+
+def check_fits(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], what: str) -> None:
+    """Refuse weights that are not those of a network.
+
+    Args:
+        found: By name.
+        wanted: Likewise, of the network.
+        what: What messages call them.
+
+    Raises:
+        ModelChecksumError: One is missing, unknown, or has another shape.
+    """
+    for name, tensor in wanted.items():
+        came = tuple(found[name].shape) if name in found else "missing"
+        if came != tuple(tensor.shape):
+            shape = tuple(tensor.shape)
+            raise ModelChecksumError(f"{what}: {name} is {came}, wanted {shape}: damaged, or of another network")
+    if unknown := sorted(found.keys() - wanted.keys()):
+        raise ModelChecksumError(f"{what}: holds {unknown[0]}, which it should not: damaged, or of another network")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from nst_engine.training.record import Every, TrainRecorder, paint_preview, writ
 from nst_engine.version import __version__
 
 CHECKPOINT = "checkpoint.safetensors"
+
+# Files of its folder.
+_OURS = re.compile(r"checkpoint\.safetensors|(trace|left_out)\.json|losses\.png|preview-\d{6,}\.jpg")
 
 #: Size of the pictures on a preview.
 PREVIEW_SIZE_PX = 320
@@ -66,6 +70,23 @@ def earlier_checkpoint(folder: Path, file_format: str = FORMAT, *, resume: bool)
     if resume and not path.exists():
         raise OptionError(f"{path}: no checkpoint to go on from; leave `resume` out to begin, or name `folder`")
     return load_checkpoint(path, file_format) if resume else None
+
+
+def inputs_elsewhere(folder: Path, paths: Sequence[Path], *, resume: bool = False) -> list[Path]:
+    """Files that are read, without the pictures that an earlier run has left in the training's folder.
+
+    Args:
+        folder: Of the training.
+        paths: What it reads.
+        resume: Whether a file there with a name of ours was left by an earlier run.
+
+    Raises:
+        OptionError: One of them would be replaced.
+    """
+    ours = [path for path in paths if _OURS.fullmatch(path.name) and path.parent.resolve() == folder.resolve()]
+    if ours and not resume:
+        raise OptionError(f"{ours[0]}: a training writes such a file, and it would be lost; use another `folder`")
+    return [path for path in paths if path not in ours]
 
 
 def run_and_keep(

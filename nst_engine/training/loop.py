@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from nst_engine.errors import OptimizationError
-from nst_engine.training.checkpoint import Checkpoint
+from nst_engine.training.checkpoint import Checkpoint, check_fits
 from nst_engine.training.lesson import Batch, Lesson
 from nst_engine.training.options import TrainOptions
 
@@ -136,7 +136,18 @@ class Training:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Resume from a checkpoint of the same network."""
+        """Resume from a checkpoint of the same network.
+
+        Raises:
+            ModelChecksumError: It is one of another.
+        """
+        own = self.network.state_dict()
+        check_fits(checkpoint.network, own, "the checkpoint's network")
+        check_fits(checkpoint.averaged, own, "the checkpoint's averaged network")
+        kept = {name.partition(".")[2] for name in checkpoint.optimizer}
+        own_moments = {name: value for name, value in self._parameters.items() if name in kept}
+        moments = {f"{each}.{name}": value for each in ("first", "second") for name, value in own_moments.items()}
+        check_fits(checkpoint.optimizer, moments, "the checkpoint's optimizer")
         self.network.load_state_dict(checkpoint.network)
         self._averaged = {name: value.to(self._device) for name, value in checkpoint.averaged.items()}
         for name, value in self._parameters.items():

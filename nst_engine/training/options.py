@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from nst_engine.errors import OptionError
 from nst_engine.optimization.options import Precision
-from nst_engine.options import check_options, option
+from nst_engine.options import WEIGHTS, check_options, option
 
 ArchitectureName = Literal["quality", "live"]
-_FROM_0, _FROM_1 = (0.0, math.inf), (1, math.inf)
+# Ten years are no training, and at larger steps weights are thrown about.
+_STEPS, _MINUTES, _RATES = (1, 10**12), (0.0, 10 * 365.0 * 24 * 60), (0.0, 10.0)
+_TOGETHER = (1, 1024)  # more fill the memory of any machine
 #: Sides of crops and pictures, px: smaller ones are too small for VGG-19, larger ones for memory.
 _SIDES = (64, 8192)
 
@@ -45,10 +46,10 @@ class TrainOptions:
     """
 
     arch: ArchitectureName = option("live", "size of the network")
-    steps: int | None = option(None, "train for N steps", metavar="N", limits=_FROM_1)
-    minutes: float | None = option(None, "train for M minutes", metavar="M", limits=_FROM_0, is_open=True)
-    batch_size: int = option(2, "pictures painted in a step", metavar="N", limits=_FROM_1)
-    styles_per_photo: int = option(2, "styles in which each photo of a step is painted", metavar="N", limits=_FROM_1)
+    steps: int | None = option(None, "train for N steps", metavar="N", limits=_STEPS)
+    minutes: float | None = option(None, "train for M minutes", metavar="M", limits=_MINUTES, is_open=True)
+    batch_size: int = option(2, "pictures painted in a step", metavar="N", limits=_TOGETHER)
+    styles_per_photo: int = option(2, "styles in which each photo of a step is painted", metavar="N", limits=_TOGETHER)
     crop_px: int = option(320, "side of the cut-outs of photos", metavar="PX", limits=_SIDES)
     small_until: float = option(
         0.0, "share of the training in which they are smaller and more", metavar="S", limits=(0.0, 1.0)
@@ -63,10 +64,10 @@ class TrainOptions:
         limits=(0.0, 2.0),
         is_open=True,
     )
-    style_weight: float = option(10.0, "of the style: more paints bolder", metavar="W", limits=_FROM_0, is_open=True)
-    tv_weight: float = option(0.0, "smoothness", metavar="W", limits=_FROM_0)
-    stability_weight: float = option(0.0, "calm in moving pictures; 100 is much", metavar="W", limits=_FROM_0)
-    learning_rate: float = option(2e-3, "of Adam, at its peak", metavar="R", limits=_FROM_0, is_open=True)
+    style_weight: float = option(10.0, "of the style: more paints bolder", metavar="W", limits=WEIGHTS, is_open=True)
+    tv_weight: float = option(0.0, "smoothness", metavar="W", limits=WEIGHTS)
+    stability_weight: float = option(0.0, "calm in moving pictures; 100 is much", metavar="W", limits=WEIGHTS)
+    learning_rate: float = option(2e-3, "of Adam, at its peak", metavar="R", limits=_RATES, is_open=True)
     photo_size_px: int = option(512, "longer side to which photos are brought", metavar="PX", limits=_SIDES)
     seed: int = option(0, "of everything random", metavar="N", limits=(0, 2**63 - 1))
     device: str = option("auto", "auto, cpu, cuda or cuda:N", metavar="NAME")

@@ -122,7 +122,8 @@ def find_photos(folder: Path, option: str = "photos") -> list[Path]:
         ImageNotFoundError: No such folder, or none in it.
     """
     if not folder.is_dir():
-        raise ImageNotFoundError(f"{folder}: no such folder; `{option}` takes a folder with pictures to train on")
+        why = "is no folder" if folder.exists() else "no such folder"
+        raise ImageNotFoundError(f"{folder}: {why}; `{option}` takes a folder with pictures to train on")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file())
     if not paths:
         raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")

@@ -14,14 +14,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nst_engine.checks import parsed_json, text_of
+from nst_engine.checks import parsed_json
+from nst_engine.errors import OptionError
 from nst_engine.files import write_atomically
-from nst_engine.image import contact_sheet, save_image
+from nst_engine.image import contact_sheet, encode_image
 from nst_engine.networks.stylizer_net import StylizerNet
+from nst_engine.reading import text_of
 from nst_engine.training.loop import TrainProgress
 from nst_engine.training.perceptual import image_tensor
 
 _TRACE_EVERY_STEPS = 10
+# On the plot.
+_SHOWN = ("content", "style", "style_weight")
 
 
 class TrainRecorder:
@@ -30,13 +34,15 @@ class TrainRecorder:
     Args:
         folder: Of the training.
         goes_on: Whether an earlier trace is continued; else it is begun anew.
+
+    Raises:
+        OptionError: The earlier trace is damaged.
     """
 
     def __init__(self, folder: Path, *, goes_on: bool) -> None:
         self._folder = folder
         self._path = folder / "trace.json"
-        stored = parsed_json(text_of(self._path)) if goes_on and self._path.is_file() else []
-        self.trace: list[dict[str, Any]] = stored
+        self.trace: list[dict[str, Any]] = _stored(self._path) if goes_on and self._path.exists() else []
 
     def __call__(self, progress: TrainProgress) -> None:
         """Note a step."""
@@ -50,13 +56,30 @@ class TrainRecorder:
     def write_left_out(self, left_out: Mapping[str, str]) -> None:
         """Which photos are not learnt from, and why."""
         text = json.dumps(dict(left_out), indent=1, ensure_ascii=False)
-        write_atomically(self._folder / "left_out.json", f"{text}\n".encode())
+        write_atomically(self._folder / "left_out.json", f"{text}\n".encode(), follows_links=False)
 
     def write(self) -> None:
         """The trace as JSON, and the plot where matplotlib is installed."""
-        write_atomically(self._path, (json.dumps(self.trace, indent=1) + "\n").encode())
+        write_atomically(self._path, (json.dumps(self.trace, indent=1) + "\n").encode(), follows_links=False)
         if self.trace and _can_plot():
-            write_atomically(self._folder / "losses.png", _plot(self.trace))
+            write_atomically(self._folder / "losses.png", _plot(self.trace), follows_links=False)
+
+
+def _stored(path: Path) -> list[dict[str, Any]]:
+    try:
+        stored = parsed_json(text_of(path))
+    except (OSError, ValueError) as damaged:
+        raise _no_trace(path, str(damaged)) from damaged
+    numbers = ("step", *_SHOWN)
+    for record in stored if isinstance(stored, list) else [None]:
+        values = [record.get(name) for name in numbers] if isinstance(record, dict) else [None]
+        if not all(isinstance(each, int | float) for each in values):
+            raise _no_trace(path, f"it has no numbers for {', '.join(numbers)}")
+    return list(stored)
+
+
+def _no_trace(path: Path, why: str) -> OptionError:
+    return OptionError(f"{path}: is no trace of a training ({why}); remove it to go on without what was noted before")
 
 
 @torch.no_grad()
@@ -77,7 +100,7 @@ def paint_preview(
 
 def write_preview(folder: Path, step: int, sheet: NDArray[np.uint8]) -> None:
     """One sheet per time, so that progress can be seen."""
-    save_image(folder / f"preview-{step:06d}.jpg", sheet, overwrite=True)
+    write_atomically(folder / f"preview-{step:06d}.jpg", encode_image(sheet, "JPEG"), follows_links=False)
 
 
 class Every:

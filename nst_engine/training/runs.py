@@ -13,8 +13,16 @@ from nst_engine.errors import OptionError
 from nst_engine.image import load_image
 from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
 from nst_engine.optimization.device import resolve_device, resolve_precision
-from nst_engine.training.checkpoint import Checkpoint, load_checkpoint
-from nst_engine.training.keeping import CHECKPOINT, PREVIEW_STYLES, Kept, StepCallback, earlier_checkpoint, run_and_keep
+from nst_engine.training.checkpoint import Checkpoint, check_fits, load_checkpoint
+from nst_engine.training.keeping import (
+    CHECKPOINT,
+    PREVIEW_STYLES,
+    Kept,
+    StepCallback,
+    earlier_checkpoint,
+    inputs_elsewhere,
+    run_and_keep,
+)
 from nst_engine.training.lesson import FixedStyles, Lesson
 from nst_engine.training.loop import Training
 from nst_engine.training.options import TrainOptions
@@ -55,6 +63,8 @@ def train(
         NSTError: A file or device cannot be used.
     """
     earlier = earlier_checkpoint(folder, resume=resume)
+    inputs_elsewhere(folder, list(paintings.values()))
+    photos = inputs_elsewhere(folder, photos, resume=resume)
     names = list(paintings)
     for base, what in ((earlier, str(folder / CHECKPOINT)), (start, "the network to start from")):
         if base is not None and (base.arch != options.arch or base.styles != names):
@@ -66,6 +76,7 @@ def train(
     torch.manual_seed(options.seed)
     network = StylizerNet(architecture(options.arch), len(names))
     if start is not None:
+        check_fits(start.averaged, network.state_dict(), "the network to start from")
         network.load_state_dict(start.averaged)
     loss = _loss(paintings.values(), options, load_vgg19_weights(vgg_weights))
     training = _training(network, loss, read, options, [name for name, _ in network.named_parameters()])
@@ -113,7 +124,10 @@ def add_style(
         raise OptionError(
             f"{path} is of a training for {', '.join(others)}, which would be lost; choose another `folder`"
         )
-    read = Photos(photos, options.photo_size_px)
+    inputs_elsewhere(folder, [painting])
+    read = Photos(inputs_elsewhere(folder, photos, resume=path.exists()), options.photo_size_px)
+    whole = StylizerNet(architecture(base.arch), len(base.styles))
+    check_fits(base.averaged, whole.state_dict(), "the network that a style is added to")
     network = StylizerNet(architecture(base.arch), 1)
     is_norm = {key for key in base.averaged if key.endswith(OF_STYLES)}
     weights = load_vgg19_weights(vgg_weights)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from nst_engine.environment import needed, pip_install
 from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelNotFoundError
+from nst_engine.reading import why_no_file
 from nst_engine.vgg19.layers import CONVOLUTIONS
 
 if TYPE_CHECKING:
@@ -158,10 +159,9 @@ def _from_torchvision() -> VGGWeights:
 def _from_file(path: Path) -> VGGWeights:
     import torch
 
-    if not path.is_file():
+    if why := why_no_file(path):
         raise ModelNotFoundError(
-            f"{path}: no such file; `vgg_weights` takes a .safetensors or .pth file, or one of "
-            f"{', '.join(NAMED_SOURCES)}"
+            f"{path}: {why}; `vgg_weights` takes a .safetensors or .pth file, or one of {', '.join(NAMED_SOURCES)}"
         )
     if path.suffix == ".safetensors":
         try:

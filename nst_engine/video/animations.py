@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError, VideoDecodeError
-from nst_engine.files import label_of_path, write_through
+from nst_engine.files import write_through
 from nst_engine.image import Animation, AnimationFrame, TimedPart, animation_writer, encode_frame, resize_image
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 from nst_engine.video.work_folder import Part, WorkFolder
+from nst_engine.wording import label_of_path
 
 _MS = Fraction(1, 1000)
 # Nearer together, viewers show each for 100 ms: such frames are left out.

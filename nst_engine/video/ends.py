@@ -9,9 +9,10 @@ from typing import Any
 
 from nst_engine.environment import package_version
 from nst_engine.errors import OptionError, VideoDecodeError, VideoNotFoundError
-from nst_engine.files import check_output, label_of_path
+from nst_engine.files import check_output
 from nst_engine.image import ANIMATION_SUFFIXES
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
+from nst_engine.reading import why_no_file
 from nst_engine.version import __version__
 from nst_engine.video.animations import AnimationReader, AnimationSink
 from nst_engine.video.av import require_av
@@ -20,6 +21,7 @@ from nst_engine.video.frames import Clip, Reader, Sink, left_out_note
 from nst_engine.video.options import VideoOptions
 from nst_engine.video.sequences import DEFAULT_FPS, Pattern, SequenceReader, SequenceSink, is_pattern
 from nst_engine.video.work_folder import WorkFolder
+from nst_engine.wording import label_of_path
 
 #: Of files that can be written; beside them sequences of pictures, such as frames/%05d.png.
 OUTPUT_SUFFIXES = (*CONTAINERS, *ANIMATION_SUFFIXES)
@@ -76,9 +78,9 @@ def open_reader(
         NSTError: As `paint_video`.
     """
     part: dict[str, Any] = {"span": options.span, "max_side": options.max_side, "limits": limits}
-    if source.exists() and not (source.is_file() or source.is_dir()):
-        label = label_of_path(source)
-        raise VideoDecodeError(f"{label}: is a pipe or a device, and videos are read more than once; save it to a file")
+    why = why_no_file(source)
+    if why is not None and source.exists() and not source.is_dir():
+        raise VideoDecodeError(f"{label_of_path(source)}: {why}; videos are read more than once: save it to a file")
     if is_pattern(source):
         return SequenceReader(source, fps=DEFAULT_FPS if options.fps is None else options.fps, **part)
     head = _head(source, 16)

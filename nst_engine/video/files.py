@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import MissingDependencyError, OutputError
+from nst_engine.files import part_beside
 from nst_engine.video.av import require_av
 from nst_engine.video.formats import CODECS, Plan
 
@@ -48,32 +47,38 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int, ho
         OutputError: The file cannot be written.
     """
     check_video_writing()
-    from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder
+    from nst_engine.video.av.encoder import WRITING_ERRORS
 
-    # a recording is short: time for high-quality encoding
-    codec = replace(CODECS["h264"], options={"preset": "medium"})
-    plan = Plan(".mp4", codec, codec.crf, 1 / Fraction(fps), Fraction(fps))
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
-    encoder: FrameEncoder | None = None
+    shown = iter(frames)
+    first = next(shown, None)
+    if first is None:
+        raise OutputError(f"{path}: the video cannot be written (there are no frames)")
     try:
-        pts, last = 0, None
-        for pts, last in enumerate(frames):
-            if encoder is None:
-                size = last.shape[0], last.shape[1]
-                encoder = FrameEncoder(
-                    temporary, plan, *size, container="mp4", container_options={"movflags": "+faststart"}
-                )
-            encoder.write(last, pts)
-        if encoder is None or last is None:
-            raise OutputError(f"{path}: the video cannot be written (there are no frames)")
-        for later in itertools.islice(itertools.count(pts + 1), round(fps * hold_seconds)):
-            encoder.write(last, later)
-        encoder.finish()
-        temporary.replace(path)
+        with part_beside(path) as partial:
+            _encode(partial, first, shown, fps, held=round(fps * hold_seconds))
     except WRITING_ERRORS as failed:
         if isinstance(failed, OutputError):
             raise
         raise OutputError(f"{path}: the video cannot be written ({failed})") from failed
-    finally:
-        if encoder is not None:
-            encoder.discard()
+
+
+def _encode(path: Path, first: NDArray[np.uint8], others: Iterable[NDArray[np.uint8]], fps: int, held: int) -> None:
+    """All frames, and the last one so many times more."""
+    from nst_engine.video.av.encoder import FrameEncoder
+
+    # a recording is short: time for high-quality encoding
+    codec = replace(CODECS["h264"], options={"preset": "medium"})
+    plan = Plan(".mp4", codec, codec.crf, 1 / Fraction(fps), Fraction(fps))
+    size = first.shape[0], first.shape[1]
+    encoder = FrameEncoder(path, plan, *size, container="mp4", container_options={"movflags": "+faststart"})
+    try:
+        pts, last = 0, first
+        encoder.write(first, pts)
+        for pts, last in enumerate(others, 1):
+            encoder.write(last, pts)
+        for later in range(pts + 1, pts + 1 + held):
+            encoder.write(last, later)
+        encoder.finish()
+    except BaseException:
+        encoder.discard()
+        raise

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError
-from nst_engine.files import label_of_path
 from nst_engine.image import flatten, with_alpha
-from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder
-from nst_engine.video.av.joining import Segment, join
+from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder, is_refused
+from nst_engine.video.av.joining import Segment, foreseen, join
 from nst_engine.video.formats import Plan
 from nst_engine.video.frames import Clip, Frame, flattened_note
 from nst_engine.video.work_folder import WorkFolder
+from nst_engine.wording import label_of_path
 
 #: A segment ends with the first of these, whatever the machine's speed, so that a resumed run cuts in the same places.
 SEGMENT_SECONDS, SEGMENT_FRAMES = Fraction(2), 60
@@ -32,7 +32,8 @@ class VideoSink:
     """
 
     def __init__(self, target: Path, clip: Clip, plan: Plan, work: WorkFolder) -> None:
-        self.notes: list[str] = []
+        self.notes: list[str] = foreseen(plan, clip)
+        self._foreseen = tuple(self.notes)
         self._target, self._clip, self._plan, self._work = target, clip, plan, work
         self.done = sum(part.frames for part in work.parts)
         self._encoder: FrameEncoder | None = None
@@ -86,7 +87,8 @@ class VideoSink:
                 self._close_segment()
             parts = self._work.parts
             segments = [Segment(self._work.path_of(part), part.first_pts, part.end_pts) for part in parts]
-            self.notes += join(segments, self._plan, self._clip, whole)
+            notes = join(segments, self._plan, self._clip, whole)
+            self.notes += [note for note in notes if note not in self._foreseen]
             whole.replace(self._target.resolve())
         except WRITING_ERRORS as error:
             raise self._failed(error) from error
@@ -131,4 +133,12 @@ class VideoSink:
         if isinstance(error, OutputError):
             return error
         reason = getattr(error, "strerror", None) or error
-        return OutputError(f"{label_of_path(self._target)}: cannot be written ({reason}); check the space on the disk")
+        label, suffix = label_of_path(self._target), self._plan.suffix
+        if not is_refused(error):
+            return OutputError(f"{label}: cannot be written ({reason}); check the space on the disk")
+        self._work.give_up()
+        other = ".mp4" if suffix == ".mkv" else ".mkv"
+        return OutputError(
+            f"{label}: FFmpeg does not write these frames into a {suffix} ({reason}): most likely it does not hold "
+            f"their times; type `output='OUT{other}'`, or paint a part with `start` and `end`"
+        )

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError, OutputError, VideoDecodeError, VideoNotFoundError
-from nst_engine.files import file_id, label_of_path
+from nst_engine.files import file_id
 from nst_engine.image import IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.animations import fitted
 from nst_engine.video.formats import CONTAINERS
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span, flattened_note
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
+from nst_engine.wording import label_of_path
 
 DEFAULT_FPS = 25.0
 _LOWEST_FPS, _HIGHEST_FPS = 0.001, 1000.0

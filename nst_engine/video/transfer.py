@@ -116,6 +116,7 @@ def paint_video(
     try:
         _tell_all(reader.notes, tell)
         sink = open_sink(output, reader, painter.settings, options, tell)
+        _tell_all(sink.notes, tell)
         report = _reporter(sink, reader.clip.frame_count, on_progress, tell)
         try:
             stage_seconds, count, frames = _run(reader, sink, painter, report)

@@ -23,7 +23,9 @@ from filelock import FileLock, Timeout
 
 from nst_engine.checks import parsed_json
 from nst_engine.errors import OptionError, OutputError
-from nst_engine.files import label_of_path, write_atomically
+from nst_engine.files import write_atomically
+from nst_engine.reading import text_of
+from nst_engine.wording import label_of_path
 
 _LOG, _LOCK = "work.jsonl", "lock"
 _OURS = re.compile(r"(\d{6,}|whole)\.\w+|work\.jsonl|lock|\.nst-[0-9a-f]{16}\.part")
@@ -130,6 +132,10 @@ class WorkFolder:
         """A name for the result before it is renamed to the output."""
         return self._folder / f"whole{suffix}"
 
+    def give_up(self) -> None:
+        """Nothing can be made of the parts: `close` removes them."""
+        self.parts = []
+
     def close(self) -> None:
         """Leave the folder with what a later run can go on from; without a finished part it is removed."""
         if self.parts:
@@ -153,7 +159,7 @@ class WorkFolder:
     def _read(self) -> list[Part]:
         """The parts that are finished and still there."""
         try:
-            first, *lines = (self._folder / _LOG).read_bytes().decode().split("\n")
+            first, *lines = text_of(self._folder / _LOG).split("\n")
             identity = parsed_json(first)
         except ValueError as error:
             raise OutputError(f"{self._label}: cannot be read ({error}); start anew: leave out `resume`") from error
@@ -183,7 +189,7 @@ class WorkFolder:
 def finished_frames(target: Path) -> int | None:
     """How many frames an unfinished run has painted; None: there is none."""
     try:
-        lines = (folder_beside(target.resolve()) / _LOG).read_bytes().decode().split("\n")[1:]
+        lines = text_of(folder_beside(target.resolve()) / _LOG).split("\n")[1:]
     except (OSError, ValueError):
         return None
     total = 0

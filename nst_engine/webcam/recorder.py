@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError
-from nst_engine.files import check_output
+from nst_engine.files import check_output, part_beside
 from nst_engine.motion.opencv import cv2
 from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder, codec_for
 from nst_engine.video.formats import CONTAINERS, Plan
@@ -20,6 +23,9 @@ from nst_engine.video.formats import CONTAINERS, Plan
 _WAITING_FRAMES = 12
 _TICK = Fraction(1, 1000)
 _LIVE_PRESET = "veryfast"
+
+# BGR, and when it was taken, in s
+_Shown: TypeAlias = tuple[NDArray[np.uint8], float]
 
 
 class Recorder:
@@ -44,7 +50,7 @@ class Recorder:
         if "preset" in codec.options:
             codec = replace(codec, options={**codec.options, "preset": _LIVE_PRESET})
         self._plan = Plan(path.suffix.lower(), codec, crf, _TICK, Fraction(30))
-        self._frames: queue.Queue[tuple[NDArray[np.uint8], float] | None] = queue.Queue(_WAITING_FRAMES)
+        self._frames: queue.Queue[_Shown | None] = queue.Queue(_WAITING_FRAMES)
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._encode_all, name="recorder")
         self._thread.start()
@@ -55,8 +61,7 @@ class Recorder:
         Raises:
             OutputError: Writing has failed.
         """
-        if self._failure is not None:
-            raise OutputError(f"{self.path}: cannot be written ({self._failure})") from self._failure
+        self._check()
         try:
             self._frames.put_nowait((frame, at))
         except queue.Full:
@@ -70,36 +75,37 @@ class Recorder:
         """
         self._frames.put(None)
         self._thread.join()
+        self._check()
+
+    def _check(self) -> None:
+        if isinstance(self._failure, OutputError):
+            raise OutputError(str(self._failure)) from self._failure
         if self._failure is not None:
             raise OutputError(f"{self.path}: cannot be written ({self._failure})") from self._failure
 
     def _encode_all(self) -> None:
-        partial = self._target.with_name(f".{self._target.stem}.recording{self._target.suffix}")
-        encoder: FrameEncoder | None = None
+        # it stays at its end: what waits is read off after a failure at the very end, too
+        frames = iter(self._frames.get, None)
         try:
-            encoder = self._encode_to(partial)
-            if encoder is not None:
-                encoder.finish()
-                partial.replace(self._target)
+            first = next(frames, None)
+            if first is not None:
+                with part_beside(self._target) as partial:
+                    self._encode_to(partial, itertools.chain([first], frames), *first)
         except WRITING_ERRORS as failure:
             self._failure = failure
-            if encoder is not None:
-                encoder.discard()
-            while self._frames.get() is not None:
+            for _ in frames:
                 pass
 
-    def _encode_to(self, partial: Path) -> FrameEncoder | None:
-        """The file with all frames; None: there were none."""
-        encoder: FrameEncoder | None = None
-        begun, last, size = 0.0, -1, (0, 0)
-        while (waiting := self._frames.get()) is not None:
-            frame, at = waiting
-            if encoder is None:
-                begun, size = at, (frame.shape[0], frame.shape[1])
-                container = CONTAINERS[self._plan.suffix]
-                encoder = FrameEncoder(partial, self._plan, *size, container=container)
-            if frame.shape[:2] != size:
-                frame = np.asarray(cv2.resize(frame, size[::-1]), np.uint8)
-            last = max(last + 1, round((at - begun) / _TICK))
-            encoder.write(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8), last)
-        return encoder
+    def _encode_to(self, partial: Path, frames: Iterable[_Shown], first: NDArray[np.uint8], begun: float) -> None:
+        size = first.shape[0], first.shape[1]
+        encoder = FrameEncoder(partial, self._plan, *size, container=CONTAINERS[self._plan.suffix])
+        try:
+            last = -1
+            for frame, at in frames:
+                scaled = frame if frame.shape[:2] == size else np.asarray(cv2.resize(frame, size[::-1]), np.uint8)
+                last = max(last + 1, round((at - begun) / _TICK))
+                encoder.write(np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2RGB), np.uint8), last)
+            encoder.finish()
+        except BaseException:
+            encoder.discard()
+            raise

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.motion.opencv import cv2
+from nst_engine.reading import why_no_file
 from nst_engine.video.formats import FILE_OPTIONS
 
 _USUAL_FPS = 30.0
@@ -109,9 +110,8 @@ class OpenCvSource:
 
     def _why_absent(self) -> str | None:
         if not self.is_live:
-            if Path(self._name).is_file():
-                return None
-            return "there is no such file; give a number, a device, an address or a video file"
+            why = why_no_file(self._name)
+            return why and f"{why}; give a number, a device, an address or a video file"
         if "://" in self._name or sys.platform != "linux":
             return None
         device = Path(f"/dev/video{self._name}" if self._name.isdigit() else self._name)
@@ -123,7 +123,10 @@ class OpenCvSource:
             return "cannot be read as a video; give a video file"
         if "://" in self._name:
             return "does not answer; check the address and the network"
-        return "is in use, or may not be opened; close the other program, or have yourself added to the group video"
+        return (
+            "is no camera, is in use, or may not be opened; close the other program, or have yourself added to the "
+            "group video"
+        )
 
     def read(self) -> NDArray[np.uint8] | None:
         """See `FrameSource`."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats  # type: ignore[import-untyped]
 
+from nst_engine.benchmark import statistics
 from nst_engine.benchmark.row import Row
 from nst_engine.benchmark.statistics import Interval, drift, outliers, ratio_of_medians, summary
 
@@ -91,3 +92,10 @@ def test_a_row_says_what_makes_its_times_doubtful() -> None:
     (note,) = Row({"backend": "numpy"}, {"total": slowing}).notes
     assert note == "the last third of the times is 19% slower: throttling, or other programs"
     assert Row({"backend": "numpy"}, reason="no such thing").notes == []
+
+
+def test_an_interval_is_the_same_however_many_draws_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    times, reference = skewed(40, 1), skewed(30, 2)
+    usual = ratio_of_medians(times, reference, resamples=400)
+    monkeypatch.setattr(statistics, "_DRAWS_AT_ONCE", 1)
+    assert ratio_of_medians(times, reference, resamples=400) == usual

@@ -295,6 +295,7 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
     "no such result": (["compare", "gone.json", "good.json"], ["gone.json"]),
     "no JSON": (["compare", "good.json", "broken.json"], ["broken.json", "no JSON"]),
     "another JSON": (["compare", "other.json", "good.json"], ["other.json", "nst bench"]),
+    "a result without an end": (["compare", "good.json", "long.json"], ["long.json", "2,000 rows"]),
     "a damaged result": (["compare", "good.json", "damaged.json"], ["damaged.json", "damaged"]),
     "results of two kinds": (["compare", "good.json", "kernels.json"], ["nst bench kernels"]),
     "no row in both": (["compare", "good.json", "small.json"], ["no row is in both"]),
@@ -313,6 +314,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "kernels": {**good, "kind": "kernels"},
         "other": {"rows": []},
         "small": {**good, "rows": [small]},
+        "long": {**good, "rows": [row] * 2001},
         "damaged": {**good, "rows": [{**row, "times_ms": {"total": [1.0, -1.0]}}]},
     }
     for name, stored in variants.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from nst_engine.exporting.stylizer import checkpoint_of
 from nst_engine.image.likeness import psnr_db
 from nst_engine.models.find import find_model
 from nst_engine.runtimes.openvino.loader import import_openvino
-from nst_engine.training.checkpoint import Checkpoint, save_checkpoint
+from nst_engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 from .running import assert_refused, code_of, nst
 
@@ -53,6 +54,7 @@ def test_every_form_paints_the_same_and_keeps_all_styles(seventeen: Path, tmp_pa
     assert in_bytes.styles == stylizer.styles
     assert psnr_db(in_bytes.stylize(PHOTO, "both").pixels, expected) > 50
 
+    (tmp_path / ".float32.onnx").write_bytes(b"somebody's own")
     for precision, least in (("float32", 50), ("float16", 40)):
         output = tmp_path / f"{precision}.xml"
         assert code_of("export", model, "--format", "openvino", "--precision", precision, "-o", output) == 0
@@ -60,8 +62,9 @@ def test_every_form_paints_the_same_and_keeps_all_styles(seventeen: Path, tmp_pa
         weights = np.eye(17, dtype=np.float32)[[16]]
         (result,) = compiled({"image": PHOTO[np.newaxis], "style_weights": weights}).values()
         assert psnr_db(result[0], expected) > least
+    assert (tmp_path / ".float32.onnx").read_bytes() == b"somebody's own"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        *("bytes.onnx", "float16.bin", "float16.xml", "float32.bin", "float32.xml", "numbers.onnx")
+        *(".float32.onnx", "bytes.onnx", "float16.bin", "float16.xml", "float32.bin", "float32.xml", "numbers.onnx")
     ]
 
 
@@ -71,6 +74,17 @@ def test_the_licence_stays_or_is_another(tmp_path: Path) -> None:
         assert code_of("export", "bundled:live", "-o", output, *options) == 0
         metadata = {entry.key: entry.value for entry in onnx.load(output).metadata_props}
         assert json.loads(metadata["nst_engine"])["licence"] == licence
+
+
+def test_a_checkpoint_of_another_network_is_refused(
+    seventeen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = load_checkpoint(seventeen)
+    path = tmp_path / "short.safetensors"
+    save_checkpoint(path, replace(whole, styles=whole.styles[:-1]))
+    message = "the checkpoint of network 'live': "
+    assert_refused(capsys, message, "export", path, "-o", tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

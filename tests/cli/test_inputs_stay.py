@@ -10,6 +10,7 @@ from moving_clips import pictures, write_clip
 from PIL import Image
 
 from nst_engine.models.find import bundled_models
+from nst_engine.training.checkpoint import load_checkpoint
 
 from .running import code_of, nst, painting, write
 
@@ -125,3 +126,67 @@ def test_what_a_style_comes_from_stays(
     assert code_of(command, source, *asked, "-o", output.name) == 2
     assert "is the input" in capsys.readouterr().err
     assert read.read_bytes() == before
+
+
+SMALL = ["--steps", 1, "--batch-size", 1, "--styles-per-photo", 1, "--crop-px", 64, "--style-size-px", 64]
+LEFT = ["losses.png", "trace.json", "left_out.json", "preview-000001.jpg"]
+
+
+def test_a_training_writes_through_no_link_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    photo = picture(tmp_path / "photos" / "1.png")
+    before = photo.read_bytes()
+    (tmp_path / "mine.training").mkdir()
+    for name in LEFT:
+        (tmp_path / "mine.training" / name).symlink_to(photo)
+    assert code_of(*trained(tmp_path, tmp_path / "photos", tmp_path / "mine.onnx")) == 0
+    assert photo.read_bytes() == before
+    assert not any((tmp_path / "mine.training" / name).is_symlink() for name in LEFT)
+
+
+def trained(folder: Path, photos: Path, output: Path, *more: object) -> list[object]:
+    painting = folder / "painting.png"
+    if not painting.exists():
+        picture(painting, seed=1)
+    return ["train", f"{painting}:mine", "--photos", photos, *SMALL, "-o", output, *more]
+
+
+@pytest.mark.parametrize("name", ["losses.png", "preview-000001.jpg"])
+@pytest.mark.parametrize("command", ["train", "add-style", "train-any"])
+def test_a_training_replaces_no_photo_in_its_folder(
+    tmp_path: Path, command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    photo = picture(tmp_path / "photos" / name)
+    before = photo.read_bytes()
+    picture(tmp_path / "painting.png", seed=1)
+    named = {"train": f"{tmp_path / 'painting.png'}:a", "add-style": tmp_path / "painting.png"}
+    given = [named[command]] if command in named else []
+    photos = tmp_path / "photos"
+    done = code_of(command, *given, "--photos", photos, "--folder", photos, *SMALL, "-o", tmp_path / "mine.onnx")
+    assert done == 2
+    assert f"{name}: a training writes such a file" in capsys.readouterr().err
+    assert photo.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["a symbolic link", "a hard link"])
+def test_a_preview_replaces_no_photo(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    photo = picture(tmp_path / "photos" / "1.png")
+    before = photo.read_bytes()
+    link = tmp_path / "mine.preview.jpg"
+    link.symlink_to(photo) if kind == "a symbolic link" else link.hardlink_to(photo)
+    assert code_of(*trained(tmp_path, tmp_path / "photos", tmp_path / "mine.onnx")) == 2
+    assert "is the input" in capsys.readouterr().err
+    assert photo.read_bytes() == before
+
+
+def test_what_a_training_has_left_among_the_photos_is_not_learnt_from(tmp_path: Path) -> None:
+    """Who keeps photos and model in one folder goes on without its previews."""
+    picture(tmp_path / "1.png")
+    assert code_of(*trained(tmp_path, tmp_path, tmp_path / "mine.onnx")) == 0
+    assert (tmp_path / "mine.training" / "preview-000001.jpg").is_file()
+    again = trained(tmp_path, tmp_path, tmp_path / "mine.onnx", "--resume", "--overwrite")
+    assert code_of(*again, "--steps", 2) == 0
+    checkpoint = load_checkpoint(tmp_path / "mine.training" / "checkpoint.safetensors")
+    assert (checkpoint.step, checkpoint.training["photos"]) == (2, 2)  # the painting lies there, too

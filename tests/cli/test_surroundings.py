@@ -108,7 +108,7 @@ def test_a_pipe_is_no_video(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "clip.mp4")
     done = shell("nst video clip.mp4 --style scream --threads 1 -o out.gif", tmp_path)
     assert done.returncode == 2
-    assert b"clip.mp4: is a pipe or a device" in done.stderr
+    assert b"clip.mp4: is a named pipe, not a file" in done.stderr
 
 
 def test_stdin_without_an_end_is_left_at_the_limit(tmp_path: Path) -> None:

@@ -125,3 +125,31 @@ def test_bad_input_is_one_line_and_code_2(
     write(tmp_path / "photos" / "a.png", painting(64, 64))
     assert_refused(capsys, message, *arguments)
     assert not list(tmp_path.glob("*.onnx"))
+
+
+@pytest.mark.parametrize("command", [("train", "scream"), ("train-any",), ("add-style", "scream")])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--learning-rate", "1e308"),
+        ("--style-weight", "1e308"),
+        ("--minutes", "1e300"),
+        ("--steps", "9" * 400),
+        ("--seed", "-1"),
+        ("--seed", "9" * 30),
+    ],
+)
+def test_absurd_numbers_are_refused_before_any_work(
+    photos: Path, command: tuple[str, ...], given: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    length = () if given[0] in ("--minutes", "--steps") else ("--steps", "1")
+    message = f"{given[0]}: "
+    assert_refused(capsys, message, *command, "-o", "my.onnx", "--photos", photos, *length, *given)
+    assert [path.name for path in photos.parent.iterdir()] == ["photos"]
+
+
+def test_the_largest_seed_is_one(photos: Path, tmp_path: Path) -> None:
+    seed = ("--seed", 2**63 - 1)
+    command = ("train", "scream", "-o", "my.onnx", "--photos", photos, "--steps", "2", *SMALL, *seed)
+    assert code_of(*command) == 0
+    assert (tmp_path / "my.onnx").exists()

@@ -68,7 +68,7 @@ def test_a_network_is_trained_written_and_painted_with(folder: Path, capsys: pyt
         (("-o", "m.onnx", "--photos", "photos", "--steps", "1", "--start-from", "bundled:none"), "bundled:none"),
         (
             ("-o", "m.onnx", "--photos", "photos", "--steps", "1", "--start-from", "no.safetensors"),
-            "no such checkpoint",
+            "no such file",
         ),
         (("-o", "m.onnx", "--photos", "photos", "--steps", "1", "--start-from", "bundled:any"), "--arch"),
         (("-o", "m.onnx", "--photos", "photos", "--steps", "1", "--start-from", "bundled:quality"), "--arch"),

@@ -72,7 +72,7 @@ def test_a_file_that_is_shorter_than_the_warming_up_is_shown(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--camera", "nowhere.mp4"], "--camera nowhere.mp4: there is no such file"),
+        (["--camera", "nowhere.mp4"], "--camera nowhere.mp4: no such file"),
         (["--camera", "93"], "--camera 93: there is no such camera"),
         (["--camera", "PHOTO"], "holds one picture only; type: nst stylize"),
         (["--target-fps", "0"], "--target-fps: 0.0 came"),

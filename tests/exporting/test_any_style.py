@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from nst_engine import Stylizer
-from nst_engine.errors import ModelChecksumError, ModelNotFoundError
+from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelParityError
 from nst_engine.exporting.any_style import ENCODER_FILE, any_style_of_model, export_any_style, network_of_model
 from nst_engine.exporting.stylizer import checkpoint_of
 from nst_engine.models.find import bundled_models, find_model
@@ -64,17 +65,30 @@ def test_nothing_is_written_where_something_is_wrong(checkpoint: Path, tmp_path:
     good = load_any_style(checkpoint)
     broken: dict[str, Any] = dict(good.encoder)
     broken["first.bias"] = torch.full_like(broken["first.bias"], torch.nan)
-    from dataclasses import replace
-
-    from nst_engine.errors import ModelParityError
-
     with pytest.raises(ModelParityError, match=ENCODER_FILE):
         export_any_style([replace(good, encoder=broken)], tmp_path, {}, "MIT")
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["stylizer.down2.weight", "encoder.first.bias", "encoder.last.bias"])
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_a_checkpoint_of_another_network_is_refused(
+    checkpoint: Path, tmp_path: Path, name: str, is_missing: bool
+) -> None:
+    good = load_any_style(checkpoint)
+    part, _, weight = name.partition(".")
+    weights: Any = dict(getattr(good, part))
+    weights[weight] = torch.zeros(3)
+    if is_missing:
+        del weights[weight]
+    broken = replace(good, stylizer=weights) if part == "stylizer" else replace(good, encoder=weights)
+    with pytest.raises(ModelChecksumError, match=r"the checkpoint of network 'any-fast': .*damaged, or of another"):
+        export_any_style([good, broken], tmp_path, {}, "MIT")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_no_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match="no such checkpoint"):
+    with pytest.raises(ModelNotFoundError, match="no such file"):
         load_any_style(tmp_path / "none.safetensors")
     path = tmp_path / "it.safetensors"
     for content in (b"", checkpoint.read_bytes()[:1000]):

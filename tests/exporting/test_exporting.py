@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,42 @@ def test_the_scripts_refuse_in_one_line(
 ) -> None:
     assert code_of(*command) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+DAMAGES: dict[str, Callable[[dict[str, torch.Tensor]], object]] = {
+    "another shape": lambda weights: weights.update({"down2.weight": torch.zeros(3)}),
+    "another number of styles": lambda weights: weights.update({"norm_down2.scale": torch.zeros(5, 48)}),
+    "missing": lambda weights: weights.pop("down2.weight"),
+    "another network's": lambda weights: weights.update({"unheard.of": torch.zeros(3)}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_checkpoint_of_another_network_is_refused_in_one_line(
+    checkpoint: Checkpoint,
+    damage: str,
+    tmp_path: Path,
+    code_of: Callable[..., object],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    export_stylizer(checkpoint, tmp_path / "m.onnx", name="m", licence="")
+    weights = dict(checkpoint.averaged)
+    DAMAGES[damage](weights)
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, replace(checkpoint, averaged=weights))
+    for script, *arguments in (
+        ("export_stylizer.py", path, "-o", tmp_path / "new.onnx"),
+        ("check_parity.py", tmp_path / "m.onnx", path),
+    ):
+        assert code_of(script, *arguments) == 2
+        said = capsys.readouterr().err
+        assert "the checkpoint of network 'live': " in said
+        assert "damaged, or of another network" in said
+        assert said.count("\n") == 1
+    assert not (tmp_path / "new.onnx").exists()
+
+
+def test_a_checkpoint_in_half_precision_is_exported(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    halved = {name: value.bfloat16() for name, value in checkpoint.averaged.items()}
+    export_stylizer(replace(checkpoint, averaged=halved), tmp_path / "m.onnx", name="m", licence="")
+    assert Stylizer(tmp_path / "m.onnx", device="cpu").styles == tuple(STYLES)

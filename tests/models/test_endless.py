@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cli.running import python, started
-from onnx import TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from PIL import Image
 from tiny_models import own_spec, photo, write_own
 
@@ -187,3 +187,15 @@ def test_damaged_files_are_refused_whatever_they_say_of_functions(tmp_path: Path
         (tmp_path / "model.onnx").write_bytes(whole[:cut])
         with pytest.raises(NSTError):
             Stylizer(tmp_path / "model.onnx", device="cpu")
+
+
+def test_a_weight_larger_than_any_file_is_no_nothing(tmp_path: Path) -> None:
+    """Sides whose product wraps around to 0 made OpenVINO paint with an empty weight."""
+    path = written(tmp_path / "vast.onnx", [helper.make_node("Add", ["image", "k"], ["painted"])], {"k": np.float32(1)})
+    content = path.read_bytes()
+    proto = ModelProto.FromString(content)
+    proto.graph.initializer[0].dims.extend([2**33, 2**33])
+    proto.graph.initializer[0].raw_data = b""
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(ModelSpecError, match="larger than any file"):
+        Stylizer(path, device="cpu", backend="openvino")

@@ -58,7 +58,7 @@ def test_a_bundled_model_is_hashed_once(bundled: Path, monkeypatch: pytest.Monke
 
 def test_a_missing_bundled_file_is_named(bundled: Path) -> None:
     bundled.unlink()
-    with pytest.raises(ModelNotFoundError, match=r"bundled:live: .*live\.onnx is missing"):
+    with pytest.raises(ModelNotFoundError, match=r"bundled:live: .*live\.onnx: no such file"):
         find_model("bundled:live")
 
 
@@ -143,6 +143,15 @@ def test_every_key_is_read() -> None:
         ("mean", [0, 0, "0"]),
         ("std", [1, 1, 0]),
         ("std", [1, 1, True]),
+        ("std", [1, 1, -1]),
+        ("std", [1, 1, float("inf")]),
+        ("std", [1, 1]),
+        ("std", [1, 1, 1e-5]),
+        ("std", [1, 1, 1e5]),
+        ("mean", [0, 0, float("nan")]),
+        ("mean", [123.68, 116.779, 103.939]),
+        ("value_range", [0, 1e7]),
+        ("value_range", [0, 1e-9]),
         ("pad_multiple", 0),
         ("pad_multiple", 1.5),
         ("pad_multiple", True),
@@ -154,6 +163,27 @@ def test_every_key_is_read() -> None:
 def test_a_value_that_cannot_be_used_is_shown(key: str, value: Any) -> None:
     with pytest.raises(ModelSpecError, match=rf"^model\.json: {key} is .*, wanted "):
         parsed(json.dumps({key: value}))
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        {"value_range": [0, 255], "mean": [123.68, 116.779, 103.939], "std": [58.395, 57.12, 57.375]},
+        {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+        {"std": [1 / 255, 1 / 255, 1 / 255]},  # bytes, said in another way
+        {"value_range": [0, 65535]},
+        {"value_range": [200, 255]},
+    ],
+)
+def test_scales_that_networks_have_are_taken(scale: dict[str, list[float]]) -> None:
+    spec = parsed(json.dumps(scale))
+    assert {key: list(getattr(spec, key)) for key in scale} == scale
+
+
+def test_the_scale_of_a_style_image_has_the_same_limits() -> None:
+    style = {"predict": "encoder.onnx", "output": "code", "numbers": 7, "mean": [123, 116, 103]}
+    with pytest.raises(ModelSpecError, match=r"style's mean is \[123, 116, 103\], wanted three numbers from -1 to 2"):
+        parsed(json.dumps({"style": style}))
 
 
 @pytest.mark.parametrize(

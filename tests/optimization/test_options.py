@@ -24,6 +24,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"content_weight": 0.0, "style_weight": 0.0}, "weigh nothing"),
     "moments": ({"style_loss": "moments", "gram_normalization": "hw"}, "belongs to `style_loss='gram'`"),
     "none": ({"content_weight": None}, "content_weight: None"),
+    "huge weight": ({"style_weight": 1e308}, "style_weight: 1e+308 came; wanted a number from 0 to 1000000000000"),
+    "huge shares": ({"style_blend_weights": (1e308, 1e308)}, "style_blend_weights: 1e+308"),
+    "huge layer": ({"style_layers": {"relu1_1": 1e308}}, "style_layers relu1_1: 1e+308"),
+    "huge rate": ({"learning_rate": 1e308}, "learning_rate: 1e+308 came; wanted a number above 0 and at most 1000"),
+    "iterations": ({"num_iterations": 10**12}, "num_iterations: 1000000000000 came; wanted a whole number from 1 to"),
+    "huge side": ({"image_size": 1_000_000}, "image_size: 1000000 came; wanted a whole number from 32 to 16384"),
+    "huge seed": ({"seed": 2**63}, "seed: 9223372036854775808 came; wanted a whole number from 0 to 92233720368547758"),
+    "negative seed": ({"seed": -1}, "seed: -1 came"),
+    "no float": ({"seed": 10**400}, "seed: 1000"),
+    "no text": ({"seed": 10**5000}, "seed: a number of thousands of digits came"),
     "no layers": ({"content_layers": [], "style_layers": {}}, "weigh nothing"),
 }
 

@@ -54,13 +54,25 @@ def test_what_is_no_embedding_is_refused(embedding: StyleEmbedding, tmp_path: Pa
             StyleEmbedding.load(path)
     for tensors, metadata in (
         ({"code": np.full(97, np.nan, np.float32)}, told),
+        ({"code": np.full(97, 3e38, np.float32)}, told),
         ({"code": np.zeros(97)}, told),
         ({"code": np.zeros((1, 97), np.float32)}, told),
         ({"other": np.zeros(97, np.float32)}, told),
         ({"code": np.zeros(97, np.float32)}, {}),
         ({"code": np.zeros(97, np.float32)}, {**told, "nst_engine": "[]"}),
+        ({"code": np.zeros(97, np.float32)}, {**told, "nst_engine": '{"model": null, "space": "s", "label": "l"}'}),
+        (
+            {"code": np.zeros(97, np.float32)},
+            {**told, "nst_engine": told["nst_engine"].replace('l"}', "l" * 5000 + '"}')},
+        ),
         ({"code": np.zeros(97, np.float32)}, {**told, "format": "something else"}),
     ):
         save_file(tensors, path, metadata)
         with pytest.raises(ModelChecksumError, match="damaged, or no style embedding"):
             StyleEmbedding.load(path)
+
+
+def test_a_label_of_a_stranger_is_printable(embedding: StyleEmbedding, tmp_path: Path) -> None:
+    label = "\x1b]0;title\x07"
+    path = StyleEmbedding(embedding.code, "m", "s", label).save(tmp_path / "it.safetensors")
+    assert StyleEmbedding.load(path).label == "\\x1b]0;title\\x07"

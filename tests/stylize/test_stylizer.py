@@ -124,7 +124,7 @@ def test_a_model_of_bgr_sees_bgr(tmp_path: Path, backend: Any, layout: str) -> N
 
 
 def test_means_deviations_and_ranges_are_those_stated(tmp_path: Path, backend: Any) -> None:
-    low, high, mean, std = -20.0, 40.0, np.array([3.0, -5.0, 12.5]), np.array([0.5, 2.0, -8.0])
+    low, high, mean, std = -20.0, 40.0, np.array([3.0, -5.0, 12.5]), np.array([0.5, 2.0, 8.0])
     stated = own_spec(value_range=[low, high], mean=mean.tolist(), std=std.tolist())
     stylizer = other_stylizer(tmp_path, painter(spec=stated, factor=20), backend=backend)
     pixels = photo(23, 31)

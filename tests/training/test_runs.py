@@ -102,14 +102,10 @@ def test_a_loss_that_stays_not_finite_ends_the_training_with_advice(tmp_path: Pa
         skipped.append(progress.skipped)
         return True
 
+    options = TrainOptions(steps=60, **SMALL)
+    object.__setattr__(options, "style_weight", 1e300)  # options of that weight are refused
     with pytest.raises(OptimizationError, match="learning_rate"):
-        train(
-            PAINTINGS,
-            PHOTOS,
-            TrainOptions(steps=60, tv_weight=1e38, style_weight=1e38, **SMALL),
-            folder=tmp_path,
-            on_step=on_step,
-        )
+        train(PAINTINGS, PHOTOS, options, folder=tmp_path, on_step=on_step)
     assert skipped == list(range(1, len(skipped) + 1))
 
 
@@ -174,7 +170,7 @@ def test_a_training_starts_from_a_network(tmp_path: Path, base: Checkpoint) -> N
 
 
 def test_no_checkpoint_and_broken_checkpoints_are_told(tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match="no such checkpoint"):
+    with pytest.raises(ModelNotFoundError, match="no such file"):
         load_checkpoint(tmp_path / "checkpoint.safetensors")
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"\x10\0\0\0\0\0\0\0{}")

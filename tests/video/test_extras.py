@@ -156,3 +156,37 @@ def test_a_cover_that_stands_first_is_not_what_is_painted(tmp_path: Path) -> Non
     result = paint_video(source, tmp_path / "out.mp4", Identity())
     assert (result.frames, result.notes) == (3, ())
     assert held(tmp_path / "out.mp4")["covers"] == [jpeg()]
+
+
+# Of ATSC A/53, part 4: a message of pictures in H.264 (SEI), with one pair of letters on line 21.
+CAPTION = bytes([0xB5, 0x00, 0x31]) + b"GA94" + bytes([0x03, 0xC1, 0xFF, 0xFC, 0x94, 0x2C, 0xFF])
+SEI = bytes([0x06, 0x04, len(CAPTION)]) + CAPTION + b"\x80"
+
+
+def captioned(path: Path, begin: int) -> Path:
+    """Ten pictures, of which those from `begin` on carry closed captions."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=10, options={"bf": "0", "tune": "zerolatency"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number, pixels in enumerate(pictures(10)):
+            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
+                content = bytes(packet) if number < begin else b"\0\0\0\1" + SEI + bytes(packet)
+                written = Packet(content)
+                written.pts = written.dts = number
+                written.time_base, written.stream, written.is_keyframe = Fraction(1, 10), stream, packet.is_keyframe
+                container.mux(written)
+    return path
+
+
+@pytest.mark.parametrize("begin", [0, 6])
+@pytest.mark.parametrize("output", ["out.mp4", "out.gif", "%d.png"])
+def test_captions_in_pictures_are_told_of_once(tmp_path: Path, output: str, begin: int) -> None:
+    source = captioned(tmp_path / "in.ts", begin)
+    result = paint_video(source, tmp_path / output, Identity())
+    assert [note for note in result.notes if "closed captions" in note] == [
+        f"{source}: left out of the result: closed captions; pictures are painted without"
+    ]
+
+
+def test_pictures_without_captions_are_not_told_of(tmp_path: Path) -> None:
+    assert not paint_video(captioned(tmp_path / "in.ts", 10), tmp_path / "out.mp4", Identity()).notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +14,9 @@ import pytest
 from moving_clips import TICK, Identity, Tone, error_of, pictures, seen, stream_of, times_of, write_clip
 from PIL import Image
 
-from nst_engine.video import VideoOptions, paint_video
+from nst_engine.errors import OutputError
+from nst_engine.video import VideoOptions, finished_frames, paint_video
+from nst_engine.video.av.encoder import is_refused
 from nst_engine.video.formats import CODECS
 
 NTSC = Fraction(1001, 30000)
@@ -199,3 +202,22 @@ def test_times_that_jump_back_are_mended(tmp_path: Path) -> None:
     found = [frame.pts for frame in in_order(raw, clip, lambda index, number: index != 1, notes)]
     assert found == [0, 20, 30, 31, 32, 40, 150, 160, 170]
     assert "jump back" in notes[0]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_times_that_a_file_does_not_hold_are_not_the_disks_fault(tmp_path: Path, suffix: str) -> None:
+    source, output = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    write_clip(source, pictures(4), pts=[0, 40, 80, 2**41], time_base=Fraction(1, 1000))
+    with pytest.raises(OutputError, match=f"does not write these frames into a {suffix}") as refused:
+        paint_video(source, output, Identity())
+    assert "disk" not in str(refused.value)
+    # going on would end in the same way
+    assert finished_frames(output) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EACCES])
+def test_a_full_or_broken_disk_is_still_called_so(number: int) -> None:
+    with pytest.raises((OSError, ValueError)) as failed:
+        av.error.err_check(-number)
+    assert not is_refused(failed.value)

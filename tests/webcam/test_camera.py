@@ -171,7 +171,7 @@ def test_a_file_of_one_picture_or_none_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nowhere.mp4", "`camera='nowhere.mp4'`: there is no such file"),
+        ("nowhere.mp4", "`camera='nowhere.mp4'`: no such file"),
         ("77", "`camera='77'`: there is no such camera; connected:"),
         ("/dev/video77", "`camera='/dev/video77'`: there is no such camera"),
         ("rtsp://127.0.0.1:9/none", "`camera='rtsp://127.0.0.1:9/none'`: does not answer"),

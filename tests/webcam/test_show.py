@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import sys
 import types
 from collections.abc import Iterator
@@ -18,11 +20,13 @@ from nst_engine import Stylizer
 from nst_engine.errors import InferenceError, MissingDependencyError, OutputError
 from nst_engine.image import load_image, save_image
 from nst_engine.video import FrameStylizer
+from nst_engine.video.av.encoder import FrameEncoder
 from nst_engine.webcam.adaptive_size import AdaptiveSize
 from nst_engine.webcam.camera import Camera
 from nst_engine.webcam.live import LiveStylizer
 from nst_engine.webcam.look import KEYS, Look
 from nst_engine.webcam.outputs import VirtualCamera
+from nst_engine.webcam.recorder import Recorder
 from nst_engine.webcam.show import Show
 from nst_engine.webcam.style_folder import StyleFolder, style_images_in
 
@@ -285,3 +289,20 @@ def decoded(path: Path) -> list[tuple[float, Pixels]]:
             (float(frame.time or 0), frame.to_ndarray(format="rgb24").astype(np.uint8))
             for frame in container.decode(video=0)
         ]
+
+
+def test_a_recording_that_fails_at_its_very_end_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(encoder: FrameEncoder) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(FrameEncoder, "finish", full)
+    recorder = Recorder(tmp_path / "out.mp4")
+    recorder.write(np.zeros((16, 16, 3), np.uint8), 0.0)
+    with pytest.raises(OutputError, match=r"^\S+out\.mp4: cannot be written \(No space left on device\)\. Check"):
+        recorder.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recording_without_frames_is_none(tmp_path: Path) -> None:
+    Recorder(tmp_path / "out.mp4").close()
+    assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,15 @@ from nst_engine.video.av.colors import FromRgb
 from nst_engine.video.formats import CODECS, DEFAULT_CODECS, Codec, Plan
 
 #: What PyAV raises when it cannot write.
-WRITING_ERRORS = (OSError, ValueError, av.FFmpegError)
+WRITING_ERRORS = (OSError, ValueError, ArithmeticError, av.FFmpegError)
+# Of errors with a number, those that are no fault of the disk: FFmpeg does not write such a thing.
+_REFUSALS = (errno.EINVAL, errno.ERANGE, errno.EDOM, errno.EOVERFLOW, errno.ENOSYS)
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether it would come again, however much space there is; FFmpeg's own numbers are not the system's."""
+    number = getattr(error, "errno", None)
+    return number in _REFUSALS or number not in errno.errorcode
 
 
 def is_available(codec: Codec) -> bool:

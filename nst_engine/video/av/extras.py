@@ -11,11 +11,11 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Discard, Disposition
 from av.video.stream import VideoStream
 
-from nst_engine.files import printable
+from nst_engine.video.av.layouts import is_held
 from nst_engine.video.av.opening import open_file
-from nst_engine.video.av.sound import is_held
 from nst_engine.video.formats import CONTAINERS, Plan
 from nst_engine.video.frames import Clip, Extra, left_out_note
+from nst_engine.wording import printable
 
 _HOLDS_NO_CHAPTERS = (".avi",)
 _HOLDS_ATTACHMENTS = (".mkv",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import io
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -51,6 +52,15 @@ class _Times:
     pts: int
     dts: int
     duration: int
+
+
+def foreseen(plan: Plan, clip: Clip) -> list[str]:
+    """What people should know of the sound and the like, before a frame is painted."""
+    with contextlib.suppress(*_REFUSALS), av.open(io.BytesIO(), "w", format=CONTAINERS[plan.suffix]) as trial:
+        sound = Sound(trial, plan, clip)
+        with contextlib.closing(sound):
+            return [*sound.notes, *Extras(trial, plan, clip).notes]
+    return []
 
 
 def join(segments: Sequence[Segment], plan: Plan, clip: Clip, path: Path) -> list[str]:

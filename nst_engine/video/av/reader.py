@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,6 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from nst_engine.errors import VideoDecodeError
-from nst_engine.files import label_of_path
 from nst_engine.image.arrays import opaque_to_none
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.av.colors import ToRgb, holds_alpha, tags_of
@@ -26,12 +25,17 @@ from nst_engine.video.av.extras import extras_of
 from nst_engine.video.av.opening import base_of, decoder_of, open_pictures, origin_of, tracks_of
 from nst_engine.video.av.orientation import turn_of
 from nst_engine.video.av.tags import clip_metadata, stream_metadata
-from nst_engine.video.frames import WHOLE, Clip, Frame, Span
+from nst_engine.video.frames import WHOLE, Clip, Frame, Span, left_out_note
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
+from nst_engine.wording import label_of_path
 
 _RATE_IF_UNKNOWN, _LOWEST_RATE, _HIGHEST_RATE = Fraction(25), Fraction(1, 1000), 1000
 # Hours, minutes, seconds. Anybody may have written it: Fraction would take 1/0, or fill the memory with 1e999999999.
 _MATROSKA_DURATION = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{1,12})?)")
+
+
+# What frames say beside their pixels, by FFmpeg's names.
+_WITHIN_PICTURES = {"A53_CC": "closed captions", "S12M_TIMECODE": "the timecode of each picture"}
 
 
 class VideoReader:
@@ -64,6 +68,7 @@ class VideoReader:
         self.notes: list[str] = []
         self.files: tuple[Path, ...] = (path,)
         self._label, self._errors, self._read_to = label, 0, 0
+        self._within: set[str] = set()
         self._lag: int | None = None
         self._limits = limits
         self._container, self._stream = open_pictures(path, label, limits)
@@ -149,6 +154,7 @@ class VideoReader:
                 self._count(packet)
             for frame in frames:
                 self._errors += frame.is_corrupt
+                self._note_what_is_within(frame)
                 yield frame
             if packet is None or packet.size == 0:
                 return
@@ -231,6 +237,16 @@ class VideoReader:
             )
         if first.interlaced_frame:
             self.notes.append(f"{self._label}: is interlaced; deinterlace it first, or its lines are painted")
+
+    def _note_what_is_within(self, frame: av.VideoFrame) -> None:
+        """Say once what is written into the pictures themselves: they are painted and encoded anew."""
+        kinds: set[str] = set()
+        with contextlib.suppress(ValueError):  # of kinds that this PyAV has no name for
+            entries: Iterable[Any] = frame.side_data
+            kinds = {each.type.name for each in entries}
+        for kind in sorted(kinds & _WITHIN_PICTURES.keys() - self._within):
+            self._within.add(kind)
+            self.notes.append(left_out_note(self._label, _WITHIN_PICTURES[kind], "pictures are painted without"))
 
     def _note_damage(self, end: int) -> None:
         """Say when less came than the file promised: `end` of the last frame, in ticks."""

@@ -5,34 +5,34 @@ Subtitles come along where they can be copied.
 
 from __future__ import annotations
 
-import io
+import math
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, cast
 
 import av
-from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
-from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
-from av.video.stream import VideoStream
 
+from nst_engine.video.av.layouts import (
+    bit_rate_of,
+    encoder_of,
+    is_held,
+    is_placed,
+    layout_of_copy,
+    layout_to_encode,
+    silence,
+    unlike,
+)
 from nst_engine.video.av.opening import is_chapter_track, open_file
 from nst_engine.video.av.tags import stream_metadata
 from nst_engine.video.formats import CONTAINERS, Plan
 from nst_engine.video.frames import Clip
 
-# Encoder and its rates of samples, where a sound cannot be copied; (): any rate.
-_ENCODERS: dict[str, tuple[str, tuple[int, ...]]] = {
-    ".webm": ("libopus", (48_000,)),
-    ".avi": ("libmp3lame", (32_000, 44_100, 48_000)),
-}
-_ENCODER_ELSEWHERE: tuple[str, tuple[int, ...]] = ("aac", (32_000, 44_100, 48_000, 96_000))
-_BITS_PER_CHANNEL = 96_000
-_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 # The only ones that say of a sound's first samples that they come before its beginning, and are not to be heard.
 _HOLDS_PRIMING = (".mp4", ".m4v", ".mov")
 _AUDIBLE_SECONDS = Fraction(1, 100)
@@ -65,15 +65,7 @@ class Sound:
             return
         self._container = open_file(clip.file)
         for number, stream in enumerate(self._container.streams.audio, 1):
-            if stream.codec_context is None:
-                self.notes.append(f"{clip.label}: sound track {number} is in an unknown codec, and is left out")
-            elif self._may_be_copied(stream):
-                self._tracks[stream.index] = _Copied(whole, stream)
-            elif layout := _layout_to_encode(stream, plan.suffix):
-                self._tracks[stream.index] = _Encoded(whole, stream, plan.suffix, layout)
-            else:
-                kind = f"{stream.codec_context.layout.nb_channels} channels of {stream.codec_context.name}"
-                self.notes.append(f"{clip.label}: sound track {number} is left out: {kind} cannot be encoded")
+            self._add(whole, stream, f"{clip.label}: sound track {number}", clip.file)
         subtitles = [each for each in self._container.streams.subtitles if not is_chapter_track(self._container, each)]
         for number, words in enumerate(subtitles, 1):
             if words.codec_context is not None and is_held(words, CONTAINERS[plan.suffix]):
@@ -82,6 +74,29 @@ class Sound:
                 self.notes.append(
                     f"{clip.label}: subtitles {number} are left out: a {plan.suffix} does not hold their kind"
                 )
+
+    def _add(self, whole: OutputContainer, stream: AudioStream, name: str, file: Path) -> None:
+        """Copied, if that moves no channel to another place; else encoded anew."""
+        context = stream.codec_context
+        if context is None:
+            self.notes.append(f"{name} is in an unknown codec, and is left out")
+            return
+        came = context.layout.name
+        kept = layout_of_copy(file, stream, CONTAINERS[self._suffix]) if self._may_be_copied(stream) else None
+        if kept is not None and not unlike(came, kept):
+            self._tracks[stream.index] = _Copied(whole, stream)
+            is_told = is_placed(came) and kept != came
+        elif found := layout_to_encode(stream, self._suffix):
+            self._tracks[stream.index] = _Encoded(whole, stream, self._suffix, found[0])
+            came, kept = context.layout.name, found[1]
+            is_told = unlike(came, kept)
+        else:
+            self.notes.append(
+                f"{name} is left out: {context.layout.nb_channels} channels of {context.name} cannot be encoded"
+            )
+            return
+        if is_told:
+            self.notes.append(f"{name}: its channels stand as {came}, and as {kept} in the result")
 
     def packets(self) -> Iterator[tuple[float, int, Packet[Any]]]:
         """Seconds, 1 and the packet, for all packets of all tracks, at their new times."""
@@ -126,8 +141,8 @@ class Sound:
         # MP4 wants to know where channels stand, and says so when all is written
         if not self._copies:
             return False
-        is_placed = self._suffix not in _HOLDS_PRIMING or not _is_unplaced(stream)
-        return is_placed and is_held(stream, CONTAINERS[self._suffix]) and not self._is_lost(stream)
+        is_known = self._suffix not in _HOLDS_PRIMING or is_placed(stream.codec_context.layout.name)
+        return is_known and is_held(stream, CONTAINERS[self._suffix]) and not self._is_lost(stream)
 
     def _is_lost(self, stream: AudioStream) -> bool:
         """Whether a copy would begin too early: in AVI all tracks begin at 0, so silence has to be put before it."""
@@ -179,10 +194,10 @@ class _Encoded:
 
     def __init__(self, whole: OutputContainer, source: AudioStream, suffix: str, layout: str) -> None:
         self.source = source
-        encoder, rate = _encoder_of(source, suffix)
+        encoder, rate = encoder_of(source, suffix)
         self._stream = cast("AudioStream", whole.add_stream(encoder, rate=rate))
         self._stream.codec_context.layout = layout
-        self._stream.codec_context.bit_rate = _bit_rate(layout)
+        self._stream.codec_context.bit_rate = bit_rate_of(layout)
         self._is_avi = self._needs_lead = suffix == ".avi"
         self._later: int | None = None
         _describe(self._stream, source)
@@ -193,8 +208,8 @@ class _Encoded:
             if frame.pts is not None and frame.time_base is not None:
                 frame.pts -= round(shift / frame.time_base)
                 if self._needs_lead and frame.pts > 0:
-                    for silence in _silence_before(frame):
-                        yield from map(self._placed, self._stream.encode(silence))
+                    for lead in _silence_before(frame):
+                        yield from map(self._placed, self._stream.encode(lead))
             self._needs_lead = False
             yield from map(self._placed, self._stream.encode(frame))
         if packet is None:
@@ -208,64 +223,6 @@ class _Encoded:
         return packet
 
 
-def _encoder_of(source: AudioStream, suffix: str) -> tuple[str, int]:
-    """The encoder for a container, and the rate of samples at which it gets the sound."""
-    encoder, rates = _ENCODERS.get(suffix, _ENCODER_ELSEWHERE)
-    came = source.codec_context.sample_rate
-    return encoder, came if came in rates else 48_000
-
-
-def _layout_to_encode(source: AudioStream, suffix: str) -> str | None:
-    """Where the channels stand in what is encoded: as they came, or as near to it as the encoder takes; None: nothing.
-
-    Many files say how many channels there are and not their layout; decoders then get the usual one.
-    """
-    context = source.codec_context
-    usual = _USUAL_LAYOUTS.get(context.layout.nb_channels, "stereo")
-    came = context.layout.name
-    if _is_unplaced(source):
-        if context.layout.nb_channels not in _USUAL_LAYOUTS:
-            return None
-        context.layout = came = usual
-    encoder, rate = _encoder_of(source, suffix)
-    wanted = dict.fromkeys([came, usual, "stereo", "mono"])
-    return next((layout for layout in wanted if _opens(encoder, rate, layout)), None)
-
-
-def _is_unplaced(source: AudioStream) -> bool:
-    """Whether it is unknown where the channels stand: FFmpeg names such a layout "2 channels"."""
-    return source.codec_context.layout.name.endswith("channels")
-
-
-def _opens(encoder: str, rate: int, layout: str) -> bool:
-    context = cast("AudioCodecContext", av.CodecContext.create(encoder, "w"))
-    formats = context.codec.audio_formats
-    context.sample_rate, context.layout, context.bit_rate = rate, layout, _bit_rate(layout)
-    context.time_base = Fraction(1, rate)
-    if formats:
-        context.format = formats[0]
-    try:
-        context.open()
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
-
-
-def _bit_rate(layout: str) -> int:
-    return _BITS_PER_CHANNEL * min(AudioLayout(layout).nb_channels, 8)
-
-
-def is_held(source: AudioStream | SubtitleStream | VideoStream, container: str) -> bool:
-    """Whether a container takes such packets: found out by writing the beginning of a file to memory."""
-    try:
-        with av.open(io.BytesIO(), "w", format=container) as trial:
-            trial.add_stream_from_template(source, opaque=True)
-            trial.start_encoding()
-    except (av.FFmpegError, ValueError, OSError):
-        return False
-    return True
-
-
 def _silence_before(frame: AudioFrame) -> Iterator[AudioFrame]:
     """From 0 to where the frame begins, in pieces: a small file can ask for days of it."""
     rate = frame.sample_rate
@@ -273,11 +230,11 @@ def _silence_before(frame: AudioFrame) -> Iterator[AudioFrame]:
     if samples > _LONGEST_LEAD_SECONDS * rate:
         raise ValueError(f"it begins after {samples // rate:,} s, where an .avi would hold silence before it")
     for begin in range(0, samples, rate):
-        silence = av.AudioFrame(format=frame.format.name, layout=frame.layout.name, samples=min(rate, samples - begin))
-        for plane in silence.planes:
-            plane.update(bytes(plane.buffer_size))
-        silence.sample_rate, silence.time_base, silence.pts = rate, Fraction(1, rate), begin
-        yield silence
+        lead = silence(frame.format.name, frame.layout.name, rate, min(rate, samples - begin))
+        # the encoder counts in the ticks of what comes first
+        lead.time_base = frame.time_base
+        lead.pts = math.floor(Fraction(begin, rate) / (frame.time_base or 1))
+        yield lead
 
 
 def _describe(stream: AudioStream | SubtitleStream, source: AudioStream | SubtitleStream) -> None:
