@@ -126,8 +126,6 @@ def add_style(
         )
     inputs_elsewhere(folder, [painting])
     read = Photos(inputs_elsewhere(folder, photos, resume=path.exists()), options.photo_size_px)
-    whole = StylizerNet(architecture(base.arch), len(base.styles))
-    check_fits(base.averaged, whole.state_dict(), "the network that a style is added to")
     network = StylizerNet(architecture(base.arch), 1)
     is_norm = {key for key in base.averaged if key.endswith(OF_STYLES)}
     weights = load_vgg19_weights(vgg_weights)
