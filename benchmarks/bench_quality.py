@@ -52,11 +52,21 @@ def main() -> None:
     )
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     parser.add_argument("--no-descent", action="store_true", help="leave the comparison with L-BFGS out")
+    parser.add_argument(
+        "--only-styles",
+        nargs="+",
+        metavar="STYLE",
+        help="judge the networks in these again, and keep the other figures",
+    )
     arguments = parser.parse_args()
     unseen = find_photos(arguments.photos) if arguments.photos is not None else []
     photos = [*(photo.path for photo in bundled_contents().values()), *unseen]
     stylizers = {name: Stylizer(f"bundled:{name}", device="cpu", backend="onnxruntime") for name in MODELS}
-    equal = {} if arguments.no_descent else {style: _iterations(stylizers, style) for style in bundled_styles()}
+    asked = arguments.only_styles or list(bundled_styles())
+    equal = {} if arguments.no_descent else {style: _iterations(stylizers, style) for style in asked}
+    if arguments.only_styles:
+        _judge_again(arguments.results, stylizers, photos, equal)
+        return
     networks = []
     for name, stylizer in stylizers.items():
         networks.append(_judged(name, stylizer, photos, {style: counts[name] for style, counts in equal.items()}))
@@ -82,18 +92,42 @@ def main() -> None:
     (arguments.results / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
+def _judge_again(
+    results: Path,
+    stylizers: Mapping[str, Stylizer],
+    photos: Sequence[Path],
+    equal: Mapping[str, Mapping[str, int | None]],
+) -> None:
+    """Figures of networks of which some styles have changed."""
+    report = json.loads((results / "quality.json").read_text())
+    if report["photos"] != [photo.name for photo in photos]:
+        raise SystemExit("the other figures are of other photos; judge all styles again")
+    for network in report["networks"]:
+        name = network["name"]
+        rows = {row["style"]: row for row in network["styles"]}
+        for style, counts in equal.items():
+            rows[style] = _row(stylizers[name], style, photos, counts[name])
+            print(name, rows[style], flush=True)
+        network |= {"mean": _mean_of(list(rows.values())), "styles": list(rows.values())}
+        save_image(results / f"{name}.jpg", _sheet(name), quality=78)
+    report["again"] = {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), "styles": list(equal)}
+    (results / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _row(stylizer: Stylizer, style: str, photos: Sequence[Path], equals: int | None) -> dict[str, Any]:
+    painting = bundled_styles()[style].path
+    found = [
+        Judge(photo, painting).measures(stylizer.stylize(_sized(photo, LONGER_SIDE_PX), style).image)
+        for photo in photos
+    ]
+    return {"style": style, **means(found), "equals_lbfgs_iterations": equals}
+
+
 def _judged(name: str, stylizer: Stylizer, photos: Sequence[Path], equal: Mapping[str, int | None]) -> dict[str, Any]:
     styles = []
-    for style, painting in bundled_styles().items():
-        found = [
-            Judge(photo, painting.path).measures(stylizer.stylize(_sized(photo, LONGER_SIDE_PX), style).image)
-            for photo in photos
-        ]
-        row = {"style": style, **means(found)}
-        if equal:
-            row["equals_lbfgs_iterations"] = equal[style]
-        styles.append(row)
-        print(name, row, flush=True)
+    for style in bundled_styles():
+        styles.append(_row(stylizer, style, photos, equal.get(style)))
+        print(name, styles[-1], flush=True)
     return {"name": name, "mean": _mean_of(styles), "styles": styles}
 
 

@@ -64,7 +64,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="nst", description="Neural style transfer: any picture, painted in any style.")
     parser.add_argument("--version", action="version", version=f"nst-engine {__version__}")
     parser.add_argument(
-        "--print-completion", action=_PrintCompletion, metavar="SHELL", help="for bash, zsh or tcsh: source it"
+        "--print-completion",
+        action=_PrintCompletion,
+        default=argparse.SUPPRESS,
+        metavar="SHELL",
+        help="for bash, zsh or tcsh: source it",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
