@@ -52,8 +52,14 @@ def main() -> None:
     parser.add_argument("--paintings", nargs="+", type=Path, metavar="FILE", help="that training has not seen")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=usable_cpus(), help="default: the CPUs to use")
+    parser.add_argument("--only-times", action="store_true", help="keep the figures of the pictures")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
+    if arguments.only_times:
+        report = json.loads((arguments.results / "any_style.json").read_text())
+        report |= {"times_ms": in_turn(arguments.rounds, arguments.threads), "threads": arguments.threads}
+        (arguments.results / "any_style.json").write_text(json.dumps(report, indent=1) + "\n")
+        return
     if arguments.photos is None or not arguments.paintings:
         parser.error("give --photos DIR and --paintings FILE...")
     photos = find_photos(arguments.photos)[:: arguments.every][: arguments.most_photos]

@@ -63,7 +63,11 @@ def main() -> None:
     photos = [*(photo.path for photo in bundled_contents().values()), *unseen]
     stylizers = {name: Stylizer(f"bundled:{name}", device="cpu", backend="onnxruntime") for name in MODELS}
     asked = arguments.only_styles or list(bundled_styles())
-    equal = {} if arguments.no_descent else {style: _iterations(stylizers, style) for style in asked}
+    equal = (
+        {}
+        if arguments.no_descent and not arguments.only_styles
+        else {style: _iterations(stylizers, style) for style in asked}
+    )
     if arguments.only_styles:
         _judge_again(arguments.results, stylizers, photos, equal)
         return

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -73,7 +72,7 @@ def test_an_interrupted_sheet_keeps_what_is_done(
         wish = shown(display, progress)
         asked.append(progress.iteration)
         if len(asked) == 3:  # in the middle of the second picture
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return wish
 
     monkeypatch.setattr(progress_bar.RunDisplay, "__call__", interrupting)
