@@ -126,10 +126,14 @@ def painter(engine: str, threads: int) -> Callable[[Pixels, Path], Pixels]:
     """Paints uint8 H×W×3 at its size; each painting is encoded once."""
     if engine == PEER:
         return _peer(threads)
+    stylizer = _stylizer(engine, threads)
+    return lambda photo, painting: stylizer.stylize(photo, painting).pixels
+
+
+def _stylizer(engine: str, threads: int) -> Stylizer:
     model, _, how = engine.partition(", ")
     backend: Any = "auto" if how == "auto" else "onnxruntime"
-    stylizer = Stylizer(f"bundled:{model}", device="cpu", threads=threads, backend=backend)
-    return lambda photo, painting: stylizer.stylize(photo, painting).pixels
+    return Stylizer(f"bundled:{model}", device="cpu", threads=threads, backend=backend)
 
 
 def _peer(threads: int) -> Callable[[Pixels, Path], Pixels]:
@@ -171,7 +175,7 @@ def _encoder(engine: str, threads: int) -> Callable[[], Any]:
 
         peer = StyleTransfer(device="cpu", threads=threads)
         return lambda: peer.style_vector(picture)
-    stylizer = Stylizer(f"bundled:{engine.partition(', ')[0]}", device="cpu", threads=threads, backend="onnxruntime")
+    stylizer = _stylizer(engine, threads)
     numbers = iter(range(10**6))
     # what is remembered is told apart by its label
     return lambda: stylizer.encode_style(picture, label=str(next(numbers)))
