@@ -14,7 +14,7 @@ from nst_engine.exporting.parity import run_once
 from nst_engine.files import write_atomically
 from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
 from nst_engine.image.likeness import psnr_db
-from nst_engine.runtimes.openvino.loader import import_openvino
+from nst_engine.runtimes.openvino.loader import import_openvino, openvino_core
 
 _SIZE = (97, 131)
 # of bytes: a level more or less where a value lies between two
@@ -36,7 +36,7 @@ def write_openvino(model: bytes, output: Path, *, styles: int, is_float16: bool)
         OutputError: A file cannot be written.
     """
     openvino = import_openvino()
-    core = openvino.Core()
+    core = openvino_core()
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "model.xml"
         openvino.save_model(core.read_model(model), written, compress_to_fp16=is_float16)

@@ -13,7 +13,7 @@ from nst_engine.errors import OptionError
 from nst_engine.image import load_image
 from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
 from nst_engine.optimization.device import resolve_device, resolve_precision
-from nst_engine.training.checkpoint import Checkpoint, check_fits, load_checkpoint
+from nst_engine.training.checkpoint import Checkpoint, check_fits, load_checkpoint, save_checkpoint
 from nst_engine.training.keeping import (
     CHECKPOINT,
     PREVIEW_STYLES,
@@ -120,7 +120,7 @@ def add_style(
     if name in base.styles:
         raise OptionError(f"the model has a style {name!r} already; give the new one another name with `name`")
     path = folder / CHECKPOINT
-    if path.exists() and (others := load_checkpoint(path).styles) != [name]:
+    if path.exists() and (others := load_checkpoint(path).styles)[-1:] != [name]:
         raise OptionError(
             f"{path} is of a training for {', '.join(others)}, which would be lost; choose another `folder`"
         )
@@ -144,6 +144,8 @@ def add_style(
     }
     grown = Checkpoint(base.arch, [*base.styles, name], averaged, averaged, training=dict(base.training))
     grown.training["added"] = [*base.training.get("added", []), {"style": name, **learnt.training}]
+    # who exports the folder's checkpoint shall get all styles, not the new one alone
+    save_checkpoint(path, grown)
     return grown
 
 

@@ -16,7 +16,7 @@ from nst_engine.catalogue import bundled_contents
 from nst_engine.exporting.stylizer import checkpoint_of
 from nst_engine.image.likeness import psnr_db
 from nst_engine.models.find import find_model
-from nst_engine.runtimes.openvino.loader import import_openvino
+from nst_engine.runtimes.openvino.loader import openvino_core
 from nst_engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 from .running import assert_refused, code_of, nst
@@ -58,7 +58,7 @@ def test_every_form_paints_the_same_and_keeps_all_styles(seventeen: Path, tmp_pa
     for precision, least in (("float32", 50), ("float16", 40)):
         output = tmp_path / f"{precision}.xml"
         assert code_of("export", model, "--format", "openvino", "--precision", precision, "-o", output) == 0
-        compiled = import_openvino().Core().compile_model(output, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = openvino_core().compile_model(output, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         weights = np.eye(17, dtype=np.float32)[[16]]
         (result,) = compiled({"image": PHOTO[np.newaxis], "style_weights": weights}).values()
         assert psnr_db(result[0], expected) > least

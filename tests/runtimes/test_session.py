@@ -393,6 +393,33 @@ def test_no_runtime_calls_home_or_leaves_something_there(own: Path, tmp_path: Pa
     assert not [path for path in home.rglob("*") if ".cache/nst-engine" not in path.as_posix() and path.is_file()]
 
 
+_INTERRUPTED = """
+import gc, signal
+import numpy as np
+from nst_engine import Stylizer
+
+stylizers = [Stylizer("bundled:live", device="cpu", backend="openvino") for _ in range(3)]
+for stylizer in stylizers:
+    stylizer.stylize(np.zeros((32, 32, 3), np.uint8), "scream")
+for place in (0, 1, 0):
+    stylizers.pop(min(place, len(stylizers) - 1)).close()
+    del stylizer
+    gc.collect()
+    stylizer = None
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_is_no_crash_after_models_were_closed() -> None:
+    """OpenVINO left the main thread a stack for signals that it had freed."""
+    command = [sys.executable, "-c", _INTERRUPTED]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
 def test_telemetry_that_was_asked_for_stays(own: Path) -> None:
     environment = {**ENVIRONMENT, "ORT_DISABLE_TELEMETRY": "0"}
     command = [sys.executable, "-c", _AT_HOME, str(own), "onnxruntime"]

@@ -128,6 +128,10 @@ def test_a_style_is_added_without_touching_the_others(tmp_path: Path, base: Chec
             assert grown.averaged[name].shape[0] == 3
             learnt += float((grown.averaged[name][2] - value[:2]).abs().amax(tuple(range(1, value.ndim))).min())
     assert learnt > 0.01
+    # what is exported from the folder holds all styles
+    stored = load_checkpoint(tmp_path / "added" / "checkpoint.safetensors")
+    assert stored.styles == grown.styles
+    torch.testing.assert_close(dict(stored.averaged), dict(grown.averaged), rtol=0, atol=0)
     with pytest.raises(OptionError, match="`name`"):
         add_style("scream", PAINTINGS["scream"], base, PHOTOS, TrainOptions(steps=1), folder=tmp_path / "twice")
 

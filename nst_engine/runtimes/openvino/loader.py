@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from nst_engine.runtimes.openvino.byte_graph import in_bytes
 from nst_engine.runtimes.openvino.executor import Requests, SizedExecutor
 from nst_engine.runtimes.stopping import Stop
 
+_CORES: dict[int, Any] = {}
 _HINTS = {"auto": "f32", "float32": "f32", "bfloat16": "bf16"}
 _TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
 
@@ -47,7 +49,7 @@ class OpenVinoLoader:
             )
         self._openvino = import_openvino()
         self._file, self._threads, self._hint = file, threads, _HINTS[precision]
-        self._core = self._openvino.Core()
+        self._core = openvino_core()
 
     def open(self, device: Device) -> Loaded:
         """Load the model; it is compiled for each size of picture when the first one comes.
@@ -155,6 +157,18 @@ def _shown_text(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     # the first lines name places in OpenVINO's sources, the last one the problem
     return lines[-1][:200]
+
+
+def openvino_core() -> Any:
+    """OpenVINO's `Core`, one for each process, which stays.
+
+    Each gives the thread that makes it a stack for signals, and frees that with itself while the thread may still have
+    it: after two of them had gone, Ctrl-C ended the process with a segmentation fault.
+    """
+    process = os.getpid()  # a fork has none of its parent's threads
+    if process not in _CORES:
+        _CORES[process] = import_openvino().Core()
+    return _CORES[process]
 
 
 def import_openvino() -> Any:
