@@ -138,14 +138,20 @@ def add_style(
     loss = _loss([painting], options, weights)
     training = _training(network, loss, read, options, is_norm)
     learnt = run_and_keep(training, _kept(folder, base.arch, [name], network), read, on_step, is_resumed=False)
+    grown = _grown(base, name, learnt)
+    # who exports the folder's checkpoint shall get all styles, not the new one alone
+    save_checkpoint(path, grown)
+    return grown
+
+
+def _grown(base: Checkpoint, name: str, learnt: Checkpoint) -> Checkpoint:
+    """The base with a style more, whose parameters were learnt."""
     averaged = {
-        key: torch.cat([value, learnt.averaged[key].cpu()]) if key in is_norm else value
+        key: torch.cat([value, learnt.averaged[key].cpu()]) if key.endswith(OF_STYLES) else value
         for key, value in base.averaged.items()
     }
     grown = Checkpoint(base.arch, [*base.styles, name], averaged, averaged, training=dict(base.training))
     grown.training["added"] = [*base.training.get("added", []), {"style": name, **learnt.training}]
-    # who exports the folder's checkpoint shall get all styles, not the new one alone
-    save_checkpoint(path, grown)
     return grown
 
 
