@@ -19,7 +19,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 _PART_BEGIN, _PART_END = ".nst-", ".part"
 #: Between its beginning and its lock, a file that is being written looks like one that was left.
-_YOUNGEST_LEFT_S = 1.0
+_YOUNGEST_LEFT_S = 0.5
 
 
 def check_output(

@@ -17,16 +17,19 @@ from nst_engine.image.output import check_image_output, save_image
 from nst_engine.image.picture import Picture
 from nst_engine.image.resize import resize_image, without_finest
 from nst_engine.image.sheet import contact_sheet, labelled_sheet
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 __all__ = [
     "ACCEPTED_FORMATS",
     "ANIMATION_SUFFIXES",
+    "DEFAULT_LIMITS",
     "FORMATS",
     "IMAGE_SUFFIXES",
     "READABLE_SUFFIXES",
     "Animation",
     "AnimationFrame",
     "EncodedImage",
+    "ImageLimits",
     "ImageSource",
     "Picture",
     "PillowImage",
