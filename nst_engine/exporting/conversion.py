@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from nst_engine.training.checkpoint import Checkpoint, load_checkpoint
 from nst_engine.training.photos import find_photos, sized
 
 ModelFormat = Literal["onnx", "onnx-uint8", "openvino"]
-MODEL_FORMATS: tuple[ModelFormat, ...] = get_args(ModelFormat)
 _SUFFIXES = {"onnx": ".onnx", "onnx-uint8": ".onnx", "openvino": ".xml"}
 
 _LONGER_SIDE_PX, _MOST_PICTURES = 384, 64
