@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def add_model_arguments(
     parser: argparse.ArgumentParser, *, default: str = "bundled:quality", any_style: str | None = None
-) -> None:
-    """Which model, on which device.
+) -> argparse._ArgumentGroup:
+    """Which model, on which device; the group of these arguments.
 
     Args:
         parser: Of the command.
@@ -37,9 +37,10 @@ def add_model_arguments(
     add_options(group, ImageLimits)
     if any_style is not None:
         parser.set_defaults(model=None, default_models=(default, any_style))
+    return group
 
 
-def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | None = None) -> Stylizer:
+def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | None = None, streams: int = 1) -> Stylizer:
     """Load the model; better devices that `auto` skipped are reported on stderr."""
     from nst_engine.stylize.stylizer import Stylizer
 
@@ -48,6 +49,7 @@ def open_stylizer(arguments: argparse.Namespace, *, expected_pictures: int | Non
         **explicit_options(arguments, SessionOptions),
         expected_pictures=expected_pictures,
         limits=options_of(arguments, ImageLimits),
+        streams=streams,
     )
     if "passed over" in stylizer.device_report:
         print(f"nst: device {with_flags(stylizer.device_report)}", file=sys.stderr)

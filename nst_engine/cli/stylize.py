@@ -6,8 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED, SOME_FAILED
 from nst_engine.cli.messages import as_json, with_flags
@@ -21,9 +23,12 @@ from nst_engine.cli.style_arguments import (
     files_read,
     requested_styles,
 )
+from nst_engine.environment import usable_cpus
 from nst_engine.errors import NSTError, OptionError, OutputError
 from nst_engine.limits import ImageLimits
+from nst_engine.runtimes.options import SessionOptions, StreamOptions, suitable_streams
 from nst_engine.stylize.options import StylizeOptions
+from nst_engine.stylize.side_by_side import side_by_side
 from nst_engine.wording import label_of_path, printable
 
 if TYPE_CHECKING:
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
     from nst_engine.stylize.result import StylizeResult
     from nst_engine.stylize.style_choice import Style
     from nst_engine.stylize.stylizer import Stylizer
+
+_Outcome = TypeVar("_Outcome")
 
 _PIPE = "-"
 
@@ -63,7 +70,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--resume", action="store_true", help="skip photos whose result is there already")
     parser.add_argument("--overwrite", action="store_true", help="a result may replace a photo")
     parser.add_argument("--json", action="store_true", help="a line of JSON per picture on stdout")
-    add_model_arguments(parser, any_style=ANY_STYLE)
+    add_options(add_model_arguments(parser, any_style=ANY_STYLE), StreamOptions)
     parser.set_defaults(run=run)
 
 
@@ -72,31 +79,43 @@ def run(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.quality <= 100:
         raise OptionError(f"--quality: {arguments.quality} came, 1 to 100 was wanted")
     options_of(arguments, StylizeOptions)
+    options_of(arguments, StreamOptions)
     check_style_arguments(arguments)
     if _PIPE in (*arguments.photos, arguments.output):
         return _run_in_pipe(arguments)
     is_known = not any(Path(photo).is_dir() for photo in arguments.photos)
-    stylizer = open_stylizer(arguments, expected_pictures=len(arguments.photos) if is_known else None)
+    expected_pictures = len(arguments.photos) if is_known else None
+    streams = _streams(arguments, expected_pictures)
+    stylizer = open_stylizer(arguments, expected_pictures=expected_pictures, streams=streams)
     style, shares = _style(arguments, stylizer)
     jobs = _jobs(arguments, shares)
     skipped = sum(job.output.exists() for job in jobs) if arguments.resume else 0
     if arguments.resume:
         jobs = [job for job in jobs if not job.output.exists()]
     failures: list[str] = []
+    # one more than compute: it is decoded or encoded meanwhile
+    workers = streams + 1 if streams > 1 else 1
+    outcomes = side_by_side(partial(_stylize, stylizer, style, arguments), jobs, workers)
     try:
-        for job in _shown(jobs, is_quiet=arguments.json):
-            try:
-                _print_result(arguments, str(job.source), job.output, _stylize(stylizer, style, arguments, job))
-            except NSTError as error:
-                message = with_flags(error)
-                failures.append(message if job.source.name in message else f"{label_of_path(job.source)}: {message}")
-                if arguments.json:
-                    print(as_json({"input": str(job.source), "error": message}), flush=True)
+        with closing(outcomes):
+            _report(_shown(outcomes, len(jobs), is_quiet=arguments.json), failures, is_json=arguments.json)
     except KeyboardInterrupt:
         _summary(len(jobs), skipped, failures)
         print("nst: interrupted; go on with the same command and --resume", file=sys.stderr)
         return INTERRUPTED
     return _summary(len(jobs), skipped, failures)
+
+
+def _report(outcomes: Iterator[tuple[Job, str | NSTError]], failures: list[str], *, is_json: bool) -> None:
+    """Print what was done; what failed is added to `failures`."""
+    for job, outcome in outcomes:
+        if not isinstance(outcome, NSTError):
+            print(outcome, flush=True)
+            continue
+        message = with_flags(outcome)
+        failures.append(message if job.source.name in message else f"{label_of_path(job.source)}: {message}")
+        if is_json:
+            print(as_json({"input": str(job.source), "error": message}), flush=True)
 
 
 def _run_in_pipe(arguments: argparse.Namespace) -> int:
@@ -125,7 +144,7 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
         sys.stdout.buffer.flush()
         return 0
     output = result.save(arguments.output, quality=arguments.quality, overwrite=arguments.overwrite)
-    _print_result(arguments, photo, output, result)
+    print(_shown_result(arguments, photo, output, result), flush=True)
     return 0
 
 
@@ -162,10 +181,17 @@ def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     return planned.jobs
 
 
-def _stylize(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, job: Job) -> StylizeResult[Any]:
+def _streams(arguments: argparse.Namespace, expected_pictures: int | None) -> int:
+    if explicit_options(arguments, StreamOptions):
+        return options_of(arguments, StreamOptions).streams
+    return suitable_streams(expected_pictures, options_of(arguments, SessionOptions).threads or usable_cpus())
+
+
+def _stylize(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, job: Job) -> str:
+    """Write the result; what to print of it, without its pixels: others may have to wait for an earlier picture."""
     result = _stylized(stylizer, style, arguments, job.source)
     result.save(job.output, quality=arguments.quality, overwrite=arguments.overwrite)
-    return result
+    return _shown_result(arguments, str(job.source), job.output, result)
 
 
 def _stylized(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, source: Any) -> StylizeResult[Any]:
@@ -174,19 +200,19 @@ def _stylized(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, s
     )
 
 
-def _shown(jobs: list[Job], *, is_quiet: bool) -> Iterator[Job]:
-    """The jobs in turn, with a progress bar where there are several."""
-    if len(jobs) < 2 or is_quiet:
-        yield from jobs
+def _shown(outcomes: Iterator[_Outcome], count: int, *, is_quiet: bool) -> Iterator[_Outcome]:
+    """The same, with a progress bar where there are several."""
+    if count < 2 or is_quiet:
+        yield from outcomes
         return
     from rich.progress import track
 
     from nst_engine.cli.progress_bar import console
 
-    yield from track(jobs, description="painting", console=console)
+    yield from track(outcomes, total=count, description="painting", console=console)
 
 
-def _print_result(arguments: argparse.Namespace, photo: str, output: Path, result: StylizeResult[Any]) -> None:
+def _shown_result(arguments: argparse.Namespace, photo: str, output: Path, result: StylizeResult[Any]) -> str:
     if arguments.json:
         record = {
             "input": photo,
@@ -198,12 +224,10 @@ def _print_result(arguments: argparse.Namespace, photo: str, output: Path, resul
             "provider": result.provider,
             "timings_ms": {stage: round(ms, 2) for stage, ms in result.timings_ms.items()},
         }
-        print(as_json(record), flush=True)
-        return
-    print(
+        return as_json(record)
+    return (
         f"{label_of_path(output)}: {result.width}×{result.height} px in {result.timings_ms['total']:.0f} ms by "
-        f"{label_of_path(result.model)} on {result.provider}",
-        flush=True,
+        f"{label_of_path(result.model)} on {result.provider}"
     )
 
 

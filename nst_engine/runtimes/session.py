@@ -28,12 +28,9 @@ from nst_engine.runtimes.devices import (
     parse_device,
 )
 from nst_engine.runtimes.onnxruntime import OrtLoader, first_line
-from nst_engine.runtimes.options import SessionOptions
+from nst_engine.runtimes.options import FEW_PICTURES, SessionOptions, StreamOptions
 from nst_engine.runtimes.part import Part
 from nst_engine.runtimes.stopping import Stop, Watch
-
-#: OpenVINO needs half a second more before the first picture, and saves a twentieth with each.
-FEW_PICTURES = 16
 
 _ON_CPU = Device("cpu")
 
@@ -189,6 +186,7 @@ def open_session(
     expected_pictures: int | None = None,
     stylize: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
     timeout: float | None = None,
+    streams: int = 1,
 ) -> Session:
     """Load a model onto a device.
 
@@ -205,6 +203,7 @@ def open_session(
         expected_pictures: How many will be stylized, if known: for a few, `auto` takes ONNX Runtime, ready at once.
         stylize: Stylizes a picture, uint8 H×W×3, so that `auto` can compare backends; None: ONNX Runtime.
         timeout: Seconds that loading the model may take, and each run of it; None: any.
+        streams: Runs that a CPU computes side by side, each on its share of the threads.
 
     Raises:
         ModelNotFoundError: There is no such model.
@@ -213,16 +212,17 @@ def open_session(
         ProviderUnavailableError: The device requested cannot be used here.
         MissingDependencyError: The backend is not installed.
         InferenceError: Loading timed out.
-        OptionError: Another device, precision, backend, number of threads or time.
+        OptionError: Another device, precision, backend, number of threads or streams, or time.
     """
     SessionOptions(device=device, backend=backend, threads=threads, precision=precision, timeout=timeout)
+    StreamOptions(streams=streams)
     requested = parse_device(device)
     check_precision(precision, requested)
     chosen = check_backend(backend, precision)
     file = model if isinstance(model, ModelFile) else find_model(model)
     if precision == "int8":
         file, precision = int8_model(file), "auto"
-    opening = _Opening(file, threads or usable_cpus(), precision, timeout)
+    opening = _Opening(file, max(1, (threads or usable_cpus()) // streams), precision, timeout, streams)
     if chosen == "openvino":
         return opening.session("openvino", requested if requested.kind != "auto" else _ON_CPU, precision)
     if requested.kind not in ("auto", "cpu"):
@@ -240,8 +240,10 @@ def open_session(
 class _Opening:
     """Opens a model on one device or another."""
 
-    def __init__(self, file: ModelFile, threads: int, precision: Precision, timeout_s: float | None) -> None:
-        self._file, self._threads, self._precision = file, threads, precision
+    def __init__(
+        self, file: ModelFile, threads: int, precision: Precision, timeout_s: float | None, streams: int
+    ) -> None:
+        self._file, self._threads, self._precision, self._streams = file, threads, precision, streams
         self._watch = Watch(file.name, file.is_bundled, timeout_s)
         self._passed_over: list[str] = []
 
@@ -251,7 +253,7 @@ class _Opening:
         if backend == "openvino":
             from nst_engine.runtimes.openvino.loader import OpenVinoLoader
 
-            loader = OpenVinoLoader(self._file, self._threads, precision)
+            loader = OpenVinoLoader(self._file, self._threads, precision, self._streams)
         else:
             loader = OrtLoader(self._file, self._threads, precision)
         return Session(

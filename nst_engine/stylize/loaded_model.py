@@ -20,7 +20,7 @@ from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.style_choice import Style, StyleChoice, choice_of_fixed, weights_of_no_style
 from nst_engine.stylize.style_embedding import StyleEmbedding
 from nst_engine.stylize.style_encoder import StyleEncoder
-from nst_engine.stylize.turns import DEFAULT_CONCURRENCY, Turns
+from nst_engine.stylize.turns import Turns
 
 DEFAULT_MODEL = "bundled:quality"
 _WARMUP_SIZE = (256, 256)
@@ -41,11 +41,13 @@ class LoadedModel:
         tile_above_px: int | None = None,
         timeout: float | None = None,
         limits: ImageLimits = DEFAULT_LIMITS,
-        max_concurrency: int = DEFAULT_CONCURRENCY,
+        max_concurrency: int | None = None,
+        streams: int = 1,
     ) -> None:
         if tile_above_px is not None:
             require_count("tile_above_px", tile_above_px)
-        require_count("max_concurrency", max_concurrency)
+        if max_concurrency is not None:
+            require_count("max_concurrency", max_concurrency)
         self._session = open_session(
             model,
             device=device,
@@ -55,15 +57,17 @@ class LoadedModel:
             expected_pictures=expected_pictures,
             stylize=stylize_once,
             timeout=timeout,
+            streams=streams,
         )
+        at_once = max_concurrency or streams + 1
         #: For callers that stylize frame after frame, and check arguments themselves.
         self.pipeline = Pipeline(self._session, tile_above_px)
         prediction = self._session.spec.style
         self._encoder = None if prediction is None else StyleEncoder(self._session, prediction)
         #: Default limits on pictures.
         self.limits = limits
-        self._turns = Turns(self.model, max_concurrency, timeout, self.pipeline.trim)
-        self._tasks = TaskThreads(max_concurrency, timeout, self._turns)
+        self._turns = Turns(self.model, at_once, timeout, self.pipeline.trim)
+        self._tasks = TaskThreads(at_once, timeout, self._turns)
 
     def __repr__(self) -> str:
         return f"<Stylizer {self.model} on {self._session.device} ({self.provider})>"

@@ -43,10 +43,12 @@ class Stylizer(LoadedModel):
             any.
         limits: For photos and style images; larger ones are refused before they are decoded.
         max_concurrency: Pictures decoded and stylized at once; further ones wait. Memory grows with it, see
-            docs/memory.md.
+            docs/memory.md. None: one more than `streams`, which is decoded or encoded meanwhile.
+        streams: Pictures that a CPU computes side by side, each on its share of the threads, when several threads
+            call `stylize`: more pictures per second, each in a longer time.
 
     Raises:
-        OptionError: `tile_above_px` is no number of pixels, or `max_concurrency` no number of pictures.
+        OptionError: `tile_above_px` is no number of pixels, or `max_concurrency` or `streams` no number of pictures.
         NSTError: What `nst_engine.runtimes.session.open_session` raises.
     """
 

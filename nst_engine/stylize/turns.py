@@ -10,9 +10,6 @@ from collections.abc import Callable, Iterator
 from nst_engine.errors import BusyError
 from nst_engine.runtimes.stopping import check_cancelled, is_cancellable
 
-#: One runs while another is decoded or encoded; more would need memory and save no time.
-DEFAULT_CONCURRENCY = 2
-
 # how often waiting threads check for cancellation
 _LOOK_S = 0.05
 # of idleness before the memory of a peak is freed, so that steady load keeps it

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .running import ENVIRONMENT, painting, pixels_of, started, write
+from .running import ENVIRONMENT, nst, painting, pixels_of, started, write
 
 
 @pytest.fixture
@@ -91,3 +91,24 @@ def test_a_reader_that_goes_away_ends_a_folder_run_with_a_code_that_says_so(tmp_
     assert process.stderr.read() == ""
     process.stderr.close()
     assert len(list((tmp_path / "out").iterdir())) < 12
+
+
+def test_ctrl_c_in_a_folder_leaves_whole_pictures_and_is_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    photos = [write(tmp_path / "in" / f"{number:02}.png", painting(400, 400, seed=number)) for number in range(30)]
+    command = ["-m", "nst_engine", "stylize", "in", "--style", "scream", "-o", "out", "--model", "bundled:live"]
+    with started(*command, "--streams", "2", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.endswith("nst: interrupted; go on with the same command and --resume\n")
+    assert "Traceback" not in said
+    done = list((tmp_path / "out").iterdir())
+    assert 1 <= len(done) < len(photos)
+    assert all(pixels_of(path).shape == (400, 400, 3) for path in done)
+    again = nst("stylize", "in", "--style", "scream", "-o", "out", "--model", "bundled:live", "--resume", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert f"{len(done)} done before, skipped" in again.stderr
+    assert len(list((tmp_path / "out").iterdir())) == len(photos)
