@@ -19,6 +19,7 @@ from nst_engine.models.find import ModelFile, find_model, int8_model
 from nst_engine.runtimes.base import Executor, Loaded, Loader, not_finite
 from nst_engine.runtimes.devices import (
     AUTO_ORDER,
+    CPU,
     PROVIDERS,
     Backend,
     Device,
@@ -45,10 +46,12 @@ class Session:
         takes: The format of `run`: the same, or bytes where the runtime scales them itself.
         signature: Its inputs and outputs.
         provider: What computes: ONNX Runtime's name of it, or `OpenVINO f32`, `OpenVINO bf16`.
+        provider_of_parts: The same, of tiles.
         device: `cpu`, `cuda:1`, ...
         threads: CPU threads of each run.
         passed_over: With `auto`: why better devices were skipped.
         why: With `auto`: the measurements behind the choice of the backend; else empty.
+        open_other: With `auto`, where it has chosen a runtime that prepares for each size: opens one that does not.
     """
 
     def __init__(
@@ -64,14 +67,16 @@ class Session:
         why: str = "",
         parts: Loader | None = None,
         watch: Watch | None = None,
+        open_other: Callable[[], Session] | None = None,
     ) -> None:
         self.model, self.spec, self.takes, self.threads = model, loaded.spec, loaded.takes, threads
         self.passed_over, self.why, self.file = passed_over, why, file
         self.device, self.provider = str(device), loaded.provider
         self._executor: Executor | None = loaded.executor
-        self.signature = loaded.signature
+        self.signature, self.open_other = loaded.signature, open_other
         self._loader, self._device = loader, device
         self._loader_of_parts = parts or loader
+        self.provider_of_parts = CPU if parts else loaded.provider
         self._watch = watch or Watch(model)
         # only DirectML does not allow concurrent runs
         self._turn: AbstractContextManager[Any] = (
@@ -268,6 +273,7 @@ class _Opening:
             # tiles are as fast in ONNX Runtime, in a third less memory; with OpenVINO requested it may be missing
             parts=OrtLoader(self._file, self._threads, "auto") if why and backend == "openvino" else None,
             watch=self._watch,
+            open_other=partial(self.session, "onnxruntime", device, "auto") if why and backend == "openvino" else None,
         )
 
     def on_the_best_device(self) -> Session | None:

@@ -16,6 +16,7 @@ from nst_engine.runtimes.stopping import check_cancelled
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.postprocess import finished
 from nst_engine.stylize.result import Stopwatch
+from nst_engine.stylize.sessions_by_size import SessionsBySize
 from nst_engine.stylize.strokes import Pictures, stylize_broadly
 from nst_engine.stylize.style_choice import weights_of_no_style
 from nst_engine.stylize.tiling import TiledModel
@@ -56,7 +57,7 @@ class Pipeline:
     """
 
     def __init__(self, session: Session, most_px: int | None) -> None:
-        self._session = session
+        self._session, self._sessions = session, SessionsBySize(session)
         self._bucket_px = bucket_px(session.device)
         self._tile_above_px = most_px or tile_above_px(session.device)
         self._workspaces = Workspaces()
@@ -122,13 +123,13 @@ class Pipeline:
 
     def trim(self) -> None:
         """Free memory that no run is using."""
-        self._session.trim()
+        self._sessions.trim()
         self._workspaces = Workspaces()
         return_free_memory()
 
     def close(self) -> None:
         """Free the model's memory; later runs are refused."""
-        self._session.close()
+        self._sessions.close()
         self._workspaces = Workspaces()
         with self._tiled_model_lock:
             self._tiled_model = None
@@ -145,10 +146,11 @@ class Pipeline:
         out: NDArray[np.uint8] | None,
     ) -> list[NDArray[np.uint8]]:
         """Run the model on the batch, or in tiles picture by picture; blend with the photos."""
-        session = self._session
         # networks pad small sides by reflection: a line of pixels takes the memory of a band
         pixels = math.prod(max(side, _SHORTEST_PX) for side in photos[0].shape[:2])
         if pixels <= self._tile_above_px:
+            session = self._sessions.session_for(len(photos), *photos[0].shape[:2])
+            stopwatch.provider = session.provider
             try:
                 with self._workspaces.borrowed() as workspace:
                     return one_pass(
@@ -167,7 +169,8 @@ class Pipeline:
             except OutOfMemoryError:
                 if pixels <= TILE_ABOVE_PX:
                     raise
-        model, style_weights = self._tiled(), session.weights_in_axes(weights)
+        stopwatch.provider = self._session.provider_of_parts
+        model, style_weights = self._tiled(), self._session.weights_in_axes(weights)
         stylized = [model.stylize(each, style_weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
         stopwatch.lap("inference")
         return stylized

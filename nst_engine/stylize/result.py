@@ -157,9 +157,14 @@ def kind_of(source: ImageSource) -> Kind:
 
 
 class Stopwatch:
-    """Adds up the time between laps, by stage."""
+    """Adds up the time between laps, by stage.
+
+    Attributes:
+        provider: What computed, for display; empty before the model ran.
+    """
 
     def __init__(self) -> None:
+        self.provider = ""
         self._last = time.perf_counter()
         self._seconds = dict.fromkeys(STAGES, 0.0)
 

@@ -35,7 +35,7 @@ class Stylizer(LoadedModel):
         threads: CPU threads for each picture; None: as many as this process may use.
         precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.runtimes.session.open_session`.
         backend: `auto`, `onnxruntime` or `openvino`; see there. OpenVINO prepares for each new size of picture, in
-            0.2 s, and keeps the last eight.
+            0.2 s, and keeps the last eight; where sizes are ever new, `auto` leaves them to ONNX Runtime.
         expected_pictures: How many will be stylized, if that is known; see there.
         tile_above_px: Pictures of more pixels are processed in tiles, in bounded memory; None: 3 million, on CUDA 32.
         timeout: Seconds that loading the model may take, and each run of it (a picture's or a tile's), before it is
@@ -119,7 +119,8 @@ class Stylizer(LoadedModel):
                 )
             else:
                 (stylized,) = self._run([photo], chosen.weights, options, stopwatch, out)
-        return self._result(stylized, picture, chosen.shares, stopwatch.timings_ms(), content_image)
+        timings = stopwatch.timings_ms()
+        return self._result(stylized, picture, chosen.shares, content_image, timings, provider=stopwatch.provider)
 
     async def astylize(
         self, content_image: ImageSource, style: Style = None, **options: Unpack[StylizeArguments]
@@ -179,7 +180,9 @@ class Stylizer(LoadedModel):
                 for i, pixels in zip(group, stylized, strict=True):
                     picture, own_time = reads[i]
                     timings = own_time.timings_ms(shared=stopwatch, among=len(group))
-                    results[i] = self._result(pixels, picture, chosen.shares, timings, content_images[i])
+                    results[i] = self._result(
+                        pixels, picture, chosen.shares, content_images[i], timings, provider=stopwatch.provider
+                    )
         return [results[i] for i in range(len(reads))]
 
     def _regions(
@@ -214,14 +217,16 @@ class Stylizer(LoadedModel):
         pixels: NDArray[np.uint8],
         picture: Picture,
         mix: Mapping[str, float],
-        timings_ms: Mapping[str, float],
         source: ImageSource,
+        timings_ms: Mapping[str, float],
+        *,
+        provider: str,
     ) -> StylizeResult[Any]:
         return StylizeResult(
             pixels=pixels,
             alpha=picture.alpha,
             timings_ms=timings_ms,
-            provider=self.provider,
+            provider=provider,
             model=self.model,
             styles=mix,
             kind=kind_of(source),

@@ -220,3 +220,48 @@ def test_the_command_line_takes_a_backend(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["provider"] == "OpenVINO f32"
+
+
+@pytest.fixture
+def chooses_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    choice = choosing.Choice("openvino", "float32", "onnxruntime 2 ms, openvino 1 ms")
+    monkeypatch.setattr(choosing, "choose", lambda *_: choice)
+    monkeypatch.delenv("NST_ENGINE_BACKEND")
+
+
+@pytest.mark.usefixtures("chooses_openvino")
+def test_auto_leaves_ever_new_sizes_to_the_runtime_that_need_not_prepare() -> None:
+    stylizer = Stylizer("bundled:live", device="cpu")
+    reference = Stylizer("bundled:live", device="cpu", backend="onnxruntime")
+    prepared, other = "OpenVINO f32", "CPUExecutionProvider"
+    assert stylizer.provider == prepared
+
+    def providers_of(*sides: int) -> list[str]:
+        providers = []
+        for side in sides:
+            result = stylizer.stylize(photo(64, side), "scream")
+            expected = reference.stylize(photo(64, side), "scream").pixels
+            assert int(np.abs(result.pixels.astype(int) - expected).max()) <= 2
+            providers.append(result.provider)
+        return providers
+
+    assert providers_of(40, 41, 42, 43, 44, 45, 44) == [prepared] * 4 + [other] * 3
+    assert providers_of(44, 44, 45) == [prepared] * 3  # what has come three times may come again
+    assert providers_of(40, 41, 46, 47, 48, 49, 50) == [prepared] * 6 + [other]
+    (batched,) = stylizer.stylize_batch([photo(64, 51)], "scream")
+    assert batched.provider == other
+    stylizer.trim()
+    stylizer.close()
+    with pytest.raises(OptionError, match="is closed"):
+        stylizer.stylize(photo(64, 51), "scream")
+
+
+def test_a_backend_that_was_requested_prepares_for_all_sizes() -> None:
+    stylizer = Stylizer("bundled:live", device="cpu", backend="openvino")
+    assert {stylizer.stylize(photo(64, side), "scream").provider for side in range(40, 47)} == {"OpenVINO f32"}
+
+
+@pytest.mark.usefixtures("chooses_openvino")
+def test_a_picture_in_tiles_says_what_computed_them() -> None:
+    stylizer = Stylizer("bundled:live", device="cpu", tile_above_px=100_000)
+    assert stylizer.stylize(photo(420, 330), "scream").provider == "CPUExecutionProvider"
