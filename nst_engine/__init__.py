@@ -26,10 +26,10 @@ from nst_engine.errors import (
 from nst_engine.version import __version__
 
 if TYPE_CHECKING:
+    from nst_engine.cancellation import CancelToken
     from nst_engine.image import Picture, load_image, save_image
     from nst_engine.limits import ImageLimits
     from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
-    from nst_engine.runtimes.stopping import CancelToken
     from nst_engine.stylize.result import StylizeResult
     from nst_engine.stylize.style_embedding import StyleEmbedding
     from nst_engine.stylize.stylizer import Stylizer
@@ -86,7 +86,7 @@ _AT_FIRST_USE = {
     "Progress": "nst_engine.optimization",
     "optimize": "nst_engine.optimization",
     "reconstruct": "nst_engine.optimization",
-    "CancelToken": "nst_engine.runtimes.stopping",
+    "CancelToken": "nst_engine.cancellation",
     "StyleEmbedding": "nst_engine.stylize.style_embedding",
     "StylizeResult": "nst_engine.stylize.result",
     "Stylizer": "nst_engine.stylize.stylizer",

@@ -21,6 +21,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from nst_engine.cancellation import CancellableBytes
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
 from nst_engine.image.arrays import picture_of_array
 from nst_engine.image.cost import check_samples, check_scans, check_tiles, has_more_pages
@@ -125,7 +126,7 @@ def load_image(
             silence_libtiff()
         opener = OPENERS[file_format]
         picture, complaint = _decode(
-            lambda: opener(io.BytesIO(content)), file_format, label, limits, **how, is_own=True
+            lambda: opener(CancellableBytes(content)), file_format, label, limits, **how, is_own=True
         )
     if complaint:
         warnings.warn(f"{label}: {complaint}.", RuntimeWarning, stacklevel=2)

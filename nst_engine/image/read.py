@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from nst_engine.cancellation import check_cancelled
 from nst_engine.errors import ImageDecodeError, ImageNotFoundError
 from nst_engine.limits import ImageLimits
 from nst_engine.reading import why_no_file
@@ -50,6 +51,7 @@ def read_file(file: BinaryIO, label: str, limits: ImageLimits) -> bytes:
     chunks: list[bytes] = []
     size_bytes = 0
     while True:
+        check_cancelled()
         try:
             chunk: object = file.read(min(_CHUNK_BYTES, limits.max_bytes + 1 - size_bytes))
         except (OSError, ValueError) as error:

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from nst_engine.cancellation import Stop
 from nst_engine.errors import InferenceError
 from nst_engine.models.signature import Signature
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Device
-from nst_engine.runtimes.stopping import Stop
 
 
 class Executor(Protocol):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.cancellation import Stop
 from nst_engine.environment import forbid_telemetry, needed
 from nst_engine.errors import ModelChecksumError, ModelSpecError, ProviderUnavailableError
 from nst_engine.models.content import ModelContent
@@ -26,7 +27,6 @@ from nst_engine.runtimes.devices import (
     why_it_failed,
     why_not_built_in,
 )
-from nst_engine.runtimes.stopping import Stop
 
 _SILENT = 4  # ONNX Runtime's "fatal": all that matters comes as an exception as well
 _WARNINGS = 2  # its default

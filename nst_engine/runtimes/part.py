@@ -8,8 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from nst_engine.cancellation import Stop
 from nst_engine.runtimes.base import Graph
-from nst_engine.runtimes.stopping import Stop, Watch
+from nst_engine.runtimes.stopping import Watch
 
 
 class Part:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.cancellation import Stop
 from nst_engine.environment import usable_cpus
 from nst_engine.errors import InferenceError, NSTError, OptionError, OutOfMemoryError, ProviderUnavailableError
 from nst_engine.models.find import ModelFile, find_model, int8_model
@@ -31,7 +32,7 @@ from nst_engine.runtimes.devices import (
 from nst_engine.runtimes.onnxruntime import OrtLoader, first_line
 from nst_engine.runtimes.options import FEW_PICTURES, SessionOptions, StreamOptions
 from nst_engine.runtimes.part import Part
-from nst_engine.runtimes.stopping import Stop, Watch
+from nst_engine.runtimes.stopping import Watch
 
 _ON_CPU = Device("cpu")
 

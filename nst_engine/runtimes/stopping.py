@@ -1,20 +1,18 @@
-"""Stops long work: by Ctrl-C, by a timeout, and by a token from another thread.
+"""Ends work of a model: by Ctrl-C, by a timeout, and when it is cancelled.
 
-Work that may never end runs in its own thread. Tokens are kept in a context variable and checked wherever a model runs,
-so that they need not be passed from function to function.
+Work that may never end runs in its own thread.
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
-from nst_engine.errors import CancelledError, InferenceError
+from nst_engine.cancellation import Stop, current_token
+from nst_engine.errors import InferenceError
 
 _T = TypeVar("_T")
 
@@ -22,106 +20,6 @@ _T = TypeVar("_T")
 _PATIENCE_S = 5.0
 #: Some systems do not interrupt a wait without timeout.
 _WAIT_S = 0.5
-
-
-class Stop:
-    """Handle through which work can be stopped."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._by: Callable[[], None] | None = None
-        self._is_asked = False
-
-    def is_done_by(self, by: Callable[[], None]) -> None:
-        """Register how the work is stopped; called from another thread, or at once if the stop was asked for before."""
-        with self._lock:
-            self._by = by
-            is_late = self._is_asked
-        if is_late:
-            by()
-
-    def ask(self) -> None:
-        """Stop the work."""
-        with self._lock:
-            self._is_asked, by = True, self._by
-        if by is not None:
-            by()
-
-
-class CancelToken:
-    """Stops work from any thread: `stylize(..., cancel=token)`, then `token.cancel()`.
-
-    It is checked between stages and tiles, and a model that is running is interrupted. A cancelled token stays
-    cancelled: use a new one for each call.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._is_cancelled = False
-        self._running: set[Stop] = set()
-
-    def cancel(self) -> None:
-        """Stop the work: the call raises `CancelledError`, within 100 ms or as soon as a picture is decoded."""
-        with self._lock:
-            self._is_cancelled = True
-            running = list(self._running)
-        for stop in running:
-            stop.ask()
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether `cancel` was called."""
-        return self._is_cancelled
-
-    def check(self) -> None:
-        """Raise `CancelledError` if `cancel` was called."""
-        if self._is_cancelled:
-            raise CancelledError("cancelled before it was done; to run it again, use a new `CancelToken`")
-
-    @contextlib.contextmanager
-    def stopping(self, stop: Stop) -> Iterator[None]:
-        """While it runs, `cancel` asks this stop as well."""
-        with self._lock:
-            self._running.add(stop)
-        try:
-            self.check()
-            yield
-        except Exception:
-            self.check()  # the runtimes have exceptions of their own for what was stopped
-            raise
-        finally:
-            with self._lock:
-                self._running.discard(stop)
-        self.check()
-
-
-_TOKEN: ContextVar[CancelToken | None] = ContextVar("cancel_token", default=None)
-
-
-@contextlib.contextmanager
-def cancelled_by(token: CancelToken | None) -> Iterator[None]:
-    """Within it, work of this thread checks the token; None: the one in effect, if any."""
-    if token is None:
-        yield
-        return
-    before = _TOKEN.set(token)
-    try:
-        token.check()
-        yield
-    finally:
-        _TOKEN.reset(before)
-
-
-def check_cancelled() -> None:
-    """Raise `CancelledError` if this thread's work was cancelled."""
-    token = _TOKEN.get()
-    if token is not None:
-        token.check()
-
-
-def is_cancellable() -> bool:
-    """Whether this thread's work has a token."""
-    return _TOKEN.get() is not None
 
 
 @dataclass(frozen=True)
@@ -146,7 +44,7 @@ class Watch:
             CancelledError: This thread's work was cancelled.
             KeyboardInterrupt: Ctrl-C came.
         """
-        token = _TOKEN.get()
+        token = current_token()
         if token is None:
             return self._over(work, None)
         stop = Stop()

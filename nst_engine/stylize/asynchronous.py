@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from nst_engine.runtimes.stopping import CancelToken
+from nst_engine.cancellation import CancelToken
 from nst_engine.stylize.turns import Turns
 
 _T = TypeVar("_T")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nst_engine.cancellation import CancelToken
     from nst_engine.image import ImageSource
-    from nst_engine.runtimes.stopping import CancelToken
 
 STROKE_SIZES = (0.1, 8.0)
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.cancellation import check_cancelled
 from nst_engine.color import ColorMode
 from nst_engine.errors import OutOfMemoryError
 from nst_engine.runtimes.session import Session
-from nst_engine.runtimes.stopping import check_cancelled
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.postprocess import finished
 from nst_engine.stylize.result import Stopwatch

@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from nst_engine.cancellation import CancelToken, cancelled_by
 from nst_engine.errors import CancelledError, NSTError
-from nst_engine.runtimes.stopping import CancelToken, cancelled_by
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

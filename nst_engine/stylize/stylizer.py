@@ -10,11 +10,11 @@ from typing import Any, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.cancellation import CancelToken, cancelled_by
 from nst_engine.checks import require_count
 from nst_engine.color import ColorMode
 from nst_engine.image import EncodedImage, ImageSource, Picture, PillowImage
 from nst_engine.limits import ImageLimits
-from nst_engine.runtimes.stopping import CancelToken, cancelled_by
 from nst_engine.stylize.batch import groups_of
 from nst_engine.stylize.loaded_model import LoadedModel
 from nst_engine.stylize.options import StylizeArguments, StylizeOptions

@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from nst_engine.cancellation import check_cancelled, is_cancellable
 from nst_engine.errors import BusyError
-from nst_engine.runtimes.stopping import check_cancelled, is_cancellable
 
 # how often waiting threads check for cancellation
 _LOOK_S = 0.05

@@ -10,8 +10,8 @@ import pytest
 from tiny_models import STYLES, photo, write_own
 
 from nst_engine import CancelledError, NSTError, OptionError, Stylizer
+from nst_engine.cancellation import check_cancelled
 from nst_engine.runtimes.options import suitable_streams
-from nst_engine.runtimes.stopping import check_cancelled
 from nst_engine.stylize.side_by_side import side_by_side
 
 

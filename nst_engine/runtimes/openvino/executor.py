@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.cancellation import Stop
 from nst_engine.runtimes.openvino.byte_graph import SUM
-from nst_engine.runtimes.stopping import Stop
 
 #: Number of sizes whose graphs are kept, with the memory of their features.
 SIZES_KEPT = 8

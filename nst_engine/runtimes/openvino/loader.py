@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.cancellation import Stop
 from nst_engine.environment import needed, without_openvino_telemetry
 from nst_engine.errors import ModelChecksumError, OptionError, ProviderUnavailableError
 from nst_engine.graphs.model_bytes import metadata_of
@@ -22,7 +23,6 @@ from nst_engine.runtimes.base import Loaded
 from nst_engine.runtimes.devices import Device, Precision
 from nst_engine.runtimes.openvino.byte_graph import in_bytes
 from nst_engine.runtimes.openvino.executor import Requests, SizedExecutor
-from nst_engine.runtimes.stopping import Stop
 
 _CORES: dict[int, Any] = {}
 _HINTS = {"auto": "f32", "float32": "f32", "bfloat16": "bf16"}
