@@ -1,4 +1,4 @@
-"""A video is written as closed segments that are joined at the end, so that a killed run can be gone on with."""
+"""A video is written as closed segments that are muxed at the end, so that a killed run can be gone on with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nst_engine.errors import OutputError
 from nst_engine.image import flatten, with_alpha
 from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder, is_refused
-from nst_engine.video.av.joining import Segment, foreseen, join
+from nst_engine.video.av.mux import Segment, expected_notes, mux
 from nst_engine.video.formats import Plan
 from nst_engine.video.frames import Clip, Frame, flattened_note
 from nst_engine.video.work_folder import WorkFolder
@@ -32,8 +32,8 @@ class VideoSink:
     """
 
     def __init__(self, target: Path, clip: Clip, plan: Plan, work: WorkFolder) -> None:
-        self.notes: list[str] = foreseen(plan, clip)
-        self._foreseen = tuple(self.notes)
+        self.notes: list[str] = expected_notes(plan, clip)
+        self._expected_notes = tuple(self.notes)
         self._target, self._clip, self._plan, self._work = target, clip, plan, work
         self.done = sum(part.frames for part in work.parts)
         self._encoder: FrameEncoder | None = None
@@ -76,7 +76,7 @@ class VideoSink:
         return flatten(frame.pixels, frame.alpha)
 
     def finish(self) -> int:
-        """Join the segments with the sound, and put the result in its place; the work folder goes.
+        """Mux the segments with the sound, and put the result in its place; the work folder goes.
 
         Raises:
             OutputError: It cannot be written; the segments are kept.
@@ -87,8 +87,8 @@ class VideoSink:
                 self._close_segment()
             parts = self._work.parts
             segments = [Segment(self._work.path_of(part), part.first_pts, part.end_pts) for part in parts]
-            notes = join(segments, self._plan, self._clip, whole)
-            self.notes += [note for note in notes if note not in self._foreseen]
+            notes = mux(segments, self._plan, self._clip, whole)
+            self.notes += [note for note in notes if note not in self._expected_notes]
             whole.replace(self._target.resolve())
         except WRITING_ERRORS as error:
             raise self._failed(error) from error

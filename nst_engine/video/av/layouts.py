@@ -17,7 +17,7 @@ from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
-from nst_engine.video.av.opening import open_file
+from nst_engine.video.av.demux import open_input
 from nst_engine.video.formats import CONTAINERS
 
 # Encoder and its rates of samples, where a sound cannot be copied; (): any rate.
@@ -67,7 +67,7 @@ def layout_of_copy(file: Path, source: AudioStream, container: str) -> str | Non
     """Where a copy's channels stand for who plays it: FLAC in an .mp4 does not say it; None: it cannot be copied."""
 
     def copied(trial: OutputContainer) -> Iterable[Packet[Any]]:
-        with open_file(file) as opened:
+        with open_input(file) as opened:
             stream = opened.streams[source.index]
             packet = next((each for each in opened.demux(stream) if each.size), None)
             copy = trial.add_stream_from_template(source, opaque=True)

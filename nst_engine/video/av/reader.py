@@ -21,10 +21,10 @@ from nst_engine.errors import VideoDecodeError
 from nst_engine.image.arrays import opaque_to_none
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.av.colors import ToRgb, holds_alpha, tags_of
+from nst_engine.video.av.demux import clock_start_of, decoder_of, open_video_stream, time_base_of, tracks_of
 from nst_engine.video.av.extras import extras_of
-from nst_engine.video.av.opening import base_of, decoder_of, open_pictures, origin_of, tracks_of
+from nst_engine.video.av.metadata import clip_metadata, stream_metadata
 from nst_engine.video.av.orientation import turn_of
-from nst_engine.video.av.tags import clip_metadata, stream_metadata
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span, left_out_note
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 from nst_engine.wording import label_of_path
@@ -71,7 +71,7 @@ class VideoReader:
         self._within: set[str] = set()
         self._lag: int | None = None
         self._limits = limits
-        self._container, self._stream = open_pictures(path, label, limits)
+        self._container, self._stream = open_video_stream(path, label, limits)
         self._decoder = decoder_of(self._stream)
         try:
             if span.start is not None:
@@ -126,7 +126,7 @@ class VideoReader:
         if following is not None:
             return max(0, following.pts - pts) if frame.pts is not None and following.pts is not None else said
         promised = self._promised_end()
-        left = 0 if promised is None else round(promised / base_of(self._stream)) - pts
+        left = 0 if promised is None else round(promised / time_base_of(self._stream)) - pts
         is_whole = self._read_to >= pts + left
         return left if 0 < left < said or (left > said and is_whole) else said
 
@@ -169,14 +169,14 @@ class VideoReader:
 
     def _go_to(self, path: Path, start: Fraction) -> None:
         """Begin at the key frame before a time where the format can do that."""
-        base = base_of(self._stream)
-        place = math.floor((origin_of(self._container) + start) / base)
+        base = time_base_of(self._stream)
+        place = math.floor((clock_start_of(self._container) + start) / base)
         with contextlib.suppress(av.FFmpegError):
             self._container.seek(place, stream=self._stream)
         first = next(self._decoded(), None)
         lands_late = first is None or first.pts is None or first.pts > place
         self._container.close()
-        self._container, self._stream = open_pictures(path, self._label, self._limits)
+        self._container, self._stream = open_video_stream(path, self._label, self._limits)
         self._decoder = decoder_of(self._stream)
         self._errors = 0
         if not lands_late:
@@ -185,7 +185,7 @@ class VideoReader:
     def _described(
         self, first: av.VideoFrame, size: tuple[int, int], aspect: Fraction | None, span: Span, path: Path
     ) -> Clip:
-        stream, base = self._stream, base_of(self._stream)
+        stream, base = self._stream, time_base_of(self._stream)
         rate = next(filter(_is_rate, (stream.average_rate, stream.guessed_rate)), _RATE_IF_UNKNOWN)
         seconds = self._seconds()
         count = stream.frames or (None if seconds is None else round(seconds * rate))
@@ -206,14 +206,14 @@ class VideoReader:
             file=path if tracks or extras else None,
             tracks=tracks,
             extras=extras,
-            shift=shift_ticks(span, base, first.pts or 0, origin_of(self._container)) * base,
+            shift=shift_ticks(span, base, first.pts or 0, clock_start_of(self._container)) * base,
             span=span,
         )
 
     def _seconds(self) -> Fraction | None:
         """How long the pictures go on, as far as the file says so."""
         if self._stream.duration:
-            return self._stream.duration * base_of(self._stream)
+            return self._stream.duration * time_base_of(self._stream)
         if written := _MATROSKA_DURATION.fullmatch(self._stream.metadata.get("DURATION", "")):
             hours, minutes, rest = written.groups()
             return int(hours) * 3600 + int(minutes) * 60 + Fraction(rest)
@@ -225,7 +225,7 @@ class VideoReader:
         """When the last frame ends, s, as far as the file says so of its pictures."""
         stream = self._stream
         if stream.duration:
-            return (stream.duration + (stream.start_time or 0)) * base_of(stream)
+            return (stream.duration + (stream.start_time or 0)) * time_base_of(stream)
         # Matroska's is no duration, but tells when the last frame ends
         return self._seconds() if "DURATION" in stream.metadata else None
 
@@ -250,7 +250,7 @@ class VideoReader:
 
     def _note_damage(self, end: int) -> None:
         """Say when less came than the file promised: `end` of the last frame, in ticks."""
-        stream, base, rate = self._stream, base_of(self._stream), self.clip.rate
+        stream, base, rate = self._stream, time_base_of(self._stream), self.clip.rate
         slack = Fraction(3, 2) / rate if stream.frames else max(2 / rate, Fraction(3, 10))
         promised = self._promised_end()
         if promised is not None and end * base < promised - slack:

@@ -1,4 +1,4 @@
-"""A video file is opened, and its pictures found in it."""
+"""The demuxer: a video file is opened, and its streams are found."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DECODES_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"[playlist]", b"v=0", b"#~")
 
 
-def open_file(path: Path) -> InputContainer:
+def open_input(path: Path) -> InputContainer:
     """A video file, and nothing that it names.
 
     Raises:
@@ -36,7 +36,7 @@ def open_file(path: Path) -> InputContainer:
     return av.open(str(path.absolute()), "r", container_options=dict(FILE_OPTIONS), metadata_errors="replace")
 
 
-def open_pictures(path: Path, label: str, limits: ImageLimits) -> tuple[InputContainer, VideoStream]:
+def open_video_stream(path: Path, label: str, limits: ImageLimits) -> tuple[InputContainer, VideoStream]:
     """The file, and the stream in it that is painted.
 
     Args:
@@ -52,7 +52,7 @@ def open_pictures(path: Path, label: str, limits: ImageLimits) -> tuple[InputCon
     if path.is_dir():
         raise VideoDecodeError(f"{label}: is a folder; {_WANTED}")
     try:
-        container = open_file(path)
+        container = open_input(path)
     except FileNotFoundError as error:
         raise VideoNotFoundError(f"{label}: there is no such file; check the path") from error
     except PermissionError as error:
@@ -60,7 +60,7 @@ def open_pictures(path: Path, label: str, limits: ImageLimits) -> tuple[InputCon
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoDecodeError(f"{label}: {_why_not(path, error)}") from error
     try:
-        return container, _pictures_of(container, label, limits)
+        return container, _video_stream_of(container, label, limits)
     except BaseException:
         container.close()
         raise
@@ -80,7 +80,7 @@ def _why_not(path: Path, error: Exception) -> str:
     return f"is no video, or too damaged to open ({reason}); {_WANTED}"
 
 
-def _pictures_of(container: InputContainer, label: str, limits: ImageLimits) -> VideoStream:
+def _video_stream_of(container: InputContainer, label: str, limits: ImageLimits) -> VideoStream:
     """The stream to paint: the first one that is no cover."""
     for stream in container.streams.video:
         if stream.codec_context is None:
@@ -119,12 +119,12 @@ def is_chapter_track(container: InputContainer, stream: SubtitleStream) -> bool:
     return bool(begins) and begins == shown
 
 
-def base_of(stream: VideoStream) -> Fraction:
+def time_base_of(stream: VideoStream) -> Fraction:
     """Seconds per tick of its times."""
     return stream.time_base or Fraction(1, 1_000_000)
 
 
-def origin_of(container: InputContainer) -> Fraction:
+def clock_start_of(container: InputContainer) -> Fraction:
     """Seconds on the file's clock when it begins: those of broadcasts began long before."""
     discontinuous: Any = Flags.ts_discont.value
     has_clock = bool(container.format.flags & discontinuous)
