@@ -12,7 +12,7 @@ from nst_engine.options import check_options, option
 from nst_engine.video.frames import Span
 
 #: Three years: no file is longer, and derived values fit 64 bits.
-_LONGEST_SECONDS = 1e8
+LONGEST_SECONDS = 1e8
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class VideoOptions:
         None, "shrink larger frames to this longer side first", metavar="PX", limits=(1, math.inf)
     )
     start: float | None = option(
-        None, "paint from here on; times count from here", metavar="SECONDS", limits=(0, _LONGEST_SECONDS)
+        None, "paint from here on; times count from here", metavar="SECONDS", limits=(0, LONGEST_SECONDS)
     )
-    end: float | None = option(None, "paint up to here", metavar="SECONDS", limits=(0, _LONGEST_SECONDS))
+    end: float | None = option(None, "paint up to here", metavar="SECONDS", limits=(0, LONGEST_SECONDS))
     fps: float | None = option(None, "of a sequence of pictures (default: 25)", metavar="N")
     codec: str | None = option(None, "h264, hevc, vp9, av1, prores, mpeg4 (default: by the file)", metavar="NAME")
     crf: int | None = option(None, "quality, 0 is best (default: the codec's)", metavar="N")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 from nst_engine.color import ColorMode
-from nst_engine.errors import VideoDecodeError
+from nst_engine.errors import OptionError, VideoDecodeError
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.options import Stability
@@ -19,9 +19,10 @@ from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect
 from nst_engine.video.frames import Reader, Sink
+from nst_engine.video.keyframes import KeyframePainter, StyleKeyframe, StyleTimeline
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
 from nst_engine.video.pipeline import run_pipeline
-from nst_engine.video.stylize_stage import FramePainter, StylizeStage
+from nst_engine.video.stylize_stage import FramePainter, StylizeStage, TimedPainter
 
 
 def stylize_video(
@@ -30,6 +31,7 @@ def stylize_video(
     stylizer: Stylizer,
     style: Style = None,
     *,
+    keyframes: Sequence[StyleKeyframe] = (),
     stability: Stability = "low",
     strength: float = 1.0,
     preserve_color: ColorMode | None = None,
@@ -46,6 +48,7 @@ def stylize_video(
         output: A file with one of `OUTPUT_SUFFIXES`, or a sequence likewise.
         stylizer: The model.
         style: As for `Stylizer.stylize`, like `strength` and `preserve_color`.
+        keyframes: Instead of one style, those that it changes between: linearly, in seconds of the source.
         stability: Against flicker: `off`, `low` or `high`; see `FrameStylizer`.
         strength: See there.
         preserve_color: See there.
@@ -58,17 +61,21 @@ def stylize_video(
     Raises:
         NSTError: What `paint_video` and `Stylizer.stylize` raise.
     """
+    if keyframes and style is not None:
+        raise OptionError("style and keyframes: both came; give one of them")
+    timeline = StyleTimeline(keyframes, stylizer) if keyframes else None
     frame_stylizer = FrameStylizer(
         stylizer,
-        style,
+        style if timeline is None else timeline.choices[0],
         stability=stability,
         strength=strength,
         preserve_color=preserve_color,
         stroke_size=stroke_size,
         channel_order="rgb",
     )
+    painter = frame_stylizer if timeline is None else KeyframePainter(frame_stylizer, timeline)
     result = paint_video(
-        source, output, frame_stylizer, options=options, limits=limits, on_progress=on_progress, on_note=on_note
+        source, output, painter, options=options, limits=limits, on_progress=on_progress, on_note=on_note
     )
     return replace(result, paint_seconds=frame_stylizer.seconds)
 
@@ -119,7 +126,7 @@ def paint_video(
         _tell_all(sink.notes, tell)
         report = _reporter(sink, reader.clip.frame_count, on_progress, tell)
         try:
-            stage_seconds, count, frames = _run(reader, sink, painter, report)
+            stage_seconds, count, frames = _run(reader, sink, painter, report, tell)
         except BaseException:
             sink.discard()
             raise
@@ -141,7 +148,11 @@ def _noted(notes: list[str], on_note: Callable[[str], None] | None, note: str) -
 
 
 def _run(
-    reader: Reader, sink: Sink, painter: FramePainter, on_frame: Callable[[int], None]
+    reader: Reader,
+    sink: Sink,
+    painter: FramePainter,
+    on_frame: Callable[[int], None],
+    tell: Callable[[str], None],
 ) -> tuple[dict[str, float], int, int]:
     """Seconds of the stages, how many frames were painted, and how many the result has."""
 
@@ -153,7 +164,9 @@ def _run(
 
     memory = int(getattr(painter, "memory_frames", 0))
     painter.reset()
-    stage = StylizeStage(painter, is_wanted, on_frame)
+    if isinstance(painter, TimedPainter):
+        _tell_all(painter.notes_on(reader.clip), tell)
+    stage = StylizeStage(painter, reader.clip, is_wanted, on_frame)
     seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write)
     if stage.count + sink.done == 0:
         raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")

@@ -191,6 +191,7 @@ class VideoReader:
         count = stream.frames or (None if seconds is None else round(seconds * rate))
         tracks = tracks_of(self._container)
         extras = extras_of(self._container, stream)
+        clock_start = clock_start_of(self._container)
         return Clip(
             label=self._label,
             height=size[0],
@@ -206,7 +207,8 @@ class VideoReader:
             file=path if tracks or extras else None,
             tracks=tracks,
             extras=extras,
-            shift=shift_ticks(span, base, first.pts or 0, clock_start_of(self._container)) * base,
+            shift=shift_ticks(span, base, first.pts or 0, clock_start) * base,
+            clock_start=clock_start,
             span=span,
         )
 
