@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from nst_engine.stylize.style_choice import StyleChoice
     from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.video import VideoProgress, VideoResult
+    from nst_engine.video.pipes import Stream
 
     #: One for all frames, or those of times, in seconds.
     Styles: TypeAlias = StyleChoice | dict[float, StyleChoice]
 
-_SUFFIX_ELSE = ".mp4"
+_SUFFIX_ELSE, _PIPE = ".mp4", "-"
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -43,10 +45,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "video",
         help="paint a video, an animation or a sequence of pictures",
         description="Paint every frame of a moving picture in a style. Sound, times, colours and titles are kept.",
-        epilog="A sequence of pictures is written as frames/%05d.png. Ctrl-C, then --resume, goes on later.",
+        epilog="A sequence of pictures is written as frames/%05d.png. Ctrl-C, then --resume, goes on later. "
+        "In pipes: ffmpeg -i clip.mp4 -f nut - | nst video - -o - --style scream | ffplay -",
     )
-    parser.add_argument("input", metavar="IN", help="a video, .gif, animated .webp, or pictures as frames/%%05d.png")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="likewise; default: IN_STYLE, here")
+    parser.add_argument(
+        "input", metavar="IN", help="a video, .gif, animated .webp, pictures as frames/%%05d.png, or - for stdin"
+    )
+    parser.add_argument("-o", "--output", metavar="OUT", help="likewise, - for stdout; default: IN_STYLE, here")
     add_style_arguments(parser, takes_times=True)
     add_options(parser, FrameOptions)
     parser.add_argument("--report", action="store_true", help="paint nothing; say how much each stability flickers")
@@ -63,21 +68,22 @@ def run(arguments: argparse.Namespace) -> int:
     options, looks = options_of(arguments, VideoOptions), options_of(arguments, FrameOptions)
     timed = take_times(arguments)
     check_style_arguments(arguments)
-    source, output = Path(arguments.input), arguments.output
+    source, output = _ends(arguments)
     if output is not None:
         check_video(source, output, options)
+    if isinstance(output, Path):
         check_is_no_input(output, files_read(arguments))
     stylizer = open_stylizer(arguments)
     styles = timed_choices(timed, arguments, stylizer) or chosen_style(arguments, stylizer)
     if arguments.report:
-        return _report_flicker(arguments, source, stylizer, styles, options)
+        return _report_flicker(arguments, Path(arguments.input), stylizer, styles, options)
     if output is None:
-        output = _default_output(source, styles)
-    if options.resume and output.is_file() and finished_frames(output) is None:
+        output = _default_output(Path(arguments.input), styles)
+    if options.resume and isinstance(output, Path) and output.is_file() and finished_frames(output) is None:
         print(f"nst: {output}: is there already, and no unfinished work; nothing is left to do", file=sys.stderr)
         return 0
     try:
-        with _Bar(output.name, is_shown=not arguments.json) as bar:
+        with _Bar(_name_of(output), is_shown=not arguments.json) as bar:
             result = stylize_video(
                 source,
                 output,
@@ -93,10 +99,33 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"nst: interrupted{_kept(output, options)}", file=sys.stderr)
         return INTERRUPTED
     except NSTError as error:
-        resumable = _kept(output, options) if finished_frames(output) else ""
+        resumable = _kept(output, options) if isinstance(output, Path) and finished_frames(output) else ""
         raise type(error)(f"{with_flags(error)}{resumable}") from error
     _report(arguments, result, styles, stylizer)
     return 0
+
+
+def _ends(arguments: argparse.Namespace) -> tuple[Path | Stream, Path | Stream | None]:
+    """Source and output: - is stdin, and stdout, which is what stdin is painted to by default."""
+    source, output = arguments.input, arguments.output
+    reads, writes = source == _PIPE, output == _PIPE or (source == _PIPE and output is None)
+    if reads and sys.stdin.isatty():
+        raise OptionError("- is stdin, which is the terminal here; type: nst video - < clip.mkv > painted.mkv")
+    if writes and sys.stdout.isatty():
+        raise OptionError("a video would be written to the terminal; type: nst video ... > painted.mkv, or -o FILE")
+    if writes and arguments.json:
+        raise OptionError("--json and the video cannot both go to stdout; give -o FILE")
+    if reads and arguments.report:
+        raise OptionError("--report: reads the video several times, and stdin comes once; give a file")
+    if writes:
+        output = io.FileIO(sys.stdout.fileno(), "w", closefd=False)
+    elif output is not None:
+        output = Path(output)
+    return io.FileIO(sys.stdin.fileno(), closefd=False) if reads else Path(source), output
+
+
+def _name_of(output: Path | Stream) -> str:
+    return output.name if isinstance(output, Path) else "stdout"
 
 
 def _style_of(styles: Styles) -> dict[str, Any]:
@@ -143,10 +172,12 @@ def _default_output(source: Path, styles: Styles) -> Path:
     return Path(f"{source.stem}_{style_label(names)}{suffix}")
 
 
-def _kept(output: Path, options: VideoOptions) -> str:
+def _kept(output: Path | Stream, options: VideoOptions) -> str:
     """What an unfinished run keeps, and how to resume."""
     from nst_engine.video import finished_frames, is_pattern
 
+    if not isinstance(output, Path):
+        return ""
     frames = finished_frames(output)
     if frames is None and is_pattern(output):
         return "; finished pictures are kept: go on with the same command and --resume"
@@ -157,11 +188,13 @@ def _kept(output: Path, options: VideoOptions) -> str:
 
 
 def _report(arguments: argparse.Namespace, result: VideoResult, styles: Styles, stylizer: Stylizer) -> None:
-    """The last line, on stdout."""
+    """The last line, on stdout, unless the video went there."""
     if not arguments.json:
         print(
-            f"{result.output}: {result.frames} frames of {result.width}×{result.height} px in {result.seconds:.1f} s, "
-            f"{result.frames_per_second:.1f} per second, by {stylizer.model} on {stylizer.provider}",
+            f"{result.output or 'stdout'}: {result.frames} frames of {result.width}×{result.height} px "
+            f"in {result.seconds:.1f} s, {result.frames_per_second:.1f} per second, "
+            f"by {stylizer.model} on {stylizer.provider}",
+            file=sys.stderr if result.output is None else sys.stdout,
             flush=True,
         )
         return

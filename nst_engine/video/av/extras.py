@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from nst_engine.video.av.demux import open_input
 from nst_engine.video.av.layouts import is_held
-from nst_engine.video.formats import CONTAINERS, Plan
+from nst_engine.video.formats import MUXERS, Plan
 from nst_engine.video.frames import Clip, Extra, left_out_note
 from nst_engine.wording import printable
 
@@ -120,7 +120,7 @@ class Extras:
         if self._suffix in _HOLDS_ATTACHMENTS and kind is not None:
             name = stream.metadata.get("filename") or f"cover.{kind.rpartition('/')[2]}"
             return self._attach(name, kind, bytes(packet))
-        if self._suffix not in _HOLDS_COVERS or not is_held(stream, CONTAINERS[self._suffix]):
+        if self._suffix not in _HOLDS_COVERS or not is_held(stream, MUXERS[self._suffix]):
             return False
         cover = self._output.add_stream_from_template(stream, opaque=True)
         cover.disposition = Disposition.attached_pic

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from nst_engine.video.av.extras import Extras
 from nst_engine.video.av.sound import Sound
-from nst_engine.video.formats import CONTAINERS, Plan
+from nst_engine.video.formats import MUXERS, Plan
 from nst_engine.video.frames import Clip, left_out_note
 
 _LARGEST_TIMESCALE = 2**31 - 1
@@ -56,7 +56,7 @@ class _PacketTimes:
 
 def expected_notes(plan: Plan, clip: Clip) -> list[str]:
     """What people should know of the sound and the like, before a frame is painted."""
-    with contextlib.suppress(*_REFUSALS), av.open(io.BytesIO(), "w", format=CONTAINERS[plan.suffix]) as trial:
+    with contextlib.suppress(*_REFUSALS), av.open(io.BytesIO(), "w", format=MUXERS[plan.suffix]) as trial:
         sound = Sound(trial, plan, clip)
         with contextlib.closing(sound):
             return [*sound.notes, *Extras(trial, plan, clip).notes]
@@ -117,8 +117,8 @@ def _mux(
             av.open(
                 os.fspath(path.absolute()),
                 "w",
-                format=CONTAINERS[plan.suffix],
-                container_options=_container_options(plan, clip),
+                format=MUXERS[plan.suffix],
+                container_options=container_options(plan, clip),
             )
         )
         output.metadata.update(clip.metadata)
@@ -201,7 +201,8 @@ def _video_stream_like(output: OutputContainer, template: VideoStream, plan: Pla
     return stream
 
 
-def _container_options(plan: Plan, clip: Clip) -> dict[str, str]:
+def container_options(plan: Plan, clip: Clip) -> dict[str, str]:
+    """Of the muxer of a file, for FFmpeg."""
     if plan.suffix not in (".mp4", ".m4v", ".mov"):
         return {}
     flags = "+faststart"

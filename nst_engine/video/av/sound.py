@@ -30,7 +30,7 @@ from nst_engine.video.av.layouts import (
     unlike,
 )
 from nst_engine.video.av.metadata import stream_metadata
-from nst_engine.video.formats import CONTAINERS, Plan
+from nst_engine.video.formats import MUXERS, Plan
 from nst_engine.video.frames import Clip
 
 # The only ones that say of a sound's first samples that they come before its beginning, and are not to be heard.
@@ -52,37 +52,47 @@ class Sound:
         plan: Of the output.
         clip: Whose sound.
         copies: Whether tracks may go in as they are.
+        source: The open input whose packets are given to `accept`; None: `packets` reads the clip's file anew.
     """
 
-    def __init__(self, output: OutputContainer, plan: Plan, clip: Clip, *, copies: bool = True) -> None:
+    def __init__(
+        self,
+        output: OutputContainer,
+        plan: Plan,
+        clip: Clip,
+        *,
+        copies: bool = True,
+        source: InputContainer | None = None,
+    ) -> None:
         self.notes: list[str] = []
         self._copies = copies
         self._label, self._shift, self._span = clip.label, clip.shift, clip.span
         self._suffix = plan.suffix
-        self._container: InputContainer | None = None
+        self._container, self._is_passed_on = source, source is not None
         self._tracks: dict[int, _StreamCopy | _Transcode] = {}
-        if not clip.tracks or clip.file is None:
+        if self._container is None and clip.tracks and clip.file is not None:
+            self._container = open_input(clip.file)
+        if self._container is None:
             return
-        self._container = open_input(clip.file)
         for number, stream in enumerate(self._container.streams.audio, 1):
             self._add(output, stream, f"{clip.label}: sound track {number}", clip.file)
         subtitles = [each for each in self._container.streams.subtitles if not is_chapter_track(self._container, each)]
         for number, words in enumerate(subtitles, 1):
-            if words.codec_context is not None and is_held(words, CONTAINERS[plan.suffix]):
+            if words.codec_context is not None and is_held(words, MUXERS[plan.suffix]):
                 self._tracks[words.index] = _StreamCopy(output, words)
             else:
                 self.notes.append(
                     f"{clip.label}: subtitles {number} are left out: a {plan.suffix} does not hold their kind"
                 )
 
-    def _add(self, output: OutputContainer, stream: AudioStream, name: str, file: Path) -> None:
+    def _add(self, output: OutputContainer, stream: AudioStream, name: str, file: Path | None) -> None:
         """Copied, if that moves no channel to another place; else encoded anew."""
         context = stream.codec_context
         if context is None:
             self.notes.append(f"{name} is in an unknown codec, and is left out")
             return
         came = context.layout.name
-        kept = layout_of_copy(file, stream, CONTAINERS[self._suffix]) if self._allows_stream_copy(stream) else None
+        kept = layout_of_copy(file, stream, MUXERS[self._suffix]) if self._allows_stream_copy(stream) else None
         if kept is not None and not unlike(came, kept):
             self._tracks[stream.index] = _StreamCopy(output, stream)
             is_told = is_placed(came) and kept != came
@@ -112,21 +122,34 @@ class Sound:
                 packet = None
             if packet is None:
                 break
-            came = packet.pts if packet.pts is not None else packet.dts
-            if came is None or not packet.size:  # the last ones, empty, say that a track has ended
-                continue
-            at = came * packet.time_base - self._shift
-            if seconds is not None and at > seconds + _SLACK_SECONDS:
+            at = self._seconds_of(packet)
+            if at is not None and seconds is not None and at > seconds + _SLACK_SECONDS:
                 break
-            if (at >= 0 or self._is_kept_early(packet)) and (seconds is None or at < seconds):
-                yield from self._timed(self._tracks[packet.stream_index], packet)
+            yield from self.accept(packet)
+        yield from self.last_packets()
+
+    def accept(self, packet: Packet[Any]) -> Iterator[tuple[float, int, Packet[Any]]]:
+        """What comes of a packet of the source, as of `packets`."""
+        at, seconds, track = self._seconds_of(packet), self._span.seconds, self._tracks.get(packet.stream_index)
+        if track is None or at is None or (seconds is not None and at >= seconds):
+            return
+        if at >= 0 or self._is_kept_early(packet):
+            yield from self._timed(track, packet)
+
+    def last_packets(self) -> Iterator[tuple[float, int, Packet[Any]]]:
+        """What the encoders still hold."""
         for track in self._tracks.values():
             yield from self._timed(track, None)
 
     def close(self) -> None:
-        """Free the source."""
-        if self._container is not None:
+        """Free the source, unless it is another's."""
+        if self._container is not None and not self._is_passed_on:
             self._container.close()
+
+    def _seconds_of(self, packet: Packet[Any]) -> Fraction | None:
+        """When it is heard or read in the result; None: it is empty, as the last ones of tracks are."""
+        came = packet.pts if packet.pts is not None else packet.dts
+        return None if came is None or not packet.size else came * packet.time_base - self._shift
 
     def _timed(
         self, track: _StreamCopy | _Transcode, packet: Packet[Any] | None
@@ -144,7 +167,7 @@ class Sound:
         if not self._copies:
             return False
         is_known = self._suffix not in _HOLDS_PRIMING or is_placed(stream.codec_context.layout.name)
-        return is_known and is_held(stream, CONTAINERS[self._suffix]) and not self._is_lost(stream)
+        return is_known and is_held(stream, MUXERS[self._suffix]) and not self._is_lost(stream)
 
     def _is_lost(self, stream: AudioStream) -> bool:
         """Whether a copy would begin too early: in AVI all tracks begin at 0, so silence has to be put before it."""
@@ -159,7 +182,7 @@ class Sound:
         if self._suffix in _HOLDS_PRIMING or isinstance(self._tracks[packet.stream_index], _Transcode):
             return True
         # Opus tells its priming in its own header, and Matroska for any codec
-        return self._suffix != ".avi" and (
+        return self._suffix not in (".avi", ".nut") and (
             packet.stream.codec_context.name in ("opus", "libopus") or "matroska" in self._container.format.name
         )
 
