@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from nst_engine.stylize.result import StylizeResult
     from nst_engine.stylize.style_embedding import StyleEmbedding
     from nst_engine.stylize.stylizer import Stylizer
-    from nst_engine.video import FrameStylizer, VideoOptions, VideoProgress, VideoResult, stylize_video
+    from nst_engine.video import FrameStylizer, StyleKeyframe, VideoOptions, VideoProgress, VideoResult, stylize_video
 
 __all__ = [
     "BusyError",
@@ -60,6 +60,7 @@ __all__ = [
     "Progress",
     "ProviderUnavailableError",
     "StyleEmbedding",
+    "StyleKeyframe",
     "StyleNotFoundError",
     "StylizeResult",
     "Stylizer",
@@ -91,6 +92,7 @@ _AT_FIRST_USE = {
     "StylizeResult": "nst_engine.stylize.result",
     "Stylizer": "nst_engine.stylize.stylizer",
     "FrameStylizer": "nst_engine.video",
+    "StyleKeyframe": "nst_engine.video",
     "VideoOptions": "nst_engine.video",
     "VideoProgress": "nst_engine.video",
     "VideoResult": "nst_engine.video",

@@ -67,7 +67,7 @@ LAZY = {
 }
 # Modules that import an optional package when they are imported: they are imported at use, after a check of it.
 AT_ONCE = {
-    "av": ("video.av", "video.segments", "webcam.recorder"),
+    "av": ("video.av", "video.segments", "video.stream_sink", "webcam.recorder"),
     "cv2": ("motion.opencv", "motion.optical_flow", "motion.smoothing", "video.flicker", "webcam"),
 }
 

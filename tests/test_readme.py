@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from moving_clips import pictures, write_clip
 
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.cli.main import build_parser
@@ -45,16 +46,17 @@ def test_every_command_line_parses() -> None:
 
 def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = blocks("python")
-    any_style, service, _, optimized = blocks("python", FROM_PYTHON)
+    any_style, service, _, changing, optimized = blocks("python", FROM_PYTHON)
     shutil.copy(bundled_contents()["coffee"].path, tmp_path / "photo.jpg")
     shutil.copy(bundled_styles()["seaport"].path, tmp_path / "my-painting.jpg")
     monkeypatch.chdir(tmp_path)
     # one request, while the model is open
     service += "    import asyncio, pathlib\n    body = pathlib.Path('photo.jpg').read_bytes()\n"
     service += "    pathlib.Path('answer.jpg').write_bytes(asyncio.run(answer(body)))\n"
-    for code in (example, any_style, service, optimized):
+    write_clip(tmp_path / "clip.mp4", pictures(4))
+    for code in (example, any_style, service, changing, optimized):
         exec(compile(code, "README.md", "exec"), {})
-    for name in ("painted.jpg", "painted-too.jpg", "blended.jpg", "answer.jpg", "optimized.png"):
+    for name in ("painted.jpg", "painted-too.jpg", "blended.jpg", "answer.jpg", "painted.mp4", "optimized.png"):
         assert (tmp_path / name).stat().st_size > 0
 
 
@@ -71,7 +73,7 @@ def test_the_loop_over_a_camera_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cv2.VideoCapture", lambda number: Camera())
     monkeypatch.setattr("cv2.imshow", lambda title, frame: shown.append(frame))
     monkeypatch.setattr("cv2.waitKey", lambda ms: next(keys))
-    _, _, example, _ = blocks("python", FROM_PYTHON)
+    _, _, example, _, _ = blocks("python", FROM_PYTHON)
     assert len(example.splitlines()) <= 20
     exec(compile(example, "README.md", "exec"), {})
     assert [frame.shape for frame in shown] == [(120, 160, 3)] * 4

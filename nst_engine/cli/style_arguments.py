@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nst_engine.cli.style_times import timed_style, timeless_style
 from nst_engine.errors import OptionError, StyleNotFoundError
 
 if TYPE_CHECKING:
@@ -16,19 +17,42 @@ if TYPE_CHECKING:
 
 #: Models for any style, for pictures and for moving ones.
 ANY_STYLE, ANY_STYLE_FAST = "bundled:any", "bundled:any-fast"
+_CHANGING_NAMES = (
+    "; given with times, it changes: --style 0:great-wave --style 5s:scream is great-wave at 0 and scream from 5 s on, "
+    "and in between the one becomes the other; times are seconds of the input (5, 2.5s) or such as 1:05; a style that "
+    "is given twice stays in between"
+)
+_CHANGING_FILES = (
+    "; with times likewise: 0:one.jpg, 1:05:two.jpg; a file whose very name is 5:two.jpg is that file, and nothing is "
+    r"a time in C:\one.jpg or ./5:two.jpg"
+)
 
 
-def add_style_arguments(parser: argparse.ArgumentParser, *, default_text: str = "") -> None:
-    """`--style` and `--style-image`."""
+def add_style_arguments(parser: argparse.ArgumentParser, *, default_text: str = "", takes_times: bool = False) -> None:
+    """`--style` and `--style-image`.
+
+    Args:
+        parser: Of the command.
+        default_text: For the help.
+        takes_times: Whether the style may change by times: see `style_keyframes.take_times`.
+    """
+    kind: Callable[[str], object] = timed_style if takes_times else timeless_style
+    time, names_text, files_text = ("[TIME:]", _CHANGING_NAMES, _CHANGING_FILES) if takes_times else ("", "", "")
     parser.add_argument(
-        "--style", metavar="NAME[:W,...]", help=f"such as great-wave, or great-wave:0.7,scream:0.3{default_text}"
+        "--style",
+        type=kind,
+        action="append" if takes_times else "store",
+        default=[] if takes_times else None,
+        metavar=f"{time}NAME[:W,...]",
+        help=f"such as great-wave, or great-wave:0.7,scream:0.3{default_text}{names_text}",
     )
     parser.add_argument(
         "--style-image",
+        type=kind,
         action="append",
         default=[],
-        metavar="FILE[:W]",
-        help="any picture as the style, or what nst encode-style has made of one; several are blended",
+        metavar=f"{time}FILE[:W]",
+        help=f"any picture as the style, or what nst encode-style has made of one; several are blended{files_text}",
     )
 
 
@@ -79,18 +103,28 @@ def weighted_files(texts: Sequence[str]) -> list[tuple[str, float]]:
 
 
 def chosen_style(arguments: argparse.Namespace, stylizer: Stylizer) -> StyleChoice:
-    """The style that the arguments choose.
+    """The style that the arguments choose; see `choose_style`."""
+    return choose_style(stylizer, arguments.style, arguments.style_image)
+
+
+def choose_style(stylizer: Stylizer, style: str | None, style_images: Sequence[str]) -> StyleChoice:
+    """The style that is typed.
+
+    Args:
+        stylizer: The model.
+        style: A name or a blend of names; None: none, or the model's only one.
+        style_images: Files with their weights; empty: none.
 
     Raises:
         OptionError: Style images for a model that holds its styles; weights that cannot be used.
         StyleNotFoundError: The model has no such style.
         NSTError: What `Stylizer.choose_style` raises.
     """
-    if arguments.style_image:
+    if style_images:
         _check_reads_styles(stylizer)
-    elif arguments.style is not None:
-        _check_is_no_picture(arguments.style, stylizer)
-    return stylizer.choose_style(requested_styles(arguments))
+    elif style is not None:
+        _check_is_no_picture(style, stylizer)
+    return stylizer.choose_style(_typed_style(style, style_images))
 
 
 def requested_styles(arguments: argparse.Namespace) -> Style:
@@ -99,11 +133,15 @@ def requested_styles(arguments: argparse.Namespace) -> Style:
     Raises:
         OptionError: Weights that cannot be read.
     """
+    return _typed_style(arguments.style, arguments.style_image)
+
+
+def _typed_style(style: str | None, style_images: Sequence[str]) -> Style:
     from nst_engine.stylize.style_mix import parse_style_mix
 
-    if arguments.style_image:
-        return weighted_files(arguments.style_image)
-    return None if arguments.style is None else parse_style_mix(arguments.style)
+    if style_images:
+        return weighted_files(style_images)
+    return None if style is None else parse_style_mix(style)
 
 
 def encoded_styles(arguments: argparse.Namespace, stylizer: Stylizer) -> list[tuple[StyleEmbedding, float]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.messages import as_json, with_flags
@@ -21,7 +21,8 @@ from nst_engine.cli.style_arguments import (
     chosen_style,
     files_read,
 )
-from nst_engine.errors import NSTError
+from nst_engine.cli.style_keyframes import take_times, timed_choices
+from nst_engine.errors import NSTError, OptionError
 from nst_engine.files import check_is_no_input
 from nst_engine.motion.options import FrameOptions
 from nst_engine.video.options import VideoOptions
@@ -30,8 +31,12 @@ if TYPE_CHECKING:
     from nst_engine.stylize.style_choice import StyleChoice
     from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.video import VideoProgress, VideoResult
+    from nst_engine.video.pipes import Stream
 
-_SUFFIX_ELSE = ".mp4"
+    #: One for all frames, or those of times, in seconds.
+    Styles: TypeAlias = StyleChoice | dict[float, StyleChoice]
+
+_SUFFIX_ELSE, _PIPE = ".mp4", "-"
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -40,11 +45,14 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "video",
         help="paint a video, an animation or a sequence of pictures",
         description="Paint every frame of a moving picture in a style. Sound, times, colours and titles are kept.",
-        epilog="A sequence of pictures is written as frames/%05d.png. Ctrl-C, then --resume, goes on later.",
+        epilog="A sequence of pictures is written as frames/%05d.png. Ctrl-C, then --resume, goes on later. "
+        "In pipes: ffmpeg -i clip.mp4 -f nut - | nst video - -o - --style scream | ffplay -",
     )
-    parser.add_argument("input", metavar="IN", help="a video, .gif, animated .webp, or pictures as frames/%%05d.png")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="likewise; default: IN_STYLE, here")
-    add_style_arguments(parser)
+    parser.add_argument(
+        "input", metavar="IN", help="a video, .gif, animated .webp, pictures as frames/%%05d.png, or - for stdin"
+    )
+    parser.add_argument("-o", "--output", metavar="OUT", help="likewise, - for stdout; default: IN_STYLE, here")
+    add_style_arguments(parser, takes_times=True)
     add_options(parser, FrameOptions)
     parser.add_argument("--report", action="store_true", help="paint nothing; say how much each stability flickers")
     add_options(parser, VideoOptions)
@@ -55,46 +63,89 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the arguments, load, stylize, report."""
-    from nst_engine.video import FrameStylizer, check_video, finished_frames, paint_video
+    from nst_engine.video import check_video, finished_frames, stylize_video
 
     options, looks = options_of(arguments, VideoOptions), options_of(arguments, FrameOptions)
+    timed = take_times(arguments)
     check_style_arguments(arguments)
-    source, output = Path(arguments.input), arguments.output
+    source, output = _ends(arguments)
     if output is not None:
         check_video(source, output, options)
+    if isinstance(output, Path):
         check_is_no_input(output, files_read(arguments))
     stylizer = open_stylizer(arguments)
-    style = chosen_style(arguments, stylizer)
+    styles = timed_choices(timed, arguments, stylizer) or chosen_style(arguments, stylizer)
     if arguments.report:
-        return _report_flicker(arguments, source, stylizer, style, options)
+        return _report_flicker(arguments, Path(arguments.input), stylizer, styles, options)
     if output is None:
-        output = _default_output(source, style.shares)
-    if options.resume and output.is_file() and finished_frames(output) is None:
+        output = _default_output(Path(arguments.input), styles)
+    if options.resume and isinstance(output, Path) and output.is_file() and finished_frames(output) is None:
         print(f"nst: {output}: is there already, and no unfinished work; nothing is left to do", file=sys.stderr)
         return 0
-    frames = FrameStylizer(stylizer, style, channel_order="rgb", **asdict(looks))
     try:
-        with _Bar(output.name, is_shown=not arguments.json) as bar:
-            result = paint_video(
-                source, output, frames, options=options, limits=stylizer.limits, on_progress=bar.show, on_note=bar.note
+        with _Bar(_name_of(output), is_shown=not arguments.json) as bar:
+            result = stylize_video(
+                source,
+                output,
+                stylizer,
+                **_style_of(styles),
+                **asdict(looks),
+                options=options,
+                limits=stylizer.limits,
+                on_progress=bar.show,
+                on_note=bar.note,
             )
     except KeyboardInterrupt:
         print(f"nst: interrupted{_kept(output, options)}", file=sys.stderr)
         return INTERRUPTED
     except NSTError as error:
-        resumable = _kept(output, options) if finished_frames(output) else ""
+        resumable = _kept(output, options) if isinstance(output, Path) and finished_frames(output) else ""
         raise type(error)(f"{with_flags(error)}{resumable}") from error
-    _report(arguments, result, frames, stylizer.provider)
+    _report(arguments, result, styles, stylizer)
     return 0
 
 
+def _ends(arguments: argparse.Namespace) -> tuple[Path | Stream, Path | Stream | None]:
+    """Source and output: - is stdin, and stdout, which is what stdin is painted to by default."""
+    source, output = arguments.input, arguments.output
+    reads, writes = source == _PIPE, output == _PIPE or (source == _PIPE and output is None)
+    if reads and sys.stdin.isatty():
+        raise OptionError("- is stdin, which is the terminal here; type: nst video - < clip.mkv > painted.mkv")
+    if writes and sys.stdout.isatty():
+        raise OptionError("a video would be written to the terminal; type: nst video ... > painted.mkv, or -o FILE")
+    if writes and arguments.json:
+        raise OptionError("--json and the video cannot both go to stdout; give -o FILE")
+    if reads and arguments.report:
+        raise OptionError("--report: reads the video several times, and stdin comes once; give a file")
+    if writes:
+        output = io.FileIO(sys.stdout.fileno(), "w", closefd=False)
+    elif output is not None:
+        output = Path(output)
+    return io.FileIO(sys.stdin.fileno(), closefd=False) if reads else Path(source), output
+
+
+def _name_of(output: Path | Stream) -> str:
+    return output.name if isinstance(output, Path) else "stdout"
+
+
+def _style_of(styles: Styles) -> dict[str, Any]:
+    """One style, or its keyframes, for the library."""
+    from nst_engine.video import StyleKeyframe
+
+    if isinstance(styles, dict):
+        return {"keyframes": [StyleKeyframe(seconds, choice) for seconds, choice in styles.items()]}
+    return {"style": styles}
+
+
 def _report_flicker(
-    arguments: argparse.Namespace, source: Path, stylizer: Stylizer, style: StyleChoice, options: VideoOptions
+    arguments: argparse.Namespace, source: Path, stylizer: Stylizer, styles: Styles, options: VideoOptions
 ) -> int:
     """Report the flicker of the first frames in all settings."""
     from nst_engine.video import flicker_by_setting
 
-    settings = flicker_by_setting(source, stylizer, style, options=options)
+    if isinstance(styles, dict):
+        raise OptionError("--report: compares the frames of one style; leave the times out, and all styles but one")
+    settings = flicker_by_setting(source, stylizer, styles, options=options)
     if arguments.json:
         rows = [{"stability": each.stability, "warping_error": each.warping_error, "ms": each.ms} for each in settings]
         print(as_json({"input": arguments.input, "model": stylizer.model, "settings": rows}))
@@ -109,21 +160,24 @@ def _report_flicker(
     return 0
 
 
-def _default_output(source: Path, mix: Mapping[str, float]) -> Path:
-    from nst_engine.errors import OptionError
+def _default_output(source: Path, styles: Styles) -> Path:
     from nst_engine.stylize.batch import style_label
     from nst_engine.video import OUTPUT_SUFFIXES, is_pattern
 
     if is_pattern(source):
         raise OptionError("for a sequence of pictures, say where the result goes: -o FILE, or -o FOLDER/%05d.png")
+    choices = list(styles.values()) if isinstance(styles, dict) else [styles]
+    names = dict.fromkeys(name for choice in choices for name in choice.shares)
     suffix = source.suffix if source.suffix.lower() in OUTPUT_SUFFIXES else _SUFFIX_ELSE
-    return Path(f"{source.stem}_{style_label(mix)}{suffix}")
+    return Path(f"{source.stem}_{style_label(names)}{suffix}")
 
 
-def _kept(output: Path, options: VideoOptions) -> str:
+def _kept(output: Path | Stream, options: VideoOptions) -> str:
     """What an unfinished run keeps, and how to resume."""
     from nst_engine.video import finished_frames, is_pattern
 
+    if not isinstance(output, Path):
+        return ""
     frames = finished_frames(output)
     if frames is None and is_pattern(output):
         return "; finished pictures are kept: go on with the same command and --resume"
@@ -133,16 +187,18 @@ def _kept(output: Path, options: VideoOptions) -> str:
     return f"; {frames} frames are kept: go on with the same command{again}"
 
 
-def _report(arguments: argparse.Namespace, result: VideoResult, frames: Any, provider: str) -> None:
-    """The last line, on stdout."""
+def _report(arguments: argparse.Namespace, result: VideoResult, styles: Styles, stylizer: Stylizer) -> None:
+    """The last line, on stdout, unless the video went there."""
     if not arguments.json:
         print(
-            f"{result.output}: {result.frames} frames of {result.width}×{result.height} px in {result.seconds:.1f} s, "
-            f"{result.frames_per_second:.1f} per second, by {frames.settings['model']} on {provider}",
+            f"{result.output or 'stdout'}: {result.frames} frames of {result.width}×{result.height} px "
+            f"in {result.seconds:.1f} s, {result.frames_per_second:.1f} per second, "
+            f"by {stylizer.model} on {stylizer.provider}",
+            file=sys.stderr if result.output is None else sys.stdout,
             flush=True,
         )
         return
-    stages = {**result.stage_seconds, **{f"paint_{stage}": seconds for stage, seconds in frames.seconds.items()}}
+    stages = {**result.stage_seconds, **{f"paint_{stage}": seconds for stage, seconds in result.paint_seconds.items()}}
     record = {
         "input": arguments.input,
         "output": str(result.output),
@@ -152,13 +208,23 @@ def _report(arguments: argparse.Namespace, result: VideoResult, frames: Any, pro
         "frames_per_second": round(result.frames_per_second, 3),
         "width": result.width,
         "height": result.height,
-        "styles": dict(frames.styles),
-        "model": frames.settings["model"],
-        "provider": provider,
+        **_styles_record(styles),
+        "model": stylizer.model,
+        "provider": stylizer.provider,
         "stage_seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()},
         "notes": list(result.notes),
     }
     print(as_json(record), flush=True)
+
+
+def _styles_record(styles: Styles) -> dict[str, Any]:
+    if not isinstance(styles, dict):
+        return {"styles": dict(styles.shares)}
+    return {
+        "style_keyframes": [
+            {"seconds": seconds, "styles": dict(choice.shares)} for seconds, choice in sorted(styles.items())
+        ]
+    }
 
 
 class _Bar:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nst_engine.video.ends import OUTPUT_SUFFIXES, check_video
     from nst_engine.video.files import VIDEO_SUFFIXES, check_video_writing, write_video
     from nst_engine.video.flicker import Flicker, flicker_by_setting
+    from nst_engine.video.keyframes import StyleKeyframe
     from nst_engine.video.sequences import is_pattern
     from nst_engine.video.stylize_stage import FramePainter
     from nst_engine.video.transfer import paint_video, stylize_video
@@ -24,6 +25,7 @@ __all__ = [
     "Flicker",
     "FramePainter",
     "FrameStylizer",
+    "StyleKeyframe",
     "VideoOptions",
     "VideoProgress",
     "VideoResult",
@@ -46,6 +48,7 @@ _MODULES = {
     "write_video": "nst_engine.video.files",
     "Flicker": "nst_engine.video.flicker",
     "flicker_by_setting": "nst_engine.video.flicker",
+    "StyleKeyframe": "nst_engine.video.keyframes",
     "FramePainter": "nst_engine.video.stylize_stage",
     "is_pattern": "nst_engine.video.sequences",
     "paint_video": "nst_engine.video.transfer",

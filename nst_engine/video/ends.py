@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nst_engine.environment import package_version
-from nst_engine.errors import OptionError, VideoDecodeError, VideoNotFoundError
+from nst_engine.errors import NSTError, OptionError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import check_output
 from nst_engine.image import ANIMATION_SUFFIXES
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
@@ -16,9 +17,10 @@ from nst_engine.reading import why_no_file
 from nst_engine.version import __version__
 from nst_engine.video.animations import AnimationReader, AnimationSink
 from nst_engine.video.av import require_av
-from nst_engine.video.formats import CONTAINERS, Plan
+from nst_engine.video.formats import CONTAINERS, MUXERS, STREAM_FORMATS, Plan
 from nst_engine.video.frames import Clip, Reader, Sink, left_out_note
 from nst_engine.video.options import VideoOptions
+from nst_engine.video.pipes import PipeReader, PipeWriter, Stream
 from nst_engine.video.sequences import DEFAULT_FPS, Pattern, SequenceReader, SequenceSink, is_pattern
 from nst_engine.video.work_folder import WorkFolder
 from nst_engine.wording import label_of_path
@@ -30,26 +32,31 @@ _HEAD_BYTES = 1 << 20
 _ANIMATION_HEADS = (b"GIF8", b"\x89PNG", b"\xff\xd8\xff")
 
 
-def check_video(source: Path, output: Path, options: VideoOptions) -> None:
+def check_video(source: Path | Stream, output: Path | Stream, options: VideoOptions) -> None:
     """Refuse what cannot work, before anything is loaded.
 
     Raises:
         NSTError: As `paint_video`.
     """
     span = options.span
+    if options.resume and not (isinstance(source, Path) and isinstance(output, Path)):
+        raise OptionError("goes on with files only: what came or went by a pipe is gone; leave it out", option="resume")
+    if options.format is not None and isinstance(output, Path):
+        raise OptionError(f"{options.format} came; it is for stdout, a file's suffix tells its own", option="format")
     if span.start is not None and span.end is not None and span.end <= span.start:
         raise OptionError(f"{options.end:g} s came, which is not after `start={options.start:g}` s", option="end")
-    if options.fps is not None and not is_pattern(source):
+    if options.fps is not None and not (isinstance(source, Path) and is_pattern(source)):
         raise OptionError("is for sequences such as frames/%05d.png; the times of this input are known", option="fps")
-    if not is_pattern(source) and not source.exists():
+    if isinstance(source, Path) and not is_pattern(source) and not source.exists():
         raise VideoNotFoundError(f"{label_of_path(source)}: there is no such file; check the path")
-    suffix = output.suffix.lower()
-    if is_pattern(output):
-        Pattern(output)
-    else:
-        check_output(output, inputs=[source], overwrite=options.overwrite, suffixes=OUTPUT_SUFFIXES)
-    if suffix in CONTAINERS:
-        require_av(label_of_path(output), ", or take .gif or .webp")
+    suffix = suffix_of(output, options)
+    if isinstance(output, Path):
+        if is_pattern(output):
+            Pattern(output)
+        else:
+            check_output(output, inputs=[source], overwrite=options.overwrite, suffixes=OUTPUT_SUFFIXES)
+    if suffix in MUXERS:
+        require_av(label_of_path(output) if isinstance(output, Path) else "a video", ", or take .gif or .webp")
         from nst_engine.video.av.encoder import codec_for
 
         codec_for(suffix, options.codec, options.crf)
@@ -59,12 +66,18 @@ def check_video(source: Path, output: Path, options: VideoOptions) -> None:
         )
 
 
+def suffix_of(output: Path | Stream, options: VideoOptions) -> str:
+    """Of the output, in lower case; of a stream that of a file of its container."""
+    return output.suffix.lower() if isinstance(output, Path) else STREAM_FORMATS[options.format or "matroska"]
+
+
 def open_reader(
-    source: Path,
+    source: Path | PipeReader,
     options: VideoOptions,
     *,
     has_square_pixels: bool = False,
     limits: ImageLimits = DEFAULT_LIMITS,
+    passes_on: bool = False,
 ) -> Reader:
     """The source, opened as what its first bytes say it is.
 
@@ -73,29 +86,49 @@ def open_reader(
         options: See there.
         has_square_pixels: Whether frames whose pixels are no squares are stretched, since the output cannot tell.
         limits: As for `paint_video`.
+        passes_on: Whether sound and subtitles of a video are read beside the pictures.
 
     Raises:
         NSTError: As `paint_video`.
     """
     part: dict[str, Any] = {"span": options.span, "max_side": options.max_side, "limits": limits}
+    if isinstance(source, PipeReader):
+        return _open_pipe(source, has_square_pixels=has_square_pixels, passes_on=passes_on, **part)
     why = why_no_file(source)
     if why is not None and source.exists() and not source.is_dir():
-        raise VideoDecodeError(f"{label_of_path(source)}: {why}; videos are read more than once: save it to a file")
+        raise VideoDecodeError(f"{label_of_path(source)}: {why}; save it to a file, or give - and send it to stdin")
     if is_pattern(source):
         return SequenceReader(source, fps=DEFAULT_FPS if options.fps is None else options.fps, **part)
     head = _head(source, 16)
-    if head.startswith(_ANIMATION_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+    if _is_animation(head):
         return AnimationReader(source, **part)
     require_av(label_of_path(source))
     from nst_engine.video.av.reader import VideoReader
 
-    return VideoReader(source, has_square_pixels=has_square_pixels, **part)
+    return VideoReader(source, has_square_pixels=has_square_pixels, passes_on=passes_on, **part)
 
 
-def tells_pixel_aspect(output: Path, options: VideoOptions) -> bool:
+def _open_pipe(source: PipeReader, **settings: Any) -> Reader:
+    if _is_animation(source.head(16)):
+        raise VideoDecodeError(f"{source.label}: is a picture or an animation, which is read from files: save it first")
+    require_av(source.label)
+    from nst_engine.video.av.reader import VideoReader
+
+    try:
+        reader = VideoReader(source, **settings)
+    except NSTError:
+        source.check()  # Ctrl-C, most likely
+        raise
+    return reader
+
+
+def _is_animation(head: bytes) -> bool:
+    return head.startswith(_ANIMATION_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def tells_pixel_aspect(suffix: str, options: VideoOptions) -> bool:
     """Whether a player of the output learns that pixels are no squares; of VP9 and AV1 only from an .mp4."""
-    suffix = output.suffix.lower()
-    if suffix not in CONTAINERS:
+    if suffix not in MUXERS:
         return False
     from nst_engine.video.av.encoder import codec_for
 
@@ -104,7 +137,11 @@ def tells_pixel_aspect(output: Path, options: VideoOptions) -> bool:
 
 
 def open_sink(
-    output: Path, reader: Reader, settings: Mapping[str, Any], options: VideoOptions, tell: Callable[[str], None]
+    output: Path | PipeWriter,
+    reader: Reader,
+    settings: Mapping[str, Any],
+    options: VideoOptions,
+    tell: Callable[[str], None],
 ) -> Sink:
     """Where the painted frames go.
 
@@ -118,7 +155,10 @@ def open_sink(
     Raises:
         NSTError: As `paint_video`.
     """
-    clip, suffix = reader.clip, output.suffix.lower()
+    clip = reader.clip
+    if not isinstance(output, Path):
+        return _stream_sink(output, STREAM_FORMATS[options.format or "matroska"], reader, options)
+    suffix = output.suffix.lower()
     if suffix not in CONTAINERS:
         for name in (*clip.tracks, *(extra.name for extra in clip.extras)):
             tell(left_out_note(clip.label, name, f"a {suffix} holds pictures only"))
@@ -133,6 +173,8 @@ def open_sink(
         "fps": options.fps,
     }
     plan = None
+    if suffix in CONTAINERS and not reader.files:
+        return _stream_sink(target, suffix, reader, options)
     if suffix in CONTAINERS:
         plan, versions = _plan(suffix, clip, options)
         written |= versions
@@ -143,6 +185,13 @@ def open_sink(
     from nst_engine.video.segments import VideoSink
 
     return VideoSink(target, clip, plan, work)
+
+
+def _stream_sink(target: Path | PipeWriter, suffix: str, reader: Reader, options: VideoOptions) -> Sink:
+    from nst_engine.video.stream_sink import StreamSink
+
+    plan, _ = _plan(suffix, reader.clip, options)
+    return StreamSink(target, reader, replace(plan, is_stream=isinstance(target, PipeWriter)))
 
 
 def _plan(suffix: str, clip: Clip, options: VideoOptions) -> tuple[Plan, dict[str, Any]]:
@@ -159,7 +208,9 @@ def _plan(suffix: str, clip: Clip, options: VideoOptions) -> tuple[Plan, dict[st
 
 
 def _fingerprint(reader: Reader) -> dict[str, Any]:
-    """By which an input is known again."""
+    """By which an input is known again; a pipe is not."""
+    if not reader.files:
+        return {}
     states = [file.stat() for file in reader.files]
     head = _head(reader.files[0], _HEAD_BYTES)
     return {

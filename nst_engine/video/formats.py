@@ -9,6 +9,7 @@ from fractions import Fraction
 from nst_engine import kernels
 from nst_engine.environment import cpu_fields
 from nst_engine.video.frames import BT601_TAGS, SRGB_TAGS, ColorTags
+from nst_engine.video.options import StreamFormat
 
 #: FFmpeg's names of the containers that are written.
 CONTAINERS = {
@@ -19,6 +20,10 @@ CONTAINERS = {
     ".webm": "webm",
     ".avi": "avi",
 }
+#: Those that can be written as they come, by FFmpeg's name, and the suffix of files that hold as much as they do.
+STREAM_FORMATS: Mapping[StreamFormat, str] = {"matroska": ".mkv", "nut": ".nut", "webm": ".webm", "mp4": ".mp4"}
+#: FFmpeg's names by suffix, with those of streams.
+MUXERS = {**CONTAINERS, ".nut": "nut"}
 
 # Containers that hold their pictures themselves. Others are lists of files (concat, HLS, DASH, image2, SDP), by which
 # an attacker could have other files of the user read.
@@ -68,10 +73,10 @@ class Codec:
 
 
 CODECS = {
-    "h264": Codec("libx264", (".mp4", ".m4v", ".mov", ".mkv"), 17, options={"preset": "veryfast"}),
+    "h264": Codec("libx264", (".mp4", ".m4v", ".mov", ".mkv", ".nut"), 17, options={"preset": "veryfast"}),
     "hevc": Codec(
         "libx265",
-        (".mp4", ".m4v", ".mov", ".mkv"),
+        (".mp4", ".m4v", ".mov", ".mkv", ".nut"),
         20,
         # without frames out of order: of uneven times x265 now and then makes packets that no file takes
         options={"preset": "veryfast", "x265-params": "log-level=none:bframes=0"},
@@ -119,6 +124,7 @@ class Plan:
         source_tags: What the colours of the source mean.
         is_opaque: Whether no frame of the source is transparent.
         pixel_aspect: Width of a pixel over its height; None: square.
+        is_stream: Whether it is written as it comes, and may be watched meanwhile.
     """
 
     suffix: str
@@ -129,6 +135,7 @@ class Plan:
     source_tags: ColorTags = SRGB_TAGS
     is_opaque: bool = True
     pixel_aspect: Fraction | None = None
+    is_stream: bool = False
 
     @property
     def has_alpha(self) -> bool:
@@ -176,6 +183,8 @@ class Plan:
             # with AVX-512 x264 encodes the same frames now so, now so, and a resumed run would differ from a whole one;
             # without, it is as fast
             options["x264-params"] = "asm=AVX2"
+        if self.is_stream:  # no frames out of order: each is seen sooner, and the first one is at 0
+            options["bf"] = "0"
         return options
 
 

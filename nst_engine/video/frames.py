@@ -131,6 +131,7 @@ class Clip:
         tracks: `sound` and `subtitles`, where there are any.
         extras: What else there is.
         shift: Seconds that its times are moved earlier by; the sound's are moved likewise.
+        clock_start: Seconds on the source's clock when it begins: those of broadcasts began long before.
         span: The part that is stylized.
         loop: How often an animation is played again; 0: for ever; None: once.
     """
@@ -150,8 +151,18 @@ class Clip:
     tracks: tuple[str, ...] = ()
     extras: tuple[Extra, ...] = ()
     shift: Fraction = Fraction(0)
+    clock_start: Fraction = Fraction(0)
     span: Span = WHOLE
     loop: int | None = 0
+
+    @property
+    def end_seconds(self) -> Fraction | None:
+        """Seconds of the source at which the part ends, about; None: unknown."""
+        return self.frame_count / self.rate + (self.span.start or 0) if self.frame_count else None
+
+    def source_seconds(self, pts: int) -> Fraction:
+        """When the source shows what the result shows at `pts` ticks: the same whatever part is stylized."""
+        return pts * self.time_base + self.shift - self.clock_start
 
 
 def left_out_note(label: str, name: str, why: str) -> str:

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 from nst_engine.options import check_options, option
 from nst_engine.video.frames import Span
 
+StreamFormat = Literal["matroska", "nut", "webm", "mp4"]
+
 #: Three years: no file is longer, and derived values fit 64 bits.
-_LONGEST_SECONDS = 1e8
+LONGEST_SECONDS = 1e8
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class VideoOptions:
         fps: Pictures per second of a sequence of pictures; None: 25. Of other inputs the times are known.
         codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `mpeg4`; None: H.264; in a .webm VP9, in an .avi MPEG-4.
         crf: Quality: 0 is best; None: the codec's default.
+        format: Container of what goes to an open file, such as stdout: `matroska`, `nut`, `webm` or `mp4` (in pieces);
+            None: Matroska. Of other outputs the suffix tells.
         resume: Resume from the unfinished work of an earlier run.
         overwrite: The result may replace the source.
     """
@@ -34,12 +39,13 @@ class VideoOptions:
         None, "shrink larger frames to this longer side first", metavar="PX", limits=(1, math.inf)
     )
     start: float | None = option(
-        None, "paint from here on; times count from here", metavar="SECONDS", limits=(0, _LONGEST_SECONDS)
+        None, "paint from here on; times count from here", metavar="SECONDS", limits=(0, LONGEST_SECONDS)
     )
-    end: float | None = option(None, "paint up to here", metavar="SECONDS", limits=(0, _LONGEST_SECONDS))
+    end: float | None = option(None, "paint up to here", metavar="SECONDS", limits=(0, LONGEST_SECONDS))
     fps: float | None = option(None, "of a sequence of pictures (default: 25)", metavar="N")
     codec: str | None = option(None, "h264, hevc, vp9, av1, prores, mpeg4 (default: by the file)", metavar="NAME")
     crf: int | None = option(None, "quality, 0 is best (default: the codec's)", metavar="N")
+    format: StreamFormat | None = option(None, "of what goes to stdout (default: matroska)")
     resume: bool = option(False, "go on from where an interrupted run has come")
     overwrite: bool = option(False, "the result may replace the input")
 
@@ -80,7 +86,7 @@ class VideoResult:
     """Result of a run.
 
     Attributes:
-        output: The file, or the sequence's pattern.
+        output: The file, or the sequence's pattern; None: an open file.
         height: Of the frames as stylized, px.
         width: Likewise.
         frames: In the result.
@@ -91,7 +97,7 @@ class VideoResult:
         notes: Notes for the user: damage of the source, what could not be kept.
     """
 
-    output: Path
+    output: Path | None
     height: int
     width: int
     frames: int

@@ -90,6 +90,7 @@ def run_pipeline(
     write: Callable[[Frame], None],
     *,
     queue_frames: int = QUEUE_FRAMES,
+    stopped: threading.Event | None = None,
 ) -> StageSeconds:
     """Run frames through three concurrent stages, stylizing in the caller's thread.
 
@@ -100,11 +101,12 @@ def run_pipeline(
         stylize: Stylizes a frame; returns None if it is not written.
         write: Takes stylized frames, in order, in its own thread.
         queue_frames: Frames that wait between two stages at most.
+        stopped: Set when a stage has failed, for who waits at a pipe.
 
     Raises:
         BaseException: What the first stage to fail has raised.
     """
-    return _Run(frames, stylize, write, queue_frames).seconds_of_stages()
+    return _Run(frames, stylize, write, queue_frames, stopped or threading.Event()).seconds_of_stages()
 
 
 class _Run:
@@ -116,7 +118,9 @@ class _Run:
         stylize: Callable[[Frame], Frame | None],
         write: Callable[[Frame], None],
         queue_frames: int,
+        stopped: threading.Event,
     ) -> None:
+        self._stopped = stopped
         self._frames, self._stylize, self._write = frames, stylize, write
         self._seconds = StageSeconds()
         self._decoded, self._stylized = Channel[Frame](queue_frames), Channel[Frame](queue_frames)
@@ -153,6 +157,7 @@ class _Run:
     def _fail(self, error: BaseException) -> None:
         if not isinstance(error, ChannelClosedError):
             self._failures.append(error)
+        self._stopped.set()
         self._decoded.close()
         self._stylized.close()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from fractions import Fraction
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.video.frames import Frame
+from nst_engine.video.frames import Clip, Frame
 from nst_engine.video.pipeline import QUEUE_FRAMES
 
 # Frames waiting in the queue, being written, and being stylized.
@@ -45,11 +46,25 @@ class FramePainter(Protocol):
         ...
 
 
+@runtime_checkable
+class TimedPainter(Protocol):
+    """What a `FramePainter` has beside that if frames look different at other times."""
+
+    def notes_on(self, clip: Clip) -> list[str]:
+        """Notes for the user, before the first frame of a clip."""
+        ...
+
+    def go_to(self, seconds: Fraction) -> None:
+        """The next frame is shown at that time of the source."""
+        ...
+
+
 class StylizeStage:
     """Runs a `FramePainter` in the pipeline, with a few output arrays in turn.
 
     Args:
         painter: Stylizes the frames.
+        clip: What they belong to.
         is_written: By index and number: whether the frame is written, or only updates the painter's state.
         on_frame: Called after each frame that is written.
 
@@ -58,9 +73,14 @@ class StylizeStage:
     """
 
     def __init__(
-        self, painter: FramePainter, is_written: Callable[[int, int], bool], on_frame: Callable[[int], None]
+        self,
+        painter: FramePainter,
+        clip: Clip,
+        is_written: Callable[[int, int], bool],
+        on_frame: Callable[[int], None],
     ) -> None:
         self.count = 0
+        self._clip = clip
         self._painter, self._is_written, self._on_frame = painter, is_written, on_frame
         self._rooms: list[NDArray[np.uint8]] = []
 
@@ -70,6 +90,8 @@ class StylizeStage:
             self._rooms = [np.empty_like(frame.pixels) for _ in range(_ROOMS)]
         room = self._rooms.pop(0)
         self._rooms.append(room)
+        if isinstance(self._painter, TimedPainter):
+            self._painter.go_to(self._clip.source_seconds(frame.pts))
         pixels = self._painter.stylize_frame(frame.pixels, room)
         if not self._is_written(frame.index, frame.number):
             return None

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 from nst_engine.color import ColorMode
-from nst_engine.errors import VideoDecodeError
+from nst_engine.errors import OptionError, VideoDecodeError
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.options import Stability
 from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
-from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect
+from nst_engine.video.ends import check_video, open_reader, open_sink, suffix_of, tells_pixel_aspect
 from nst_engine.video.frames import Reader, Sink
+from nst_engine.video.keyframes import KeyframePainter, StyleKeyframe, StyleTimeline
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
 from nst_engine.video.pipeline import run_pipeline
-from nst_engine.video.stylize_stage import FramePainter, StylizeStage
+from nst_engine.video.pipes import PipeReader, PipeWriter, Stream
+from nst_engine.video.stylize_stage import FramePainter, StylizeStage, TimedPainter
 
 
 def stylize_video(
-    source: str | os.PathLike[str],
-    output: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Stream,
+    output: str | os.PathLike[str] | Stream,
     stylizer: Stylizer,
     style: Style = None,
     *,
+    keyframes: Sequence[StyleKeyframe] = (),
     stability: Stability = "low",
     strength: float = 1.0,
     preserve_color: ColorMode | None = None,
@@ -42,10 +46,12 @@ def stylize_video(
     """Paint a moving picture.
 
     Args:
-        source: A video, a GIF, an animated WebP or PNG, or a sequence of pictures such as frames/%05d.png.
-        output: A file with one of `OUTPUT_SUFFIXES`, or a sequence likewise.
+        source: A video, a GIF, an animated WebP or PNG, or a sequence of pictures such as frames/%05d.png; or an open
+            binary file, which is read once, as a pipe is.
+        output: A file with one of `OUTPUT_SUFFIXES`, or a sequence likewise; or an open binary file.
         stylizer: The model.
         style: As for `Stylizer.stylize`, like `strength` and `preserve_color`.
+        keyframes: Instead of one style, those that it changes between: linearly, in seconds of the source.
         stability: Against flicker: `off`, `low` or `high`; see `FrameStylizer`.
         strength: See there.
         preserve_color: See there.
@@ -58,24 +64,28 @@ def stylize_video(
     Raises:
         NSTError: What `paint_video` and `Stylizer.stylize` raise.
     """
+    if keyframes and style is not None:
+        raise OptionError("style and keyframes: both came; give one of them")
+    timeline = StyleTimeline(keyframes, stylizer) if keyframes else None
     frame_stylizer = FrameStylizer(
         stylizer,
-        style,
+        style if timeline is None else timeline.choices[0],
         stability=stability,
         strength=strength,
         preserve_color=preserve_color,
         stroke_size=stroke_size,
         channel_order="rgb",
     )
+    painter = frame_stylizer if timeline is None else KeyframePainter(frame_stylizer, timeline)
     result = paint_video(
-        source, output, frame_stylizer, options=options, limits=limits, on_progress=on_progress, on_note=on_note
+        source, output, painter, options=options, limits=limits, on_progress=on_progress, on_note=on_note
     )
     return replace(result, paint_seconds=frame_stylizer.seconds)
 
 
 def paint_video(
-    source: str | os.PathLike[str],
-    output: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Stream,
+    output: str | os.PathLike[str] | Stream,
     painter: FramePainter,
     *,
     options: VideoOptions = DEFAULT_OPTIONS,
@@ -106,32 +116,33 @@ def paint_video(
         MissingDependencyError: PyAV is needed and not installed.
         NSTError: What the painter raises.
     """
-    begun = time.perf_counter()
-    source, output = Path(source), Path(output)
+    begun, stopped = time.perf_counter(), threading.Event()
+    source = Path(source) if isinstance(source, str | os.PathLike) else source
+    output = Path(output) if isinstance(output, str | os.PathLike) else output
     check_video(source, output, options)
     notes: list[str] = []
     tell = partial(_noted, notes, on_note)
 
-    reader = open_reader(source, options, has_square_pixels=not tells_pixel_aspect(output, options), limits=limits)
+    reader = open_reader(
+        source if isinstance(source, Path) else PipeReader(source, stopped),
+        options,
+        has_square_pixels=not tells_pixel_aspect(suffix_of(output, options), options),
+        limits=limits,
+        passes_on=not (isinstance(source, Path) and isinstance(output, Path)),
+    )
     try:
         _tell_all(reader.notes, tell)
-        sink = open_sink(output, reader, painter.settings, options, tell)
+        place = output if isinstance(output, Path) else PipeWriter(output, stopped)
+        sink = open_sink(place, reader, painter.settings, options, tell)
         _tell_all(sink.notes, tell)
         report = _reporter(sink, reader.clip.frame_count, on_progress, tell)
-        try:
-            stage_seconds, count, frames = _run(reader, sink, painter, report)
-        except BaseException:
-            sink.discard()
-            raise
+        stage_seconds, count, frames = _run(reader, sink, painter, report, tell=tell, stopped=stopped)
     finally:
         reader.close()
-    _tell_all(reader.notes, tell)
-    _tell_all(sink.notes, tell)
+    _tell_all([*reader.notes, *sink.notes], tell)
     seconds = time.perf_counter() - begun
-    clip = reader.clip
-    return VideoResult(
-        output, clip.height, clip.width, frames, frames - count, seconds, stage_seconds, notes=tuple(notes)
-    )
+    file, size = output if isinstance(output, Path) else None, (reader.clip.height, reader.clip.width)
+    return VideoResult(file, *size, frames, frames - count, seconds, stage_seconds, notes=tuple(notes))
 
 
 def _noted(notes: list[str], on_note: Callable[[str], None] | None, note: str) -> None:
@@ -141,9 +152,31 @@ def _noted(notes: list[str], on_note: Callable[[str], None] | None, note: str) -
 
 
 def _run(
-    reader: Reader, sink: Sink, painter: FramePainter, on_frame: Callable[[int], None]
+    reader: Reader,
+    sink: Sink,
+    painter: FramePainter,
+    on_frame: Callable[[int], None],
+    *,
+    tell: Callable[[str], None],
+    stopped: threading.Event,
 ) -> tuple[dict[str, float], int, int]:
     """Seconds of the stages, how many frames were painted, and how many the result has."""
+    try:
+        return _painted(reader, sink, painter, on_frame, tell=tell, stopped=stopped)
+    except BaseException:
+        sink.discard()
+        raise
+
+
+def _painted(
+    reader: Reader,
+    sink: Sink,
+    painter: FramePainter,
+    on_frame: Callable[[int], None],
+    *,
+    tell: Callable[[str], None],
+    stopped: threading.Event,
+) -> tuple[dict[str, float], int, int]:
 
     def is_wanted(index: int, number: int) -> bool:
         return not sink.is_done(index, number)
@@ -153,8 +186,10 @@ def _run(
 
     memory = int(getattr(painter, "memory_frames", 0))
     painter.reset()
-    stage = StylizeStage(painter, is_wanted, on_frame)
-    seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write)
+    if isinstance(painter, TimedPainter):
+        _tell_all(painter.notes_on(reader.clip), tell)
+    stage = StylizeStage(painter, reader.clip, is_wanted, on_frame)
+    seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write, stopped=stopped)
     if stage.count + sink.done == 0:
         raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")
     begun = time.perf_counter()

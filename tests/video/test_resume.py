@@ -229,12 +229,12 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path: Path, clip: Path, monkeypa
     def no_room(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    real: Callable[..., Any] = nst_engine.video.segments.join  # type: ignore[attr-defined]
-    monkeypatch.setattr("nst_engine.video.segments.join", no_room)
+    real: Callable[..., Any] = nst_engine.video.segments.mux  # type: ignore[attr-defined]
+    monkeypatch.setattr("nst_engine.video.segments.mux", no_room)
     with pytest.raises(OutputError, match=r"out\.mp4: cannot be written \(No space left on device\)"):
         paint_video(clip, output, Identity())
     assert finished_frames(output) == COUNT
-    monkeypatch.setattr("nst_engine.video.segments.join", real)
+    monkeypatch.setattr("nst_engine.video.segments.mux", real)
     painter = Identity()
     assert paint_video(clip, output, painter, options=RESUME).frames == COUNT
     assert painter.frames == 0

@@ -91,7 +91,7 @@ def test_channels_stay_in_their_places_or_it_is_told_before_the_first_frame(
         on_note=told.append,
         on_progress=lambda progress: told_first.append(list(told)),
     )
-    kept = layout_of(result.output)
+    kept = layout_of(tmp_path / f"out{output}")
     assert tuple(told_first[0]) == result.notes
     if kept.removesuffix("(side)") != layout.removesuffix("(side)"):
         assert f"its channels stand as {layout}, and as {kept} in the result" in "".join(told)

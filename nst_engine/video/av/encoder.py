@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
 from av.codec.context import Flags
+from av.container import OutputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -68,6 +70,72 @@ def codec_for(suffix: str, name: str | None, crf: int | None) -> tuple[str, Code
     return chosen, codec, crf
 
 
+class PictureTrack:
+    """A stream of pictures in an output that is being written.
+
+    Args:
+        output: Where it is added.
+        plan: How they are encoded.
+        height: Of the frames, px; an odd last row is doubled, since most players want even sides.
+        width: Likewise with the last column.
+    """
+
+    def __init__(self, output: OutputContainer, plan: Plan, height: int, width: int) -> None:
+        self._plan = plan
+        self._padding = ((0, height % 2), (0, width % 2), (0, 0))
+        self._from_rgb = FromRgb(plan.pixel_format, plan.tags)
+        stream = output.add_stream(
+            plan.codec.encoder,
+            rate=plan.rate,
+            options=plan.encoder_options,
+            height=height + height % 2,
+            width=width + width % 2,
+            time_base=plan.time_base,
+        )
+        self.stream = cast(VideoStream, stream)
+        self._describe()
+
+    def _describe(self) -> None:
+        plan, context = self._plan, self.stream.codec_context
+        context.pix_fmt = plan.pixel_format
+        context.thread_type = "AUTO"  # else x264 cuts each frame into slices, at the cost of size
+        context.time_base = plan.time_base
+        tags = plan.tags
+        context.colorspace, context.color_range = tags.matrix, tags.range
+        context.color_primaries, context.color_trc = tags.primaries, tags.transfer
+        if plan.pixel_aspect is not None:
+            context.sample_aspect_ratio = plan.pixel_aspect.limit_denominator(10_000)
+        if plan.is_avi:  # what decoding needs stands before each key frame: AVI has no other place for it
+            context.flags &= ~int(Flags.global_header)
+
+    def packets(self, pixels: NDArray[np.uint8], pts: int) -> list[Packet[Any]]:
+        """What comes of uint8 H×W×3, or H×W×4 where the plan has alpha, shown from `pts` ticks on."""
+        if any(after for _, after in self._padding):
+            pixels = np.pad(pixels, self._padding, mode="edge")
+        frame = self._from_rgb(pixels)
+        frame.pts, frame.time_base = pts, self._plan.time_base
+        return self.stream.encode(frame)
+
+    def last_packets(self) -> list[Packet[Any]]:
+        """What the encoder still holds."""
+        return self.stream.encode(None)
+
+
+@contextlib.contextmanager
+def refusals_told(plan: Plan, height: int, width: int) -> Iterator[None]:
+    """What an encoder does not take becomes an `OutputError`; a file's fault stays an `OSError`."""
+    try:
+        yield
+    except OSError:
+        raise
+    except (av.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(
+            f"{plan.codec.encoder} does not encode {width}×{height} px here ({reason}); "
+            "make the frames smaller with `max_side`, or take another `codec`"
+        ) from error
+
+
 class FrameEncoder:
     """A file with one stream of pictures that is being written.
 
@@ -94,60 +162,25 @@ class FrameEncoder:
         container: str,
         container_options: Mapping[str, str] | None = None,
     ) -> None:
-        self._path, self._plan = path, plan
-        self._padding = ((0, height % 2), (0, width % 2), (0, 0))
-        self._from_rgb = FromRgb(plan.pixel_format, plan.tags)
+        self._path = path
         self._container = av.open(
             os.fspath(path.absolute()), "w", format=container, container_options=dict(container_options or {})
         )
         try:
-            stream = self._container.add_stream(
-                plan.codec.encoder,
-                rate=plan.rate,
-                options=plan.encoder_options,
-                height=height + height % 2,
-                width=width + width % 2,
-                time_base=plan.time_base,
-            )
-            self._stream = cast(VideoStream, stream)
-            self._describe()
-            self._container.start_encoding()
-        except OSError:  # the file's fault
+            with refusals_told(plan, height, width):
+                self._track = PictureTrack(self._container, plan, height, width)
+                self._container.start_encoding()
+        except BaseException:
             self.discard()
             raise
-        except (av.FFmpegError, ValueError) as error:
-            self.discard()
-            reason = getattr(error, "strerror", None) or error
-            raise OutputError(
-                f"{plan.codec.encoder} does not encode {width}×{height} px here ({reason}); "
-                "make the frames smaller with `max_side`, or take another `codec`"
-            ) from error
-
-    def _describe(self) -> None:
-        plan, stream = self._plan, self._stream
-        context = stream.codec_context
-        context.pix_fmt = plan.pixel_format
-        context.thread_type = "AUTO"  # else x264 cuts each frame into slices, at the cost of size
-        context.time_base = plan.time_base
-        tags = plan.tags
-        context.colorspace, context.color_range = tags.matrix, tags.range
-        context.color_primaries, context.color_trc = tags.primaries, tags.transfer
-        if plan.pixel_aspect is not None:
-            context.sample_aspect_ratio = plan.pixel_aspect.limit_denominator(10_000)
-        if plan.is_avi:  # what decoding needs stands before each key frame: AVI has no other place for it
-            context.flags &= ~int(Flags.global_header)
 
     def write(self, pixels: NDArray[np.uint8], pts: int) -> None:
         """Encode uint8 H×W×3, or H×W×4 where the plan has alpha, shown from `pts` ticks on."""
-        if any(after for _, after in self._padding):
-            pixels = np.pad(pixels, self._padding, mode="edge")
-        frame = self._from_rgb(pixels)
-        frame.pts, frame.time_base = pts, self._plan.time_base
-        self._container.mux(self._stream.encode(frame))
+        self._container.mux(self._track.packets(pixels, pts))
 
     def finish(self) -> None:
         """Write what the encoder still holds, and close the file."""
-        self._container.mux(self._stream.encode(None))
+        self._container.mux(self._track.last_packets())
         self._container.close()
 
     def discard(self) -> None:

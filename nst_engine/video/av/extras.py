@@ -11,9 +11,9 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Discard, Disposition
 from av.video.stream import VideoStream
 
+from nst_engine.video.av.demux import open_input
 from nst_engine.video.av.layouts import is_held
-from nst_engine.video.av.opening import open_file
-from nst_engine.video.formats import CONTAINERS, Plan
+from nst_engine.video.formats import MUXERS, Plan
 from nst_engine.video.frames import Clip, Extra, left_out_note
 from nst_engine.wording import printable
 
@@ -55,18 +55,18 @@ class Extras:
         notes: What people should know: what it does not.
 
     Args:
-        whole: The output; tracks are added to it.
+        output: The output; tracks are added to it.
         plan: Of the output.
         clip: Whose extras.
     """
 
-    def __init__(self, whole: OutputContainer, plan: Plan, clip: Clip) -> None:
+    def __init__(self, output: OutputContainer, plan: Plan, clip: Clip) -> None:
         self.notes: list[str] = []
-        self._whole, self._suffix, self._clip = whole, plan.suffix, clip
+        self._output, self._suffix, self._clip = output, plan.suffix, clip
         self._covers: list[Packet[Any]] = []
         if not clip.extras or clip.file is None:
             return
-        with open_file(clip.file) as container:
+        with open_input(clip.file) as container:
             for extra in clip.extras:
                 if not self._is_added(container, extra):
                     self.notes.append(left_out_note(clip.label, extra.name, self._why(extra)))
@@ -103,13 +103,13 @@ class Extras:
             if begin < end:
                 kept[begin] = {"id": len(kept) + 1, "start": begin, "end": end, "time_base": _MS}
                 kept[begin]["metadata"] = dict(each["metadata"])
-        self._whole.set_chapters([kept[begin] for begin in sorted(kept)])
+        self._output.set_chapters([kept[begin] for begin in sorted(kept)])
         return True
 
     def _attach(self, name: str | None, kind: str | None, content: bytes | None) -> bool:
         if not content or len(content) > _LARGEST_BYTES:
             return False
-        self._whole.add_attachment(name or "attachment", kind or "application/octet-stream", content)
+        self._output.add_attachment(name or "attachment", kind or "application/octet-stream", content)
         return True
 
     def _add_cover(self, container: InputContainer, stream: VideoStream) -> bool:
@@ -120,9 +120,9 @@ class Extras:
         if self._suffix in _HOLDS_ATTACHMENTS and kind is not None:
             name = stream.metadata.get("filename") or f"cover.{kind.rpartition('/')[2]}"
             return self._attach(name, kind, bytes(packet))
-        if self._suffix not in _HOLDS_COVERS or not is_held(stream, CONTAINERS[self._suffix]):
+        if self._suffix not in _HOLDS_COVERS or not is_held(stream, MUXERS[self._suffix]):
             return False
-        cover = self._whole.add_stream_from_template(stream, opaque=True)
+        cover = self._output.add_stream_from_template(stream, opaque=True)
         cover.disposition = Disposition.attached_pic
         packet.stream, packet.pts, packet.dts = cover, 0, 0
         self._covers.append(packet)

@@ -17,8 +17,8 @@ from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
-from nst_engine.video.av.opening import open_file
-from nst_engine.video.formats import CONTAINERS
+from nst_engine.video.av.demux import open_input
+from nst_engine.video.formats import MUXERS
 
 # Encoder and its rates of samples, where a sound cannot be copied; (): any rate.
 _ENCODERS: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -63,14 +63,22 @@ def unlike(one: str, other: str) -> bool:
     return is_placed(one) and one.removesuffix("(side)") != other.removesuffix("(side)")
 
 
-def layout_of_copy(file: Path, source: AudioStream, container: str) -> str | None:
-    """Where a copy's channels stand for who plays it: FLAC in an .mp4 does not say it; None: it cannot be copied."""
+def layout_of_copy(file: Path | None, source: AudioStream, container: str) -> str | None:
+    """Where a copy's channels stand for who plays it: FLAC in an .mp4 does not say it; None: it cannot be copied.
+
+    Args:
+        file: Which holds it; None: it comes by a pipe, and no packet of it is at hand.
+        source: The sound.
+        container: FFmpeg's name of the output's.
+    """
 
     def copied(trial: OutputContainer) -> Iterable[Packet[Any]]:
-        with open_file(file) as opened:
+        copy = trial.add_stream_from_template(source, opaque=True)
+        if file is None:
+            return
+        with open_input(file) as opened:
             stream = opened.streams[source.index]
             packet = next((each for each in opened.demux(stream) if each.size), None)
-            copy = trial.add_stream_from_template(source, opaque=True)
             if packet is not None:
                 packet.stream, packet.pts, packet.dts = copy, 0, 0
                 yield packet
@@ -132,7 +140,7 @@ def _layout_when_encoded(source: AudioStream, suffix: str, layout: str) -> str |
         yield from stream.encode(silence(context.format.name, layout, rate, _TRIAL_SAMPLES))
         yield from stream.encode(None)
 
-    return _read_back(CONTAINERS[suffix], silent)
+    return _read_back(MUXERS[suffix], silent)
 
 
 def _read_back(container: str, packets: Callable[[OutputContainer], Iterable[Packet[Any]]]) -> str | None:

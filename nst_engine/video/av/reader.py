@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -21,11 +20,20 @@ from nst_engine.errors import VideoDecodeError
 from nst_engine.image.arrays import opaque_to_none
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.av.colors import ToRgb, holds_alpha, tags_of
+from nst_engine.video.av.demux import (
+    clock_start_of,
+    decoder_of,
+    is_short_riff,
+    open_video_stream,
+    time_base_of,
+    tracks_of,
+)
 from nst_engine.video.av.extras import extras_of
-from nst_engine.video.av.opening import base_of, decoder_of, open_pictures, origin_of, tracks_of
+from nst_engine.video.av.metadata import clip_metadata, stream_metadata
 from nst_engine.video.av.orientation import turn_of
-from nst_engine.video.av.tags import clip_metadata, stream_metadata
+from nst_engine.video.av.passage import Passage
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span, left_out_note
+from nst_engine.video.pipes import PipeReader
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 from nst_engine.wording import label_of_path
 
@@ -33,20 +41,25 @@ _RATE_IF_UNKNOWN, _LOWEST_RATE, _HIGHEST_RATE = Fraction(25), Fraction(1, 1000),
 # Hours, minutes, seconds. Anybody may have written it: Fraction would take 1/0, or fill the memory with 1e999999999.
 _MATROSKA_DURATION = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{1,12})?)")
 
-
+_INTERLEAVED_SECONDS = 1  # by which tracks are at most
 # What frames say beside their pixels, by FFmpeg's names.
 _WITHIN_PICTURES = {"A53_CC": "closed captions", "S12M_TIMECODE": "the timecode of each picture"}
 
 
 class VideoReader:
-    """A file that PyAV decodes; see `nst_engine.video.frames.Reader`.
+    """What PyAV decodes; see `nst_engine.video.frames.Reader`.
 
     Args:
-        path: The file.
+        source: A file, or a pipe: of that, nothing is read twice.
         span: The part to paint.
         max_side: Frames whose longer side is longer are shrunk to it, px; None: none are.
         has_square_pixels: Whether frames whose pixels are no squares are stretched, since the output cannot tell.
         limits: Of frames: what is refused before it is decoded.
+        passes_on: Whether its sound and subtitles are read beside the pictures.
+
+    Attributes:
+        container: The open input.
+        passage: Of those.
 
     Raises:
         MissingDependencyError: PyAV is not installed.
@@ -57,25 +70,28 @@ class VideoReader:
 
     def __init__(
         self,
-        path: Path,
+        source: Path | PipeReader,
         *,
         span: Span = WHOLE,
         max_side: int | None = None,
         has_square_pixels: bool = False,
         limits: ImageLimits = DEFAULT_LIMITS,
+        passes_on: bool = False,
     ) -> None:
-        label = label_of_path(path)
+        self._file = source if isinstance(source, Path) else None
+        label = source.label if isinstance(source, PipeReader) else label_of_path(source)
         self.notes: list[str] = []
-        self.files: tuple[Path, ...] = (path,)
+        self.files: tuple[Path, ...] = () if self._file is None else (self._file,)
+        self.passage = Passage(label, is_open=passes_on)
         self._label, self._errors, self._read_to = label, 0, 0
         self._within: set[str] = set()
         self._lag: int | None = None
         self._limits = limits
-        self._container, self._stream = open_pictures(path, label, limits)
+        self.container, self._stream = open_video_stream(source, label, limits)
         self._decoder = decoder_of(self._stream)
         try:
-            if span.start is not None:
-                self._go_to(path, span.start)
+            if span.start is not None and self._file is not None:
+                self._go_to(self._file, span.start)
             self._rest = self._decoded()
             self._first = first = self._first_frame(span)
             self._turn = turn_of(first)
@@ -86,7 +102,7 @@ class VideoReader:
             if aspect is not None and has_square_pixels:
                 width, aspect = max(1, round(width * aspect)), None
             height, width = painted_size(height, width, max_side)
-            self.clip = self._described(first, (height, width), aspect, span, path)
+            self.clip = self._described(first, (height, width), aspect, span)
             self._to_rgb = ToRgb(*self._turn.size(height, width), self.clip.tags)
             self._note_what_is_not_kept(first)
         except BaseException:
@@ -96,10 +112,14 @@ class VideoReader:
     def frames(self, is_wanted: Callable[[int, int], bool]) -> Iterator[Frame]:
         """Decode once; damage is passed over and noted."""
         yield from in_order(self._raw(), self.clip, is_wanted, self.notes)
+        end, base = self.clip.span.end, self.clip.time_base
+        if end is not None and self.passage.is_open:  # the sound of the last frames may come a little later
+            last = end + self.clip.clock_start + _INTERLEAVED_SECONDS
+            next((frame for frame in self._rest if frame.pts is None or frame.pts * base > last), None)
 
     def close(self) -> None:
         """Free the file."""
-        self._container.close()
+        self.container.close()
 
     def _first_frame(self, span: Span) -> av.VideoFrame:
         first = next(self._rest, None)
@@ -107,6 +127,11 @@ class VideoReader:
             return first
         if span.start is not None:
             raise VideoDecodeError(f"{self._label}: has no frame at `start={float(span.start):g}` s or after it")
+        if self._file is None:
+            raise VideoDecodeError(
+                f"{self._label}: no frame of it can be decoded; of an .mp4 or .mov that comes by a pipe, the index has "
+                "to stand in front: save it to a file and give that, or send it as nut or matroska"
+            )
         raise VideoDecodeError(f"{self._label}: holds no frame that can be decoded; export or download it again")
 
     def _raw(self) -> Iterator[RawFrame]:
@@ -126,7 +151,7 @@ class VideoReader:
         if following is not None:
             return max(0, following.pts - pts) if frame.pts is not None and following.pts is not None else said
         promised = self._promised_end()
-        left = 0 if promised is None else round(promised / base_of(self._stream)) - pts
+        left = 0 if promised is None else round(promised / time_base_of(self._stream)) - pts
         is_whole = self._read_to >= pts + left
         return left if 0 < left < said or (left > said and is_whole) else said
 
@@ -138,12 +163,15 @@ class VideoReader:
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """All frames that can be decoded, in the order in which they are shown."""
-        packets = self._container.demux(self._stream)
+        packets = self.container.demux(self._stream, *self.passage.streams(self.container))
         while True:
             try:
                 packet = next(packets, None)
             except av.FFmpegError:  # cut off: what the decoder still holds comes out below
                 self._errors, packet = self._errors + 1, None
+            if packet is not None and packet.stream_index != self._stream.index:
+                self.passage.pass_on(packet)
+                continue
             try:
                 frames = self._decoder.decode(packet)
             except EOFError:
@@ -169,28 +197,27 @@ class VideoReader:
 
     def _go_to(self, path: Path, start: Fraction) -> None:
         """Begin at the key frame before a time where the format can do that."""
-        base = base_of(self._stream)
-        place = math.floor((origin_of(self._container) + start) / base)
+        base = time_base_of(self._stream)
+        place = math.floor((clock_start_of(self.container) + start) / base)
         with contextlib.suppress(av.FFmpegError):
-            self._container.seek(place, stream=self._stream)
+            self.container.seek(place, stream=self._stream)
         first = next(self._decoded(), None)
         lands_late = first is None or first.pts is None or first.pts > place
-        self._container.close()
-        self._container, self._stream = open_pictures(path, self._label, self._limits)
+        self.container.close()
+        self.container, self._stream = open_video_stream(path, self._label, self._limits)
         self._decoder = decoder_of(self._stream)
         self._errors = 0
         if not lands_late:
-            self._container.seek(place, stream=self._stream)
+            self.container.seek(place, stream=self._stream)
 
-    def _described(
-        self, first: av.VideoFrame, size: tuple[int, int], aspect: Fraction | None, span: Span, path: Path
-    ) -> Clip:
-        stream, base = self._stream, base_of(self._stream)
+    def _described(self, first: av.VideoFrame, size: tuple[int, int], aspect: Fraction | None, span: Span) -> Clip:
+        stream, base = self._stream, time_base_of(self._stream)
         rate = next(filter(_is_rate, (stream.average_rate, stream.guessed_rate)), _RATE_IF_UNKNOWN)
         seconds = self._seconds()
         count = stream.frames or (None if seconds is None else round(seconds * rate))
-        tracks = tracks_of(self._container)
-        extras = extras_of(self._container, stream)
+        tracks = tracks_of(self.container)
+        extras = extras_of(self.container, stream)
+        clock_start = clock_start_of(self.container)
         return Clip(
             label=self._label,
             height=size[0],
@@ -201,31 +228,32 @@ class VideoReader:
             tags=tags_of(first),
             has_alpha=holds_alpha(first),
             pixel_aspect=aspect,
-            metadata=clip_metadata(self._container.metadata),
+            metadata=clip_metadata(self.container.metadata),
             stream_metadata=stream_metadata(stream.metadata),
-            file=path if tracks or extras else None,
+            file=self._file if tracks or extras else None,
             tracks=tracks,
             extras=extras,
-            shift=shift_ticks(span, base, first.pts or 0, origin_of(self._container)) * base,
+            shift=shift_ticks(span, base, first.pts or 0, clock_start) * base,
+            clock_start=clock_start,
             span=span,
         )
 
     def _seconds(self) -> Fraction | None:
         """How long the pictures go on, as far as the file says so."""
         if self._stream.duration:
-            return self._stream.duration * base_of(self._stream)
+            return self._stream.duration * time_base_of(self._stream)
         if written := _MATROSKA_DURATION.fullmatch(self._stream.metadata.get("DURATION", "")):
             hours, minutes, rest = written.groups()
             return int(hours) * 3600 + int(minutes) * 60 + Fraction(rest)
-        if self._container.duration:
-            return Fraction(self._container.duration, 1_000_000)
+        if self.container.duration:
+            return Fraction(self.container.duration, 1_000_000)
         return None
 
     def _promised_end(self) -> Fraction | None:
         """When the last frame ends, s, as far as the file says so of its pictures."""
         stream = self._stream
         if stream.duration:
-            return (stream.duration + (stream.start_time or 0)) * base_of(stream)
+            return (stream.duration + (stream.start_time or 0)) * time_base_of(stream)
         # Matroska's is no duration, but tells when the last frame ends
         return self._seconds() if "DURATION" in stream.metadata else None
 
@@ -250,7 +278,7 @@ class VideoReader:
 
     def _note_damage(self, end: int) -> None:
         """Say when less came than the file promised: `end` of the last frame, in ticks."""
-        stream, base, rate = self._stream, base_of(self._stream), self.clip.rate
+        stream, base, rate = self._stream, time_base_of(self._stream), self.clip.rate
         slack = Fraction(3, 2) / rate if stream.frames else max(2 / rate, Fraction(3, 10))
         promised = self._promised_end()
         if promised is not None and end * base < promised - slack:
@@ -258,18 +286,12 @@ class VideoReader:
                 f"{self._label}: is cut off: its pictures end at {float(end * base):.2f} s of {float(promised):.2f} s; "
                 "painted as far as they go"
             )
-        elif _is_short_riff(self.files[0]):  # of an AVI without its end FFmpeg makes up the length
+        elif self._file is not None and is_short_riff(
+            self._file
+        ):  # of an AVI without its end FFmpeg makes up the length
             self.notes.append(f"{self._label}: is cut off: its end is missing; painted as far as it goes")
         elif self._errors:
             self.notes.append(f"{self._label}: is damaged in {self._errors} places; painted what could be decoded")
-
-
-def _is_short_riff(path: Path) -> bool:
-    """Whether an AVI, which says in its first bytes how long it is, is shorter."""
-    with path.open("rb") as file:
-        head = file.read(12)
-        claimed = int.from_bytes(head[4:8], "little")
-        return head[:4] == b"RIFF" and file.seek(0, os.SEEK_END) < claimed
 
 
 def _is_rate(found: Fraction | None) -> TypeGuard[Fraction]:

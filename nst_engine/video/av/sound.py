@@ -18,6 +18,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 
+from nst_engine.video.av.demux import is_chapter_track, open_input
 from nst_engine.video.av.layouts import (
     bit_rate_of,
     encoder_of,
@@ -28,9 +29,8 @@ from nst_engine.video.av.layouts import (
     silence,
     unlike,
 )
-from nst_engine.video.av.opening import is_chapter_track, open_file
-from nst_engine.video.av.tags import stream_metadata
-from nst_engine.video.formats import CONTAINERS, Plan
+from nst_engine.video.av.metadata import stream_metadata
+from nst_engine.video.formats import MUXERS, Plan
 from nst_engine.video.frames import Clip
 
 # The only ones that say of a sound's first samples that they come before its beginning, and are not to be heard.
@@ -48,46 +48,56 @@ class Sound:
         notes: What people should know.
 
     Args:
-        whole: The output; tracks are added to it.
+        output: The output; tracks are added to it.
         plan: Of the output.
         clip: Whose sound.
         copies: Whether tracks may go in as they are.
+        source: The open input whose packets are given to `accept`; None: `packets` reads the clip's file anew.
     """
 
-    def __init__(self, whole: OutputContainer, plan: Plan, clip: Clip, *, copies: bool = True) -> None:
+    def __init__(
+        self,
+        output: OutputContainer,
+        plan: Plan,
+        clip: Clip,
+        *,
+        copies: bool = True,
+        source: InputContainer | None = None,
+    ) -> None:
         self.notes: list[str] = []
         self._copies = copies
         self._label, self._shift, self._span = clip.label, clip.shift, clip.span
         self._suffix = plan.suffix
-        self._container: InputContainer | None = None
-        self._tracks: dict[int, _Copied | _Encoded] = {}
-        if not clip.tracks or clip.file is None:
+        self._container, self._is_passed_on = source, source is not None
+        self._tracks: dict[int, _StreamCopy | _Transcode] = {}
+        if self._container is None and clip.tracks and clip.file is not None:
+            self._container = open_input(clip.file)
+        if self._container is None:
             return
-        self._container = open_file(clip.file)
         for number, stream in enumerate(self._container.streams.audio, 1):
-            self._add(whole, stream, f"{clip.label}: sound track {number}", clip.file)
+            self._add(output, stream, f"{clip.label}: sound track {number}", clip.file)
         subtitles = [each for each in self._container.streams.subtitles if not is_chapter_track(self._container, each)]
         for number, words in enumerate(subtitles, 1):
-            if words.codec_context is not None and is_held(words, CONTAINERS[plan.suffix]):
-                self._tracks[words.index] = _Copied(whole, words)
+            if words.codec_context is not None and is_held(words, MUXERS[plan.suffix]):
+                self._tracks[words.index] = _StreamCopy(output, words)
             else:
                 self.notes.append(
                     f"{clip.label}: subtitles {number} are left out: a {plan.suffix} does not hold their kind"
                 )
 
-    def _add(self, whole: OutputContainer, stream: AudioStream, name: str, file: Path) -> None:
+    def _add(self, output: OutputContainer, stream: AudioStream, name: str, file: Path | None) -> None:
         """Copied, if that moves no channel to another place; else encoded anew."""
         context = stream.codec_context
         if context is None:
             self.notes.append(f"{name} is in an unknown codec, and is left out")
             return
         came = context.layout.name
-        kept = layout_of_copy(file, stream, CONTAINERS[self._suffix]) if self._may_be_copied(stream) else None
+        kept = layout_of_copy(file, stream, MUXERS[self._suffix]) if self._allows_stream_copy(stream) else None
         if kept is not None and not unlike(came, kept):
-            self._tracks[stream.index] = _Copied(whole, stream)
+            self._tracks[stream.index] = _StreamCopy(output, stream)
             is_told = is_placed(came) and kept != came
         elif found := layout_to_encode(stream, self._suffix):
-            self._tracks[stream.index] = _Encoded(whole, stream, self._suffix, found[0])
+            self._tracks[stream.index] = _Transcode(output, stream, self._suffix, found[0])
             came, kept = context.layout.name, found[1]
             is_told = unlike(came, kept)
         else:
@@ -112,23 +122,38 @@ class Sound:
                 packet = None
             if packet is None:
                 break
-            came = packet.pts if packet.pts is not None else packet.dts
-            if came is None or not packet.size:  # the last ones, empty, say that a track has ended
-                continue
-            at = came * packet.time_base - self._shift
-            if seconds is not None and at > seconds + _SLACK_SECONDS:
+            at = self._seconds_of(packet)
+            if at is not None and seconds is not None and at > seconds + _SLACK_SECONDS:
                 break
-            if (at >= 0 or self._is_kept_early(packet)) and (seconds is None or at < seconds):
-                yield from self._timed(self._tracks[packet.stream_index], packet)
+            yield from self.accept(packet)
+        yield from self.last_packets()
+
+    def accept(self, packet: Packet[Any]) -> Iterator[tuple[float, int, Packet[Any]]]:
+        """What comes of a packet of the source, as of `packets`."""
+        at, seconds, track = self._seconds_of(packet), self._span.seconds, self._tracks.get(packet.stream_index)
+        if track is None or at is None or (seconds is not None and at >= seconds):
+            return
+        if at >= 0 or self._is_kept_early(packet):
+            yield from self._timed(track, packet)
+
+    def last_packets(self) -> Iterator[tuple[float, int, Packet[Any]]]:
+        """What the encoders still hold."""
         for track in self._tracks.values():
             yield from self._timed(track, None)
 
     def close(self) -> None:
-        """Free the source."""
-        if self._container is not None:
+        """Free the source, unless it is another's."""
+        if self._container is not None and not self._is_passed_on:
             self._container.close()
 
-    def _timed(self, track: _Copied | _Encoded, packet: Packet[Any] | None) -> Iterator[tuple[float, int, Packet[Any]]]:
+    def _seconds_of(self, packet: Packet[Any]) -> Fraction | None:
+        """When it is heard or read in the result; None: it is empty, as the last ones of tracks are."""
+        came = packet.pts if packet.pts is not None else packet.dts
+        return None if came is None or not packet.size else came * packet.time_base - self._shift
+
+    def _timed(
+        self, track: _StreamCopy | _Transcode, packet: Packet[Any] | None
+    ) -> Iterator[tuple[float, int, Packet[Any]]]:
         try:
             for each in track.taken(packet, self._shift):
                 yield float((each.dts if each.dts is not None else each.pts or 0) * each.time_base), 1, each
@@ -137,12 +162,12 @@ class Sound:
             if note not in self.notes:
                 self.notes.append(note)
 
-    def _may_be_copied(self, stream: AudioStream) -> bool:
+    def _allows_stream_copy(self, stream: AudioStream) -> bool:
         # MP4 wants to know where channels stand, and says so when all is written
         if not self._copies:
             return False
         is_known = self._suffix not in _HOLDS_PRIMING or is_placed(stream.codec_context.layout.name)
-        return is_known and is_held(stream, CONTAINERS[self._suffix]) and not self._is_lost(stream)
+        return is_known and is_held(stream, MUXERS[self._suffix]) and not self._is_lost(stream)
 
     def _is_lost(self, stream: AudioStream) -> bool:
         """Whether a copy would begin too early: in AVI all tracks begin at 0, so silence has to be put before it."""
@@ -154,10 +179,10 @@ class Sound:
         """Whether a packet from before 0 goes in: it primes the decoder. Elsewhere it would move all else later."""
         if self._span.start is not None or self._container is None:
             return False
-        if self._suffix in _HOLDS_PRIMING or isinstance(self._tracks[packet.stream_index], _Encoded):
+        if self._suffix in _HOLDS_PRIMING or isinstance(self._tracks[packet.stream_index], _Transcode):
             return True
         # Opus tells its priming in its own header, and Matroska for any codec
-        return self._suffix != ".avi" and (
+        return self._suffix not in (".avi", ".nut") and (
             packet.stream.codec_context.name in ("opus", "libopus") or "matroska" in self._container.format.name
         )
 
@@ -170,12 +195,12 @@ class Sound:
             self._container.seek(0)
 
 
-class _Copied:
+class _StreamCopy:
     """A track whose packets go as they are."""
 
-    def __init__(self, whole: OutputContainer, source: AudioStream | SubtitleStream) -> None:
+    def __init__(self, output: OutputContainer, source: AudioStream | SubtitleStream) -> None:
         self.source = source
-        self._stream = whole.add_stream_from_template(source, opaque=True)
+        self._stream = output.add_stream_from_template(source, opaque=True)
         _describe(self._stream, source)
 
     def taken(self, packet: Packet[Any] | None, shift: Fraction) -> Iterator[Packet[Any]]:
@@ -189,13 +214,13 @@ class _Copied:
         yield packet
 
 
-class _Encoded:
+class _Transcode:
     """A track that is decoded and encoded anew."""
 
-    def __init__(self, whole: OutputContainer, source: AudioStream, suffix: str, layout: str) -> None:
+    def __init__(self, output: OutputContainer, source: AudioStream, suffix: str, layout: str) -> None:
         self.source = source
         encoder, rate = encoder_of(source, suffix)
-        self._stream = cast("AudioStream", whole.add_stream(encoder, rate=rate))
+        self._stream = cast("AudioStream", output.add_stream(encoder, rate=rate))
         self._stream.codec_context.layout = layout
         self._stream.codec_context.bit_rate = bit_rate_of(layout)
         self._is_avi = self._needs_lead = suffix == ".avi"

@@ -1,4 +1,4 @@
-"""What a file says of itself in words, and which of it goes into the painted one."""
+"""Metadata of a file and its streams, and which of it goes into the painted one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished segments and the sound of the source become one file, packet by packet: nothing is encoded twice."""
+"""The muxer: finished segments and the sound of the source become one file, and nothing is encoded twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from nst_engine.video.av.extras import Extras
 from nst_engine.video.av.sound import Sound
-from nst_engine.video.formats import CONTAINERS, Plan
+from nst_engine.video.formats import MUXERS, Plan
 from nst_engine.video.frames import Clip, left_out_note
 
 _LARGEST_TIMESCALE = 2**31 - 1
@@ -46,7 +46,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class _Times:
+class _PacketTimes:
     """Of one packet, in ticks of the plan's time base."""
 
     pts: int
@@ -54,17 +54,17 @@ class _Times:
     duration: int
 
 
-def foreseen(plan: Plan, clip: Clip) -> list[str]:
+def expected_notes(plan: Plan, clip: Clip) -> list[str]:
     """What people should know of the sound and the like, before a frame is painted."""
-    with contextlib.suppress(*_REFUSALS), av.open(io.BytesIO(), "w", format=CONTAINERS[plan.suffix]) as trial:
+    with contextlib.suppress(*_REFUSALS), av.open(io.BytesIO(), "w", format=MUXERS[plan.suffix]) as trial:
         sound = Sound(trial, plan, clip)
         with contextlib.closing(sound):
             return [*sound.notes, *Extras(trial, plan, clip).notes]
     return []
 
 
-def join(segments: Sequence[Segment], plan: Plan, clip: Clip, path: Path) -> list[str]:
-    """Write the whole file.
+def mux(segments: Sequence[Segment], plan: Plan, clip: Clip, path: Path) -> list[str]:
+    """Write the output file.
 
     Args:
         segments: In order.
@@ -90,21 +90,21 @@ def join(segments: Sequence[Segment], plan: Plan, clip: Clip, path: Path) -> lis
         attempts.append((replace(clip, extras=(), tracks=()), False))
     for kept, copies_sound in attempts[:-1]:
         with contextlib.suppress(*_REFUSALS):
-            notes = _join(segments, times, plan, kept, path, copies_sound=copies_sound)
-            return notes + _left_out(clip, kept, plan)
+            notes = _mux(segments, times, plan, kept, path, copies_sound=copies_sound)
+            return notes + _left_out_notes(clip, kept, plan)
     kept, copies_sound = attempts[-1]
-    return _join(segments, times, plan, kept, path, copies_sound=copies_sound) + _left_out(clip, kept, plan)
+    return _mux(segments, times, plan, kept, path, copies_sound=copies_sound) + _left_out_notes(clip, kept, plan)
 
 
-def _left_out(clip: Clip, kept: Clip, plan: Plan) -> list[str]:
+def _left_out_notes(clip: Clip, kept: Clip, plan: Plan) -> list[str]:
     names = [extra.name for extra in clip.extras if extra not in kept.extras]
     names += [] if kept.tracks else clip.tracks
     return [left_out_note(clip.label, name, f"a {plan.suffix} does not take it") for name in names]
 
 
-def _join(
+def _mux(
     segments: Sequence[Segment],
-    times: Sequence[_Times],
+    times: Sequence[_PacketTimes],
     plan: Plan,
     clip: Clip,
     path: Path,
@@ -113,26 +113,26 @@ def _join(
 ) -> list[str]:
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(av.open(os.fspath(segments[0].path)))
-        whole = stack.enter_context(
+        output = stack.enter_context(
             av.open(
                 os.fspath(path.absolute()),
                 "w",
-                format=CONTAINERS[plan.suffix],
-                container_options=_container_options(plan, clip),
+                format=MUXERS[plan.suffix],
+                container_options=container_options(plan, clip),
             )
         )
-        whole.metadata.update(clip.metadata)
-        pictures = _pictures_like(whole, first.streams.video[0], plan, clip)
-        sound = Sound(whole, plan, clip, copies=copies_sound)
+        output.metadata.update(clip.metadata)
+        pictures = _video_stream_like(output, first.streams.video[0], plan, clip)
+        sound = Sound(output, plan, clip, copies=copies_sound)
         stack.callback(sound.close)
-        extras = Extras(whole, plan, clip)
-        sources = [_timed_pictures(segments, times, pictures, plan.time_base), sound.packets(), extras.packets()]
+        extras = Extras(output, plan, clip)
+        sources = [_timed_packets(segments, times, pictures, plan.time_base), sound.packets(), extras.packets()]
         for _, _, packet in heapq.merge(*sources, key=lambda each: each[:2]):
-            whole.mux(packet)
+            output.mux(packet)
     return [*sound.notes, *extras.notes]
 
 
-def _packet_times(segments: Sequence[Segment], time_base: Fraction) -> list[_Times]:
+def _packet_times(segments: Sequence[Segment], time_base: Fraction) -> list[_PacketTimes]:
     """When each packet is shown and decoded, over all segments, in the order in which they are stored.
 
     Each segment tells when its packets are shown. When they are decoded is worked out anew for all together: one
@@ -146,14 +146,16 @@ def _packet_times(segments: Sequence[Segment], time_base: Fraction) -> list[_Tim
     # by the shortest step: after uneven ones there would be no room for the last packet
     step = min(later - earlier for earlier, later in zip(in_order, following, strict=True))
     ahead = [in_order[0] - step * (delay - place) for place in range(delay)]
-    times = [_Times(pts, dts, following[rank[pts]] - pts) for pts, dts in zip(shown, [*ahead, *in_order], strict=False)]
+    times = [
+        _PacketTimes(pts, dts, following[rank[pts]] - pts) for pts, dts in zip(shown, [*ahead, *in_order], strict=False)
+    ]
     # An .mp4 says when all ends by what is shown last, and again by the sum of the times between decodings, with the
     # duration of the packet that is stored last, which need not be the one that is shown last: so that both agree,
     # that packet is decoded when it has to be.
     last, decoded_by = times[-1], end - step * delay
     earliest = times[-2].dts + 1 if len(times) > 1 else last.dts
     dts = min(last.pts, max(earliest, decoded_by - last.duration))
-    return [*times[:-1], _Times(last.pts, dts, decoded_by - dts)]
+    return [*times[:-1], _PacketTimes(last.pts, dts, decoded_by - dts)]
 
 
 def _shown(segment: Segment, time_base: Fraction) -> list[int]:
@@ -168,8 +170,8 @@ def _packets_of(segment: Segment) -> Iterator[Iterator[Packet[Any]]]:
         yield (packet for packet in container.demux(container.streams.video[0]) if packet.size)
 
 
-def _timed_pictures(
-    segments: Sequence[Segment], times: Sequence[_Times], stream: VideoStream, time_base: Fraction
+def _timed_packets(
+    segments: Sequence[Segment], times: Sequence[_PacketTimes], stream: VideoStream, time_base: Fraction
 ) -> Iterator[tuple[float, int, Packet[Any]]]:
     """Seconds, 0 and the packet, for all packets."""
     left = iter(times)
@@ -182,8 +184,8 @@ def _timed_pictures(
                 yield float(at.dts * time_base), 0, packet
 
 
-def _pictures_like(whole: OutputContainer, template: VideoStream, plan: Plan, clip: Clip) -> VideoStream:
-    stream = whole.add_stream_from_template(template, opaque=True)
+def _video_stream_like(output: OutputContainer, template: VideoStream, plan: Plan, clip: Clip) -> VideoStream:
+    stream = output.add_stream_from_template(template, opaque=True)
     stream.time_base = plan.time_base
     context, tags = stream.codec_context, plan.tags
     context.framerate = plan.rate
@@ -199,7 +201,8 @@ def _pictures_like(whole: OutputContainer, template: VideoStream, plan: Plan, cl
     return stream
 
 
-def _container_options(plan: Plan, clip: Clip) -> dict[str, str]:
+def container_options(plan: Plan, clip: Clip) -> dict[str, str]:
+    """Of the muxer of a file, for FFmpeg."""
     if plan.suffix not in (".mp4", ".m4v", ".mov"):
         return {}
     flags = "+faststart"

@@ -1,8 +1,9 @@
-"""A video file is opened, and its pictures found in it."""
+"""The demuxer: a video file is opened, and its streams are found."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ from nst_engine.errors import NSTError, VideoDecodeError, VideoNotFoundError
 from nst_engine.image.decode import sniff
 from nst_engine.limits import ImageLimits
 from nst_engine.video.formats import FILE_OPTIONS
+from nst_engine.video.pipes import PipeReader, head_of
 
 _WANTED = "wanted a video such as .mp4, .mov, .mkv, .webm or .avi, a .gif, or pictures as FOLDER/%05d.png"
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
@@ -26,21 +28,22 @@ _DECODES_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"[playlist]", b"v=0", b"#~")
 
 
-def open_file(path: Path) -> InputContainer:
-    """A video file, and nothing that it names.
+def open_input(source: Path | PipeReader) -> InputContainer:
+    """A video file, and nothing that it names; or what comes by a pipe.
 
     Raises:
         av.FFmpegError: Of FFmpeg's, which are OSErrors or ValueErrors as well: it cannot be opened.
     """
     # an absolute path is no protocol's name
-    return av.open(str(path.absolute()), "r", container_options=dict(FILE_OPTIONS), metadata_errors="replace")
+    file = source if isinstance(source, PipeReader) else str(source.absolute())
+    return av.open(file, "r", container_options=dict(FILE_OPTIONS), metadata_errors="replace")
 
 
-def open_pictures(path: Path, label: str, limits: ImageLimits) -> tuple[InputContainer, VideoStream]:
+def open_video_stream(source: Path | PipeReader, label: str, limits: ImageLimits) -> tuple[InputContainer, VideoStream]:
     """The file, and the stream in it that is painted.
 
     Args:
-        path: The file.
+        source: The file, or a pipe.
         label: What messages call it.
         limits: Of its frames.
 
@@ -49,38 +52,39 @@ def open_pictures(path: Path, label: str, limits: ImageLimits) -> tuple[InputCon
         VideoDecodeError: It is no video.
         ImageTooLargeError: Its frames are too large.
     """
-    if path.is_dir():
+    if isinstance(source, Path) and source.is_dir():
         raise VideoDecodeError(f"{label}: is a folder; {_WANTED}")
     try:
-        container = open_file(path)
+        container = open_input(source)
     except FileNotFoundError as error:
         raise VideoNotFoundError(f"{label}: there is no such file; check the path") from error
     except PermissionError as error:
         raise VideoDecodeError(f"{label}: may not be read (permission denied); check its owner and mode") from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoDecodeError(f"{label}: {_why_not(path, error)}") from error
+        raise VideoDecodeError(f"{label}: {_why_not(source, label, error)}") from error
     try:
-        return container, _pictures_of(container, label, limits)
+        return container, _video_stream_of(container, label, limits)
     except BaseException:
         container.close()
         raise
 
 
-def _why_not(path: Path, error: Exception) -> str:
-    with path.open("rb") as file:
-        begin = file.read(64)
+def _why_not(source: Path | PipeReader, label: str, error: Exception) -> str:
+    begin = head_of(source, 64)
+    if not begin:
+        return f"is empty, and no video; {_WANTED}"
     if begin.lstrip(b"\xef\xbb\xbf \r\n").startswith(_PLAYLISTS):
         return f"is a list of other files, which are not read from it; {_WANTED}"
     with contextlib.suppress(NSTError):
         sniff(begin, "")
-        return f"is a still picture; type: nst stylize {path}"
+        return f"is a still picture; type: nst stylize {label}"
     if begin and all(byte in _TEXT for byte in begin):
         return f"is text, and no video; {_WANTED}"
     reason = getattr(error, "strerror", None) or error
     return f"is no video, or too damaged to open ({reason}); {_WANTED}"
 
 
-def _pictures_of(container: InputContainer, label: str, limits: ImageLimits) -> VideoStream:
+def _video_stream_of(container: InputContainer, label: str, limits: ImageLimits) -> VideoStream:
     """The stream to paint: the first one that is no cover."""
     for stream in container.streams.video:
         if stream.codec_context is None:
@@ -119,13 +123,21 @@ def is_chapter_track(container: InputContainer, stream: SubtitleStream) -> bool:
     return bool(begins) and begins == shown
 
 
-def base_of(stream: VideoStream) -> Fraction:
+def time_base_of(stream: VideoStream) -> Fraction:
     """Seconds per tick of its times."""
     return stream.time_base or Fraction(1, 1_000_000)
 
 
-def origin_of(container: InputContainer) -> Fraction:
+def clock_start_of(container: InputContainer) -> Fraction:
     """Seconds on the file's clock when it begins: those of broadcasts began long before."""
     discontinuous: Any = Flags.ts_discont.value
     has_clock = bool(container.format.flags & discontinuous)
     return Fraction(container.start_time or 0, 1_000_000) if has_clock else Fraction(0)
+
+
+def is_short_riff(path: Path) -> bool:
+    """Whether an AVI, which says in its first bytes how long it is, is shorter."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        claimed = int.from_bytes(head[4:8], "little")
+        return head[:4] == b"RIFF" and file.seek(0, os.SEEK_END) < claimed
