@@ -26,6 +26,9 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
     Path(__file__).parent / "README.md": {
         "stylize-table": lambda of: f"{tables.stylize_table(of('stylize'))}\n\n{tables.auto_text(of('stylize'))}",
         "stages-table": lambda of: tables.stages_table(of("stylize")),
+        "files-table": lambda of: tables.files_table(of("stylize")),
+        "service-text": lambda of: tables.service_text(of("service")),
+        "web-text": lambda of: tables.web_text(of("web")),
         "stability-table": lambda of: tables.stability_table(of("video")),
         "video-table": lambda of: tables.video_table(of("video")),
         "big-table": lambda of: tables.big_table(of("big")),

