@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clean
+.PHONY: help demo serve test check format bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ demo: $(VENV)/.installed-cpu ## install, and paint a bundled photo in a bundled 
 	@mkdir -p demo
 	$(BIN)/nst stylize chelsea --style great-wave --output demo/chelsea_great-wave.png
 	@echo "The picture is $(CURDIR)/demo/chelsea_great-wave.png"
+
+serve: $(VENV)/.installed-cpu,openvino,opencv-headless,serve ## install, and paint for others over HTTP: http://127.0.0.1:8000/docs
+	$(BIN)/nst serve
 
 test: $(VENV)/.installed-dev ## install what the tests need, and run them all
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal

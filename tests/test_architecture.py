@@ -28,15 +28,21 @@ OWNERS = {
     "cv2": ("motion.opencv", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
     "pyvirtualcam": ("webcam",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
+    "fastapi": ("server",),
     "filelock": ("video.work_folder",),
     "platformdirs": ("runtimes.devices",),
     "onnx": ("graphs", "exporting", "models.external_data", "models.endless"),
     "onnxruntime": ("runtimes.onnxruntime", "exporting.int8", "exporting.parity", "benchmark.backends.engine"),
     "onnxscript": ("exporting",),
     "openvino": ("runtimes.openvino",),
+    "prometheus_client": ("server.monitoring",),
+    "pydantic": ("server.settings",),
+    "pydantic_settings": ("server.settings",),
     "rich": ("cli",),
     "shtab": ("cli.main",),
     "safetensors": ("vgg19.weights", "training", "stylize.style_embedding"),
+    "starlette": ("server",),
+    "swagger_ui_bundle": ("server.documentation",),
     "torch": (
         "vgg19",
         "networks",
@@ -47,6 +53,7 @@ OWNERS = {
         "benchmark.kernel_contenders",
     ),
     "torchvision": ("vgg19.weights",),
+    "uvicorn": ("server.run",),
 }
 # Owners that import so only inside functions, or for type checkers.
 LAZY = {

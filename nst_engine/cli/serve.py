@@ -1,0 +1,57 @@
+"""`nst serve`: the engine as an HTTP service."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from nst_engine.cli.messages import flag_of
+from nst_engine.environment import needed
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "serve",
+        help="paint for others over HTTP",
+        description="Serve the engine over HTTP until SIGTERM or Ctrl-C; what was accepted is finished then. "
+        "GET /docs shows the API.",
+        epilog="Each option may also be set in the environment: --max-side is NST_ENGINE_MAX_SIDE.",
+    )
+    for name, (text, metavar) in _OPTIONS.items():
+        parser.add_argument(flag_of(name), dest=name, default=argparse.SUPPRESS, metavar=metavar, help=text)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve."""
+    with needed("nst serve needs FastAPI and uvicorn", "serve"):
+        from nst_engine.server.run import serve
+        from nst_engine.server.settings import read_settings
+    given = {name: value for name, value in vars(arguments).items() if name in _OPTIONS}
+    serve(read_settings(**given))
+    return 0
+
+
+# As in `nst_engine.server.settings.ServerSettings`, which needs the extra; a test holds them together.
+_OPTIONS = {
+    "host": ("address to listen on; 0.0.0.0 for all (default: 127.0.0.1)", "ADDRESS"),
+    "port": ("port; 0: any free one (default: 8000)", "N"),
+    "workers": ("processes, each with its models (default: 1)", "N"),
+    "models": (
+        "models to load; the first is the default (default: bundled:quality,bundled:live,bundled:any-fast)",
+        "NAME,...",
+    ),
+    "device": ("as for nst stylize (default: auto)", "NAME"),
+    "backend": ("auto, onnxruntime or openvino (default: auto)", "NAME"),
+    "precision": ("of the network (default: auto)", "NAME"),
+    "threads": ("of the CPU, all workers together (default: all)", "N"),
+    "max_pixels": ("refuse pictures of more pixels (default: 25000000)", "N"),
+    "max_bytes": ("refuse larger uploads (default: 25000000)", "N"),
+    "max_side": ("longest side of a result, px; larger photos are shrunk (default: 2048)", "PX"),
+    "queue": ("requests that wait; further ones are answered 503 at once (default: 32)", "N"),
+    "timeout": ("seconds until a request is answered or given up (default: 30)", "SECONDS"),
+    "api_key_file": ("a key in each line; requests need one (default: none needed)", "FILE"),
+    "cors_origin": ("origins whose pages may ask, such as https://example.org", "ORIGIN,..."),
+    "data_folder": ("for encoded styles (default: below the user's cache)", "DIR"),
+}

@@ -1,0 +1,54 @@
+"""A bounded queue before the engine: who finds it full is told so at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from nst_engine.errors import BusyError
+
+
+class Admission:
+    """Places of requests, for one event loop.
+
+    Args:
+        running: Requests processed at once.
+        waiting: Requests that may wait.
+        timeout_s: How long they wait.
+    """
+
+    def __init__(self, running: int, waiting: int, timeout_s: float) -> None:
+        self._places = asyncio.Semaphore(running)
+        self._most, self._timeout_s = running + waiting, timeout_s
+        self.admitted = 0
+        self.rejected = 0
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A place, held while the block runs.
+
+        Raises:
+            BusyError: All are taken, or none became free in time.
+        """
+        if self.admitted >= self._most:
+            self.rejected += 1
+            raise BusyError(f"{self.admitted} requests are in progress or waiting, which is all there is room for")
+        self.admitted += 1
+        try:
+            try:
+                await asyncio.wait_for(self._places.acquire(), self._timeout_s)
+            except TimeoutError:
+                self.rejected += 1
+                raise BusyError(f"no place became free within {self._timeout_s:g} s; try again later") from None
+            try:
+                yield
+            finally:
+                self._places.release()
+        finally:
+            self.admitted -= 1
+
+    @property
+    def retry_after_s(self) -> int:
+        """When it is worth trying again."""
+        return 1

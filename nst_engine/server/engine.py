@@ -1,0 +1,144 @@
+"""The models of a worker, loaded and warm, and the queue before them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nst_engine.cancellation import CancelToken
+from nst_engine.environment import did_you_mean
+from nst_engine.errors import BusyError, ModelNotFoundError, NSTError, StyleNotFoundError
+from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
+from nst_engine.runtimes.devices import cache_folder
+from nst_engine.runtimes.options import suitable_streams
+from nst_engine.server.admission import Admission
+from nst_engine.server.settings import ServerSettings
+from nst_engine.stylize.result import StylizeResult
+from nst_engine.stylize.style_embedding import StyleEmbedding
+from nst_engine.stylize.stylizer import Stylizer
+
+_WARMUP_SIZES = ((480, 640), (720, 1280))
+
+
+class Engine:
+    """Models by name; the first is the default.
+
+    Args:
+        settings: Which, on what.
+
+    Raises:
+        NSTError: A model cannot be loaded.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        threads = settings.threads_of_a_worker
+        streams = suitable_streams(None, threads)
+        self.models: Mapping[str, Stylizer] = {
+            full_name(name): Stylizer(
+                full_name(name),
+                device=settings.device,
+                backend=settings.backend,
+                precision=settings.precision,
+                threads=threads,
+                streams=streams,
+                limits=settings.limits,
+                timeout=settings.timeout,
+            )
+            for name in settings.models
+        }
+        self.admission = Admission(streams + 1, settings.queue, settings.timeout)
+        self.is_warm = False
+        self.is_draining = False
+        self._styles_folder = (settings.data_folder or cache_folder() / "server") / "styles"
+
+    def warm_up(self) -> None:
+        """Run every model, so that no request is slow."""
+        most = self.settings.max_pixels
+        sizes = [size for size in _WARMUP_SIZES if size[0] * size[1] <= most] or [(1, 1)]
+        for stylizer in self.models.values():
+            stylizer.warmup(*sizes)
+        self.is_warm = True
+
+    def close(self) -> None:
+        """Free the models."""
+        for stylizer in self.models.values():
+            stylizer.close()
+
+    def model(self, name: str | None, *, reads_styles: bool = False) -> Stylizer:
+        """The model of that name; None: the first, or the first that reads style images.
+
+        Raises:
+            ModelNotFoundError: There is none.
+        """
+        if name is None:
+            for stylizer in self.models.values():
+                if not reads_styles or stylizer.spec.style is not None:
+                    return stylizer
+            raise ModelNotFoundError(
+                f"style images: none of the models here ({', '.join(self.models)}) reads them; the service needs "
+                "bundled:any-fast or bundled:any in `models`"
+            )
+        if full_name(name) in self.models:
+            return self.models[full_name(name)]
+        hint = did_you_mean(name, self.models)
+        raise ModelNotFoundError(f"model: {name!r} came; {hint}there are {', '.join(self.models)}")
+
+    async def stylize(self, stylizer: Stylizer, photo: bytes, style: Any, **options: Any) -> StylizeResult[Any]:
+        """One picture, when its turn comes; cancelled with its task.
+
+        Raises:
+            BusyError: The queue is full, or the time is over.
+            NSTError: What `Stylizer.stylize` raises.
+        """
+        async with self.admission.place():
+            token = CancelToken()
+            try:
+                return await asyncio.wait_for(
+                    stylizer.astylize(photo, style, cancel=token, **options), self.settings.timeout
+                )
+            except TimeoutError:
+                token.cancel()
+                raise BusyError(
+                    f"not done within {self.settings.timeout:g} s; send a smaller picture, or `max_side`"
+                ) from None
+
+    async def encode(self, stylizer: Stylizer, picture: bytes, label: str | None) -> StyleEmbedding:
+        """A style image, encoded and kept.
+
+        Raises:
+            NSTError: What `Stylizer.encode_style` raises.
+        """
+        async with self.admission.place():
+            embedding = await asyncio.to_thread(stylizer.encode_style, picture, label=label)
+            await asyncio.to_thread(self._keep, embedding)
+            return embedding
+
+    def kept_style(self, identity: str) -> StyleEmbedding:
+        """A style that was encoded before, by any worker.
+
+        Raises:
+            StyleNotFoundError: There is none.
+        """
+        path = self._styles_folder / f"{identity}.safetensors"
+        if not identity.isalnum() or not path.is_file():
+            raise StyleNotFoundError("style_id: there is no such style here; encode it by POST /v1/styles/encode")
+        try:
+            return StyleEmbedding.load(path)
+        except NSTError:
+            path.unlink(missing_ok=True)
+            raise StyleNotFoundError("style_id: its file was damaged; encode it again") from None
+
+    def _keep(self, embedding: StyleEmbedding) -> Path:
+        self._styles_folder.mkdir(parents=True, exist_ok=True)
+        path = self._styles_folder / f"{embedding.identity}.safetensors"
+        if not path.exists():
+            embedding.save(path)
+        return path
+
+
+def full_name(name: str) -> str:
+    """`bundled:live` for `live`; other names as they are."""
+    return BUNDLED_PREFIX + name if name in bundled_models() else name

@@ -1,0 +1,193 @@
+"""What every request passes: its number, the key, a limit on its body, headers for browsers, a line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import re
+import secrets
+import time
+from pathlib import Path
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nst_engine.errors import OptionError
+from nst_engine.reading import text_of
+from nst_engine.server.monitoring import Monitor
+from nst_engine.server.replies import error_reply
+
+#: Of everything in a form beside the picture.
+FORM_OVERHEAD_BYTES = 64 * 1024
+
+_LOG = logging.getLogger("nst_engine.server.access")
+_REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
+_OPEN_PATHS = ("/healthz", "/readyz")
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def keys_of(file: Path | None) -> tuple[bytes, ...]:
+    """The keys in a file, a line each; empty: none is needed.
+
+    Raises:
+        OptionError: It cannot be read, or holds none.
+    """
+    if file is None:
+        return ()
+    try:
+        lines = [line.strip() for line in text_of(file).splitlines()]
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{file}: cannot be read ({error})", option="api_key_file") from error
+    keys = tuple(line.encode() for line in lines if line and not line.startswith("#"))
+    if not keys:
+        raise OptionError(f"{file}: holds no key; write one in a line", option="api_key_file")
+    return keys
+
+
+class Guards:
+    """ASGI middleware around the service.
+
+    Args:
+        app: What it guards.
+        most_bytes: Of a body; more are answered 413, and not read.
+        keys: One of them is wanted, where there are any: `Authorization: Bearer KEY`, or `X-API-Key: KEY`.
+        patience_s: How long the next part of a body may take.
+        monitor: Counts.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, most_bytes: int, keys: tuple[bytes, ...], patience_s: float, monitor: Monitor
+    ) -> None:
+        self._app, self._most_bytes, self._keys = app, most_bytes, keys
+        self._patience_s, self._monitor = patience_s, monitor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        asked = headers.get("x-request-id", "")
+        request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        request = Request(scope)
+        body = _Body(receive, headers, self._most_bytes, self._patience_s)
+        answer = _Answer(send, request_id, body)
+        started = time.perf_counter()
+
+        async def send_unless_cut_off(message: Message) -> None:
+            if not body.is_cut_off:  # what the application says of half a body is not the reason
+                await answer.send(message)
+
+        try:
+            refused = self._refusal(request, headers)
+            if refused is not None:
+                await refused(scope, receive, answer.send)
+                return
+            with contextlib.suppress(_CutOffError):
+                await self._app(scope, body.receive, send_unless_cut_off)
+            if body.is_cut_off and not answer.has_begun:
+                await self._cut_off(request, body)(scope, receive, answer.send)
+        finally:
+            self._note(scope, request_id, answer.status, time.perf_counter() - started, body.size)
+
+    def _cut_off(self, request: Request, body: _Body) -> Response:
+        if body.size > self._most_bytes:
+            reply = error_reply(413, "ImageTooLargeError", self._too_large(), request)
+        else:
+            reply = error_reply(408, "HTTPError", f"nothing of the body came for {self._patience_s:g} s", request)
+        return reply
+
+    def _refusal(self, request: Request, headers: Headers) -> Response | None:
+        if self._keys and request.url.path not in _OPEN_PATHS and not self._has_key(headers):
+            reply = error_reply(401, "HTTPError", "a key is wanted: Authorization: Bearer KEY", request)
+            reply.headers["WWW-Authenticate"] = "Bearer"
+            return reply
+        declared = headers.get("content-length", "0")
+        if declared.isdigit() and int(declared) > self._most_bytes:
+            return error_reply(413, "ImageTooLargeError", self._too_large(), request)
+        return None
+
+    def _has_key(self, headers: Headers) -> bool:
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        given = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        # all are compared, whole, so that the time says nothing about them
+        return sum(secrets.compare_digest(given.encode(), key) for key in self._keys) > 0
+
+    def _too_large(self) -> str:
+        return f"the request is larger than {self._most_bytes:,} bytes; send a smaller picture"
+
+    def _note(self, scope: Scope, request_id: str, status: int, seconds: float, size: int) -> None:
+        route = scope.get("route")
+        path = getattr(route, "path", "unknown")
+        self._monitor.count(scope["method"], path, status, seconds)
+        record = {
+            "request_id": request_id,
+            "client": (scope.get("client") or ("",))[0],
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "ms": round(1e3 * seconds, 1),
+            "bytes_in": size,
+        }
+        _LOG.info(json.dumps(record))
+
+
+class _CutOffError(Exception):
+    """Too much of a body came, or nothing for too long."""
+
+
+class _Body:
+    """The parts of a body as they come, counted."""
+
+    def __init__(self, receive: Receive, headers: Headers, most_bytes: int, patience_s: float) -> None:
+        self._receive, self._most_bytes, self._patience_s = receive, most_bytes, patience_s
+        self.size, self.is_cut_off = 0, False
+        self.is_whole = "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
+
+    async def receive(self) -> Message:
+        if self.is_whole:  # what comes now is only that the client goes away
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), self._patience_s)
+        except TimeoutError:
+            self.is_cut_off = True
+            raise _CutOffError from None
+        if message["type"] == "http.request":
+            self.size += len(message.get("body", b""))
+            self.is_whole = not message.get("more_body", False)
+            if self.size > self._most_bytes:
+                self.is_cut_off = True
+                raise _CutOffError
+        return message
+
+
+class _Answer:
+    """What is sent, with the headers that all answers have."""
+
+    def __init__(self, send: Send, request_id: str, body: _Body) -> None:
+        self._send, self._request_id, self._body = send, request_id, body
+        self.has_begun, self.status = False, 499
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_begun, self.status = True, message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self._request_id
+            if not self._body.is_whole:  # else all the rest of it would be read
+                headers["Connection"] = "close"
+            for name, value in _SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)

@@ -1,0 +1,76 @@
+"""Health, readiness, and figures for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from nst_engine.version import __version__
+
+if TYPE_CHECKING:
+    from nst_engine.server.engine import Engine
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+router = APIRouter(tags=["monitoring"])
+
+
+class Monitor:
+    """The figures of one worker."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._requests = Counter("nst_requests", "Requests.", ("method", "route", "status"), registry=registry)
+        self._seconds = Histogram(
+            "nst_request_seconds", "Time of a request.", ("method", "route"), buckets=_SECONDS, registry=registry
+        )
+        self._stages = Histogram(
+            "nst_stage_seconds", "Time of a picture's stages.", ("model", "stage"), buckets=_SECONDS, registry=registry
+        )
+        self._rejected = Counter("nst_rejected", "Requests for which there was no room.", registry=registry)
+        self._in_progress = Gauge("nst_requests_in_progress", "Pictures in progress and waiting.", registry=registry)
+        self._models = Info("nst_engine", "What computes.", registry=registry)
+
+    def describe(self, engine: Engine) -> None:
+        """Name the version and what computes; follow the queue."""
+        providers = ", ".join(f"{name}: {each.provider}" for name, each in engine.models.items())
+        self._models.info({"version": __version__, "providers": providers})
+        self._in_progress.set_function(lambda: engine.admission.admitted)
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request that was answered."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+        if status == 503:
+            self._rejected.inc()
+
+    def count_stages(self, model: str, timings_ms: Mapping[str, float]) -> None:
+        """One picture's stages."""
+        for stage, ms in timings_ms.items():
+            self._stages.labels(model, stage).observe(ms / 1e3)
+
+
+@router.get("/healthz", summary="The process lives")
+async def healthz() -> dict[str, str]:
+    """Answers as long as the process does."""
+    return {"status": "ok", "version": __version__}
+
+
+@router.get("/readyz", summary="Requests are welcome", response_model=None)
+async def readyz(request: Request) -> Response:
+    """200 once all models are warm, and until the service is told to stop; else 503."""
+    engine: Any = request.app.state.engine
+    is_ready = engine.is_warm and not engine.is_draining
+    status = "ready" if is_ready else "draining" if engine.is_draining else "warming up"
+    return JSONResponse({"status": status}, 200 if is_ready else 503)
+
+
+@router.get("/metrics", summary="Figures for Prometheus", response_model=None)
+async def metrics(request: Request) -> Response:
+    """In the text format of Prometheus."""
+    return Response(generate_latest(request.app.state.monitor.registry), media_type=CONTENT_TYPE_LATEST)

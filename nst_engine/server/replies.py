@@ -1,0 +1,119 @@
+"""Answers: pictures with what is known of them, and errors as JSON."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from nst_engine.errors import (
+    BusyError,
+    CancelledError,
+    ImageDecodeError,
+    ImageEncodeError,
+    ImageNotFoundError,
+    ImageTooLargeError,
+    InferenceError,
+    ModelNotFoundError,
+    NSTError,
+    OptionError,
+    OutOfMemoryError,
+    OutputError,
+    StyleNotFoundError,
+)
+from nst_engine.stylize.result import StylizeResult
+
+RETRY_AFTER_S = 1
+#: The client has gone: nobody reads it, but logs and metrics do.
+CLIENT_GONE = 499
+
+_STATUS: tuple[tuple[type[NSTError], int], ...] = (
+    (BusyError, 503),
+    (CancelledError, CLIENT_GONE),
+    (ImageTooLargeError, 413),
+    (OutOfMemoryError, 503),
+    (InferenceError, 500),
+    (OutputError, 507),
+    (ModelNotFoundError, 404),
+    (StyleNotFoundError, 404),
+    (ImageNotFoundError, 422),
+    (ImageDecodeError, 422),
+    (ImageEncodeError, 422),
+    (OptionError, 422),
+)
+MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+
+
+def status_of(error: NSTError) -> int:
+    """The HTTP status of an error; 500 for what is no client's doing."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def error_reply(status: int, kind: str, message: str, request: Request) -> JSONResponse:
+    """An error as every client gets it."""
+    body = {"error": {"type": kind, "message": message, "request_id": getattr(request.state, "request_id", "")}}
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+    return JSONResponse(body, status, headers)
+
+
+async def reply_to_nst_error(request: Request, error: Exception) -> Response:
+    """For `FastAPI.add_exception_handler`."""
+    assert isinstance(error, NSTError)
+    return error_reply(status_of(error), type(error).__name__, str(error), request)
+
+
+async def reply_to_invalid_request(request: Request, error: Exception) -> Response:
+    """For `FastAPI.add_exception_handler`: the first field that is missing or wrong."""
+    assert isinstance(error, RequestValidationError)
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"][1:]) or "the request"
+    return error_reply(422, "OptionError", f"{place}: {problem['msg'].lower()}", request)
+
+
+async def reply_to_http_error(request: Request, error: Exception) -> Response:
+    """For `FastAPI.add_exception_handler`: unknown paths, methods and the like."""
+    assert isinstance(error, HTTPException)
+    reply = error_reply(error.status_code, "HTTPError", str(error.detail), request)
+    reply.headers.update(error.headers or {})
+    return reply
+
+
+def picture_reply(
+    result: StylizeResult[Any], *, output_format: str, quality: int, as_json: bool
+) -> tuple[Response, dict[str, float]]:
+    """A stylized picture, as its bytes or as JSON with base64; and what it took, with encoding.
+
+    Raises:
+        ImageEncodeError: It cannot be written in that format.
+    """
+    import time
+
+    started = time.perf_counter()
+    background = (255, 255, 255) if output_format == "jpeg" else None
+    content = result.encode(output_format, quality=quality, background=background)
+    timings = {**result.timings_ms, "encode": 1e3 * (time.perf_counter() - started)}
+    timings["total"] += timings["encode"]
+    headers = {
+        "X-NST-Provider": result.provider,
+        "X-NST-Model": result.model.encode("ascii", "backslashreplace").decode(),
+        "X-NST-Size": f"{result.width}x{result.height}",
+        "Server-Timing": ", ".join(f"{stage};dur={ms:.1f}" for stage, ms in timings.items()),
+        **{f"X-NST-{stage.capitalize()}-Ms": f"{ms:.1f}" for stage, ms in timings.items()},
+    }
+    if not as_json:
+        return Response(content, media_type=MEDIA_TYPES[output_format], headers=headers), timings
+    body = {
+        "image": base64.b64encode(content).decode("ascii"),
+        "media_type": MEDIA_TYPES[output_format],
+        "width": result.width,
+        "height": result.height,
+        "styles": dict(result.styles),
+        "model": result.model,
+        "provider": result.provider,
+        "timings_ms": {stage: round(ms, 2) for stage, ms in timings.items()},
+    }
+    return JSONResponse(body, headers=headers), timings

@@ -1,0 +1,98 @@
+"""Runs the service until it is told to stop; what was accepted is finished then."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from nst_engine.errors import OptionError
+from nst_engine.models.find import find_model
+from nst_engine.server.app import create_app
+from nst_engine.server.engine import Engine, full_name
+from nst_engine.server.guards import keys_of
+from nst_engine.server.settings import ENVIRONMENT_PREFIX, ServerSettings
+
+_FACTORY = "nst_engine.server.app:create_app"
+_LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+    "loggers": {
+        "nst_engine": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+    },
+}
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that says that it is draining, and whose end by a signal is no failure."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop accepting; requests in progress are finished."""
+        engine = getattr(getattr(self.config.loaded_app, "state", None), "engine", None)
+        if engine is not None:
+            engine.is_draining = True
+        super().handle_exit(sig, frame)
+        if sig == signal.SIGTERM:
+            self._captured_signals.clear()  # it would be raised again at the end, and kill the process
+
+
+def serve(settings: ServerSettings) -> None:
+    """Listen and answer until SIGTERM or Ctrl-C.
+
+    Raises:
+        OptionError: The address cannot be used, or another setting.
+    """
+    keys_of(settings.api_key_file)
+    for name in settings.models:
+        find_model(full_name(name))
+    listening = _listening(settings)
+    host, port = listening.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    print(f"nst: {settings.workers} workers at {address}; API at {address}/docs", file=sys.stderr, flush=True)
+    config = uvicorn.Config(
+        _FACTORY if settings.workers > 1 else create_app(settings, Engine(settings)),
+        factory=settings.workers > 1,
+        host=settings.host,
+        port=port,
+        workers=settings.workers,
+        log_config=_LOGGING,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=int(settings.timeout) + 1,
+        h11_max_incomplete_event_size=16 * 1024,
+    )
+    if settings.workers == 1:
+        DrainingServer(config).run(sockets=[listening])
+        return
+    for name, value in settings.model_dump(exclude_none=True).items():  # how the workers' processes get them
+        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        os.environ[f"{ENVIRONMENT_PREFIX}{name.upper()}"] = text
+    Multiprocess(config, sockets=[listening]).run()
+
+
+def _listening(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise OptionError(
+            f"{settings.host}:{settings.port}: cannot be listened on ({error.strerror or error}); choose another port",
+            option="port",
+        ) from error
+    listening.set_inheritable(True)
+    logging.getLogger("nst_engine.server").debug("listening on %s", listening.getsockname())
+    return listening

@@ -1,0 +1,88 @@
+"""Settings of the service: each a flag of `nst serve`, and a variable `NST_ENGINE_*` of the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from nst_engine.environment import usable_cpus
+from nst_engine.errors import OptionError
+from nst_engine.limits import ImageLimits
+from nst_engine.runtimes.devices import Backend, Precision
+
+ENVIRONMENT_PREFIX = "NST_ENGINE_"
+
+#: Values of lists are separated by commas, in the environment too.
+_Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class ServerSettings(BaseSettings):
+    """What can be set; see `description` of each field.
+
+    What is given to the constructor goes before the environment.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True)
+
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    port: int = Field(8000, ge=0, le=65535, description="port; 0: any free one")
+    workers: int = Field(1, ge=1, le=64, description="processes, each with its models")
+    models: _Names = Field(
+        ("bundled:quality", "bundled:live", "bundled:any-fast"), description="models to load; the first is the default"
+    )
+    device: str = Field("auto", description="as for nst stylize")
+    backend: Backend = Field("auto", description="auto, onnxruntime or openvino")
+    precision: Precision = Field("auto", description="of the network")
+    threads: int | None = Field(None, ge=1, le=1024, description="of the CPU, all workers together (default: all)")
+    max_pixels: int = Field(25_000_000, ge=1, description="refuse pictures of more pixels")
+    max_bytes: int = Field(25_000_000, ge=1, description="refuse larger uploads")
+    max_side: int = Field(2048, ge=16, le=1 << 16, description="longest side of a result, px; larger photos are shrunk")
+    queue: int = Field(32, ge=0, le=100_000, description="requests that wait; further ones are answered 503 at once")
+    timeout: float = Field(30.0, gt=0, le=86_400, description="seconds until a request is answered or given up")
+    api_key_file: Path | None = Field(None, description="a key in each line; requests need one (default: none needed)")
+    cors_origin: _Names = Field((), description="origins whose pages may ask, such as https://example.org")
+    data_folder: Path | None = Field(None, description="for encoded styles (default: below the user's cache)")
+
+    @field_validator("models", "cors_origin", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("models")
+    @classmethod
+    def _has_one(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("at least one model is wanted")
+        return value
+
+    @property
+    def limits(self) -> ImageLimits:
+        """Of uploads."""
+        return ImageLimits(max_bytes=self.max_bytes, max_pixels=self.max_pixels)
+
+    @property
+    def threads_of_a_worker(self) -> int:
+        """The worker's share of the CPU threads."""
+        return max(1, (self.threads or usable_cpus()) // self.workers)
+
+
+def read_settings(**given: Any) -> ServerSettings:
+    """The settings, with what is given before the environment.
+
+    Raises:
+        OptionError: A value that cannot be used, of either.
+    """
+    try:
+        return ServerSettings(**given)
+    except ValidationError as invalid:
+        problem = invalid.errors()[0]
+        name = str(problem["loc"][0]) if problem["loc"] else "settings"
+        reason = problem["msg"].removeprefix("Value error, ")
+        came = "" if problem["type"] == "value_error" else f"{problem['input']!r} came: "
+        message = f"{came}{reason[:1].lower()}{reason[1:]}"
+        if name in given:
+            raise OptionError(message, option=name) from invalid
+        raise OptionError(f"{ENVIRONMENT_PREFIX}{name.upper()}: {message}") from invalid
