@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.environment import usable_cpus
-from nst_engine.errors import InferenceError, NSTError, OptionError, OutOfMemoryError, ProviderUnavailableError
+from nst_engine.errors import InferenceError, NSTError, OutOfMemoryError, ProviderUnavailableError
 from nst_engine.models.find import ModelFile, find_model, int8_model
-from nst_engine.runtimes.base import Executor, Loaded, Loader, not_finite
+from nst_engine.runtimes.base import Executor, Loaded, Loader, closed_error, not_finite
 from nst_engine.runtimes.devices import (
     AUTO_ORDER,
     PROVIDERS,
@@ -27,6 +27,7 @@ from nst_engine.runtimes.devices import (
     check_precision,
     parse_device,
 )
+from nst_engine.runtimes.forks import OPENVINO, why_lost
 from nst_engine.runtimes.onnxruntime import OrtLoader, first_line
 from nst_engine.runtimes.options import SessionOptions
 from nst_engine.runtimes.part import Part
@@ -163,7 +164,7 @@ class Session:
 
     def _open_executor(self) -> Executor:
         if self._executor is None:
-            raise OptionError(f"{self.model}: is closed; open it again, with a new `Stylizer`")
+            raise closed_error(self.model)
         return self._executor
 
     def open_part(self, model: bytes, *, in_same_runtime: bool = False) -> Part:
@@ -283,6 +284,10 @@ class _Opening:
     def on_cpu_fastest(self, stylize: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]]) -> Session:
         """In the fastest runtime."""
         from nst_engine.runtimes.choice import choose
+
+        if lost := why_lost(OPENVINO):
+            self._passed_over.append(lost)
+            return self.session("onnxruntime", _ON_CPU, self._precision)
 
         def load(each: Backend, precision: Precision) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
             return partial(stylize, self.session(each, _ON_CPU, precision))

@@ -29,6 +29,9 @@ from nst_engine.stylize.style_choice import Style, weighted
 class Stylizer(LoadedModel):
     """A model on a device. Thread-safe; a context manager that closes it.
 
+    Other processes (it was pickled, or a process has forked) load the model at its first use, once each. OpenVINO and
+    GPUs work in none that were forked after their first use; `auto` passes them over there.
+
     Args:
         model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models.find` for the metadata it needs.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
