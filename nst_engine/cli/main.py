@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GONE
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.signals import StopSignals
+from nst_engine.cli.verbosity import add_verbosity, logged
 from nst_engine.errors import NSTError
 from nst_engine.version import __version__
 from nst_engine.wording import printable
@@ -90,6 +91,8 @@ def build_parser() -> argparse.ArgumentParser:
         doctor,
     ):
         command.add_parser(commands)
+    for subparser in commands.choices.values():
+        add_verbosity(subparser)
     return parser
 
 
@@ -108,7 +111,8 @@ def _run(arguments: Sequence[str]) -> int:
             print(f"nst-engine {__version__}", flush=True)
             return 0
         parsed = build_parser().parse_args(arguments)
-        code = parsed.run(parsed)
+        with logged(parsed.verbose):
+            code = parsed.run(parsed)
         sys.stdout.flush()
     except NSTError as error:
         print(f"nst: {' '.join(with_flags(error).split())}", file=sys.stderr)

@@ -10,7 +10,7 @@ from nst_engine.runtimes.devices import DEVICES, Backend, Precision
 
 @dataclass(frozen=True, kw_only=True)
 class SessionOptions:
-    """See `nst_engine.runtimes.session.open_session`.
+    """See `nst_engine.runtimes.opening.open_session`.
 
     Attributes:
         device: One of `nst_engine.runtimes.devices.DEVICES`: this one or an error; `auto`: the best that works.

@@ -19,7 +19,8 @@ from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.base import closed_error
 from nst_engine.runtimes.devices import Backend, Precision
 from nst_engine.runtimes.forks import abandon, renew_in_children
-from nst_engine.runtimes.session import Session, open_session
+from nst_engine.runtimes.opening import open_session
+from nst_engine.runtimes.session import Session
 from nst_engine.stylize.asynchronous import TaskThreads
 from nst_engine.stylize.pipeline import Pipeline, stylize_once
 from nst_engine.stylize.result import Stopwatch

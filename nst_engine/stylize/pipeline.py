@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nst_engine.color import ColorMode
 from nst_engine.errors import OutOfMemoryError
+from nst_engine.log import logger_of
 from nst_engine.runtimes.session import Session
 from nst_engine.runtimes.stopping import check_cancelled
 from nst_engine.stylize.one_pass import one_pass
@@ -33,6 +34,7 @@ TILE_ABOVE_PX = 3_000_000
 TILE_ABOVE_PX_ON_CUDA = 32_000_000
 
 _SHORTEST_PX = 64
+_LOG = logger_of(__name__)
 
 _TAKES_ANY_SIZE = ("cpu", "cuda")
 
@@ -125,6 +127,7 @@ class Pipeline:
         self._session.trim()
         self._workspaces = Workspaces()
         return_free_memory()
+        _LOG.debug("%s: free memory given back", self._session.model)
 
     def close(self) -> None:
         """Free the model's memory; later runs are refused."""
@@ -133,6 +136,7 @@ class Pipeline:
         with self._tiled_model_lock:
             self._tiled_model = None
         return_free_memory()
+        _LOG.info("%s: closed, its memory given back", self._session.model)
 
     def _run(
         self,
@@ -164,9 +168,10 @@ class Pipeline:
                         out=out,
                         stopwatch=stopwatch,
                     )
-            except OutOfMemoryError:
+            except OutOfMemoryError as error:
                 if pixels <= TILE_ABOVE_PX:
                     raise
+                _LOG.warning("%s; going on in tiles", error)
         model, style_weights = self._tiled(), session.weights_in_axes(weights)
         stylized = [model.stylize(each, style_weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
         stopwatch.lap("inference")

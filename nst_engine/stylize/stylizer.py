@@ -36,7 +36,7 @@ class Stylizer(LoadedModel):
         model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models.find` for the metadata it needs.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
         threads: CPU threads for each picture; None: as many as this process may use.
-        precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.runtimes.session.open_session`.
+        precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.runtimes.opening.open_session`.
         backend: `auto`, `onnxruntime` or `openvino`; see there. OpenVINO prepares for each new size of picture, in
             0.2 s, and keeps the last eight.
         expected_pictures: How many will be stylized, if that is known; see there.
@@ -50,7 +50,7 @@ class Stylizer(LoadedModel):
 
     Raises:
         OptionError: `tile_above_px` is no number of pixels, or `max_concurrency` no number of pictures.
-        NSTError: What `nst_engine.runtimes.session.open_session` raises.
+        NSTError: What `nst_engine.runtimes.opening.open_session` raises.
     """
 
     @overload
