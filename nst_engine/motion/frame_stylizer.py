@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nst_engine.checks import require_count
 from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError
-from nst_engine.limits import ImageLimits
+from nst_engine.motion.frames import check_frame
 from nst_engine.motion.options import ChannelOrder, FrameOptions, Stability
 from nst_engine.motion.transition import Transition
 from nst_engine.runtimes.forks import finish_before_fork, renew_in_children
@@ -199,7 +199,7 @@ class FrameStylizer:
             OptionError: The frame is invalid, or `out` has another size or type.
             InferenceError: The model failed.
         """
-        _check_frame(frame, self._stylizer.limits)
+        check_frame(frame, self._stylizer.limits)
         check_room(out, frame)
         with self._turn:
             return self._next(frame, out)
@@ -280,11 +280,3 @@ def _exchanged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     from nst_engine.motion.opencv import cv2
 
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _check_frame(frame: NDArray[np.uint8], limits: ImageLimits) -> None:
-    if isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3:
-        limits.check_pixels("frame", *frame.shape[:2])
-        return
-    came = f"{frame.dtype} {'×'.join(map(str, frame.shape))}" if isinstance(frame, np.ndarray) else repr(frame)
-    raise OptionError(f"frame: came {came}, wanted uint8 H×W×3")
