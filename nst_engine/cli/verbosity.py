@@ -7,6 +7,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from nst_engine.cli.messages import with_flags
 from nst_engine.wording import message_of
@@ -14,11 +15,24 @@ from nst_engine.wording import message_of
 _LEVELS = (logging.INFO, logging.DEBUG)
 
 
-def add_verbosity(parser: argparse.ArgumentParser) -> None:
-    """Add the flag."""
-    parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="say on stderr what is loaded and chosen, and why; -vv: more"
-    )
+def add_verbosity(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the flag to each command, and to the forms of `nst bench`; see `verbosity_of`."""
+    for parser in commands.choices.values():
+        parser.add_argument(
+            "-v",
+            "--verbose",
+            action="count",
+            default=argparse.SUPPRESS,
+            help="say on stderr what is loaded and chosen, and why; -vv: more",
+        )
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                add_verbosity(action)
+
+
+def verbosity_of(arguments: argparse.Namespace) -> int:
+    """How often the flag came; it is taken out, for commands that look at all of their arguments."""
+    return int(vars(arguments).pop("verbose", 0))
 
 
 @contextlib.contextmanager
