@@ -11,6 +11,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from typing import NoReturn
 
 from nst_engine.errors import CancelledError
 
@@ -50,6 +51,9 @@ class CancelToken:
         self._lock = threading.Lock()
         self._is_cancelled = False
         self._running: set[Stop] = set()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a `CancelToken` stops work of its own process: make it where `stylize` is called")
 
     def cancel(self) -> None:
         """Stop the work: the call raises `CancelledError`, within 100 ms or as soon as a picture is decoded."""

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from nst_engine.environment import did_you_mean
-from nst_engine.errors import StyleNotFoundError
+from nst_engine.errors import ImageNotFoundError, StyleNotFoundError
 
 _FOLDER = Path(__file__).parent / "bundled"
 
@@ -64,10 +64,25 @@ def style_path(name_or_file: str) -> Path:
 
 
 def content_path(name_or_file: str) -> Path:
-    """The file of a bundled photo's name if no such file is here, or the file itself."""
+    """The file of a bundled photo's name if no such file is here, or the file itself, which may be missing.
+
+    Raises:
+        ImageNotFoundError: There is no such file, but a painting of that name, or a photo of nearly that name.
+    """
     path = Path(name_or_file)
-    bundled = bundled_contents().get(name_or_file)
-    return bundled.path if bundled is not None and not path.is_file() else path
+    photos = bundled_contents()
+    if name_or_file in photos and not path.is_file():
+        return photos[name_or_file].path
+    if path.exists():
+        return path
+    if name_or_file in bundled_styles():
+        raise ImageNotFoundError(
+            f"{name_or_file}: is a bundled painting, for `style='{name_or_file}'`, and no photo; give a file, or a "
+            f"bundled photo: {', '.join(photos)}"
+        )
+    if hint := did_you_mean(name_or_file, photos):
+        raise ImageNotFoundError(f"{name_or_file}: no such file; {hint}the bundled photos are {', '.join(photos)}")
+    return path
 
 
 @cache

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 import types
@@ -12,9 +13,12 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from nst_engine.errors import OptionError
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 _KEY = "option"
 _NO_LIMITS = (-math.inf, math.inf)
@@ -157,3 +161,27 @@ def _read_hint(hint: Any) -> tuple[type, tuple[str, ...], bool]:
         return str, typing.get_args(kinds[0]), may_be_none
     kind = kinds[0] if len(kinds) == 1 and kinds[0] in (bool, int, float, str) else object
     return kind, (), may_be_none
+
+
+def by_name(record: type) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Show the options of a record, which a function takes as `**option_values`, by name in its signature.
+
+    For `help`, `inspect.signature` and `typing.get_type_hints`; type checkers read `Unpack[...]`.
+    """
+
+    def shown(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        hints = typing.get_type_hints(record)
+        signature = inspect.signature(function)
+        own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        options = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[name])
+            for name, each in declared(record).items()
+        ]
+        parameters = [*own, *options]
+        function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        kept = {*signature.parameters} - {each.name for each in own}
+        annotations = {name: kind for name, kind in function.__annotations__.items() if name not in kept}
+        function.__annotations__ = {**annotations, **{each.name: each.annotation for each in options}}
+        return function
+
+    return shown

@@ -23,6 +23,7 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "misc", "core"}
 # Who alone may import what; every other third-party package is foreign here. NumPy is everybody's.
 OWNERS = {
     "PIL": ("image",),
+    "pillow_heif": ("image.formats",),
     "argparse": ("cli",),
     "av": ("video.av",),
     "cv2": ("motion.opencv", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
@@ -57,6 +58,7 @@ OWNERS = {
 }
 # Owners that import so only inside functions, or for type checkers.
 LAZY = {
+    ("pillow_heif", "image.formats"),
     ("openvino", "runtimes.openvino"),
     ("torch", "vgg19.weights"),
     ("cv2", "benchmark"),

@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cli.running import assert_refused
 
 from nst_engine import catalogue
 from nst_engine.catalogue import bundled_contents, bundled_styles, content_path, style_path
-from nst_engine.errors import StyleNotFoundError
+from nst_engine.errors import ImageNotFoundError, StyleNotFoundError
 from nst_engine.image import load_image
 
 BUNDLED = Path(catalogue.__file__).parent / "bundled"
@@ -64,3 +65,30 @@ def test_an_unknown_style_gets_a_hint_and_the_list() -> None:
     with pytest.raises(StyleNotFoundError) as caught:
         style_path("xyzzy")
     assert "did you mean" not in str(caught.value)
+
+
+def test_a_painting_in_a_photos_place_and_a_misspelt_photo_get_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    is_painting = "great-wave: is a bundled painting, for --style great-wave, and no photo; give a file, or a bundled"
+    assert_refused(capsys, is_painting, "stylize", "great-wave", "--style", "scream")
+    assert_refused(capsys, is_painting, "stylize", "great-wave", "chelsea", "--style", "scream", "-o", "out")
+    assert_refused(capsys, is_painting, "optimize", "great-wave", "--style", "scream", "-o", "out.png")
+    assert_refused(capsys, "chelse: no such file; did you mean chelsea?", "stylize", "chelse", "--style", "scream")
+    assert list(tmp_path.iterdir()) == []
+    Path("great-wave").touch()
+    assert content_path("great-wave") == Path("great-wave")
+    with pytest.raises(ImageNotFoundError, match="for `style='great-wave'`"):
+        content_path(str(Path("great-wave").rename("moved").with_name("great-wave")))
+
+
+def test_a_picture_as_the_name_of_a_style_gets_all_ways_to_use_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for way in (
+        "type --style-image some.jpg;",
+        "nst add-style some.jpg -o mine.onnx;",
+        "nst optimize PHOTO --style some.jpg -o painted.png\n",
+    ):
+        assert_refused(capsys, way, "stylize", "chelsea", "--style", "some.jpg", "-o", tmp_path / "out.png")

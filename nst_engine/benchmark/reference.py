@@ -15,7 +15,7 @@ from nst_engine.errors import ModelNotFoundError, ModelSpecError, NSTError, Opti
 from nst_engine.models.find import ModelFile, find_model, int8_model
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Precision
-from nst_engine.runtimes.session import open_session
+from nst_engine.runtimes.opening import open_session
 from nst_engine.stylize.pipeline import Pipeline
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.style_choice import StyleChoice, choice_of_fixed

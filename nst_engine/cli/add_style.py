@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, fit, export."""
     from nst_engine.catalogue import bundled_contents, bundled_styles, style_path
     from nst_engine.cli.progress_bar import say
-    from nst_engine.cli.training_run import TrainingDisplay, say_finished
+    from nst_engine.cli.training_run import MEASURED_ADDING, TrainingDisplay, expected, say_finished
     from nst_engine.exporting.model_output import check_model_output, photos_beside
     from nst_engine.models.find import find_model
     from nst_engine.stylize.style_mix import check_style_name
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     base = checkpoint_of(model.path)
     options = training_options(arguments, arch=base.arch, **_DEFAULTS)
-    with TrainingDisplay(output.name) as display:
+    with TrainingDisplay(output.name, expected(options, MEASURED_ADDING)) as display:
         grown = add_style(
             name,
             painting,

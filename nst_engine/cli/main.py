@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GONE
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.signals import StopSignals
+from nst_engine.cli.verbosity import add_verbosity, logged, verbosity_of
 from nst_engine.errors import NSTError
 from nst_engine.version import __version__
 from nst_engine.wording import printable
@@ -92,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
         doctor,
     ):
         command.add_parser(commands)
+    add_verbosity(commands)
     return parser
 
 
@@ -110,7 +112,8 @@ def _run(arguments: Sequence[str]) -> int:
             print(f"nst-engine {__version__}", flush=True)
             return 0
         parsed = build_parser().parse_args(arguments)
-        code = parsed.run(parsed)
+        with logged(verbosity_of(parsed)):
+            code = parsed.run(parsed)
         sys.stdout.flush()
     except NSTError as error:
         print(f"nst: {' '.join(with_flags(error).split())}", file=sys.stderr)

@@ -32,7 +32,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--style", action="append", default=[], metavar="FILE|NAME", help="a painting; repeatable")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: CONTENT_STYLE.png, here")
     parser.add_argument("--overwrite", action="store_true", help="the output may replace an input")
-    parser.add_argument("--quality", type=int, default=95, metavar="1-100", help="of JPEG and WebP (default: 95)")
+    parser.add_argument(
+        "--quality", type=int, default=95, metavar="1-100", help="of JPEG, WebP, AVIF and HEIC (default: 95)"
+    )
     regions = parser.add_argument_group("regions: white is inside; one mask for each style, in order")
     regions.add_argument("--content-mask", action="append", default=[], metavar="FILE", help="where to paint it")
     regions.add_argument("--style-mask", action="append", default=[], metavar="FILE", help="where to look at it")

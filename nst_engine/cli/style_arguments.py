@@ -179,5 +179,6 @@ def _check_is_no_picture(style: str, stylizer: Stylizer) -> None:
         return
     ways = f"to paint in the style of any picture, type --style-image {style}"
     if stylizer.spec.style is None:
-        ways += f"; or teach a network: nst add-style {style} -o mine.onnx; or take your time: nst optimize"
+        ways += f"; or teach a network: nst add-style {style} -o mine.onnx"
+        ways += f"; or take half a minute for each photo: nst optimize PHOTO --style {style} -o painted.png"
     raise StyleNotFoundError(f"--style {style}: names a style of {stylizer.model}, not a file; {ways}")

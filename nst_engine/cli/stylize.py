@@ -66,7 +66,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("-o", "--output", metavar="FILE|DIR", help="default: PHOTO_STYLE, here; - for stdout")
     add_options(parser, StylizeOptions)
-    parser.add_argument("--quality", type=int, default=95, metavar="1-100", help="of JPEG and WebP (default: 95)")
+    parser.add_argument(
+        "--quality", type=int, default=95, metavar="1-100", help="of JPEG, WebP, AVIF and HEIC (default: 95)"
+    )
     parser.add_argument("--resume", action="store_true", help="skip photos whose result is there already")
     parser.add_argument("--overwrite", action="store_true", help="a result may replace a photo")
     parser.add_argument("--json", action="store_true", help="a line of JSON per picture on stdout")
@@ -169,7 +171,7 @@ def _check_not_piped_in(output: Path, arguments: argparse.Namespace) -> None:
 def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     """Every result can be written: folders are made, inputs are safe."""
     from nst_engine.catalogue import content_path
-    from nst_engine.image.decode import ACCEPTED_FORMATS
+    from nst_engine.image import ACCEPTED_FORMATS
     from nst_engine.stylize.batch import plan, style_label
 
     photos = [content_path(photo) for photo in arguments.photos]

@@ -41,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, train, export."""
-    from nst_engine.cli.training_run import TrainingDisplay, say_finished, say_stopped
+    from nst_engine.cli.training_run import MEASURED_TRAINING, TrainingDisplay, expected, say_finished, say_stopped
 
     check_length(arguments)
     options = training_options(arguments)
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         from nst_engine.models.find import find_model
 
         start = checkpoint_of(find_model(arguments.start_from).path)
-    with TrainingDisplay(output.name) as display:
+    with TrainingDisplay(output.name, expected(options, MEASURED_TRAINING)) as display:
         checkpoint = train(
             paintings,
             photos,

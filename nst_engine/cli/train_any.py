@@ -60,7 +60,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, train, export."""
     from nst_engine.catalogue import bundled_styles
-    from nst_engine.cli.training_run import TrainingDisplay, say_finished, say_stopped
+    from nst_engine.cli.training_run import MEASURED_ANY, TrainingDisplay, expected, say_finished, say_stopped
     from nst_engine.exporting.model_output import check_model_output, encoder_path, photos_beside
     from nst_engine.models.find import find_model
 
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     start, painter = _network(begun_from), _network(_PAINTER)
     own = {**_DEFAULTS, **(_GOES_ON if isinstance(start, AnyStyleCheckpoint) else {})}
     options = training_options(arguments, **own)
-    with TrainingDisplay(output.name, _LEARNT_STYLE_DISTANCE) as display:
+    with TrainingDisplay(output.name, expected(options, MEASURED_ANY), _LEARNT_STYLE_DISTANCE) as display:
         checkpoint = train_any(
             photos,
             paintings,

@@ -54,7 +54,9 @@ def check_holds_alpha(output: Path, source: object) -> None:
     Raises:
         OptionError: JPEG and BMP.
     """
-    if output.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
+    from nst_engine.image import ALPHA_SUFFIXES
+
+    if output.suffix.lower() not in ALPHA_SUFFIXES:
         raise OptionError(
-            f"{output}: {output.suffix} holds no transparency, which {source} has; write .png, .webp or .tiff"
+            f"{output}: {output.suffix} holds no transparency, which {source} has; write .png, .webp, .avif or .tiff"
         )

@@ -79,18 +79,19 @@ def run(arguments: argparse.Namespace) -> int:
         _say("warming up")
         frame_stylizer.warmup(*adaptive_size.sizes)
         virtual_camera = _virtual_camera(arguments, adaptive_size, source.fps)
-        with LiveStylizer(camera, frame_stylizer, adaptive_size, look, mirror=arguments.mirror) as live:
-            show = Show(
-                camera,
-                live,
-                adaptive_size,
-                screen,
-                provider=stylizer.provider,
-                say=_say,
-                recording=arguments.record,
-                virtual_camera=virtual_camera,
-                style_folder=style_folder,
-            )
+        live = LiveStylizer(camera, frame_stylizer, adaptive_size, look, mirror=arguments.mirror)
+        show = Show(
+            camera,
+            live,
+            adaptive_size,
+            screen,
+            provider=stylizer.provider,
+            say=_say,
+            recording=arguments.record,
+            virtual_camera=virtual_camera,
+            style_folder=style_folder,
+        )
+        with live:
             try:
                 show.run(options.frames)
             except KeyboardInterrupt:

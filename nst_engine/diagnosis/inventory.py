@@ -13,6 +13,7 @@ from nst_engine.version import __version__
 _PACKAGES = (
     "numpy",
     "pillow",
+    "pillow-heif",
     "onnxruntime",
     "onnxruntime-gpu",
     "onnx",

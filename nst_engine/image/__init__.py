@@ -4,15 +4,14 @@ from nst_engine.image.animation import ANIMATION_SUFFIXES, save_animation
 from nst_engine.image.animation_frames import Animation, AnimationFrame
 from nst_engine.image.animation_parts import TimedPart, animation_writer, encode_frame
 from nst_engine.image.decode import (
-    ACCEPTED_FORMATS,
-    READABLE_SUFFIXES,
     EncodedImage,
     ImageSource,
     PillowImage,
     load_image,
     load_mask,
 )
-from nst_engine.image.encode import FORMATS, IMAGE_SUFFIXES, encode_image, flatten, to_pillow, with_alpha
+from nst_engine.image.encode import encode_image, flatten, to_pillow, with_alpha
+from nst_engine.image.formats import ACCEPTED_FORMATS, ALPHA_SUFFIXES, FORMATS, IMAGE_SUFFIXES, READABLE_SUFFIXES
 from nst_engine.image.output import check_image_output, save_image
 from nst_engine.image.picture import Picture
 from nst_engine.image.resize import resize_image, without_finest
@@ -21,6 +20,7 @@ from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 __all__ = [
     "ACCEPTED_FORMATS",
+    "ALPHA_SUFFIXES",
     "ANIMATION_SUFFIXES",
     "DEFAULT_LIMITS",
     "FORMATS",

@@ -8,9 +8,10 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nst_engine.errors import ImageDecodeError
+from nst_engine.errors import ImageDecodeError, NSTError
 from nst_engine.files import PathLike
-from nst_engine.image.decode import OPENERS, sniff
+from nst_engine.image.cost import check_coded_size
+from nst_engine.image.formats import OPENERS, sniff
 from nst_engine.image.picture import Pixels
 from nst_engine.image.profile import srgb_of
 from nst_engine.image.quiet import pillow_quiet
@@ -59,6 +60,8 @@ class Animation:
         self._label = label_of_path(path)
         content = read_path(path, self._label, limits)
         kind = sniff(content, self._label)
+        if kind == "AVIF":
+            check_coded_size(content, self._label, limits)
         self.frame_count: int | None = None
         try:
             with pillow_quiet():
@@ -67,6 +70,8 @@ class Animation:
                     self.frame_count = int(getattr(self._image, "n_frames", 1))
                 if self.frame_count is None:  # where that failed, the decoder is lost
                     self._image = OPENERS[kind](io.BytesIO(content))
+        except NSTError:
+            raise
         except Exception as error:  # see above
             raise ImageDecodeError(f"{self._label}: the {kind} is damaged ({error}). Download it again.") from error
         # an APNG may begin with a picture for programs that cannot play it

@@ -6,7 +6,8 @@ import contextlib
 
 from PIL import Image, TiffImagePlugin
 
-from nst_engine.errors import ImageDecodeError
+from nst_engine.errors import ImageDecodeError, NSTError
+from nst_engine.image.avif_size import coded_sizes, is_sequence
 from nst_engine.limits import ImageLimits
 
 #: As libjpeg-turbo's authors advise; encoders write about ten. Each scan passes over all pixels.
@@ -30,6 +31,28 @@ def check_scans(content: bytes, label: str) -> None:
         raise ImageDecodeError(
             f"{label}: the JPEG has {scans:,} scans, and more than {_MOST_SCANS} are not decoded. Save it again."
         )
+
+
+def check_coded_size(content: bytes, label: str, limits: ImageLimits) -> None:
+    """Refuse AVIFs that are coded in another size than they say, where that is larger than a picture may be.
+
+    Raises:
+        ImageTooLargeError: It is.
+        ImageDecodeError: The file is damaged, or a sequence of pictures.
+    """
+    try:
+        if is_sequence(content):
+            raise ImageDecodeError(
+                f"{label}: the AVIF is a sequence, one still picture was wanted. Extract one of the frames first."
+            )
+        for height, width in coded_sizes(content):
+            limits.check_pixels(label, height, width)
+    except NSTError:
+        raise
+    except ValueError as error:
+        raise ImageDecodeError(
+            f"{label}: the AVIF is truncated or damaged ({error}). Save or download it again."
+        ) from error
 
 
 def check_tiles(image: Image.Image, label: str, limits: ImageLimits) -> None:

@@ -10,22 +10,13 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, TiffImagePlugin
 
 from nst_engine.cancellation import CancellableBytes
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
 from nst_engine.image.arrays import picture_of_array
-from nst_engine.image.cost import check_samples, check_scans, check_tiles, has_more_pages
-from nst_engine.image.encode import IMAGE_SUFFIXES
+from nst_engine.image.cost import check_coded_size, check_samples, check_scans, check_tiles, has_more_pages
+from nst_engine.image.formats import ACCEPTED_FORMATS, OPENERS, sniff
 from nst_engine.image.picture import Picture
 from nst_engine.image.profile import draft, srgb_of
 from nst_engine.image.quiet import pillow_quiet, silence_libtiff
@@ -39,40 +30,10 @@ PillowImage: TypeAlias = Image.Image
 EncodedImage: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image
 ImageSource: TypeAlias = EncodedImage | NDArray[Any] | Picture
 
-ACCEPTED_FORMATS = "PNG, JPEG, WebP, TIFF or BMP"
-#: By which pictures are looked for in folders.
-READABLE_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".jfif", ".jpe")
-
-# The plugins are called directly, past Image.open: it would warn and raise by the process-wide
-# Image.MAX_IMAGE_PIXELS, which belongs to the host application, and would try every format it knows.
-# A JPEG with several pictures in it (MPO, from phones) thereby yields its first one.
-OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
-    "PNG": PngImagePlugin.PngImageFile,
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "WebP": WebPImagePlugin.WebPImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-}
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"MM\0+", "TIFF"),
-    (b"BM", "BMP"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-)
+#: Phones' photos with further pictures beside the first, which are no animations; a caller may have opened them.
+_OF_SEVERAL_PICTURES = ("MPO", "HEIC", "HEIF")
 # Pillow's words for files that are whole, and beyond it
 _NOT_READ = ("unknown pixel mode", "unknown raw mode", "Unsupported BMP", "unknown data organization", "not supported")
-_FOREIGN = (
-    (b"%PDF", "a PDF"),
-    (b"8BPS", "a Photoshop file"),
-    (b"<svg", "an SVG drawing"),
-    (b"\0\0\1\0", "an icon"),
-)
 
 
 def load_image(
@@ -88,8 +49,8 @@ def load_image(
 
     Args:
         source: a path; encoded bytes; a binary file object; an array as `picture_of_array` takes it; a
-            Pillow image; or what this function returned. Encoded pictures are PNG, JPEG, WebP, TIFF, BMP, or a GIF of
-            one frame.
+            Pillow image; or what this function returned. Encoded pictures are PNG, JPEG, WebP, AVIF, HEIC
+            (with the extra `heif`), TIFF, BMP, or a GIF of one frame.
         limits: what is refused before it is decoded.
         name: what messages call the source, instead of its path or "<bytes>".
         copy: False: an array of uint8 H×W×3 may be taken as it is; then it must not change while the picture is used.
@@ -122,6 +83,8 @@ def load_image(
         file_format = sniff(content, label)
         if file_format == "JPEG":
             check_scans(content, label)
+        if file_format == "AVIF":
+            check_coded_size(content, label, limits)
         if file_format == "TIFF":
             silence_libtiff()
         opener = OPENERS[file_format]
@@ -176,25 +139,6 @@ def _content(source: ImageSource, label: str, limits: ImageLimits) -> bytes:
     )
 
 
-def sniff(content: bytes, label: str) -> str:
-    """Name the format of an encoded picture by its first bytes: a key of `OPENERS`.
-
-    Raises:
-        ImageDecodeError: it is empty, or of no format that is read.
-    """
-    if not content:
-        raise ImageDecodeError(f"{label}: is empty (0 bytes), a picture was wanted. Save or download it again.")
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "WebP"
-    for signature, file_format in _SIGNATURES:
-        if content.startswith(signature):
-            return file_format
-    came = next((what for start, what in _FOREIGN if content.startswith(start)), "something else")
-    if content[4:8] == b"ftyp":
-        came = "a HEIC, AVIF or video file"
-    raise ImageDecodeError(f"{label}: came {came}, wanted {ACCEPTED_FORMATS}. Convert it to one of these.")
-
-
 def _decode(
     opener: Callable[[], Image.Image],
     file_format: str | None,
@@ -245,8 +189,7 @@ def _check_still(image: Image.Image, file_format: str | None, label: str) -> Non
             )
         return
     frames = getattr(image, "n_frames", 1)
-    # A phone's MPO that a caller opened with Pillow is a photo with previews, not an animation.
-    if frames > 1 and file_format != "MPO":
+    if frames > 1 and file_format not in _OF_SEVERAL_PICTURES:
         raise ImageDecodeError(
             f"{label}: the {file_format} has {frames} frames, one still picture was wanted. "
             "Extract one of the frames first."

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
-
 import numpy as np
 from PIL import Image
 
-from nst_engine.errors import ImageEncodeError, OptionError
+from nst_engine.errors import ImageEncodeError, NSTError, OptionError
+from nst_engine.image.formats import ALPHA_FORMATS, FORMATS, WRITTEN, format_named, save
 from nst_engine.image.picture import Pixels, require_alpha, require_pixels
-
-FORMATS = ("png", "jpeg", "webp", "tiff", "bmp")
-ALPHA_FORMATS = ("png", "webp", "tiff")
-IMAGE_SUFFIXES = {
-    ".png": "png",
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".webp": "webp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".bmp": "bmp",
-}
-_RUN_LENGTHS = 3  # zlib's Z_RLE
-_LONGEST_SIDE_PX = {"jpeg": 65500, "webp": 16383}
 
 
 def encode_image(pixels: Pixels, format: str, *, alpha: Pixels | None = None, quality: int = 95) -> bytes:  # noqa: A002
@@ -31,26 +15,25 @@ def encode_image(pixels: Pixels, format: str, *, alpha: Pixels | None = None, qu
 
     Args:
         pixels: uint8 H×W×3 RGB.
-        format: "png", "jpeg" (or "jpg"), "webp", "tiff" or "bmp", in either case.
+        format: "png", "jpeg" (or "jpg"), "webp", "avif", "heic" (with the extra `heif`), "tiff" or "bmp", in any case.
         alpha: uint8 H×W, 255 opaque; one that is opaque throughout is left out.
-        quality: 1–100, for JPEG (always 4:4:4) and WebP; the others are lossless.
+        quality: 1–100, for JPEG, WebP, AVIF and HEIC (4:4:4 but for WebP); the others are lossless.
 
     Raises:
         ImageEncodeError: Unknown format, wrong arrays, alpha in a format that has none (see `flatten`),
             or a picture larger than the format can hold.
+        MissingDependencyError: HEIC without its extra.
         OptionError: `quality` is no integer in 1–100.
     """
-    kind = {"jpg": "jpeg", "tif": "tiff"}.get(format.lower(), format.lower())
+    kind = format_named(format)
     if kind not in FORMATS:
         raise ImageEncodeError(f"format: came {format!r}, wanted one of {', '.join(FORMATS)}.")
     if not isinstance(quality, int) or not 1 <= quality <= 100:
         raise OptionError(f"quality: came {quality!r}, wanted an integer from 1 to 100.")
     pixels = require_pixels(pixels)
-    longest = max(pixels.shape[:2])
-    if longest > _LONGEST_SIDE_PX.get(kind, longest):
-        raise ImageEncodeError(
-            f"{kind}: came a side of {longest} pixels, the format holds {_LONGEST_SIDE_PX[kind]}. Use png or tiff."
-        )
+    longest, most = max(pixels.shape[:2]), WRITTEN[kind].longest_px
+    if most is not None and longest > most:
+        raise ImageEncodeError(f"{kind}: came a side of {longest} pixels, the format holds {most}. Use png or tiff.")
     samples = pixels
     if alpha is not None and not bool((require_alpha(alpha, pixels) == 255).all()):
         if kind not in ALPHA_FORMATS:
@@ -59,23 +42,12 @@ def encode_image(pixels: Pixels, format: str, *, alpha: Pixels | None = None, qu
                 "picture onto a background first."
             )
         samples = np.dstack([pixels, alpha])
-    buffer = io.BytesIO()
     try:
-        Image.fromarray(samples).save(buffer, format=kind.upper(), **_options(kind, quality))
-    except (OSError, ValueError, OverflowError) as error:
+        return save(Image.fromarray(samples), kind, quality)
+    except NSTError:
+        raise
+    except (OSError, ValueError, OverflowError, RuntimeError) as error:
         raise ImageEncodeError(f"{kind}: the picture cannot be encoded ({error}). Try png.") from error
-    return buffer.getvalue()
-
-
-def _options(kind: str, quality: int) -> dict[str, Any]:
-    options: dict[str, dict[str, Any]] = {
-        # a search finds no repetitions in stylized pictures: runs alone are as small, in a third of the time
-        "png": {"compress_level": 1, "compress_type": _RUN_LENGTHS},
-        "jpeg": {"quality": quality, "subsampling": 0},
-        "webp": {"quality": quality, "exact": True},  # exact: keep the colours under transparent pixels
-        "tiff": {"compression": "tiff_deflate"},
-    }
-    return options.get(kind, {})
 
 
 def with_alpha(pixels: Pixels, alpha: Pixels | None) -> Pixels:

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
@@ -59,6 +60,14 @@ class ModelFile:
     def is_bundled(self) -> bool:
         """Whether it comes with the package."""
         return self.name.startswith(BUNDLED_PREFIX)
+
+    def absolute(self) -> ModelFile:
+        """The same file, of the same name, whatever folder a process works in."""
+        return replace(self, path=self.path.absolute())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # the package may be installed elsewhere
+        return (find_model, (self.name,)) if self.is_bundled else (ModelFile, (self.name, self.path, self.cure))
 
     def spec(self, metadata: Mapping[str, str]) -> ModelSpec:
         """What the file says of itself in its metadata, or else the JSON beside it.
@@ -146,7 +155,7 @@ def int8_model(model: ModelFile) -> ModelFile:
             f"`precision='int8'`: {model.name} has no quantised file {beside} beside it; make one with "
             f"nst export {model.name} --precision int8 -o {beside}, or use `precision='auto'`"
         )
-    return ModelFile(str(beside), beside, model.cure)
+    return ModelFile(str(Path(model.name).with_name(beside.name)), beside, model.cure)
 
 
 def _bundled_file(name: str, bundled: Mapping[str, BundledModel]) -> ModelFile:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from nst_engine.checks import require_count
 from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError
-from nst_engine.limits import ImageLimits
+from nst_engine.motion.frames import check_frame
 from nst_engine.motion.options import ChannelOrder, FrameOptions, Stability
 from nst_engine.motion.transition import Transition
+from nst_engine.runtimes.forks import finish_before_fork, renew_in_children
 from nst_engine.stylize.postprocess import check_room, finished
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.style_choice import Style
@@ -32,7 +33,8 @@ _STAGES = ("motion", "stylize", "smooth")
 class FrameStylizer:
     """Stylizes consecutive frames without flicker. For one clip or camera; the `Stylizer` may serve many.
 
-    Calls from several threads wait for each other, and their frames count as one sequence.
+    Calls from several threads wait for each other, and their frames count as one sequence. In another process (pickled,
+    or after a fork) it begins a sequence of its own.
 
     Args:
         stylizer: The model.
@@ -73,16 +75,35 @@ class FrameStylizer:
         self._options = FrameOptions(strength=strength, stroke_size=stroke_size, stability=stability)
         self._strength = strength
         self._stylizer, self._is_bgr = stylizer, channel_order == "bgr"
-        self._smoother = None if stability == "off" else _smoother(stability, stylizer.spec.stride_px)
+        self._grid_px = stylizer.spec.stride_px
         self._transition: Transition | None = None
         self._weights: NDArray[np.float32] = np.empty((1, 0), np.float32)
         self._exchanges = self._swap_rb = False
-        self._turn = threading.RLock()  # OpenCV works on the smoother's state
-        self._bordered = np.empty((0, 0, 3), np.uint8)
+        self._begin()
         self.timings_ms: Mapping[str, float] = {}
         self.seconds: dict[str, float] = {}
         self.memory_frames = 0 if self._smoother is None else self._smoother.memory_frames
         self.restyle(style, strength=strength, preserve_color=preserve_color)
+
+    def _begin(self) -> None:
+        """A sequence, in this process."""
+        self._turn = threading.RLock()  # OpenCV works on the smoother's state
+        self._smoother = None if self._options.stability == "off" else _smoother(self._options.stability, self._grid_px)
+        self._bordered = np.empty((0, 0, 3), np.uint8)
+        finish_before_fork(self._turn)
+        renew_in_children(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle: all but the frames."""
+        return {name: value for name, value in vars(self).items() if name not in ("_turn", "_smoother", "_bordered")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._begin()
+
+    def renew_after_fork(self) -> None:
+        """Begin anew: a frame may have been in progress, in a thread that the child has not."""
+        self._begin()
 
     def restyle(
         self,
@@ -178,7 +199,7 @@ class FrameStylizer:
             OptionError: The frame is invalid, or `out` has another size or type.
             InferenceError: The model failed.
         """
-        _check_frame(frame, self._stylizer.limits)
+        check_frame(frame, self._stylizer.limits)
         check_room(out, frame)
         with self._turn:
             return self._next(frame, out)
@@ -259,11 +280,3 @@ def _exchanged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     from nst_engine.motion.opencv import cv2
 
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _check_frame(frame: NDArray[np.uint8], limits: ImageLimits) -> None:
-    if isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3:
-        limits.check_pixels("frame", *frame.shape[:2])
-        return
-    came = f"{frame.dtype} {'×'.join(map(str, frame.shape))}" if isinstance(frame, np.ndarray) else repr(frame)
-    raise OptionError(f"frame: came {came}, wanted uint8 H×W×3")

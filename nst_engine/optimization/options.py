@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError
@@ -215,6 +215,35 @@ class OptimizeOptions:
                 f"{len(weights)} came for {count} style image(s); give one for each", option="style_blend_weights"
             )
         return [weight / sum(weights) for weight in weights]
+
+
+class OptimizeArguments(TypedDict, total=False):
+    """The fields of `OptimizeOptions`, for type checkers."""
+
+    style_blend_weights: tuple[float, ...] | None
+    content_weight: float
+    style_weight: float | None
+    tv_weight: float
+    calm_weight: float
+    content_layers: LayerWeights
+    style_layers: LayerWeights
+    gram_normalization: GramNormalization
+    style_loss: StyleLoss
+    preserve_color: ColorMode | None
+    pooling: Pooling
+    init: str
+    optimizer: OptimizerName
+    num_iterations: int | None
+    learning_rate: float | None
+    seed: int
+    image_size: int
+    style_size: int | None
+    style_scale: float
+    device: str
+    precision: Precision
+    threads: int | None
+    vgg_weights: str
+    pyramid: bool
 
 
 def reconstruction_options(options: OptimizeOptions, layer: str, *, style: bool) -> OptimizeOptions:

@@ -29,7 +29,7 @@ class Recorder:
         snapshot_base: Where snapshots go: NAME.png gives NAME_00050.png, ...; None: none.
         save_every: Iterations between snapshots.
         alpha: Of the content, for the snapshots.
-        quality: Of snapshots as JPEG or WebP.
+        quality: Of snapshots as JPEG, WebP, AVIF or HEIC.
         keeps_frames: Whether to collect frames of an animation.
         trace: Every progress record, for JSON.
         frames: Of the animation, uint8, sizes growing with the scales.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 import torch
@@ -22,9 +22,10 @@ from nst_engine.optimization.device import resolve_device, resolve_precision, to
 from nst_engine.optimization.inputs import Inputs, read_inputs, with_own_style
 from nst_engine.optimization.loop import optimize_scales, to_pixels
 from nst_engine.optimization.objective import Objective
-from nst_engine.optimization.options import INITS, OptimizeOptions, reconstruction_options
+from nst_engine.optimization.options import INITS, OptimizeArguments, OptimizeOptions, reconstruction_options
 from nst_engine.optimization.progress import LossTerms, ProgressCallback
 from nst_engine.optimization.pyramid import Scale, plan_scales
+from nst_engine.options import by_name
 from nst_engine.vgg19.layers import LAYERS
 from nst_engine.vgg19.network import VGG19
 from nst_engine.vgg19.weights import load_vgg19_weights
@@ -76,6 +77,7 @@ class OptimizeResult:
         return hashlib.sha256(str(self.image.shape).encode() + self.image.tobytes()).hexdigest()
 
 
+@by_name(OptimizeOptions)
 def optimize(
     content_image: ImageSource | Inputs,
     style_images: ImageSource | Sequence[ImageSource] = (),
@@ -85,7 +87,7 @@ def optimize(
     on_progress: ProgressCallback | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
     options: OptimizeOptions | None = None,
-    **option_values: Any,
+    **option_values: Unpack[OptimizeArguments],
 ) -> OptimizeResult:
     """Paint the content image in the style of one or more paintings (Gatys et al. 2015, arXiv:1508.06576).
 
@@ -115,7 +117,7 @@ def optimize(
         return _optimized(content_image, options, on_progress, started)
     styles = _as_list(style_images)
     if not styles:
-        raise OptionError("no style image came; give at least one (`style`)")
+        raise OptionError("no style image came; give at least one (`style_images`)")
     inputs = read_inputs(
         content_image,
         [_resolve_style(style) for style in styles],
@@ -129,6 +131,7 @@ def optimize(
     return _optimized(inputs, options, on_progress, started)
 
 
+@by_name(OptimizeOptions)
 def reconstruct(
     image: ImageSource | Inputs,
     layer: str,
@@ -137,7 +140,7 @@ def reconstruct(
     on_progress: ProgressCallback | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
     options: OptimizeOptions | None = None,
-    **option_values: Any,
+    **option_values: Unpack[OptimizeArguments],
 ) -> OptimizeResult:
     """Show what VGG-19 knows of a picture at a layer (Gatys et al. 2015, figure 1), starting from noise.
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from nst_engine.cancellation import Stop
-from nst_engine.errors import InferenceError
+from nst_engine.errors import InferenceError, OptionError
 from nst_engine.models.signature import Signature
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.devices import Device
@@ -84,3 +84,8 @@ def not_finite(model: str, where: str = "") -> InferenceError:
         f"{model}: returned NaN or infinity{where}: its weights are damaged, or "
         "its specification (value_range, mean, std) is wrong, or the precision too low; use `precision='float32'`"
     )
+
+
+def closed_error(model: str) -> OptionError:
+    """The error for using a model that was closed."""
+    return OptionError(f"{model}: is closed; open it again, with a new `Stylizer`")

@@ -21,9 +21,12 @@ from nst_engine.environment import cpu_fields, is_importable, package_version
 from nst_engine.errors import NSTError
 from nst_engine.image import load_image, resize_image
 from nst_engine.image.likeness import psnr_db
+from nst_engine.log import logger_of
 from nst_engine.models.find import INT8_SUFFIX, ModelFile
 from nst_engine.reading import text_of
 from nst_engine.runtimes.devices import LEAST_PSNR_DB, Backend, Precision, cache_folder
+
+_LOG = logger_of(__name__)
 
 _PHOTO = "chelsea"
 _SIZE = (384, 512)
@@ -85,6 +88,7 @@ def choose(
     stored = _stored(path)
     if stored is not None and (stored.backend, stored.precision) in known:
         return stored
+    _LOG.info("%s: measuring which runtime is the fastest here, once: %s", model.name, known)
     choice = _measured(known, model, load)
     _store(path, choice)
     return choice
@@ -150,5 +154,5 @@ def _store(path: Path, choice: Choice) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(choice)), encoding="utf-8")
-    except OSError:
-        pass  # a folder that cannot be written costs the next process the same measurement
+    except OSError as error:
+        _LOG.warning("%s: cannot be written (%s): every process will measure the runtimes again", path, error)

@@ -27,6 +27,7 @@ from nst_engine.runtimes.devices import (
     why_it_failed,
     why_not_built_in,
 )
+from nst_engine.runtimes.forks import check_not_lost, use_once
 
 _SILENT = 4  # ONNX Runtime's "fatal": all that matters comes as an exception as well
 _WARNINGS = 2  # its default
@@ -57,6 +58,8 @@ class OrtLoader:
         """
         if reason := why_not_built_in(device, self.available):
             raise ProviderUnavailableError(f"`device='{device}'`: {reason}; or use `device='cpu'`")
+        if device.kind != "cpu":
+            check_not_lost(device.provider, "use `device='cpu'`")
         if device.kind in ("cuda", "tensorrt"):
             self._preload_cuda()
         self._content = ModelContent(self._file)
@@ -71,6 +74,8 @@ class OrtLoader:
             signature = self._signature(session, spec)
         if signature.has_fixed_size:
             raise ModelSpecError(f"{self._file.name}: takes one size of picture only; export it with dynamic axes")
+        if device.kind != "cpu":
+            use_once(device.provider)
         return Loaded(OrtModel(session), spec, spec, signature, device.provider)
 
     def content(self) -> bytes:

@@ -16,7 +16,7 @@ _THREADS_OF_A_STREAM, _MOST_STREAMS = 4, 8
 
 @dataclass(frozen=True, kw_only=True)
 class SessionOptions:
-    """See `nst_engine.runtimes.session.open_session`.
+    """See `nst_engine.runtimes.opening.open_session`.
 
     Attributes:
         device: One of `nst_engine.runtimes.devices.DEVICES`: this one or an error; `auto`: the best that works.

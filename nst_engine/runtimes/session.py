@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.cancellation import Stop
-from nst_engine.environment import usable_cpus
-from nst_engine.errors import InferenceError, NSTError, OptionError, OutOfMemoryError, ProviderUnavailableError
-from nst_engine.models.find import ModelFile, find_model, int8_model
-from nst_engine.runtimes.base import Executor, Loaded, Loader, not_finite
-from nst_engine.runtimes.devices import (
-    AUTO_ORDER,
-    CPU,
-    PROVIDERS,
-    Backend,
-    Device,
-    Precision,
-    check_backend,
-    check_precision,
-    parse_device,
-)
-from nst_engine.runtimes.onnxruntime import OrtLoader, first_line
-from nst_engine.runtimes.options import FEW_PICTURES, SessionOptions, StreamOptions
+from nst_engine.errors import InferenceError, NSTError, OutOfMemoryError
+from nst_engine.models.find import ModelFile
+from nst_engine.runtimes.base import Executor, Loaded, Loader, closed_error, not_finite
+from nst_engine.runtimes.devices import CPU, Device
+from nst_engine.runtimes.onnxruntime import first_line
 from nst_engine.runtimes.part import Part
 from nst_engine.runtimes.stopping import Watch
-
-_ON_CPU = Device("cpu")
 
 
 class Session:
@@ -166,7 +150,7 @@ class Session:
 
     def _open_executor(self) -> Executor:
         if self._executor is None:
-            raise OptionError(f"{self.model}: is closed; open it again, with a new `Stylizer`")
+            raise closed_error(self.model)
         return self._executor
 
     def open_part(self, model: bytes, *, in_same_runtime: bool = False) -> Part:
@@ -180,121 +164,3 @@ class Session:
         loader = self._loader if in_same_runtime else self._loader_of_parts
         graph = self._watch.over(lambda _: loader.load(model, self._device, keeps_memory=False))
         return Part(graph, self._turn, self._watch)
-
-
-def open_session(
-    model: str | os.PathLike[str] | ModelFile,
-    *,
-    device: str = "auto",
-    threads: int | None = None,
-    precision: Precision = "auto",
-    backend: Backend = "auto",
-    expected_pictures: int | None = None,
-    stylize: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
-    timeout: float | None = None,
-    streams: int = 1,
-) -> Session:
-    """Load a model onto a device.
-
-    Args:
-        model: `bundled:NAME`, a path, or what `find_model` found.
-        device: `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`: this or an error; `auto`: the
-            best that works.
-        threads: Number of CPU threads; None: as many as this process may use.
-        precision: `float32`: no rounding to TF32 on CUDA either; `float16`: TensorRT and OpenVINO's provider only;
-            `bfloat16`: the openvino backend only; `int8`: the model's quantised file, see
-            `nst_engine.models.find.int8_model`; `auto`: the device's default.
-        backend: `onnxruntime`; `openvino`: its own package, on x86 CPUs; `auto`: `NST_ENGINE_BACKEND` where it is set,
-            else, on the CPU, the fastest installed one whose pixels are right (see `nst_engine.runtimes.choice`).
-        expected_pictures: How many will be stylized, if known: for a few, `auto` takes ONNX Runtime, ready at once.
-        stylize: Stylizes a picture, uint8 H×W×3, so that `auto` can compare backends; None: ONNX Runtime.
-        timeout: Seconds that loading the model may take, and each run of it; None: any.
-        streams: Runs that a CPU computes side by side, each on its share of the threads.
-
-    Raises:
-        ModelNotFoundError: There is no such model.
-        ModelChecksumError: The file is damaged, or not an ONNX model.
-        ModelSpecError: It does not say what it takes, or takes something else than it says.
-        ProviderUnavailableError: The device requested cannot be used here.
-        MissingDependencyError: The backend is not installed.
-        InferenceError: Loading timed out.
-        OptionError: Another device, precision, backend, number of threads or streams, or time.
-    """
-    SessionOptions(device=device, backend=backend, threads=threads, precision=precision, timeout=timeout)
-    StreamOptions(streams=streams)
-    requested = parse_device(device)
-    check_precision(precision, requested)
-    chosen = check_backend(backend, precision)
-    file = model if isinstance(model, ModelFile) else find_model(model)
-    if precision == "int8":
-        file, precision = int8_model(file), "auto"
-    opening = _Opening(file, max(1, (threads or usable_cpus()) // streams), precision, timeout, streams)
-    if chosen == "openvino":
-        return opening.session("openvino", requested if requested.kind != "auto" else _ON_CPU, precision)
-    if requested.kind not in ("auto", "cpu"):
-        return opening.session("onnxruntime", requested, precision)
-    if requested.kind == "auto":
-        faster = opening.on_the_best_device()
-        if faster is not None:
-            return faster
-    is_for_few = expected_pictures is not None and expected_pictures < FEW_PICTURES
-    if chosen == "auto" and stylize is not None and not is_for_few:
-        return opening.on_cpu_fastest(stylize)
-    return opening.session("onnxruntime", _ON_CPU, precision)
-
-
-class _Opening:
-    """Opens a model on one device or another."""
-
-    def __init__(
-        self, file: ModelFile, threads: int, precision: Precision, timeout_s: float | None, streams: int
-    ) -> None:
-        self._file, self._threads, self._precision, self._streams = file, threads, precision, streams
-        self._watch = Watch(file.name, file.is_bundled, timeout_s)
-        self._passed_over: list[str] = []
-
-    def session(self, backend: Backend, device: Device, precision: Precision, why: str = "") -> Session:
-        """The model in a runtime."""
-        loader: Loader
-        if backend == "openvino":
-            from nst_engine.runtimes.openvino.loader import OpenVinoLoader
-
-            loader = OpenVinoLoader(self._file, self._threads, precision, self._streams)
-        else:
-            loader = OrtLoader(self._file, self._threads, precision)
-        return Session(
-            self._watch.over(lambda _: loader.open(device)),
-            loader,
-            device,
-            model=self._file.name,
-            threads=self._threads,
-            file=self._file,
-            passed_over=tuple(self._passed_over),
-            why=why,
-            # tiles are as fast in ONNX Runtime, in a third less memory; with OpenVINO requested it may be missing
-            parts=OrtLoader(self._file, self._threads, "auto") if why and backend == "openvino" else None,
-            watch=self._watch,
-            open_other=partial(self.session, "onnxruntime", device, "auto") if why and backend == "openvino" else None,
-        )
-
-    def on_the_best_device(self) -> Session | None:
-        """On the best working device other than the CPU, if there is one."""
-        available = OrtLoader(self._file, self._threads, self._precision).available
-        for kind in AUTO_ORDER:
-            if kind == "cpu" or PROVIDERS[kind] not in available:
-                continue
-            try:
-                return self.session("onnxruntime", Device(kind), self._precision)
-            except ProviderUnavailableError as unavailable:
-                self._passed_over.append(str(unavailable))
-        return None
-
-    def on_cpu_fastest(self, stylize: Callable[[Session, NDArray[np.uint8]], NDArray[np.uint8]]) -> Session:
-        """In the fastest runtime."""
-        from nst_engine.runtimes.choice import choose
-
-        def load(each: Backend, precision: Precision) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
-            return partial(stylize, self.session(each, _ON_CPU, precision))
-
-        choice = choose(self._file, self._precision, self._threads, load)
-        return self.session(choice.backend, _ON_CPU, choice.precision, choice.reason)

@@ -13,8 +13,10 @@ from typing import Generic, TypeVar, cast
 
 from nst_engine.cancellation import Stop, current_token
 from nst_engine.errors import InferenceError
+from nst_engine.log import logger_of
 
 _T = TypeVar("_T")
+_LOG = logger_of(__name__)
 
 #: Grace period after a stop; a runtime ends after its current node.
 _PATIENCE_S = 5.0
@@ -97,7 +99,8 @@ class _Run(Generic[_T]):
 
     def end(self) -> None:
         self._stop.ask()
-        self._done.wait(_PATIENCE_S)
+        if not self._done.wait(_PATIENCE_S):
+            _LOG.warning("a model that was stopped still runs after %g s; its thread keeps a CPU busy", _PATIENCE_S)
 
     def outcome(self) -> _T:
         if self._failure is not None:

@@ -1,9 +1,12 @@
-"""A model on a device with its styles: loaded once, closed at the end."""
+"""A model on a device with its styles: loaded once in each process, closed at the end."""
 
 from __future__ import annotations
 
 import os
-from typing import Self
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,9 +14,13 @@ from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
+from nst_engine.models.find import ModelFile, find_model
 from nst_engine.models.spec import ModelSpec
+from nst_engine.runtimes.base import closed_error
 from nst_engine.runtimes.devices import Backend, Precision
-from nst_engine.runtimes.session import open_session
+from nst_engine.runtimes.forks import abandon, renew_in_children
+from nst_engine.runtimes.opening import open_session
+from nst_engine.runtimes.session import Session
 from nst_engine.stylize.asynchronous import TaskThreads
 from nst_engine.stylize.pipeline import Pipeline, stylize_once
 from nst_engine.stylize.result import Stopwatch
@@ -26,8 +33,26 @@ DEFAULT_MODEL = "bundled:quality"
 _WARMUP_SIZE = (256, 256)
 
 
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    """What a process has of a model: threads, locks, memory."""
+
+    session: Session
+    pipeline: Pipeline
+    encoder: StyleEncoder | None
+    turns: Turns
+    tasks: TaskThreads
+
+    def close(self) -> None:
+        self.tasks.close()
+        self.turns.close()
+        self.pipeline.close()
+
+
 class LoadedModel:
     """The base of `nst_engine.Stylizer`, which documents the arguments."""
+
+    _loaded: _Loaded | None
 
     def __init__(
         self,
@@ -48,29 +73,69 @@ class LoadedModel:
             require_count("tile_above_px", tile_above_px)
         if max_concurrency is not None:
             require_count("max_concurrency", max_concurrency)
-        self._session = open_session(
-            model,
-            device=device,
-            threads=threads,
-            precision=precision,
-            backend=backend,
-            expected_pictures=expected_pictures,
-            stylize=stylize_once,
-            timeout=timeout,
-            streams=streams,
+        self._begin(
+            {
+                "model": find_model(model).absolute(),  # processes may work in other folders
+                "device": device,
+                "threads": threads,
+                "precision": precision,
+                "backend": backend,
+                "expected_pictures": expected_pictures,
+                "tile_above_px": tile_above_px,
+                "timeout": timeout,
+                "limits": limits,
+                "max_concurrency": max_concurrency or streams + 1,
+                "streams": streams,
+            }
         )
-        at_once = max_concurrency or streams + 1
-        #: For callers that stylize frame after frame, and check arguments themselves.
-        self.pipeline = Pipeline(self._session, tile_above_px)
-        prediction = self._session.spec.style
-        self._encoder = None if prediction is None else StyleEncoder(self._session, prediction)
+        self._loaded = _load(**self._arguments)
+
+    def _begin(self, arguments: Mapping[str, Any]) -> None:
+        """Before the model is loaded, at its first use in this process."""
+        self._arguments = dict(arguments)
         #: Default limits on pictures.
-        self.limits = limits
-        self._turns = Turns(self.model, at_once, timeout, self.pipeline.trim)
-        self._tasks = TaskThreads(at_once, timeout, self._turns)
+        self.limits: ImageLimits = self._arguments.pop("limits")
+        self._loaded = None
+        self._is_closed = False
+        self._loading = threading.Lock()
+        renew_in_children(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle: what it takes to load the model elsewhere."""
+        if self._is_closed:
+            raise closed_error(self._arguments["model"].name)
+        return {**self._arguments, "limits": self.limits}
+
+    def __setstate__(self, arguments: dict[str, Any]) -> None:
+        self._begin(arguments)
+
+    def renew_after_fork(self) -> None:
+        """Let the parent's model be, and load another one at its first use."""
+        abandon(self._loaded)
+        self._loading = threading.Lock()
+        if not self._is_closed:
+            self._loaded = None
+
+    @property
+    def _turns(self) -> Turns:
+        return self._in_this_process().turns
+
+    @property
+    def _tasks(self) -> TaskThreads:
+        return self._in_this_process().tasks
+
+    def _in_this_process(self) -> _Loaded:
+        """The model; of a `Stylizer` that came from another process, it is loaded first."""
+        if self._loaded is None:
+            with self._loading:
+                if self._is_closed:
+                    raise closed_error(self._arguments["model"].name)
+                if self._loaded is None:
+                    self._loaded = _load(**self._arguments)
+        return self._loaded
 
     def __repr__(self) -> str:
-        return f"<Stylizer {self.model} on {self._session.device} ({self.provider})>"
+        return f"<Stylizer {self.model} on {self._in_this_process().session.device} ({self.provider})>"
 
     def __enter__(self) -> Self:
         return self
@@ -80,43 +145,49 @@ class LoadedModel:
 
     def close(self) -> None:
         """Free the model's memory. Runs in progress finish; new ones are refused."""
-        self._tasks.close()
-        self._turns.close()
-        self.pipeline.close()
+        self._is_closed = True
+        if self._loaded is not None:
+            self._loaded.close()
 
     def trim(self) -> None:
         """Free memory that no run is using; after several concurrent runs that happens by itself."""
-        self.pipeline.trim()
+        if self._loaded is not None:
+            self._loaded.pipeline.trim()
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """For callers that stylize frame after frame, and check arguments themselves."""
+        return self._in_this_process().pipeline
 
     @property
     def model(self) -> str:
         """Name of the model: `bundled:NAME`, or the path as given."""
-        return self._session.model
+        return self._in_this_process().session.model
 
     @property
     def spec(self) -> ModelSpec:
         """The model's inputs and outputs."""
-        return self._session.spec
+        return self._in_this_process().session.spec
 
     @property
     def styles(self) -> tuple[str, ...]:
         """Names of the model's styles; of a model for any style, of paintings that it can read by name."""
-        return self._session.spec.styles
+        return self._in_this_process().session.spec.styles
 
     @property
     def provider(self) -> str:
         """Name of the execution provider, such as `CPUExecutionProvider`."""
-        return self._session.provider
+        return self._in_this_process().session.provider
 
     @property
     def threads(self) -> int:
         """CPU threads for each picture."""
-        return self._session.threads
+        return self._in_this_process().session.threads
 
     @property
     def device_report(self) -> str:
         """The device in use, and with `auto` why no better one is."""
-        return self._session.report
+        return self._in_this_process().session.report
 
     def warmup(self, *sizes: tuple[int, int]) -> None:
         """Stylize an empty picture of each (height, width), so that no later run is slow; by default 256×256.
@@ -148,12 +219,13 @@ class LoadedModel:
             ImageDecodeError: It cannot be read; also its siblings.
             InferenceError: The encoder failed.
         """
-        if self._encoder is None:
+        encoder = self._in_this_process().encoder
+        if encoder is None:
             raise OptionError(
                 f"{self.model} holds its styles and reads no others; take bundled:any or bundled:any-fast"
             )
         with self._turns.taken():
-            return self._encoder.encode(style_image, label, limits=limits or self.limits)
+            return encoder.encode(style_image, label, limits=limits or self.limits)
 
     def choose_style(self, style: Style, *, limits: ImageLimits | None = None) -> StyleChoice:
         """Resolve a style once, to be passed to `stylize` instead.
@@ -165,6 +237,22 @@ class LoadedModel:
             if style.model != self.model:
                 raise OptionError(f"style: was chosen for {style.model}, and this is {self.model}; choose it again")
             return style
-        if self._encoder is None:
+        encoder = self._in_this_process().encoder
+        if encoder is None:
             return choice_of_fixed(style, self.styles, self.model)
-        return self._encoder.choose(style, limits or self.limits)
+        return encoder.choose(style, limits or self.limits)
+
+
+def _load(
+    model: ModelFile,
+    *,
+    tile_above_px: int | None,
+    max_concurrency: int,
+    timeout: float | None,
+    **options: Any,
+) -> _Loaded:
+    session = open_session(model, stylize=stylize_once, timeout=timeout, **options)
+    pipeline = Pipeline(session, tile_above_px)
+    encoder = None if session.spec.style is None else StyleEncoder(session, session.spec.style)
+    turns = Turns(session.model, max_concurrency, timeout, pipeline.trim)
+    return _Loaded(session, pipeline, encoder, turns, TaskThreads(max_concurrency, timeout, turns))

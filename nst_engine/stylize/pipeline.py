@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nst_engine.cancellation import check_cancelled
 from nst_engine.color import ColorMode
 from nst_engine.errors import OutOfMemoryError
+from nst_engine.log import logger_of
 from nst_engine.runtimes.session import Session
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.postprocess import finished
@@ -34,6 +35,7 @@ TILE_ABOVE_PX = 3_000_000
 TILE_ABOVE_PX_ON_CUDA = 32_000_000
 
 _SHORTEST_PX = 64
+_LOG = logger_of(__name__)
 
 _TAKES_ANY_SIZE = ("cpu", "cuda")
 
@@ -126,6 +128,7 @@ class Pipeline:
         self._sessions.trim()
         self._workspaces = Workspaces()
         return_free_memory()
+        _LOG.debug("%s: free memory given back", self._session.model)
 
     def close(self) -> None:
         """Free the model's memory; later runs are refused."""
@@ -134,6 +137,7 @@ class Pipeline:
         with self._tiled_model_lock:
             self._tiled_model = None
         return_free_memory()
+        _LOG.info("%s: closed, its memory given back", self._session.model)
 
     def _run(
         self,
@@ -166,9 +170,10 @@ class Pipeline:
                         out=out,
                         stopwatch=stopwatch,
                     )
-            except OutOfMemoryError:
+            except OutOfMemoryError as error:
                 if pixels <= TILE_ABOVE_PX:
                     raise
+                _LOG.warning("%s; going on in tiles", error)
         stopwatch.provider = self._session.provider_of_parts
         model, style_weights = self._tiled(), self._session.weights_in_axes(weights)
         stylized = [model.stylize(each, style_weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]

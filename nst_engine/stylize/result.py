@@ -73,11 +73,11 @@ class StylizeResult(Generic[Image_co]):
         return int(self.pixels.shape[1])
 
     def encode(self, format: str, *, quality: int = 95, background: Background = None) -> bytes:  # noqa: A002
-        """The picture as the bytes of a file: `png`, `jpeg`, `webp`, `tiff` or `bmp`; see `nst_engine.save_image`.
+        """The picture as the bytes of a file; see `nst_engine.save_image`.
 
         Args:
-            format: Of the file.
-            quality: 1–100, for JPEG and WebP.
+            format: `png`, `jpeg`, `webp`, `avif`, `heic`, `tiff` or `bmp`.
+            quality: 1–100, for JPEG, WebP, AVIF and HEIC.
             background: RGB, 0–255, that a picture with transparency is laid on; None: it stays transparent, and a
                 format that cannot hold that is refused.
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter, OrderedDict
 
+from nst_engine.log import logger_of
 from nst_engine.runtimes.openvino.executor import SIZES_KEPT
 from nst_engine.runtimes.session import Session
+
+_LOG = logger_of(__name__)
 
 #: Pictures' number and sides.
 _Size = tuple[int, ...]
@@ -43,6 +46,7 @@ class SessionsBySize:
             if self._is_worth_preparing(size):
                 return self._main
             if self._other is None:
+                _LOG.info("%s: sizes of pictures are ever new; those go to another runtime", self._main.model)
                 self._other = self._main.open_other()
             return self._other
 

@@ -40,7 +40,7 @@ AnyStyle: TypeAlias = StyleEmbedding | ImageSource
 Style: TypeAlias = StyleChoice | StyleMix | AnyStyle | Mapping[Any, float] | Sequence[tuple[AnyStyle, float]]
 
 _CURES = (
-    "for any picture as the style take `model='bundled:any'` (on the command line --style-image FILE alone will do); "
+    "for any picture as the style take `model='bundled:any'`; "
     "nst add-style teaches this one another painting, and nst optimize takes any"
 )
 

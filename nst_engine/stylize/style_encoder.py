@@ -119,7 +119,7 @@ class StyleEncoder:
             whose = "of another version" if embedding.model == here else f"{embedding.model}'s"
             raise OptionError(
                 f"{embedding.label}: this style embedding is {whose}, which {here} cannot read; use that model, or "
-                f"encode the style image again: nst encode-style --model {here}"
+                f"encode the style image again, with `model='{here}'`"
             )
         return embedding
 

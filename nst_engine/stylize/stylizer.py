@@ -29,11 +29,14 @@ from nst_engine.stylize.style_choice import Style, weighted
 class Stylizer(LoadedModel):
     """A model on a device. Thread-safe; a context manager that closes it.
 
+    Other processes (it was pickled, or a process has forked) load the model at its first use, once each. OpenVINO and
+    GPUs work in none that were forked after their first use; `auto` passes them over there.
+
     Args:
         model: `bundled:NAME` or the path of an ONNX file; see `nst_engine.models.find` for the metadata it needs.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `tensorrt`, `openvino`, `coreml` or `directml`.
         threads: CPU threads for each picture; None: as many as this process may use.
-        precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.runtimes.session.open_session`.
+        precision: `auto`, `float32`, `float16`, `bfloat16` or `int8`; see `nst_engine.runtimes.opening.open_session`.
         backend: `auto`, `onnxruntime` or `openvino`; see there. OpenVINO prepares for each new size of picture, in
             0.2 s, and keeps the last eight; where sizes are ever new, `auto` leaves them to ONNX Runtime.
         expected_pictures: How many will be stylized, if that is known; see there.
@@ -49,7 +52,7 @@ class Stylizer(LoadedModel):
 
     Raises:
         OptionError: `tile_above_px` is no number of pixels, or `max_concurrency` or `streams` no number of pictures.
-        NSTError: What `nst_engine.runtimes.session.open_session` raises.
+        NSTError: What `nst_engine.runtimes.opening.open_session` raises.
     """
 
     @overload

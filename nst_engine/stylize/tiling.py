@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import InferenceError, NSTError, OptionError
 from nst_engine.geometry import Span, tile_spans
+from nst_engine.log import logger_of
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.part import Part
 from nst_engine.stylize.one_pass import one_pass
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 TILE_PX = 1024
 HALO_PX = 160  # receptive field of the bundled networks: with less, neighbouring tiles disagree
 STORE_BYTES = 512 * 1024**2
+
+_LOG = logger_of(__name__)
 
 _RUNS_UNTIL_TIDY = 6
 # of the R2 sequence (Roberts 2018), whose every prefix is spread evenly
@@ -189,6 +192,7 @@ class _TiledRun:
 
     def measure(self, tensor_of: Callable[[_Tile], NDArray[Any]]) -> None:
         """Compute all statistics: of the first stage from all tiles, of later ones from the stored tiles."""
+        _LOG.debug("%s: a picture in %d tiles", self._model, len(self._tiles))
         for number, stage in enumerate(self._cut.stages[:-1]):
             measured = []
             for tile in self._tiles if number == 0 else list(self._stored):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError, OutputError, VideoDecodeError, VideoNotFoundError
 from nst_engine.files import file_id
-from nst_engine.image import IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
+from nst_engine.image import ALPHA_SUFFIXES, IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.animations import fitted
 from nst_engine.video.formats import CONTAINERS
@@ -26,7 +26,6 @@ DEFAULT_FPS = 25.0
 _LOWEST_FPS, _HIGHEST_FPS = 0.001, 1000.0
 _MOST_DIGITS = 12
 _NUMBER = re.compile(r"%(0?)(\d*)d")
-_HOLDS_ALPHA = (".png", ".webp", ".tif", ".tiff")
 
 
 class Pattern:
@@ -201,7 +200,7 @@ class SequenceSink:
                 "choose another folder, or say `overwrite=True`"
             )
         self._there = set(there) if resume else set()
-        self._holds_alpha = path.suffix.lower() in _HOLDS_ALPHA
+        self._holds_alpha = path.suffix.lower() in ALPHA_SUFFIXES
         first = min(self._there, default=1)
         self.done = next(count for count in range(len(self._there) + 1) if first + count not in self._there)
         self._count = 0

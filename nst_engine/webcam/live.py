@@ -29,7 +29,7 @@ class StylizedFrame:
 
 
 class LiveStylizer:
-    """Stylizes the newest frame of a camera. A context manager.
+    """Stylizes the newest frame of a camera. A context manager: it begins when that is entered.
 
     Attributes:
         frames: Holds the newest frame to show.
@@ -46,10 +46,10 @@ class LiveStylizer:
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._stylize_frames, name="painter", daemon=True)
-        self._thread.start()
 
     def __enter__(self) -> LiveStylizer:
-        """Itself."""
+        """Begin, and with it the clock of a file: all that looks at its frames should be ready."""
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:

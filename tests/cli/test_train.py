@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 
 from nst_engine import Stylizer
-from nst_engine.catalogue import bundled_contents, bundled_styles
+from nst_engine.catalogue import bundled_contents, bundled_styles, content_path
 from nst_engine.cli import training_run
 from nst_engine.training import TrainProgress, load_checkpoint
 
 from .running import assert_refused, code_of, nst, painting, pixels_of, write
 
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SMALL = ("--crop-px", "64", "--style-size-px", "96", "--batch-size", "2", "--precision", "float32", "--device", "cpu")
 
 
@@ -153,3 +155,21 @@ def test_the_largest_seed_is_one(photos: Path, tmp_path: Path) -> None:
     command = ("train", "scream", "-o", "my.onnx", "--photos", photos, "--steps", "2", *SMALL, *seed)
     assert code_of(*command) == 0
     assert (tmp_path / "my.onnx").exists()
+
+
+def test_what_was_measured_of_trainings_is_what_is_said(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lines at the start of a training, against the files that the figures are from."""
+    adding = json.loads((RESULTS / "add_style.json").read_text(encoding="utf-8"))
+    distances = [each["style_distance"] for each in adding["paintings"]]
+    own, said = adding["own_styles_mean"]["style_distance"], training_run.MEASURED_ADDING
+    assert (adding["model"], adding["machine"]["cores"]) == ("live", 2)
+    assert f"{adding['minutes']:g} minutes on two cores of an {adding['machine']['cpu']}" in said
+    assert f"{min(distances):.2f} to {max(distances):.2f} " in said
+    assert f"({own:.2f})" in said
+    assert f"{own:.2f} from its paintings" in training_run.MEASURED_TRAINING
+    readme = (RESULTS.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"| any-fast | {training_run.MEASURED_ANY.partition('is ')[2][:4]}" in readme
+    assert code_of("add-style", content_path("chelsea"), "-o", "own.onnx", "--steps", "2", *SMALL) == 0
+    assert f"training for 2 steps, 2 pictures a step; measured (style distance): {said}\n" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -58,6 +59,25 @@ def test_the_end_of_a_file_is_the_end(clip: Path, tmp_path: Path) -> None:
     done = webcam(tmp_path, "--camera", short, "--no-window")
     assert done.returncode == 0
     assert "from camera to screen" in done.stdout
+
+
+def greys(path: Path) -> list[float]:
+    with av.open(path) as container:
+        return [float(frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
+
+
+def test_a_recording_of_a_file_begins_with_its_first_frame(tmp_path: Path) -> None:
+    """Nothing is lost while the model warms up and the recording is opened: every frame has a grey of its own."""
+    write_video(
+        tmp_path / "ramp.mp4", (np.full((48, 64, 3), 20 + 6 * n, np.uint8) for n in range(36)), fps=60, hold_seconds=0
+    )
+    done = webcam(tmp_path, "--camera", "ramp.mp4", "--no-window", "--strength", "0", "--record", "out.mp4", "--json")
+    assert done.returncode == 0, done.stderr
+    came, recorded = (greys(tmp_path / name) for name in ("ramp.mp4", "out.mp4"))
+    assert abs(recorded[0] - came[0]) < 2
+    assert recorded == sorted(recorded)
+    assert abs(recorded[-1] - came[-1]) < 2
+    assert 1 < len(recorded) <= json.loads(done.stdout)["frames"]
 
 
 def test_a_file_that_is_shorter_than_the_warming_up_is_shown(tmp_path: Path) -> None:

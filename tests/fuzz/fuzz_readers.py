@@ -26,6 +26,7 @@ from typing import Any
 
 import atheris  # type: ignore[import-untyped]
 import numpy as np
+import pillow_heif
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -130,6 +131,8 @@ def some_pictures() -> Iterator[bytes]:
         (still.convert("CMYK"), {"format": "JPEG"}),
         (still, {"format": "WEBP"}),
         (hole, {"format": "WEBP", "lossless": True}),
+        (still, {"format": "AVIF"}),
+        (hole, {"format": "AVIF", "quality": 100}),
         (still, {"format": "TIFF", "compression": "tiff_lzw"}),
         (Image.fromarray(colour[0][..., 0].astype(np.uint16) * 257), {"format": "TIFF"}),
         (still, {"format": "BMP"}),
@@ -137,6 +140,10 @@ def some_pictures() -> Iterator[bytes]:
     ):
         content = io.BytesIO()
         image.save(content, **options)
+        yield content.getvalue()
+    for image in (still, hole):
+        content = io.BytesIO()
+        pillow_heif.from_pillow(image).save(content)
         yield content.getvalue()
     rest = [Image.fromarray(each) for each in colour[1:]]
     for kind in ("GIF", "WEBP", "PNG"):

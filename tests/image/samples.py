@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
 import nst_engine.image
 
 CONTENTS = Path(nst_engine.image.__file__).parents[1] / "bundled" / "contents"
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "HEIC", "TIFF", "BMP")
 
 
 def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> NDArray[np.uint8]:
@@ -31,7 +32,10 @@ def smooth(height: int, width: int) -> NDArray[np.uint8]:
 
 def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, format=file_format, **options)
+    if file_format == "HEIC":
+        pillow_heif.from_pillow(image).save(buffer, **options)
+    else:
+        image.save(buffer, format=file_format, **options)
     return buffer.getvalue()
 
 

@@ -96,15 +96,17 @@ def test_permission_denied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     [
         (b"hello, this is text", "something else"),
         (b"%PDF-1.7 ...", "a PDF"),
-        (b"\0\0\0\x1cftypheic....", "HEIC"),
+        (b"\0\0\0\x1cftypisom\0\0\0\0mp42avc1....", "a video file"),
         (b"<svg xmlns=''/>", "SVG"),
         (saved(Image.fromarray(noise(8, 8)), "PPM"), "something else"),
         (saved(Image.fromarray(noise(8, 8)), "ICO"), "an icon"),
     ],
-    ids=["text", "pdf", "heic", "svg", "ppm", "ico"],
+    ids=["text", "pdf", "video", "svg", "ppm", "ico"],
 )
 def test_other_content_is_refused_by_name(content: bytes, came: str) -> None:
-    with pytest.raises(ImageDecodeError, match=rf"^<bytes>: came .*{came}.* wanted PNG, JPEG, WebP, TIFF or BMP"):
+    with pytest.raises(
+        ImageDecodeError, match=rf"^<bytes>: came .*{came}.* wanted PNG, JPEG, WebP, AVIF, HEIC, TIFF or BMP"
+    ):
         load_image(content)
 
 

@@ -244,22 +244,46 @@ def test_threads_wait_for_each_other(tiny: Stylizer, stability: Any) -> None:
         assert [each for found in pool.map(paint, frames) for each in found] == list(frames)
 
 
-@pytest.mark.parametrize("order", ["bgr", "rgb"])
-@pytest.mark.parametrize(
-    "frame",
-    [
-        None,
-        np.zeros((40, 60), np.uint8),
-        np.zeros((40, 60, 3)),
-        np.zeros((40, 60, 3), np.uint16),
-        np.zeros((40, 60, 4), np.uint8),
-    ],
-    ids=["none", "grey", "float", "16 bit", "alpha"],
-)
-def test_a_frame_of_another_kind_is_refused_and_the_next_one_painted(tiny: Stylizer, order: Any, frame: Any) -> None:
-    frame_stylizer = FrameStylizer(tiny, "scream", stability="low", channel_order=order)
-    good = np.full((40, 60, 3), 90, np.uint8)
-    first = frame_stylizer.stylize_frame(good)
-    with pytest.raises(OptionError, match=r"frame: came .*, wanted uint8 H×W×3"):
-        frame_stylizer.stylize_frame(frame)
-    np.testing.assert_array_equal(frame_stylizer.stylize_frame(good), first)
+WRONG_FRAMES: dict[str, tuple[Any, str]] = {
+    "none": (None, r"None, as cv2\.VideoCapture\.read returns at the end"),
+    "list": ([[[1, 2, 3]]], "a list, .*; pass arrays only"),
+    "grey": (np.zeros((160, 224), np.uint8), "uint8 160×224, .*cv2.COLOR_GRAY2BGR"),
+    "one channel": (np.zeros((160, 224, 1), np.uint8), "uint8 160×224×1, .*cv2.COLOR_GRAY2BGR"),
+    "float": (np.zeros((160, 224, 3)), r"float64 160×224×3, .*\(frame \* 255\)"),
+    "16 bit": (np.zeros((160, 224, 3), np.uint16), r"uint16 160×224×3, .*\(frame // 257\)"),
+    "signed": (np.zeros((160, 224, 3), np.int64), r"int64 160×224×3, .*\.astype"),
+    "alpha": (np.zeros((160, 224, 4), np.uint8), r"uint8 160×224×4, .*frame\[\.\.\., :3\]"),
+    "planes": (np.zeros((3, 160, 224), np.uint8), "uint8 3×160×224, .*channels come last"),
+    "batch": (np.zeros((1, 160, 224, 3), np.uint8), "uint8 1×160×224×3, .*of one picture"),
+    "no rows": (np.zeros((0, 224, 3), np.uint8), "uint8 0×224×3, .*no pixels"),
+    "empty": (np.array([]), "float64 0, .*no pixels"),
+    "scalar": (np.array(3, np.uint8), "uint8 , .*"),
+    "objects": (np.full((160, 224, 3), None), "object 160×224×3, .*"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_FRAMES)
+def test_a_wrong_frame_is_refused_and_leaves_no_trace(tiny: Stylizer, kind: str) -> None:
+    frame, message = WRONG_FRAMES[kind]
+    options: Any
+    for options in ({"stability": "off"}, {"stability": "low"}, {"stability": "high", "channel_order": "rgb"}):
+        without, disturbed = (FrameStylizer(tiny, "scream", **options) for _ in range(2))
+        for each in (without, disturbed):
+            each.restyle("wave", frames=3)
+        for good in panned(4):
+            wanted = without.stylize_frame(good)
+            with pytest.raises(OptionError, match=f"^frame: came {message}") as refused:
+                disturbed.stylize_frame(frame)
+            assert "wanted uint8 H×W×3" in str(refused.value)
+            np.testing.assert_array_equal(disturbed.stylize_frame(good), wanted)
+
+
+def test_a_wrong_output_array_leaves_no_trace(tiny: Stylizer) -> None:
+    without, disturbed = (FrameStylizer(tiny, "scream") for _ in range(2))
+    for good in panned(3):
+        wanted = without.stylize_frame(good)
+        out: Any
+        for out in (np.zeros((3, 3, 3), np.uint8), np.zeros(good.shape), good):
+            with pytest.raises(OptionError, match="out: "):
+                disturbed.stylize_frame(good, out)
+        np.testing.assert_array_equal(disturbed.stylize_frame(good), wanted)

@@ -1,10 +1,14 @@
+import dataclasses
+import inspect
+import typing
 from typing import Any
 
 import pytest
 
+import nst_engine
 from nst_engine import OptimizeOptions
 from nst_engine.errors import OptionError
-from nst_engine.optimization.options import DEFAULT_STYLE_WEIGHT
+from nst_engine.optimization.options import DEFAULT_STYLE_WEIGHT, OptimizeArguments
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "nan": ({"style_weight": float("nan")}, "style_weight: nan"),
@@ -63,3 +67,19 @@ def test_blend_weights_are_shares() -> None:
     assert OptimizeOptions().blend_weights(4) == [0.25] * 4
     with pytest.raises(OptionError, match=r"2 came for 3 style"):
         OptimizeOptions(style_blend_weights=(3.0, 1.0)).blend_weights(3)
+
+
+@pytest.mark.parametrize("door", [nst_engine.optimize, nst_engine.reconstruct])
+def test_every_option_is_an_argument_with_a_name_a_type_and_a_default(door: Any) -> None:
+    hints, fields = typing.get_type_hints(OptimizeOptions), dataclasses.fields(OptimizeOptions)
+    assert typing.get_type_hints(OptimizeArguments) == hints
+    parameters = inspect.signature(door).parameters
+    assert {each.kind for each in parameters.values()} == {
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    }
+    shown = typing.get_type_hints(door)
+    assert set(shown) == {*parameters, "return"}
+    for field in fields:
+        assert parameters[field.name].default == field.default
+        assert shown[field.name] == hints[field.name]

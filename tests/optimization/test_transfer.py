@@ -12,6 +12,7 @@ from PIL import Image
 
 import nst_engine
 from nst_engine.catalogue import bundled_contents, bundled_styles
+from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError, StyleNotFoundError
 from nst_engine.vgg19.weights import load_vgg19_weights
 
@@ -147,7 +148,7 @@ def test_luma_keeps_the_chroma_of_the_content() -> None:
 
 
 @pytest.mark.parametrize("mode", ["match", "histogram"])
-def test_matched_colours_are_nearer_to_the_contents(mode: str) -> None:
+def test_matched_colours_are_nearer_to_the_contents(mode: ColorMode) -> None:
     content = picture(CONTENT, 64, 43).reshape(-1, 3).mean(axis=0)
     plain, kept = (
         nst_engine.optimize(CONTENT, "scream", preserve_color=each, **SMALL).image.reshape(-1, 3).mean(axis=0)
@@ -273,7 +274,7 @@ def test_reconstruction_from_a_low_layer_brings_the_picture_back() -> None:
 
 def test_what_cannot_be_used_is_refused() -> None:
     with pytest.raises(OptionError, match=r"unknown option\(s\) styel_weight"):
-        nst_engine.optimize(CONTENT, "scream", styel_weight=3)
+        nst_engine.optimize(CONTENT, "scream", styel_weight=3)  # type: ignore[call-arg]
     with pytest.raises(StyleNotFoundError, match=r"did you mean scream\?"):
         nst_engine.optimize(CONTENT, "screem")
     with pytest.raises(OptionError, match="no style image"):

@@ -28,8 +28,8 @@ from nst_engine.image import load_image, resize_image
 from nst_engine.models.find import find_model
 from nst_engine.runtimes import choice as choosing
 from nst_engine.runtimes.choice import choose
+from nst_engine.runtimes.opening import open_session
 from nst_engine.runtimes.openvino.executor import SIZES_KEPT
-from nst_engine.runtimes.session import open_session
 
 Pixels = NDArray[np.uint8]
 

@@ -29,7 +29,7 @@ from nst_engine.errors import (
 )
 from nst_engine.runtimes import devices, session
 from nst_engine.runtimes.devices import Device, provider_options, why_it_failed
-from nst_engine.runtimes.session import open_session
+from nst_engine.runtimes.opening import open_session
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 IS_CPU_BUILD = CUDA not in onnxruntime.get_available_providers()

@@ -74,8 +74,7 @@ def test_all_ways_to_name_a_style_paint_the_same(fast: Stylizer, photo: Pixels, 
 
 def test_a_style_is_read_once(fast: Stylizer, texture: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     first = fast.encode_style(texture)
-    assert fast._encoder is not None
-    monkeypatch.setattr(fast._encoder, "_run", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(fast._in_this_process().encoder, "_run", lambda *_: pytest.fail("read again"))
     assert fast.encode_style(texture.copy()) is first
 
 

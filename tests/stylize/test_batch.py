@@ -20,7 +20,7 @@ def test_files_of_folders_keep_their_places(tmp_path: Path) -> None:
     inside, deep = touch(tmp_path / "in" / "b.PNG"), touch(tmp_path / "in" / "x" / "y" / "a.jpeg")
     touch(tmp_path / "in" / "notes.txt")
     touch(tmp_path / "in" / ".hidden.png")
-    alone = touch(tmp_path / "raw.heic")
+    alone = touch(tmp_path / "raw.jxl")
     out = tmp_path / "out"
     assert plan([tmp_path / "in", alone], out, "scream").jobs == [
         Job(inside, out / "b_scream.PNG"),

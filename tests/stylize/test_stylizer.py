@@ -464,7 +464,7 @@ def test_off_the_cpu_sizes_are_brought_to_few(tmp_path: Path, monkeypatch: pytes
 def test_the_report_says_what_was_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stylizer = Stylizer(write_own(tmp_path), device="cpu", threads=3)
     assert stylizer.device_report == "cpu (CPUExecutionProvider, 3 CPU threads)"
-    monkeypatch.setattr(stylizer._session, "passed_over", ("`device='cuda'`: no driver",))
+    monkeypatch.setattr(stylizer._in_this_process().session, "passed_over", ("`device='cuda'`: no driver",))
     assert stylizer.device_report.endswith("threads); passed over: `device='cuda'`: no driver")
 
 

@@ -11,7 +11,7 @@ from nst_engine.benchmark.model import BenchModel
 from nst_engine.environment import forbid_telemetry, is_importable, pip_install
 from nst_engine.models.find import ModelFile
 from nst_engine.runtimes.devices import PROVIDERS, Precision, parse_device, why_not_built_in
-from nst_engine.runtimes.session import open_session
+from nst_engine.runtimes.opening import open_session
 from nst_engine.stylize.pipeline import Pipeline
 from nst_engine.stylize.result import Stopwatch
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,10 @@ from nst_engine.models.signature import Signature, TensorInfo, read_signature
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.base import Loaded
 from nst_engine.runtimes.devices import Device, Precision
+from nst_engine.runtimes.forks import OPENVINO, check_not_lost, use_once
 from nst_engine.runtimes.openvino.byte_graph import in_bytes
 from nst_engine.runtimes.openvino.executor import Requests, SizedExecutor
 
-_CORES: dict[int, Any] = {}
 _HINTS = {"auto": "f32", "float32": "f32", "bfloat16": "bf16"}
 _TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
 
@@ -40,6 +40,7 @@ class OpenVinoLoader:
 
     Raises:
         MissingDependencyError: openvino is not installed.
+        ProviderUnavailableError: A parent of this process used it before it forked.
         OptionError: Another precision.
     """
 
@@ -166,11 +167,19 @@ def openvino_core() -> Any:
 
     Each gives the thread that makes it a stack for signals, and frees that with itself while the thread may still have
     it: after two of them had gone, Ctrl-C ended the process with a segmentation fault.
+
+    Raises:
+        ProviderUnavailableError: A parent used it before it forked. Most children compute with a new one; some crash.
     """
-    process = os.getpid()  # a fork has none of its parent's threads
-    if process not in _CORES:
-        _CORES[process] = import_openvino().Core()
-    return _CORES[process]
+    check_not_lost(OPENVINO, "use `backend='onnxruntime'`")
+    return _core()
+
+
+@cache
+def _core() -> Any:
+    core = import_openvino().Core()
+    use_once(OPENVINO, core)
+    return core
 
 
 def import_openvino() -> Any:

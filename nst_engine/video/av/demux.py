@@ -17,7 +17,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from nst_engine.errors import NSTError, VideoDecodeError, VideoNotFoundError
-from nst_engine.image.decode import sniff
+from nst_engine.image.formats import sniff
 from nst_engine.limits import ImageLimits
 from nst_engine.video.formats import FILE_OPTIONS
 from nst_engine.video.pipes import PipeReader, head_of
