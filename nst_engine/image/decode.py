@@ -22,6 +22,7 @@ from PIL import (
 )
 
 from nst_engine.cancellation import CancellableBytes
+from nst_engine.color import luma_of
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
 from nst_engine.image.arrays import picture_of_array
 from nst_engine.image.cost import check_samples, check_scans, check_tiles, has_more_pages
@@ -140,9 +141,7 @@ def load_mask(
 
     Transparency plays no part. Raises what `load_image` raises.
     """
-    pixels = load_image(source, limits=limits, name=name).pixels
-    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    luma: NDArray[np.float32] = pixels.astype(np.float32) @ weights / np.float32(255)
+    luma: NDArray[np.float32] = luma_of(load_image(source, limits=limits, name=name).pixels) / np.float32(255)
     return np.minimum(luma, np.float32(1))
 
 

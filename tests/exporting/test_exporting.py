@@ -21,11 +21,12 @@ from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents
 from nst_engine.errors import ModelChecksumError, ModelParityError, OptionError
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
-from nst_engine.exporting.reduced import ModelPrecision, psnr_db, require_psnr
+from nst_engine.exporting.reduced import psnr_db, require_psnr
 from nst_engine.exporting.stylizer import checkpoint_of, export_stylizer, parity_of
 from nst_engine.exporting.vgg19 import export_vgg19
 from nst_engine.image import load_image
 from nst_engine.models.find import bundled_models
+from nst_engine.models.formats import ModelPrecision
 from nst_engine.networks.stylizer_net import StylizerNet, architecture
 from nst_engine.runtimes.devices import LEAST_PSNR_DB
 from nst_engine.training.checkpoint import Checkpoint, save_checkpoint

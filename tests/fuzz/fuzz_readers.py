@@ -37,11 +37,12 @@ with atheris.instrument_imports(include=["nst_engine", "PIL"]):
     from nst_engine.benchmark.report import Report, read_report
     from nst_engine.benchmark.row import TOTAL, Row
     from nst_engine.errors import NSTError
+    from nst_engine.files import file_sha256
     from nst_engine.image import Animation, load_image, load_mask
     from nst_engine.limits import ImageLimits
     from nst_engine.models.spec import parse_spec
     from nst_engine.optimization.options import OptimizeOptions
-    from nst_engine.optimization.sidecar import file_sha256, read_sidecar
+    from nst_engine.optimization.sidecar import read_sidecar
     from nst_engine.stylize.style_embedding import StyleEmbedding
     from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.video import VideoOptions, paint_video

@@ -9,7 +9,7 @@ import torch
 
 from nst_engine.catalogue import bundled_contents
 from nst_engine.image import load_image
-from nst_engine.networks.stylizer_net import STRIDE
+from nst_engine.models.spec import STRIDE_PX
 from nst_engine.training.artefacts import detail_kept, grid_loss, motif_loss
 from nst_engine.training.photos import sized
 
@@ -66,11 +66,11 @@ def test_a_motif_counts_in_a_sky_and_not_in_foliage() -> None:
 
 def test_a_grid_counts_and_what_is_painted_does_not() -> None:
     torch.manual_seed(0)
-    painted = torch.rand(1, 3, 20 * STRIDE, 20 * STRIDE + 5)
+    painted = torch.rand(1, 3, 20 * STRIDE_PX, 20 * STRIDE_PX + 5)
     grid = painted.clone()
-    grid[..., ::STRIDE, :] += 0.2
+    grid[..., ::STRIDE_PX, :] += 0.2
     assert float(grid_loss(grid)) > 3 * float(grid_loss(painted))
-    share = 1 / STRIDE
-    regular = torch.zeros(1, 3, 4 * STRIDE, 4 * STRIDE)
-    regular[..., ::STRIDE, :] = 0.2
+    share = 1 / STRIDE_PX
+    regular = torch.zeros(1, 3, 4 * STRIDE_PX, 4 * STRIDE_PX)
+    regular[..., ::STRIDE_PX, :] = 0.2
     assert float(grid_loss(regular)) == pytest.approx(0.04 * share * (1 - share), rel=1e-4)
