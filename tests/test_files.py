@@ -124,21 +124,21 @@ def test_a_new_file_follows_the_umask(tmp_path: Path) -> None:
 
 
 def test_it_is_on_the_disk_before_it_takes_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[str] = []
+    events: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
     def synced(descriptor: int) -> None:
-        done.append("synced")
+        events.append("synced")
         fsync(descriptor)
 
     def named(path: Path, target: Path) -> Path:
-        done.append("named")
+        events.append("named")
         return replace(path, target)
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", named)
-    write_through(tmp_path / "new.bin", lambda file: done.append(f"written {file.write(b'new')}"))
-    assert done == ["written 3", "synced", "named"]
+    write_through(tmp_path / "new.bin", lambda file: events.append(f"written {file.write(b'new')}"))
+    assert events == ["written 3", "synced", "named"]
 
 
 def test_the_sha256_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:

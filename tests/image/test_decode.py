@@ -92,7 +92,7 @@ def test_permission_denied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("content", "came"),
+    ("content", "described"),
     [
         (b"hello, this is text", "something else"),
         (b"%PDF-1.7 ...", "a PDF"),
@@ -103,8 +103,8 @@ def test_permission_denied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ],
     ids=["text", "pdf", "heic", "svg", "ppm", "ico"],
 )
-def test_other_content_is_refused_by_name(content: bytes, came: str) -> None:
-    with pytest.raises(ImageDecodeError, match=rf"^<bytes>: came .*{came}.* wanted PNG, JPEG, WebP, TIFF or BMP"):
+def test_other_content_is_refused_by_name(content: bytes, described: str) -> None:
+    with pytest.raises(ImageDecodeError, match=rf"^<bytes>: came .*{described}.* wanted PNG, JPEG, WebP, TIFF or BMP"):
         load_image(content)
 
 
