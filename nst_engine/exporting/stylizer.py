@@ -146,17 +146,26 @@ def parity_of(checkpoint: Checkpoint, model: bytes) -> float:
     return largest
 
 
+def loaded_model(path: Path) -> onnx.ModelProto:
+    """An ONNX file's content.
+
+    Raises:
+        ModelChecksumError: It is damaged, or no such file.
+    """
+    try:
+        return onnx.load(path)
+    # onnx passes on any protobuf exception
+    except Exception as damaged:
+        raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
+
+
 def checkpoint_of(path: Path) -> Checkpoint:
     """What a model file of this project was exported from, to continue training.
 
     Raises:
         ModelChecksumError: The file is damaged, or not a model that this project has exported.
     """
-    try:
-        model = onnx.load(path)
-    # onnx passes on any protobuf exception
-    except Exception as damaged:
-        raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
+    model = loaded_model(path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     tensors = {key: torch.from_numpy(value) for key, value in stylizer_weights(model).items()}
     try:
