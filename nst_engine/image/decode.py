@@ -134,14 +134,12 @@ def load_image(
     return picture
 
 
-def load_mask(
-    source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None
-) -> NDArray[np.float32]:
+def load_mask(source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
     """Decode any picture `load_image` takes as a mask: its luma (BT.601), float32 H×W in [0, 1].
 
     Transparency plays no part. Raises what `load_image` raises.
     """
-    luma: NDArray[np.float32] = luma_of(load_image(source, limits=limits, name=name).pixels) / np.float32(255)
+    luma: NDArray[np.float32] = luma_of(load_image(source, limits=limits).pixels) / np.float32(255)
     return np.minimum(luma, np.float32(1))
 
 
