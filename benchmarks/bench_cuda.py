@@ -48,12 +48,12 @@ def main() -> None:
 
 
 def measured(*arguments: str) -> dict[str, Any]:
-    """What `nst bench` found."""
+    """The report of `nst bench`."""
     with tempfile.TemporaryDirectory() as folder:
         into = Path(folder) / "found.json"
         subprocess.run([sys.executable, "-m", "nst_engine", "bench", *arguments, "-o", str(into)], check=True)
-        found: dict[str, Any] = json.loads(into.read_text(encoding="utf-8"))
-    return found
+        report: dict[str, Any] = json.loads(into.read_text(encoding="utf-8"))
+    return report
 
 
 def row_of(row: dict[str, Any]) -> dict[str, Any]:
@@ -64,15 +64,15 @@ def row_of(row: dict[str, Any]) -> dict[str, Any]:
 def large_ms(model: str, device: str) -> dict[str, float]:
     """Milliseconds for one large picture, whole and by tiles."""
     picture: np.ndarray = photos_of(*_LARGE, 1)[0]
-    found = {}
+    times_ms = {}
     for name, limit in (("whole", _LARGE[0] * _LARGE[1]), ("tiles", 1_000_000)):
         stylizer = Stylizer(f"bundled:{model}", device=device, tile_above_px=limit)
         for _ in range(2):
             begun = time.perf_counter()
             # strokes of the network's own size: one run, whatever the size of the picture
             stylizer.stylize(picture, stylizer.styles[0], stroke_size=1280 / max(_LARGE))
-            found[name] = 1e3 * (time.perf_counter() - begun)
-    return found
+            times_ms[name] = 1e3 * (time.perf_counter() - begun)
+    return times_ms
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ def main() -> int:
         change = count / stored["instructions"][name] - 1
         worse += change > MOST_ADDED
         print(f"{name:20s} {count:>12,d}  {change:+.1%}{'  TOO MANY' if change > MOST_ADDED else ''}")
-    if worse and stored["compiler"] != (found := compiler_version()):
-        print(f"the committed counts are of {stored['compiler']}, these of {found}")
+    if worse and stored["compiler"] != (compiler := compiler_version()):
+        print(f"the committed counts are of {stored['compiler']}, these of {compiler}")
     return 1 if worse else 0
 
 
@@ -64,13 +64,13 @@ def counts() -> dict[str, int]:
 
 def _counted(program: Path, isa: str, kernel: str, times: int) -> int:
     command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    done = subprocess.run(
+    completed = subprocess.run(
         [*command, str(program), isa, kernel, str(times)], capture_output=True, text=True, check=False
     )
-    found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
-    if done.returncode != 0 or found is None:
-        raise SystemExit(f"valgrind could not count {kernel} on {isa}: {done.stdout}{done.stderr}")
-    return int(found[1].replace(",", ""))
+    match = re.search(r"I\s+refs:\s+([\d,]+)", completed.stderr)
+    if completed.returncode != 0 or match is None:
+        raise SystemExit(f"valgrind could not count {kernel} on {isa}: {completed.stdout}{completed.stderr}")
+    return int(match[1].replace(",", ""))
 
 
 def compiler_version() -> str:

@@ -120,7 +120,7 @@ def _denormalize(threads: int) -> Calls:
     tensor = np.random.default_rng(0).uniform(-0.1, 1.1, (1, 3, HEIGHT, WIDTH)).astype(np.float32)
     out = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     floats = np.empty_like(tensor)
-    wanted = np.clip(np.rint(tensor[0] * np.float32(255)), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+    expected = np.clip(np.rint(tensor[0] * np.float32(255)), 0, 255).astype(np.uint8).transpose(1, 2, 0)
 
     def by_numpy() -> NDArray[np.uint8]:
         return np.ascontiguousarray(np.clip(np.round(tensor[0] * 255), 0, 255).astype(np.uint8).transpose(1, 2, 0))
@@ -139,7 +139,7 @@ def _denormalize(threads: int) -> Calls:
         "copy of the tensor": lambda: np.copyto(floats, tensor),
     }
     for name in ("ours", "numpy", "OpenCV, planes first", "OpenCV, pixels first"):
-        assert np.abs(calls[name]().astype(int) - wanted).max() <= (0 if name == "ours" else 1), name
+        assert np.abs(calls[name]().astype(int) - expected).max() <= (0 if name == "ours" else 1), name
     return calls
 
 
@@ -158,9 +158,9 @@ def _gram(channels: int, side: int, threads: int) -> Calls:
         "torch": lambda: in_torch @ in_torch.T,
         "BLAS ssyrk": lambda: ssyrk(1.0, columns, trans=1),
     }
-    wanted = rows.astype(np.float64) @ rows.T.astype(np.float64)
-    size = np.sqrt(np.outer(np.diag(wanted), np.diag(wanted)))
-    errors = {name: np.abs(np.triu(np.asarray(call()) - wanted) / size).max() for name, call in calls.items()}
+    expected = rows.astype(np.float64) @ rows.T.astype(np.float64)
+    size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    errors = {name: np.abs(np.triu(np.asarray(call()) - expected) / size).max() for name, call in calls.items()}
     assert max(errors.values()) < 1e-4, errors
     assert errors["ours"] <= errors["numpy"], errors
     return calls
@@ -182,8 +182,8 @@ def _statistics(channels: int, side: int, threads: int) -> Calls:
         return gram
 
     def theirs() -> NDArray[np.float32]:
-        found: NDArray[np.float32] = FeatureStatistics.of(features).second_moment.numpy()
-        return found
+        second_moment: NDArray[np.float32] = FeatureStatistics.of(features).second_moment.numpy()
+        return second_moment
 
     assert np.abs(ours() - theirs()).max() < 1e-4
     return {"ours": ours, "torch, as nst optimize": theirs}

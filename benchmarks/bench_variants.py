@@ -97,7 +97,7 @@ def _compared(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _times(stylizers: dict[str, Stylizer]) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, list[float]]] = {variant: {size: [] for size in SIZES} for variant in stylizers}
+    times: dict[str, dict[str, list[float]]] = {variant: {size: [] for size in SIZES} for variant in stylizers}
     for _ in range(ROUNDS):
         for variant, stylizer in stylizers.items():
             for size, (height, width) in SIZES.items():
@@ -106,10 +106,10 @@ def _times(stylizers: dict[str, Stylizer]) -> dict[str, dict[str, float]]:
                 for _ in range(RUNS):
                     started = time.perf_counter()
                     stylizer.stylize(photo, "great-wave")
-                    found[variant][size].append((time.perf_counter() - started) * 1e3)
+                    times[variant][size].append((time.perf_counter() - started) * 1e3)
     return {
         variant: {size: round(float(np.median(runs)), 2) for size, runs in sizes.items()}
-        for variant, sizes in found.items()
+        for variant, sizes in times.items()
     }
 
 
@@ -136,8 +136,8 @@ def _psnr(reference: Stylizer, candidate: Stylizer) -> float:
     for photo in bundled_contents().values():
         picture: NDArray[np.uint8] = load_image(photo.path).pixels
         for style in reference.styles:
-            wanted = reference.stylize(picture, style).pixels.astype(float)
-            errors.append(float(np.mean((candidate.stylize(picture, style).pixels - wanted) ** 2)))
+            expected = reference.stylize(picture, style).pixels.astype(float)
+            errors.append(float(np.mean((candidate.stylize(picture, style).pixels - expected) ** 2)))
     mean_error = max(float(np.mean(errors)), 1e-12)
     return round(10 * float(np.log10(255**2 / mean_error)), 1)
 

@@ -70,7 +70,7 @@ def main() -> None:
 
 def stability(stylizer: Stylizer, folder: Path) -> dict[str, Any]:
     """Warping error, style distance and milliseconds by setting."""
-    found: dict[str, dict[str, list[float]]] = {level: {"error": [], "style": [], "ms": []} for level in LEVELS}
+    results: dict[str, dict[str, list[float]]] = {level: {"error": [], "style": [], "ms": []} for level in LEVELS}
     moves: dict[str, dict[str, list[float]]] = {level: {move: [] for move in MOVES} for level in LEVELS}
     for content in CONTENTS:
         photo = load_image(content_path(content))
@@ -81,12 +81,12 @@ def stability(stylizer: Stylizer, folder: Path) -> dict[str, Any]:
             for style in STYLES:
                 judge = Judge(last, bundled_styles()[style].path)
                 for level in LEVELS:
-                    error, ms, painted = followed(stylizer, style, level, frames)
+                    error, ms, stylized = followed(stylizer, style, level, frames)
                     moves[level][move].append(error)
-                    found[level]["error"].append(error)
-                    found[level]["ms"] += ms
-                    found[level]["style"].append(judge.distances(painted)[0])
-            print(content, move, {level: f"{np.mean(found[level]['error']):.5f}" for level in LEVELS}, flush=True)
+                    results[level]["error"].append(error)
+                    results[level]["ms"] += ms
+                    results[level]["style"].append(judge.distances(stylized)[0])
+            print(content, move, {level: f"{np.mean(results[level]['error']):.5f}" for level in LEVELS}, flush=True)
     return {
         level: {
             "warping_error": float(np.mean(each["error"])),
@@ -94,27 +94,27 @@ def stability(stylizer: Stylizer, folder: Path) -> dict[str, Any]:
             "ms_a_frame": float(np.median(each["ms"])),
             "warping_error_by_move": {move: float(np.mean(errors)) for move, errors in moves[level].items()},
         }
-        for level, each in found.items()
+        for level, each in results.items()
     }
 
 
 def followed(
     stylizer: Stylizer, style: str, level: Any, frames: list[MovingFrame]
 ) -> tuple[float, list[float], NDArray[np.uint8]]:
-    """Mean warping error of settled frames, the milliseconds of each, and the last one painted."""
+    """Mean warping error of settled frames, the milliseconds of each, and the last stylized frame."""
     painter = FrameStylizer(stylizer, style, stability=level, channel_order="rgb")
     errors, ms = [], []
     before: NDArray[np.uint8] | None = None
-    painted = frames[0].pixels
+    stylized = frames[0].pixels
     for number, frame in enumerate(frames):
         started = time.perf_counter()
-        painted = painter.stylize_frame(frame.pixels)
+        stylized = painter.stylize_frame(frame.pixels)
         if number >= SETTLED:
             ms.append((time.perf_counter() - started) * 1e3)
             assert before is not None
-            errors.append(error_of(before, painted, frame))
-        before = painted
-    return float(np.mean(errors)), ms, painted
+            errors.append(error_of(before, stylized, frame))
+        before = stylized
+    return float(np.mean(errors)), ms, stylized
 
 
 def error_of(before: NDArray[np.uint8], now: NDArray[np.uint8], frame: MovingFrame) -> float:
@@ -146,7 +146,7 @@ def video_speed(clip: Path, rounds: int, model: str) -> dict[str, Any]:
 
 
 def webcam(clip: Path, seconds: int, model: str) -> dict[str, Any]:
-    """What `nst webcam` tells, and its memory after a quarter, a half and all of the time."""
+    """The statistics of `nst webcam`, and its memory after a quarter, a half and all of the time."""
     frames = 30 * seconds
     with tempfile.TemporaryDirectory() as folder:
         longer = Path(folder) / "camera.mp4"
@@ -155,8 +155,8 @@ def webcam(clip: Path, seconds: int, model: str) -> dict[str, Any]:
         command += ["--frames", str(frames), "--model", model, "--style", "great-wave"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         memory = list(memory_of(process, seconds))
-        told, _ = process.communicate()
-    result: dict[str, Any] = json.loads(told)
+        output, _ = process.communicate()
+    result: dict[str, Any] = json.loads(output)
     del result["camera"]  # a temporary file
     half = len(memory) // 2
     return {**result, "rss_mib_at_half": memory[half], "rss_mib_most_after": max(memory[half:])}

@@ -14,7 +14,7 @@ from nst_engine.image import Picture
 
 @dataclass(frozen=True, eq=False)
 class MovingFrame:
-    """A frame and where it came from.
+    """A frame and its motion.
 
     Attributes:
         pixels: uint8 H×W×3, RGB.
@@ -48,14 +48,14 @@ def moving_frames(
     grid = np.stack([corners[0], corners[1], np.ones((height, width))], -1)
     for number in range(frames):
         matrix = _window(move, number, photo, (height, width), rng)
-        seen = cv2.warpAffine(
+        view = cv2.warpAffine(
             photo.pixels,
             matrix[:2],
             (width, height),
             flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP | cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        noisy = np.clip(np.rint(seen + rng.normal(0, noise_levels, seen.shape)), 0, 255).astype(np.uint8)
+        noisy = np.clip(np.rint(view + rng.normal(0, noise_levels, view.shape)), 0, 255).astype(np.uint8)
         places = None
         if before is not None:
             places = (grid @ (np.linalg.inv(before) @ matrix).T)[..., :2].astype(np.float32)

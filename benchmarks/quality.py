@@ -1,4 +1,4 @@
-"""How good a painted picture is, independent of the package's own code.
+"""How good a stylized picture is, independent of the package's own code.
 
 style: mean over relu1_1, relu2_1, ... relu5_1 of |G_out - G_style|^2 / |G_style|^2, G the Gram matrix per pixel;
 content: |F_out - F_content|^2 / |F_content|^2 at relu4_2; all under the original Oxford VGG-19 in float32, max
@@ -50,19 +50,19 @@ class Measures:
     layers: tuple[float, ...]
 
 
-def means(found: Sequence[Measures]) -> dict[str, Any]:
+def means(measures: Sequence[Measures]) -> dict[str, Any]:
     """Of the measures of many pictures, as the results' files have them."""
     return {
-        "style_distance": float(np.mean([each.style for each in found])),
-        "content_distance": float(np.mean([each.content for each in found])),
-        "detail": float(np.mean([each.detail for each in found])),
-        "grain": float(np.mean([each.grain for each in found])),
-        "layers": np.mean([each.layers for each in found], axis=0).round(4).tolist(),
+        "style_distance": float(np.mean([each.style for each in measures])),
+        "content_distance": float(np.mean([each.content for each in measures])),
+        "detail": float(np.mean([each.detail for each in measures])),
+        "grain": float(np.mean([each.grain for each in measures])),
+        "layers": np.mean([each.layers for each in measures], axis=0).round(4).tolist(),
     }
 
 
 class Judge:
-    """Judges pictures painted from one content in one style.
+    """Measures pictures stylized from one content in one style.
 
     Attributes:
         untouched: Style distance of the photo itself.
@@ -76,12 +76,12 @@ class Judge:
         self.untouched = _style_distance(photo_grams, self._grams)
 
     def distances(self, picture: Path | NDArray[np.uint8]) -> tuple[float, float]:
-        """Style and content distance of a picture, which is brought to the content's size at 512 px."""
-        found = self.measures(picture)
-        return found.style, found.content
+        """Style and content distance of a picture, resized to the content's size at 512 px."""
+        measures = self.measures(picture)
+        return measures.style, measures.content
 
     def measures(self, picture: Path | NDArray[np.uint8]) -> Measures:
-        """All that is measured of a picture, which is brought to the content's size at 512 px."""
+        """All measures of a picture, resized to the content's size at 512 px."""
         image = Image.open(picture) if isinstance(picture, Path) else Image.fromarray(picture)
         with image:
             sized = image.convert("RGB").resize(self._photo.size, Image.Resampling.LANCZOS)
@@ -155,9 +155,9 @@ def _grams(features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {layer: features[layer] @ features[layer].T / features[layer].shape[1] for layer in STYLE_LAYERS}
 
 
-def _style_distance(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> float:
-    return float(np.mean([_relative(found[layer], wanted[layer]) for layer in STYLE_LAYERS]))
+def _style_distance(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:
+    return float(np.mean([_relative(actual[layer], expected[layer]) for layer in STYLE_LAYERS]))
 
 
-def _relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    return float((found - wanted).square().sum() / wanted.square().sum())
+def _relative(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((actual - expected).square().sum() / expected.square().sum())

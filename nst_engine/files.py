@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import os
 import secrets
 import stat
@@ -12,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from nst_engine.errors import ImageEncodeError, OutputError
+from nst_engine.errors import ImageEncodeError, OptionError, OutputError
 from nst_engine.wording import label_of_path
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -62,6 +63,19 @@ def file_id(path: Path) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        OptionError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as unreadable:
+        raise OptionError(f"{path}: cannot be read ({unreadable.strerror})") from unreadable
 
 
 def check_is_no_input(path: Path, inputs: Iterable[object], cure: str = " Choose another name for the output.") -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 TICK = Fraction(1, 15360)
 SAMPLE_RATE = 48_000
-#: Matrix, range, primaries and curve by the numbers of ISO/IEC 23091-2; 2: not said.
+#: Matrix, range, primaries and curve by the numbers of ISO/IEC 23091-2; 2: unspecified.
 UNTAGGED = (2, 0, 2, 2)
 
 
@@ -77,8 +77,8 @@ def write_clip(
     times = pts or [round(i / (rate * time_base)) for i in range(len(planes or frames))]
     with av.open(str(path), "w", container_options=dict(container_options or {})) as container:
         container.metadata.update(metadata or {})
-        given = {"crf": "14", "preset": "veryfast"} if codec == "libx264" and options is None else options
-        stream = cast("VideoStream", container.add_stream(codec, rate=rate, options=dict(given or {})))
+        encoder_options = {"crf": "14", "preset": "veryfast"} if codec == "libx264" and options is None else options
+        stream = cast("VideoStream", container.add_stream(codec, rate=rate, options=dict(encoder_options or {})))
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         context = stream.codec_context
         context.time_base = time_base
@@ -135,7 +135,7 @@ def _play(container: av.container.OutputContainer, track: AudioStream, tone: Ton
     container.mux(track.encode(None))
 
 
-def seen(path: Path) -> tuple[list[Fraction], list[NDArray[np.uint8]]]:
+def decoded_frames(path: Path) -> tuple[list[Fraction], list[NDArray[np.uint8]]]:
     """When each frame is shown, seconds, and its pixels, uint8 H×W×3."""
     times, frames = [], []
     with av.open(str(path)) as container:
@@ -149,25 +149,25 @@ def seen(path: Path) -> tuple[list[Fraction], list[NDArray[np.uint8]]]:
 
 def times_of(path: Path) -> list[Fraction]:
     """When each frame is shown, seconds."""
-    return seen(path)[0]
+    return decoded_frames(path)[0]
 
 
-def heard(path: Path, track: int = 0) -> tuple[float, NDArray[np.float64]]:
+def decoded_sound(path: Path, track: int = 0) -> tuple[float, NDArray[np.float64]]:
     """When a sound begins, seconds, and its samples, channels × samples in -1 to 1."""
     begins, samples = None, []
     with av.open(str(path)) as container:
         for frame in container.decode(audio=track):
             if begins is None:
                 begins = float(frame.time or 0)
-            found: NDArray[Any] = frame.to_ndarray().astype(np.float64)
-            whole = found.reshape(-1, len(frame.layout.channels)).T if not frame.format.is_planar else found
+            decoded: NDArray[Any] = frame.to_ndarray().astype(np.float64)
+            whole = decoded.reshape(-1, len(frame.layout.channels)).T if not frame.format.is_planar else decoded
             samples.append(whole / (32768 if "s16" in frame.format.name else 1))
     return begins or 0.0, np.concatenate(samples, axis=1)
 
 
 def at_times(path: Path, track: int = 0, *, seconds: float) -> NDArray[np.float64]:
     """The first channel from 0 to `seconds`, with silence where there is no sound."""
-    begins, samples = heard(path, track)
+    begins, samples = decoded_sound(path, track)
     line = np.zeros(round(seconds * SAMPLE_RATE))
     place = round(begins * SAMPLE_RATE)
     played = samples[0, max(0, -place) : max(0, len(line) - place)]
@@ -176,7 +176,7 @@ def at_times(path: Path, track: int = 0, *, seconds: float) -> NDArray[np.float6
 
 
 def stream_of(path: Path) -> dict[str, Any]:
-    """What a file says of its pictures, and of itself."""
+    """Metadata of a file's video stream and of the file."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
@@ -215,6 +215,6 @@ class Identity:
         return out
 
 
-def error_of(found: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> float:
+def error_of(actual: NDArray[np.uint8], expected: NDArray[np.uint8]) -> float:
     """Mean absolute difference, levels."""
-    return float(np.abs(found.astype(np.int16) - wanted).mean())
+    return float(np.abs(actual.astype(np.int16) - expected).mean())

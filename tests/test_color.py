@@ -59,10 +59,10 @@ def test_match_gives_mean_and_covariance_of_the_target(
     assert matched.shape == source.shape
     assert matched.min() > 0
     assert matched.max() < 255
-    (mean, covariance), (wanted_mean, wanted_covariance) = statistics(matched), statistics(target)
-    np.testing.assert_allclose(mean, wanted_mean, atol=0.05)
+    (mean, covariance), (expected_mean, expected_covariance) = statistics(matched), statistics(target)
+    np.testing.assert_allclose(mean, expected_mean, atol=0.05)
     # Rounding adds 1/12 of variance; the 1e-5 (0.65 here) takes a little in directions of small variance.
-    np.testing.assert_allclose(covariance, wanted_covariance, atol=0.01 * np.trace(wanted_covariance) + 1)
+    np.testing.assert_allclose(covariance, expected_covariance, atol=0.01 * np.trace(expected_covariance) + 1)
 
 
 def root_of(matrix: Any) -> Any:
@@ -86,10 +86,10 @@ def histogram_reference(source: Any, target: Any) -> Any:
     """Sort both, stretched to a common length, and average the target's levels over each source level."""
     expected = np.empty(source.shape)
     for channel in range(3):
-        levels, wanted = source[..., channel].ravel(), target[..., channel].ravel()
-        common = np.lcm(levels.size, wanted.size)
+        levels, target_levels = source[..., channel].ravel(), target[..., channel].ravel()
+        common = np.lcm(levels.size, target_levels.size)
         ranked = np.repeat(np.sort(levels), common // levels.size)
-        quantiles = np.repeat(np.sort(wanted), common // wanted.size).astype(np.float64)
+        quantiles = np.repeat(np.sort(target_levels), common // target_levels.size).astype(np.float64)
         for level in np.unique(levels):
             expected[..., channel][source[..., channel] == level] = quantiles[ranked == level].mean()
     return expected

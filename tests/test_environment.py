@@ -79,12 +79,12 @@ def test_quotas_are_rounded_up_and_kept_within_the_affinity(
 
 
 def test_what_is_needed_is_told_with_what_to_type() -> None:
-    said = r"^training needs torch, which is not installed; type: pip install .*\[train\]', or wait$"
+    message = r"^training needs torch, which is not installed; type: pip install .*\[train\]', or wait$"
     what = module.needed("training needs torch", "train", instead=", or wait")
-    with pytest.raises(MissingDependencyError, match=said), what:
+    with pytest.raises(MissingDependencyError, match=message), what:
         raise ImportError
-    said = r"which cannot be imported \(no such library\)"
-    with pytest.raises(MissingDependencyError, match=said), module.needed("all need it", "cpu", says_why=True):
+    message = r"which cannot be imported \(no such library\)"
+    with pytest.raises(MissingDependencyError, match=message), module.needed("all need it", "cpu", says_why=True):
         raise ImportError("no such library")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import stat
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from nst_engine.files import write_atomically, write_through
+from nst_engine.errors import OptionError
+from nst_engine.files import file_sha256, write_atomically, write_through
 
 WRITERS = {
     "bytes": """
@@ -122,18 +124,25 @@ def test_a_new_file_follows_the_umask(tmp_path: Path) -> None:
 
 
 def test_it_is_on_the_disk_before_it_takes_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[str] = []
+    events: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
     def synced(descriptor: int) -> None:
-        done.append("synced")
+        events.append("synced")
         fsync(descriptor)
 
     def named(path: Path, target: Path) -> Path:
-        done.append("named")
+        events.append("named")
         return replace(path, target)
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", named)
-    write_through(tmp_path / "new.bin", lambda file: done.append(f"written {file.write(b'new')}"))
-    assert done == ["written 3", "synced", "named"]
+    write_through(tmp_path / "new.bin", lambda file: events.append(f"written {file.write(b'new')}"))
+    assert events == ["written 3", "synced", "named"]
+
+
+def test_the_sha256_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"abc" * 100_000)
+    assert file_sha256(tmp_path / "weights") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+    with pytest.raises(OptionError, match="cannot be read"):
+        file_sha256(tmp_path)

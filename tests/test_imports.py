@@ -18,7 +18,7 @@ NO_TORCH = "import sys; sys.modules['torch'] = None"
 
 def run(code: str) -> str:
     """What a fresh interpreter prints on running the code."""
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         cwd=Path(nst_engine.__file__).parents[1],
         capture_output=True,
@@ -26,8 +26,8 @@ def run(code: str) -> str:
         check=False,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_the_version_is_said_without_loading_commands() -> None:
         "import sys; from nst_engine.cli.main import main; code = main(['--version']); "
         "print(code, [name for name in sys.modules if name == 'numpy' or name.startswith('nst_engine.cli.')])"
     )
-    said, rest = run(code).splitlines()
-    assert said == f"nst-engine {nst_engine.__version__}"
+    output, rest = run(code).splitlines()
+    assert output == f"nst-engine {nst_engine.__version__}"
     code_and_modules = rest.split(" ", 1)
     assert code_and_modules[0] == "0"
     for absent in ("numpy", "optimize", "gallery", "reconstruct", "info"):
@@ -72,7 +72,7 @@ def test_the_version_is_said_without_loading_commands() -> None:
 
 
 def test_without_torch_the_library_says_what_to_install() -> None:
-    said = run(
+    output = run(
         f"{NO_TORCH}; import nst_engine\n"
         "for use in ('nst_engine.optimize', 'nst_engine.reconstruct', 'nst_engine.OptimizeResult'):\n"
         "    try:\n"
@@ -80,7 +80,7 @@ def test_without_torch_the_library_says_what_to_install() -> None:
         "    except nst_engine.MissingDependencyError as missing:\n"
         "        print(isinstance(missing, ImportError), missing)\n"
     )
-    assert said.splitlines() == 3 * [
+    assert output.splitlines() == 3 * [
         "True optimisation needs torch, which is not installed; type: " + pip_install("optimize")
     ]
 
@@ -91,8 +91,8 @@ def test_without_torch_the_command_says_what_to_install(tmp_path: Path) -> None:
         f"{NO_TORCH}; sys.stderr = sys.stdout; from nst_engine.cli.main import main; "
         f"print(main(['optimize', 'coffee', '--style', 'scream', '-o', {str(output)!r}]))"
     )
-    said = run(code).splitlines()
-    assert said == [
+    lines = run(code).splitlines()
+    assert lines == [
         "nst: optimisation needs torch, which is not installed; type: " + pip_install("optimize"),
         "2",
     ]
@@ -111,12 +111,12 @@ def test_info_works_without_torch(is_listed: bool) -> None:
         "    return found(name)\n"
         "m.version = version\n"
     )
-    said = run(f"{NO_TORCH}\n{hide}from nst_engine.cli.main import main\nprint('code', main(['info']))")
-    assert said.endswith("code 0\n")
-    assert "[optimize]'" in said
-    assert "starry-night" in said
+    output = run(f"{NO_TORCH}\n{hide}from nst_engine.cli.main import main\nprint('code', main(['info']))")
+    assert output.endswith("code 0\n")
+    assert "[optimize]'" in output
+    assert "starry-night" in output
 
 
 def test_dir_shows_all_public_names_before_they_are_loaded() -> None:
-    said = run("import nst_engine; print(sorted(set(nst_engine.__all__) - set(dir(nst_engine))))")
-    assert said.strip() == "[]"
+    output = run("import nst_engine; print(sorted(set(nst_engine.__all__) - set(dir(nst_engine))))")
+    assert output.strip() == "[]"

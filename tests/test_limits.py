@@ -29,7 +29,7 @@ def encoded() -> bytes:
 
 
 def claiming(side: int) -> bytes:
-    """A WebP of 90 bytes that claims to be as large as it says."""
+    """A WebP of 90 bytes whose header claims this size."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
@@ -90,7 +90,7 @@ def test_sizes_without_pixels_behind_them_are_refused(fixed: Stylizer) -> None:
 
 
 def test_whatever_takes_a_picture_takes_limits() -> None:
-    """A door that is added later is found here."""
+    """An entry point that is added later is covered as well."""
     doors = [getattr(nst_engine, name) for name in nst_engine.__all__]
     doors += [method for name, method in inspect.getmembers(Stylizer, inspect.isfunction) if not name.startswith("_")]
     takes = []

@@ -13,6 +13,7 @@ import pytest
 from nst_engine.benchmark.options import KernelsBench, OptimizeBench, StylizeBench
 from nst_engine.cli.option_flags import add_options, explicit_options, options_of
 from nst_engine.errors import OptionError
+from nst_engine.models.formats import ExportOptions
 from nst_engine.motion.options import FrameOptions
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.options import check_options, declared, option
@@ -40,7 +41,7 @@ class Cake:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"layers": 0}, "layers: 0 came; wanted a whole number from 1 to 9"),
         ({"layers": 10}, "layers: 10 came"),
@@ -54,10 +55,10 @@ class Cake:
         ({"filling": "ham"}, "filling: 'ham' came; choose from jam, cream"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(values: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_used_is_refused_by_name(values: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError) as refused:
         Cake(**values)
-    assert str(refused.value).startswith(said)
+    assert str(refused.value).startswith(message)
     assert refused.value.option == next(iter(values))
 
 
@@ -72,10 +73,10 @@ def test_flags_are_the_options() -> None:
     arguments = parser.parse_args(["--sugar", "1.5", "--is-cut", "--candle", "1", "--candle", "2"])
     assert explicit_options(arguments, Cake) == {"sugar": 1.5, "is_cut": True, "candles": [1, 2]}
     assert options_of(parser.parse_args([]), Cake, layers=4) == Cake(layers=4)
-    told = " ".join(parser.format_help().split())
-    assert "--layers N how high (default: 4)" in told
-    assert "how sweet (default: a little)" in told
-    assert "--filling {jam,cream} what is between (default: jam)" in told
+    text = " ".join(parser.format_help().split())
+    assert "--layers N how high (default: 4)" in text
+    assert "how sweet (default: a little)" in text
+    assert "--filling {jam,cream} what is between (default: jam)" in text
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,7 @@ def test_flags_are_the_options() -> None:
         StylizeBench,
         OptimizeBench,
         KernelsBench,
+        ExportOptions,
     ],
 )
 def test_every_option_is_declared_and_explained(record: type) -> None:

@@ -18,14 +18,14 @@ from nst_engine.reading import text_of
 
 
 def test_what_may_have_no_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = tmp_path / "told.json"
-    told.write_text("ä", encoding="utf-8")
-    assert text_of(told) == "ä"
+    file = tmp_path / "told.json"
+    file.write_text("ä", encoding="utf-8")
+    assert text_of(file) == "ä"
     with pytest.raises(OSError, match="is a device, not a file"):
         text_of(Path(os.devnull))
     monkeypatch.setattr(reading, "_MOST_TEXT_BYTES", 1)
     with pytest.raises(ValueError, match="larger than"):
-        text_of(told)
+        text_of(file)
 
 
 @pytest.mark.parametrize("read", [read_report, read_sidecar])

@@ -1,4 +1,4 @@
-"""The README's examples work, and its links lead somewhere; its figures are held in `test_benchmarks.py`."""
+"""The README's examples work, and its links lead somewhere; its figures are checked in `test_benchmarks.py`."""
 
 import os
 import re
@@ -68,16 +68,16 @@ def test_the_loop_over_a_camera_runs(monkeypatch: pytest.MonkeyPatch) -> None:
             frame = next(self.frames, None)
             return frame is not None, frame
 
-    shown: list[Any] = []
+    outputs: list[Any] = []
     keys = iter([255, ord("n"), 255, 255])
     monkeypatch.setattr("cv2.VideoCapture", lambda number: Camera())
-    monkeypatch.setattr("cv2.imshow", lambda title, frame: shown.append(frame))
+    monkeypatch.setattr("cv2.imshow", lambda title, frame: outputs.append(frame))
     monkeypatch.setattr("cv2.waitKey", lambda ms: next(keys))
     _, _, example, _, _ = blocks("python", FROM_PYTHON)
     assert len(example.splitlines()) <= 20
     exec(compile(example, "README.md", "exec"), {})
-    assert [frame.shape for frame in shown] == [(120, 160, 3)] * 4
-    assert np.abs(shown[1].astype(int) - shown[2]).mean() > 5  # another style
+    assert [frame.shape for frame in outputs] == [(120, 160, 3)] * 4
+    assert np.abs(outputs[1].astype(int) - outputs[2]).mean() > 5  # another style
 
 
 def test_links_and_pictures_are_there() -> None:

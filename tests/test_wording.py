@@ -37,12 +37,12 @@ def test_what_is_escaped_is_not_escaped_again() -> None:
 
 def test_names_without_an_end_are_shown_by_both_of_theirs() -> None:
     for name in ("x" * 5000, "x " * 2500, "x" * 100_000):
-        said = str(NSTError(f"model.onnx: keeps weights in '{name}': there is no such file; export it again"))
-        assert said.startswith("model.onnx: keeps weights in 'x")
-        assert said.endswith("there is no such file; export it again")
-        assert "[...]" in said
-        assert len(said) <= 2000
-        assert message_of(said) == said
+        message = str(NSTError(f"model.onnx: keeps weights in '{name}': there is no such file; export it again"))
+        assert message.startswith("model.onnx: keeps weights in 'x")
+        assert message.endswith("there is no such file; export it again")
+        assert "[...]" in message
+        assert len(message) <= 2000
+        assert message_of(message) == message
 
 
 def test_paths_of_a_usual_length_are_whole() -> None:

@@ -96,7 +96,7 @@ def serialized(
 
 def own_spec(**changed: Any) -> dict[str, Any]:
     """What our exporter writes."""
-    stated = {
+    entries = {
         "format": 1,
         "name": "tiny",
         "styles": list(STYLES),
@@ -111,7 +111,7 @@ def own_spec(**changed: Any) -> dict[str, Any]:
         "licence": "MIT",
         "training": {},
     }
-    return stated | changed
+    return entries | changed
 
 
 def write_own(folder: Path, *, name: str = "tiny.onnx", **changed: Any) -> Path:
@@ -128,7 +128,7 @@ def blurred(pixels: NDArray[Any]) -> NDArray[np.float64]:
     return 0.2 * above + 0.3 * left + 0.5 * padded[1:, 1:]
 
 
-def painted(pixels: NDArray[Any], mix: Mapping[str, float]) -> NDArray[np.float64]:
+def expected_pixels(pixels: NDArray[Any], mix: Mapping[str, float]) -> NDArray[np.float64]:
     """What the stand-in paints, in float64, not rounded, 0-255."""
     tint = sum(np.float64(share) * TINTS_OF[name] for name, share in mix.items())
     return np.clip(blurred(pixels) / 2 + 255 * np.asarray(tint) / 2, 0, 255)

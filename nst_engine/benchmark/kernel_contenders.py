@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nst_engine.benchmark.pictures import photos_of
 from nst_engine.environment import is_importable, pip_install
+from nst_engine.vgg19.weights import IMAGENET_MEAN_RGB
 
 Kernel = Literal["normalize", "denormalize", "gram_matrix"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
@@ -19,7 +20,8 @@ KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 GRAM_CHANNELS, GRAM_STRIDE = 128, 2
 
 _SCALE = 1 / 255
-_MEAN = (0.485, 0.456, 0.406)  # ImageNet's; OpenCV's function divides by one number for all channels, so none do here
+# ImageNet's mean alone: OpenCV's function divides by one number for all channels, so none do here
+_MEAN = IMAGENET_MEAN_RGB
 
 _Array = NDArray[Any]
 _Call = Callable[[], _Array]

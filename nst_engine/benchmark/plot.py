@@ -11,21 +11,10 @@ import numpy as np
 from nst_engine.benchmark.report import Report
 from nst_engine.benchmark.row import Row, size_label
 from nst_engine.benchmark.tables import WRONG, milliseconds
-from nst_engine.environment import needed
 from nst_engine.files import write_atomically
 
 SUFFIXES = (".png", ".svg")
 _BAR_INCH, _FRAME_INCH = 0.3, 1.3
-
-
-def check_plotting() -> None:
-    """Refuse before the work if the plot could not be drawn after it.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
-    """
-    with needed("`plot` needs matplotlib", "plot"):
-        import matplotlib  # noqa: F401
 
 
 def write_plot(path: Path, report: Report) -> None:

@@ -14,6 +14,7 @@ OUTLIER_DEVIATIONS = 14.826
 #: Fewer times than this are not cut into thirds.
 FEWEST_FOR_DRIFT = 9
 
+_TAILS = (0.025, 0.975)
 _RESAMPLES_AT_ONCE = 250
 _DRAWS_AT_ONCE = 4_000_000
 
@@ -87,11 +88,9 @@ def ratio_of_medians(
     times: Sequence[float],
     reference: Sequence[float],
     *,
-    confidence: float = 0.95,
     resamples: int = 5000,
-    seed: int = 0,
 ) -> Interval:
-    """Median of `times` over that of `reference`, with its percentile bootstrap interval.
+    """Median of `times` over that of `reference`, with its percentile bootstrap interval of 95 %.
 
     Both are resampled with replacement, independently of each other (Efron and Tibshirani 1993, chapter 13). Times
     are autocorrelated on a machine that drifts; the interval ignores that, and is then too narrow.
@@ -99,13 +98,11 @@ def ratio_of_medians(
     Args:
         times: At least one, above 0.
         reference: The same.
-        confidence: Share of such intervals that hold the true ratio.
-        resamples: Number of bootstrap samples.
-        seed: Of the draws: the same times give the same interval.
+        resamples: Number of bootstrap samples, which are the same for the same times.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     ratios = _resampled_medians(times, resamples, rng) / _resampled_medians(reference, resamples, rng)
-    low, high = np.quantile(ratios, ((1 - confidence) / 2, (1 + confidence) / 2))
+    low, high = np.quantile(ratios, _TAILS)
     return Interval(float(np.median(times) / np.median(reference)), float(low), float(high))
 
 

@@ -67,8 +67,9 @@ def checked_outputs(options: Mapping[str, Any]) -> dict[str, Path]:
         NSTError: One cannot be written, or is there already.
         MissingDependencyError: matplotlib is not installed.
     """
-    from nst_engine.benchmark.plot import SUFFIXES, check_plotting
+    from nst_engine.benchmark.plot import SUFFIXES
     from nst_engine.files import check_output
+    from nst_engine.optimization.recording import check_plotting
 
     if options["json"] and options["markdown"] is True:
         raise OptionError("--json and --markdown cannot both go to stdout; give --markdown FILE, or -o FILE")

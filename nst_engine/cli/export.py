@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-_FORMATS = ("onnx", "onnx-uint8", "openvino")
-_PRECISIONS = ("float32", "float16", "int8")
+from nst_engine.cli.option_flags import add_options, options_of
+from nst_engine.models.formats import ExportOptions
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -20,16 +20,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="bundled:NAME, a model file, or a training's checkpoint")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".onnx, or .xml for openvino")
-    parser.add_argument(
-        "--format",
-        choices=_FORMATS,
-        default="onnx",
-        help="onnx: numbers in and out; onnx-uint8 and openvino: pictures in bytes (default: onnx)",
-    )
-    parser.add_argument("--precision", choices=_PRECISIONS, default="float32", help="default: float32")
-    parser.add_argument("--name", metavar="NAME", help="stored in the model (default: the file's)")
-    parser.add_argument("--licence", metavar="TEXT", help="of the weights (default: the model's)")
-    parser.add_argument("--pictures", type=Path, metavar="DIR", help="to calibrate and check on (default: the bundled)")
+    add_options(parser, ExportOptions)
     parser.add_argument("--overwrite", action="store_true", help="existing files may be replaced")
     parser.set_defaults(run=run)
 
@@ -40,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.errors import OutputError
     from nst_engine.models.find import find_model
 
+    options = options_of(arguments, ExportOptions)
     source = Path(arguments.model)
     if source.suffix.lower() != ".safetensors":
         source = find_model(arguments.model).path
@@ -47,18 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise OutputError(f"{arguments.output}: no such folder; type: mkdir -p {arguments.output.parent}")
     from nst_engine.exporting.conversion import export_model, output_files  # loads torch
 
-    for file in output_files(arguments.output, arguments.format):
+    for file in output_files(arguments.output, options.format):
         if file.exists() and not arguments.overwrite:
             raise OutputError(f"{file} is there already; take another name, or --overwrite")
-    exported = export_model(
-        source,
-        arguments.output,
-        model_format=arguments.format,
-        precision=arguments.precision,
-        name=arguments.name,
-        licence=arguments.licence,
-        pictures=arguments.pictures,
-    )
+    exported = export_model(source, arguments.output, options)
     megabytes = sum(file.stat().st_size for file in exported.files) / 1e6
     result_line(
         f"{' and '.join(map(str, exported.files))}: {len(exported.styles)} styles, {megabytes:.1f} MB, "

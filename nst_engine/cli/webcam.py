@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from nst_engine.webcam.outputs import Screen, VirtualCamera
     from nst_engine.webcam.style_folder import StyleFolder
 
-_USUAL_FPS = 30.0
-
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the subcommand."""
@@ -175,7 +173,7 @@ def _adaptive_size(options: WebcamOptions, camera: Any, source: Any) -> Adaptive
         raise OptionError(f"--camera {source.label}: gives no pictures; is it in use, or an empty file?")
     height, width = first.pixels.shape[:2]
     sizes = sizes_for(height, width, options.max_side)
-    return AdaptiveSize(sizes, options.target_fps or source.fps or _USUAL_FPS)
+    return AdaptiveSize(sizes, options.target_fps or source.fps)
 
 
 def _virtual_camera(arguments: argparse.Namespace, adaptive_size: AdaptiveSize, fps: float) -> VirtualCamera | None:

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from nst_engine.catalogue import bundled_styles
 from nst_engine.checks import parsed_json
 from nst_engine.errors import ModelChecksumError, NSTError
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
-from nst_engine.exporting.stylizer import PARITY_SIZES, checkpoint_of
+from nst_engine.exporting.stylizer import PARITY_SIZES, checkpoint_of, loaded_model
 from nst_engine.files import write_atomically
 from nst_engine.graphs.style_encoder_graph import (
     STYLE_IMAGE,
@@ -128,7 +127,7 @@ def network_of_model(model: ModelFile) -> AnyStyleCheckpoint | Checkpoint:
         ModelChecksumError: A file is damaged, or not one that this project has exported.
         ModelSpecError: The model does not say what it takes.
     """
-    metadata = {entry.key: entry.value for entry in _loaded(model.path).metadata_props}
+    metadata = {entry.key: entry.value for entry in loaded_model(model.path).metadata_props}
     prediction = model.spec(metadata).style
     if prediction is None:
         return checkpoint_of(model.path)
@@ -148,7 +147,7 @@ def any_style_of_model(path: Path, encoder: Path, output: str) -> AnyStyleCheckp
     Raises:
         ModelChecksumError: A file is damaged, or not one that this project has exported.
     """
-    stylizer, reader = _loaded(path), _loaded(encoder)
+    stylizer, reader = loaded_model(path), loaded_model(encoder)
     metadata = {entry.key: entry.value for entry in stylizer.metadata_props}
     checkpoint = AnyStyleCheckpoint(
         str(parsed_json(metadata.get(METADATA_KEY, "{}")).get("arch")),
@@ -175,14 +174,6 @@ def _network_of(checkpoint: AnyStyleCheckpoint) -> AnyStyleNet:
         check_fits(weights, part.state_dict(), what)
         part.load_state_dict(dict(weights))
     return network
-
-
-def _loaded(path: Path) -> onnx.ModelProto:
-    try:
-        return onnx.load(path)
-    # onnx passes on any protobuf exception
-    except Exception as damaged:
-        raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
 
 
 def _stylizer_difference(arch: str, stored: Weights, model: bytes) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,8 @@ from nst_engine.exporting.int8 import with_int8
 from nst_engine.exporting.parity import run_once
 from nst_engine.graphs.float16 import with_float16
 from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
+from nst_engine.models.formats import ModelPrecision
 from nst_engine.runtimes.devices import LEAST_PSNR_DB
-
-ModelPrecision = Literal["float32", "float16", "int8"]
 
 
 def with_precision(

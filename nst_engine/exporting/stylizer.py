@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import ModelChecksumError, OptionError
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
-from nst_engine.exporting.reduced import ModelPrecision, psnr_db, require_psnr, with_precision
+from nst_engine.exporting.reduced import psnr_db, require_psnr, with_precision
 from nst_engine.files import write_atomically
 from nst_engine.graphs.self_contained import self_contained
 from nst_engine.graphs.stylizer_graph import (
@@ -25,6 +25,7 @@ from nst_engine.graphs.stylizer_graph import (
     stylizer_graph,
     stylizer_weights,
 )
+from nst_engine.models.formats import ModelPrecision
 from nst_engine.models.spec import FORMAT, METADATA_KEY, spec_defaults
 from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
 from nst_engine.training.checkpoint import Checkpoint, check_fits
@@ -145,17 +146,26 @@ def parity_of(checkpoint: Checkpoint, model: bytes) -> float:
     return largest
 
 
+def loaded_model(path: Path) -> onnx.ModelProto:
+    """An ONNX file's content.
+
+    Raises:
+        ModelChecksumError: It is damaged, or no such file.
+    """
+    try:
+        return onnx.load(path)
+    # onnx passes on any protobuf exception
+    except Exception as damaged:
+        raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
+
+
 def checkpoint_of(path: Path) -> Checkpoint:
     """What a model file of this project was exported from, to continue training.
 
     Raises:
         ModelChecksumError: The file is damaged, or not a model that this project has exported.
     """
-    try:
-        model = onnx.load(path)
-    # onnx passes on any protobuf exception
-    except Exception as damaged:
-        raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
+    model = loaded_model(path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     tensors = {key: torch.from_numpy(value) for key, value in stylizer_weights(model).items()}
     try:

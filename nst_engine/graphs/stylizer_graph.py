@@ -18,12 +18,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
-from nst_engine.models.spec import METADATA_KEY, STRIDE_PX
+from nst_engine.models.spec import BORDER_PX, METADATA_KEY, NORM_EPSILON, STRIDE_PX
 
 IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE = "image", "style_weights", "stylized_image"
 
-_BORDER = 16
-_EPSILON = 1e-5
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
 _KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis")
@@ -101,7 +99,7 @@ class _Graph(GraphWriter):
         x = self._refined(x)
         x = self._without_rim("up2", self._upsampled("up2", x))
         x = self._upsampled("up1", self._relu(self._norm("norm_up2", x)))
-        first = self._constant("first_kept", [_BORDER + 1, _BORDER + 1])
+        first = self._constant("first_kept", [BORDER_PX + 1, BORDER_PX + 1])
         end = self._node("Add", "end_of_kept", shape, first)
         x = self._node("Slice", "kept", x, first, end, self._constant("sides", [2, 3]))
         self._node("Sigmoid", STYLIZED_IMAGE, x)
@@ -113,7 +111,7 @@ class _Graph(GraphWriter):
         return self._relu(self._norm("norm_down2", self._conv("down2", self._padded(x, _REFLECT), stride=2)))
 
     def _bordered(self, image: str, shape: str) -> str:
-        border = _BORDER + (3 if "down1.weight" in self._weights else 2)
+        border = BORDER_PX + (3 if "down1.weight" in self._weights else 2)
         negative = self._node("Neg", "negative_size", shape)
         missing = self._node("Mod", "missing_to_stride", negative, self._constant("stride", [STRIDE_PX]))
         after = self._node("Add", "border_after", missing, self._constant("border", [border, border]))
@@ -150,7 +148,7 @@ class _Graph(GraphWriter):
         scale, shift = (self._reshaped(self._of_styles(each), f"{each}.flat", [-1]) for each in blends)
         # each picture of the batch has its own scale: to the operator they are one picture with more channels
         as_one = self._node("Reshape", f"{name}.as_one", x, self._constant("as_one_picture", [1, -1, 0, 0]))
-        normed = self._node("InstanceNormalization", f"{name}.normed", as_one, scale, shift, epsilon=_EPSILON)
+        normed = self._node("InstanceNormalization", f"{name}.normed", as_one, scale, shift, epsilon=NORM_EPSILON)
         batch = self._constant(f"batch_of_{channels}", [-1, channels, 0, 0])
         return self._node("Reshape", f"{name}.output", normed, batch)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from nst_engine.cancellation import CancellableBytes
+from nst_engine.color import luma_of
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
 from nst_engine.image.arrays import picture_of_array
 from nst_engine.image.cost import check_coded_size, check_samples, check_scans, check_tiles, has_more_pages
@@ -96,16 +97,12 @@ def load_image(
     return picture
 
 
-def load_mask(
-    source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None
-) -> NDArray[np.float32]:
+def load_mask(source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
     """Decode any picture `load_image` takes as a mask: its luma (BT.601), float32 H×W in [0, 1].
 
     Transparency plays no part. Raises what `load_image` raises.
     """
-    pixels = load_image(source, limits=limits, name=name).pixels
-    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    luma: NDArray[np.float32] = pixels.astype(np.float32) @ weights / np.float32(255)
+    luma: NDArray[np.float32] = luma_of(load_image(source, limits=limits).pixels) / np.float32(255)
     return np.minimum(luma, np.float32(1))
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from nst_engine.errors import ProviderUnavailableError
 from nst_engine.kernels import _checks, _numpy
+from nst_engine.kernels._checks import Rounding
 
 __all__ = ["KernelSet", "active", "denormalize", "gram_matrix", "normalize"]
 
@@ -22,7 +23,6 @@ Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32 | np.float16]
 Triple = tuple[float, float, float]
-Rounding = Literal["even", "half-up"]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Each message names the value, what was expected, and what to type next.
 import math
 import operator
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ MOST_PAD_MULTIPLE = 65536
 MOST_SIDE = 2**24
 MOST_FLOAT32 = float(np.finfo(np.float32).max)
 DENOMINATORS = ("none", "hw", "chw")
+Rounding = Literal["even", "half-up"]
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
@@ -135,7 +137,7 @@ def share(name: str, value: float) -> float:
 
 def is_half_up(rounding: str) -> bool:
     """Whether halves are rounded up; refuse what is no way of rounding."""
-    if rounding not in ("even", "half-up"):
+    if rounding not in get_args(Rounding):
         raise OptionError(f'rounding is {rounding!r}, wanted "even" or "half-up"')
     return rounding == "half-up"
 

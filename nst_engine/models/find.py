@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,12 +12,15 @@ from typing import Any
 
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
+from nst_engine.files import file_sha256
 from nst_engine.models.spec import METADATA_KEY, ModelSpec, parse_spec, spec_defaults
 from nst_engine.reading import text_of, why_no_file
 
 BUNDLED_PREFIX = "bundled:"
 #: Of the names of quantised models.
 INT8_SUFFIX = "-int8"
+
+_sha256 = cache(file_sha256)  # a model file is opened again and again
 
 _FOLDER = Path(__file__).parents[1] / "bundled" / "models"
 
@@ -189,9 +191,3 @@ def _catalogue(folder: Path) -> Mapping[str, BundledModel]:
         )
         for name, entry in stored.items()
     }
-
-
-@cache
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

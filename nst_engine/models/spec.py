@@ -19,6 +19,10 @@ FORMAT = 1
 
 #: Of networks that halve the size four times, as ours do.
 STRIDE_PX = 16
+#: Of our networks: reflection padding that is cropped again, as at their border networks paint a frame.
+BORDER_PX = 16
+#: Of our networks' instance normalisations: added to variances.
+NORM_EPSILON = 1e-5
 
 _LARGEST_SIDE_PX = 4096
 # Of value ranges; and how much wider or narrower than the range deviations are, at most.

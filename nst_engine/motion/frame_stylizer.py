@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from nst_engine.checks import require_count
 from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError
+from nst_engine.models.spec import ChannelOrder
 from nst_engine.motion.frames import check_frame
-from nst_engine.motion.options import ChannelOrder, FrameOptions, Stability
+from nst_engine.motion.options import FrameOptions, Stability
 from nst_engine.motion.transition import Transition
 from nst_engine.runtimes.forks import finish_before_fork, renew_in_children
 from nst_engine.stylize.postprocess import check_room, finished
@@ -70,7 +71,7 @@ class FrameStylizer:
         stroke_size: float = 1.0,
         channel_order: ChannelOrder = "bgr",
     ) -> None:
-        if channel_order not in ("bgr", "rgb"):
+        if channel_order not in get_args(ChannelOrder):
             raise OptionError(f"channel_order: {channel_order!r} came; choose bgr or rgb")
         self._options = FrameOptions(strength=strength, stroke_size=stroke_size, stability=stability)
         self._strength = strength

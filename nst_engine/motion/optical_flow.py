@@ -35,6 +35,11 @@ class Motion:
     flow: NDArray[np.float32]
     seen: NDArray[np.uint8]
 
+    @property
+    def seen_share(self) -> float:
+        """Share of the frame where the flow is reliable."""
+        return cv2.countNonZero(self.seen) / self.seen.size
+
     @cached_property
     def shift(self) -> NDArray[np.float32]:
         """The median motion of the frame, x and y, px."""
@@ -86,9 +91,10 @@ def places(flow: NDArray[np.float32], height: int, width: int) -> NDArray[np.flo
     small_height, small_width = flow.shape[:2]
     right, down = width / small_width, height / small_height
     centres = _centres(small_height, small_width, down, right)
+    if (right, down) == (1, 1):
+        return np.asarray(cv2.add(flow, centres), np.float32)
     scaled = cv2.multiply(flow, (right, down, 0.0, 0.0))  # type: ignore[call-overload,unused-ignore]
-    came_from = np.asarray(cv2.add(scaled, centres), np.float32)
-    return came_from if (right, down) == (1, 1) else np.asarray(cv2.resize(came_from, (width, height)), np.float32)
+    return np.asarray(cv2.resize(cv2.add(scaled, centres), (width, height)), np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -120,7 +126,6 @@ def _seen_there_and_back(flow: NDArray[np.float32], back: NDArray[np.float32]) -
 
 
 def _inside(came_from: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """1 where a pixel comes from inside the frame, else 0."""
+    """All bits set where a pixel comes from inside the frame, else 0."""
     height, width = came_from.shape[:2]
-    inside = cv2.inRange(came_from, (-1.0, -1.0), (float(width), float(height)))
-    return np.minimum(np.asarray(inside, np.uint8), 1)
+    return np.asarray(cv2.inRange(came_from, (-1.0, -1.0), (float(width), float(height))), np.uint8)

@@ -10,7 +10,6 @@ from nst_engine.options import check_options, option
 from nst_engine.stylize.options import STROKE_SIZES
 
 Stability = Literal["off", "low", "high"]
-ChannelOrder = Literal["bgr", "rgb"]
 
 
 @dataclass(frozen=True, kw_only=True)

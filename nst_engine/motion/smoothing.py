@@ -96,7 +96,7 @@ class Smoother:
         self._grey, self._motion = grey, None
         if before is not None:
             motion = self._estimator.between(before, grey)
-            if float(motion.seen.mean()) >= _LEAST_VISIBLE:
+            if motion.seen_share >= _LEAST_VISIBLE:
                 self._motion = motion
                 self._follow(motion, photo.shape[1] / grey.shape[1])
                 return self._without_noise(photo, grey, motion)
@@ -125,7 +125,7 @@ class Smoother:
         height, width = stylized.shape[:2]
         came_from, fine = cv2.convertMaps(places(motion.flow, height, width), NO_MAP, cv2.CV_16SC2)
         brought = cv2.remap(before, came_from, fine, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        blended = cv2.addWeighted(brought, self._level.share, stylized, 1 - self._level.share, 0)
+        blended = cv2.addWeighted(brought, self._level.share, stylized, 1 - self._level.share, 0, dst=brought)
         unseen = cv2.resize(1 - motion.seen, (width, height), interpolation=cv2.INTER_NEAREST)
         self._stylized = np.asarray(cv2.copyTo(stylized, unseen, blended), np.uint8)
         return self._stylized

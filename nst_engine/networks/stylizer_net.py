@@ -20,21 +20,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from nst_engine.errors import OptionError
-from nst_engine.models.spec import STRIDE_PX
-
-#: Of the smallest features, px.
-STRIDE = STRIDE_PX
-
-#: Reflection padding that is cropped again: at their border, networks paint a frame.
-BORDER_PX = 16
+from nst_engine.models.spec import BORDER_PX, NORM_EPSILON, STRIDE_PX
 
 #: Shorter sides cannot be reflected that far.
 MIN_IMAGE_SIDE_PX = 40
 
 #: Suffixes of the names of per-style parameters.
 OF_STYLES = (".scale", ".shift", ".filters", ".mix")
-
-_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
@@ -148,7 +140,7 @@ class StylizerNet(nn.Module):
         """Features at a quarter of the picture's size, which is reflected to a multiple of the stride."""
         height, width = image.shape[-2:]
         border = BORDER_PX + (2 if self.down1 is None else 3)
-        x = F.pad(image, (border, border + -width % STRIDE, border, border + -height % STRIDE), mode="reflect")
+        x = F.pad(image, (border, border + -width % STRIDE_PX, border, border + -height % STRIDE_PX), mode="reflect")
         if self.down1 is not None and self.norm_down1 is not None:
             x = _reflected(F.relu(self.norm_down1(self.down1(x), style_weights)))
         return F.relu(self.norm_down2(self.down2(x), style_weights))
@@ -196,7 +188,7 @@ class ConditionalInstanceNorm(nn.Module):
         """Features of the same shape and dtype; statistics in float32."""
         with torch.autocast(x.device.type, enabled=False):
             variance, mean = torch.var_mean(x.float(), (2, 3), correction=0)
-            factor = (style_weights @ self.scale) * torch.rsqrt(variance + _EPSILON)
+            factor = (style_weights @ self.scale) * torch.rsqrt(variance + NORM_EPSILON)
             offset = style_weights @ self.shift - mean * factor
             return torch.addcmul(offset[..., None, None], x.float(), factor[..., None, None]).to(x.dtype)
 

@@ -16,7 +16,7 @@ from nst_engine.errors import OptimizationError
 from nst_engine.kernels import denormalize
 from nst_engine.optimization.objective import Objective
 from nst_engine.optimization.optimizers import Bounds, Evaluation, Optimizer, ProjectedAdam, ProjectedLBFGS
-from nst_engine.optimization.options import DEFAULT_LEARNING_RATE, OptimizeOptions
+from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.optimization.progress import Progress, ProgressCallback
 from nst_engine.optimization.pyramid import Scale
 
@@ -132,7 +132,7 @@ class _Run:
                     is_over = True
                 else:
                     note = f"L-BFGS {'finds no step' if optimizer.is_stuck else 'stands still'}: on with Adam"
-                    optimizer = ProjectedAdam(objective.bounds, learning_rate=DEFAULT_LEARNING_RATE["adam"])
+                    optimizer = ProjectedAdam(objective.bounds)
                     current, best_losses = best, deque([best.losses.total], FLAT_WINDOW + 1)
             self._report(index, count, current, note)
             if self.was_stopped or is_over or float(best.gradient.abs().max()) == 0.0:

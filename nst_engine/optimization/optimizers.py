@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from nst_engine.optimization.options import DEFAULT_LEARNING_RATE
 from nst_engine.optimization.progress import LossTerms
 
 
@@ -58,7 +59,7 @@ class ProjectedLBFGS:
     FIRST_STEP = 0.01  # mean change of a pixel
     MAX_HALVINGS = 6
 
-    def __init__(self, bounds: Bounds, *, learning_rate: float = 1.0) -> None:
+    def __init__(self, bounds: Bounds, *, learning_rate: float = DEFAULT_LEARNING_RATE["lbfgs"]) -> None:
         self.bounds, self.learning_rate = bounds, learning_rate
         self._steps: deque[torch.Tensor] = deque(maxlen=self.MEMORY)
         self._changes: deque[torch.Tensor] = deque(maxlen=self.MEMORY)
@@ -128,7 +129,7 @@ class ProjectedAdam:
 
     BETAS = (0.9, 0.99)
 
-    def __init__(self, bounds: Bounds, *, learning_rate: float = 0.02) -> None:
+    def __init__(self, bounds: Bounds, *, learning_rate: float = DEFAULT_LEARNING_RATE["adam"]) -> None:
         self.bounds, self.learning_rate = bounds, learning_rate
         self._first = torch.zeros_like(bounds.lower)
         self._second = torch.zeros_like(bounds.lower)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -13,6 +12,7 @@ from nst_engine import kernels
 from nst_engine.checks import parsed_json
 from nst_engine.environment import package_version
 from nst_engine.errors import NSTError, OptionError
+from nst_engine.files import file_sha256
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.reading import text_of
 from nst_engine.version import __version__
@@ -147,19 +147,6 @@ def _check_kinds(options: Mapping[str, Any]) -> None:
         kind = str if isinstance(each.default, str) else float if isinstance(each.default, float) else None
         if kind is not None and not isinstance(value, (int, float) if kind is float else kind):
             raise TypeError(f"{each.name} is {value!r:.40}")
-
-
-def file_sha256(path: Path) -> str:
-    """Of a file's bytes.
-
-    Raises:
-        OptionError: It cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as unreadable:
-        raise OptionError(f"{path}: cannot be read ({unreadable.strerror})") from unreadable
 
 
 def _stored(path: Path) -> Mapping[str, Any]:

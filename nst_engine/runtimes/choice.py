@@ -19,6 +19,7 @@ from nst_engine.catalogue import bundled_contents
 from nst_engine.checks import parsed_json
 from nst_engine.environment import cpu_fields, is_importable, package_version
 from nst_engine.errors import NSTError
+from nst_engine.files import file_sha256
 from nst_engine.image import load_image, resize_image
 from nst_engine.image.likeness import psnr_db
 from nst_engine.log import logger_of
@@ -129,7 +130,7 @@ def _timed(run: Candidate, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8
 
 def _key(model: ModelFile, precision: str, threads: int) -> str:
     """Of all that the choice depends on."""
-    parts = [hashlib.sha256(model.path.read_bytes()).hexdigest(), precision, str(threads), _cpu()]
+    parts = [file_sha256(model.path), precision, str(threads), _cpu()]
     parts += [
         f"{name} {package_version(name) or 'none'}"
         for name in ("onnxruntime", "onnxruntime-gpu", "openvino", "nst-engine")

@@ -36,6 +36,8 @@ PROVIDERS: Mapping[str, str] = {
 }
 #: What `auto` tries, best first. TensorRT takes minutes to build an engine, so it is used only on request.
 AUTO_ORDER = ("cuda", "coreml", "directml", "openvino", "cpu")
+#: With a float16 option; the others compute in the precision of the file.
+FLOAT16_DEVICES = ("tensorrt", "openvino")
 DEVICES = ("auto", "cpu", "cuda", "cuda:N", "tensorrt", "openvino", "coreml", "directml")
 
 #: The package that brings each, and what to type for it. All of them install the same module `onnxruntime`.
@@ -90,7 +92,7 @@ def check_precision(precision: Precision, device: Device) -> None:
     Raises:
         OptionError: The value is not allowed.
     """
-    if precision == "float16" and device.kind not in ("tensorrt", "openvino"):
+    if precision == "float16" and device.kind not in FLOAT16_DEVICES:
         raise OptionError(
             f"`precision='float16'`: `device='{device}'` computes in the model's own precision; use "
             "`precision='auto'`, or `device='tensorrt'` or openvino"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from nst_engine.networks.stylizer_net import STRIDE
+from nst_engine.color import LUMA_WEIGHTS
+from nst_engine.models.spec import STRIDE_PX
 
 _DETAIL_SIGMA_PX = 1.5
-_LUMINANCE = (0.299, 0.587, 0.114)
 
 # motifs are larger than strokes: they are looked for in pictures an eighth as large, against their surroundings
 _MOTIF_SCALE = 8
@@ -18,12 +18,12 @@ _CALM_CONTRAST, _STROKES_CONTRAST = 0.04, 0.05
 
 
 def grid_loss(painted: torch.Tensor) -> torch.Tensor:
-    """How much of a pattern repeats every `STRIDE` pixels all over pictures N x 3 x H x W: a float32 scalar.
+    """How much of a pattern repeats every `STRIDE_PX` pixels all over pictures N x 3 x H x W: a float32 scalar.
 
     The variance, over the places in the pattern, of the mean of all pixels at that place. What is painted averages out.
     """
-    height, width = (side - side % STRIDE for side in painted.shape[-2:])
-    cells = painted[..., :height, :width].reshape(-1, 3, height // STRIDE, STRIDE, width // STRIDE, STRIDE)
+    height, width = (side - side % STRIDE_PX for side in painted.shape[-2:])
+    cells = painted[..., :height, :width].reshape(-1, 3, height // STRIDE_PX, STRIDE_PX, width // STRIDE_PX, STRIDE_PX)
     return cells.mean((2, 4)).flatten(-2).var(-1, correction=0).mean()
 
 
@@ -54,12 +54,12 @@ def flicker_loss(painted: torch.Tensor, again: torch.Tensor) -> torch.Tensor:
 
     It takes neither flow nor a second frame. A border, where each sees something else beyond it, is left out.
     """
-    inner = (..., slice(STRIDE, -STRIDE), slice(STRIDE, -STRIDE))
+    inner = (..., slice(STRIDE_PX, -STRIDE_PX), slice(STRIDE_PX, -STRIDE_PX))
     return (again - painted)[inner].square().mean()
 
 
 def _laplacian_of_gaussian(images: torch.Tensor) -> torch.Tensor:
-    luminance = (images * images.new_tensor(_LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    luminance = (images * images.new_tensor(LUMA_WEIGHTS).view(1, 3, 1, 1)).sum(1, keepdim=True)
     smooth = _blurred(luminance, _DETAIL_SIGMA_PX, radii=4, border="reflect")
     laplacian = images.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
     return F.conv2d(F.pad(smooth, (1, 1, 1, 1), mode="reflect"), laplacian)

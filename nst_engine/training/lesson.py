@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nst_engine.networks.stylizer_net import STRIDE, StylizerNet
+from nst_engine.models.spec import STRIDE_PX
+from nst_engine.networks.stylizer_net import StylizerNet
 from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, motif_loss
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, PerceptualMeasure, Targets, energies, evened
@@ -30,7 +31,7 @@ class Batch:
     """What a step is made of.
 
     Attributes:
-        crops: uint8 photos x S x S x 3, larger by `STRIDE` than what VGG-19 is shown.
+        crops: uint8 photos x S x S x 3, larger by `STRIDE_PX` than what VGG-19 is shown.
         styles: What was drawn for them.
         offset: Where it is shown, top and left. At random: were the network's grid always on that of VGG-19's pooling,
             it would learn to please the pooling with a pattern that repeats every few pixels.
@@ -42,7 +43,7 @@ class Batch:
 
     def seen(self, images: torch.Tensor) -> torch.Tensor:
         """What VGG-19 is shown of larger pictures N x 3 x H x W."""
-        side = self.crops.shape[1] - STRIDE
+        side = self.crops.shape[1] - STRIDE_PX
         top, left = self.offset
         return images[..., top : top + side, left : left + side]
 
@@ -153,10 +154,10 @@ class Lesson:
         rng = np.random.default_rng((options.seed, step))
         side, count = options.crop_px, options.batch_size // self._styles_per_photo
         if fraction < options.small_until:
-            side, count = max(64, round(_SMALL * side / STRIDE) * STRIDE), _MORE * count
-        crops = np.stack([self._photos.crop(side + STRIDE, rng) for _ in range(count)])
+            side, count = max(64, round(_SMALL * side / STRIDE_PX) * STRIDE_PX), _MORE * count
+        crops = np.stack([self._photos.crop(side + STRIDE_PX, rng) for _ in range(count)])
         styles = self._styles.draw(count, self._styles_per_photo, side, rng)
-        top, left = rng.integers(STRIDE, size=2).tolist()
+        top, left = rng.integers(STRIDE_PX, size=2).tolist()
         return Batch(crops, styles, (top, left))
 
     def outcome(self, batch: Batch, step: int, style_weight: float, usual_energy: float | None) -> Outcome:

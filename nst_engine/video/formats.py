@@ -11,6 +11,8 @@ from nst_engine.environment import cpu_fields
 from nst_engine.video.frames import BT601_TAGS, SRGB_TAGS, ColorTags
 from nst_engine.video.options import StreamFormat
 
+#: Of MP4 and QuickTime, one format with several names.
+QUICKTIME_SUFFIXES = (".mp4", ".m4v", ".mov")
 #: FFmpeg's names of the containers that are written.
 CONTAINERS = {
     ".mp4": "mp4",
@@ -73,10 +75,10 @@ class Codec:
 
 
 CODECS = {
-    "h264": Codec("libx264", (".mp4", ".m4v", ".mov", ".mkv", ".nut"), 17, options={"preset": "veryfast"}),
+    "h264": Codec("libx264", (*QUICKTIME_SUFFIXES, ".mkv", ".nut"), 17, options={"preset": "veryfast"}),
     "hevc": Codec(
         "libx265",
-        (".mp4", ".m4v", ".mov", ".mkv", ".nut"),
+        (*QUICKTIME_SUFFIXES, ".mkv", ".nut"),
         20,
         # without frames out of order: of uneven times x265 now and then makes packets that no file takes
         options={"preset": "veryfast", "x265-params": "log-level=none:bframes=0"},

@@ -89,7 +89,6 @@ def run_pipeline(
     stylize: Callable[[Frame], Frame | None],
     write: Callable[[Frame], None],
     *,
-    queue_frames: int = QUEUE_FRAMES,
     stopped: threading.Event | None = None,
 ) -> StageSeconds:
     """Run frames through three concurrent stages, stylizing in the caller's thread.
@@ -100,13 +99,12 @@ def run_pipeline(
         frames: Decoded in its own thread.
         stylize: Stylizes a frame; returns None if it is not written.
         write: Takes stylized frames, in order, in its own thread.
-        queue_frames: Frames that wait between two stages at most.
         stopped: Set when a stage has failed, for who waits at a pipe.
 
     Raises:
         BaseException: What the first stage to fail has raised.
     """
-    return _Run(frames, stylize, write, queue_frames, stopped or threading.Event()).seconds_of_stages()
+    return _Run(frames, stylize, write, stopped or threading.Event()).seconds_of_stages()
 
 
 class _Run:
@@ -117,13 +115,12 @@ class _Run:
         frames: Iterator[Frame],
         stylize: Callable[[Frame], Frame | None],
         write: Callable[[Frame], None],
-        queue_frames: int,
         stopped: threading.Event,
     ) -> None:
         self._stopped = stopped
         self._frames, self._stylize, self._write = frames, stylize, write
         self._seconds = StageSeconds()
-        self._decoded, self._stylized = Channel[Frame](queue_frames), Channel[Frame](queue_frames)
+        self._decoded, self._stylized = Channel[Frame](QUEUE_FRAMES), Channel[Frame](QUEUE_FRAMES)
         self._failures: list[BaseException] = []
 
     def seconds_of_stages(self) -> StageSeconds:

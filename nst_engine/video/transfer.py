@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
@@ -161,22 +162,6 @@ def _run(
     stopped: threading.Event,
 ) -> tuple[dict[str, float], int, int]:
     """Seconds of the stages, how many frames were painted, and how many the result has."""
-    try:
-        return _painted(reader, sink, painter, on_frame, tell=tell, stopped=stopped)
-    except BaseException:
-        sink.discard()
-        raise
-
-
-def _painted(
-    reader: Reader,
-    sink: Sink,
-    painter: FramePainter,
-    on_frame: Callable[[int], None],
-    *,
-    tell: Callable[[str], None],
-    stopped: threading.Event,
-) -> tuple[dict[str, float], int, int]:
 
     def is_wanted(index: int, number: int) -> bool:
         return not sink.is_done(index, number)
@@ -185,15 +170,18 @@ def _painted(
         return is_wanted(index, number) or sink.done - memory <= index < sink.done
 
     memory = int(getattr(painter, "memory_frames", 0))
-    painter.reset()
-    if isinstance(painter, TimedPainter):
-        _tell_all(painter.notes_on(reader.clip), tell)
-    stage = StylizeStage(painter, reader.clip, is_wanted, on_frame)
-    seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write, stopped=stopped)
-    if stage.count + sink.done == 0:
-        raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")
-    begun = time.perf_counter()
-    frames = sink.finish()
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(sink.discard)
+        painter.reset()
+        if isinstance(painter, TimedPainter):
+            _tell_all(painter.notes_on(reader.clip), tell)
+        stage = StylizeStage(painter, reader.clip, is_wanted, on_frame)
+        seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write, stopped=stopped)
+        if stage.count + sink.done == 0:
+            raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")
+        begun = time.perf_counter()
+        frames = sink.finish()
+        on_failure.pop_all()
     return {**asdict(seconds), "join": time.perf_counter() - begun}, stage.count, frames
 
 

@@ -39,27 +39,27 @@ def test_photos_have_the_size_asked_for_and_come_in_turn() -> None:
 )
 def test_every_contender_computes_the_same(contender: str, kernel: Kernel) -> None:
     task = task_of(kernel, 50, 37)
-    found = call_of(contender, kernel, task.input_array, 1)()
-    assert found.shape == task.expected.shape
-    assert np.abs(found - task.expected).max() <= task.tolerance
+    result = call_of(contender, kernel, task.input_array, 1)()
+    assert result.shape == task.expected.shape
+    assert np.abs(result - task.expected).max() <= task.tolerance
 
 
 def test_wrong_numbers_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_of("denormalize", 20, 10)
     off_by_one = task.expected.astype(np.uint8) ^ 1
     monkeypatch.setattr("nst_engine.benchmark.kernels.call_of", lambda *_: lambda: off_by_one)
-    found = measure(kernel="denormalize", contender="engine", size=(20, 10), threads=1, seconds=0.01)
-    assert found["is_wrong"]
-    assert found["figures"]["max_difference"] == 1
+    result = measure(kernel="denormalize", contender="engine", size=(20, 10), threads=1, seconds=0.01)
+    assert result["is_wrong"]
+    assert result["figures"]["max_difference"] == 1
     monkeypatch.setattr("nst_engine.benchmark.kernels.call_of", lambda *_: lambda: off_by_one[:5])
     assert measure(kernel="denormalize", contender="engine", size=(20, 10), threads=1, seconds=0.01)["is_wrong"]
 
 
 def test_backends_say_what_to_do_where_they_are_absent() -> None:
-    found, broken = backends()
+    loaded, broken = backends()
     assert broken == {}
-    assert found["onnxruntime-cpu"].why_absent() is None
-    for name, backend in found.items():
+    assert loaded["onnxruntime-cpu"].why_absent() is None
+    for name, backend in loaded.items():
         assert backend.name == name
         reason = backend.why_absent()
         assert reason is None or any(word in reason for word in ("pip install", "there is no NVIDIA GPU", "nvidia-smi"))

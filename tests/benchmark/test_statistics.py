@@ -1,4 +1,4 @@
-"""What times say, held against closed forms and SciPy."""
+"""Statistics of times, checked against closed forms and SciPy."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def skewed(count: int, seed: int, scale: float = 1.0) -> list[float]:
 
 
 def test_a_summary_of_known_times() -> None:
-    found = summary([4.0, 1.0, 3.0, 2.0, 5.0])
-    assert (found.count, found.mean, found.least, found.p50) == (5, 3.0, 1.0, 3.0)
-    assert found.deviation == pytest.approx(np.sqrt(2.5))
-    assert found.p90 == pytest.approx(4.6)
-    assert found.p99 == pytest.approx(4.96)
+    result = summary([4.0, 1.0, 3.0, 2.0, 5.0])
+    assert (result.count, result.mean, result.least, result.p50) == (5, 3.0, 1.0, 3.0)
+    assert result.deviation == pytest.approx(np.sqrt(2.5))
+    assert result.p90 == pytest.approx(4.6)
+    assert result.p99 == pytest.approx(4.96)
 
 
 def test_one_time_has_no_spread() -> None:
-    found = summary([7.5])
-    assert (found.count, found.mean, found.deviation, found.p50, found.p99) == (1, 7.5, 0.0, 7.5, 7.5)
+    result = summary([7.5])
+    assert (result.count, result.mean, result.deviation, result.p50, result.p99) == (1, 7.5, 0.0, 7.5, 7.5)
 
 
 def test_outliers_are_ten_robust_deviations_away() -> None:
@@ -42,9 +42,9 @@ def test_outliers_are_ten_robust_deviations_away() -> None:
 def test_outliers_agree_with_scipy() -> None:
     times = [*skewed(200, seed=1), 40.0, 90.0]
     deviation = scipy.stats.median_abs_deviation(times)
-    wanted = [each for each in times if abs(each - np.median(times)) / deviation > 14.826]
-    assert outliers(times) == wanted
-    assert {40.0, 90.0} <= set(wanted)
+    expected = [each for each in times if abs(each - np.median(times)) / deviation > 14.826]
+    assert outliers(times) == expected
+    assert {40.0, 90.0} <= set(expected)
 
 
 def test_drift_is_the_last_third_over_the_first() -> None:
@@ -55,27 +55,27 @@ def test_drift_is_the_last_third_over_the_first() -> None:
 
 def test_the_ratio_is_that_of_the_medians_and_its_interval_that_of_scipy() -> None:
     times, reference = skewed(60, seed=2, scale=1.2), skewed(45, seed=3)
-    found = ratio_of_medians(times, reference)
-    assert found.value == pytest.approx(np.median(times) / np.median(reference))
+    actual = ratio_of_medians(times, reference)
+    assert actual.value == pytest.approx(np.median(times) / np.median(reference))
 
     def ratio(a: object, b: object, axis: int) -> object:
         return np.median(a, axis=axis) / np.median(b, axis=axis)  # type: ignore[call-overload]
 
-    wanted = scipy.stats.bootstrap(
+    expected = scipy.stats.bootstrap(
         (times, reference), ratio, paired=False, n_resamples=5000, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
-    assert found.low == pytest.approx(wanted.low, abs=2e-3)
-    assert found.high == pytest.approx(wanted.high, abs=2e-3)
-    assert found.low < 1.2 < found.high
-    assert ratio_of_medians(times, reference) == found
+    assert actual.low == pytest.approx(expected.low, abs=2e-3)
+    assert actual.high == pytest.approx(expected.high, abs=2e-3)
+    assert actual.low < 1.2 < actual.high
+    assert ratio_of_medians(times, reference) == actual
 
 
 def test_the_interval_of_equal_programs_holds_one_as_often_as_promised() -> None:
-    held = sum(
+    covered = sum(
         1 in ratio_of_medians(skewed(40, seed=2 * number), skewed(40, seed=2 * number + 1), resamples=400)
         for number in range(100)
     )
-    assert held >= 88
+    assert covered >= 88
 
 
 def test_an_interval_holds_its_ends() -> None:

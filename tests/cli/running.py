@@ -17,7 +17,7 @@ import nst_engine
 from nst_engine.cli.main import main
 
 _PATH = [str(Path(nst_engine.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-#: For interpreters that tests start: the package is found also where it is not installed.
+#: For interpreters that tests start: the package can be imported even where it is not installed.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(_PATH)}
 for _name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):  # a test's pipe is no terminal
     ENVIRONMENT.pop(_name, None)

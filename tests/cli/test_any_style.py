@@ -34,26 +34,26 @@ def stylizer() -> Stylizer:
 
 
 def test_a_photo_is_painted_by_default_with_the_best_model(here: Path) -> None:
-    done = nst("stylize", "photo.png", "--style-image", "red.png", "--device", "cpu", cwd=here)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("photo_red.png: 83×61 px in ")
-    assert "by bundled:any on" in done.stdout
-    wanted = Stylizer("bundled:any", device="cpu").stylize("photo.png", "red.png").pixels
-    np.testing.assert_array_equal(pixels_of(here / "photo_red.png"), wanted)
+    completed = nst("stylize", "photo.png", "--style-image", "red.png", "--device", "cpu", cwd=here)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout.startswith("photo_red.png: 83×61 px in ")
+    assert "by bundled:any on" in completed.stdout
+    expected = Stylizer("bundled:any", device="cpu").stylize("photo.png", "red.png").pixels
+    np.testing.assert_array_equal(pixels_of(here / "photo_red.png"), expected)
 
 
 def test_a_style_that_was_encoded_before_paints_the_same(here: Path, stylizer: Stylizer) -> None:
-    done = nst("encode-style", "red.png", "--name", "my red", *FAST, cwd=here)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "red.safetensors: my red, 97 numbers for bundled:any-fast\n"
+    completed = nst("encode-style", "red.png", "--name", "my red", *FAST, cwd=here)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout == "red.safetensors: my red, 97 numbers for bundled:any-fast\n"
     images = ("--style-image", "red.safetensors:3", "--style-image", "great-wave:1")
-    done = nst("stylize", "photo.png", *images, "-o", "p.png", "--json", *FAST, cwd=here)
-    assert done.returncode == 0, done.stderr
-    record = json.loads(done.stdout)
+    completed = nst("stylize", "photo.png", *images, "-o", "p.png", "--json", *FAST, cwd=here)
+    assert completed.returncode == 0, completed.stderr
+    record = json.loads(completed.stdout)
     assert record["styles"] == {"my red": 0.75, "great-wave": 0.25}
     assert record["model"] == "bundled:any-fast"
-    wanted = stylizer.stylize("photo.png", {"red.png": 0.75, "great-wave": 0.25}).pixels
-    np.testing.assert_array_equal(pixels_of(here / "p.png"), wanted)
+    expected = stylizer.stylize("photo.png", {"red.png": 0.75, "great-wave": 0.25}).pixels
+    np.testing.assert_array_equal(pixels_of(here / "p.png"), expected)
 
 
 def test_bundled_paintings_and_folders_work_as_with_fixed_styles(here: Path) -> None:
@@ -153,11 +153,11 @@ def test_a_webcam_begins_with_the_style_images(here: Path) -> None:
     write_clip(here / "in.mp4", pictures(30))
     images = ("--style-image", "red.png:1", "--style-image", "blue.png:3")
     camera = ("--camera", "in.mp4", "--no-window", "--frames", "4", "--json", "--stability", "off")
-    done = nst("webcam", *images, *camera, "--device", "cpu", cwd=here)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["frames"], told["model"]) == (4, "bundled:any-fast")
-    assert told["styles"] == {"red": 0.25, "blue": 0.75}
+    completed = nst("webcam", *images, *camera, "--device", "cpu", cwd=here)
+    assert completed.returncode == 0, completed.stderr
+    statistics = json.loads(completed.stdout)
+    assert (statistics["frames"], statistics["model"]) == (4, "bundled:any-fast")
+    assert statistics["styles"] == {"red": 0.25, "blue": 0.75}
 
 
 def test_other_commands_know_models_for_any_style(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,10 +172,10 @@ def test_other_commands_know_models_for_any_style(here: Path, capsys: pytest.Cap
 
 def test_the_bench_runs_them(here: Path) -> None:
     backends = ("onnxruntime-cpu", "openvino")
-    asked = [each for backend in backends for each in ("--backend", backend)]
+    flags = [each for backend in backends for each in ("--backend", backend)]
     short = ("--sizes", "96x64", "--seconds", "0.05", "-o", "a.json")
-    done = nst("bench", "--model", "bundled:any-fast", *short, *asked, cwd=here)
-    assert done.returncode == 0, done.stderr
+    completed = nst("bench", "--model", "bundled:any-fast", *short, *flags, cwd=here)
+    assert completed.returncode == 0, completed.stderr
     measured = {row["case"]["backend"]: row for row in json.loads((here / "a.json").read_text())["rows"]}
     assert {name for name, row in measured.items() if row["times_ms"]} == set(backends)
     assert not any(row["is_wrong"] for row in measured.values())

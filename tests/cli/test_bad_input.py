@@ -1,4 +1,4 @@
-"""What cannot be done is said in one line, with exit code 2, and leaves nothing behind."""
+"""Bad input is one line on stderr and exit code 2, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -211,9 +211,9 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_refusal(case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(folder)
-    arguments, wanted = CASES[case]
+    arguments, expected = CASES[case]
     line = refused(arguments, folder, capsys)
-    assert [text for text in wanted if text not in line] == [], line
+    assert [text for text in expected if text not in line] == [], line
 
 
 BAD_PICTURES = {
@@ -360,7 +360,7 @@ def test_overwriting_an_input_when_asked(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"),
+    ("arguments", "expected"),
     [
         ([], "COMMAND"),
         (["optimize", "truncated.jpg", *PAINT[2:]], "truncated.jpg"),
@@ -372,10 +372,10 @@ def test_overwriting_an_input_when_asked(
         ([*RECONSTRUCT, "--layer", "pool1"], "pool1"),
     ],
 )
-def test_refusal_of_the_whole_command(arguments: list[str], wanted: str, folder: Path) -> None:
+def test_refusal_of_the_whole_command(arguments: list[str], expected: str, folder: Path) -> None:
     before = contents(folder)
-    done = nst(*arguments, cwd=folder, CUDA_VISIBLE_DEVICES="")
-    assert wanted in refusal(done.returncode, done.stderr, done.stdout)
+    completed = nst(*arguments, cwd=folder, CUDA_VISIBLE_DEVICES="")
+    assert expected in refusal(completed.returncode, completed.stderr, completed.stdout)
     assert contents(folder) == before
 
 
@@ -391,5 +391,5 @@ def test_what_needs_no_torch_is_refused_without_loading_it(folder: Path) -> None
         "        main(arguments)\n"
         "    if 'torch' in sys.modules: sys.exit(f'torch was loaded by {arguments}')\n"
     )
-    done = python("-c", code, cwd=folder, stdin=json.dumps(cheap))
-    assert done.returncode == 0, done.stderr
+    completed = python("-c", code, cwd=folder, stdin=json.dumps(cheap))
+    assert completed.returncode == 0, completed.stderr

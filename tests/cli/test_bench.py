@@ -35,10 +35,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of one run by all backends, `torch-compile` without the compiler it needs: it would take a minute."""
     folder = tmp_path_factory.mktemp("bench")
     outputs = ("-o", "a.json", "--markdown", "a.md", "--plot", "a.svg")
-    done = nst("bench", *SHORT, "--batch", 2, "--style", "scream", *outputs, cwd=folder, **COMPILERLESS)
-    (folder / "stdout").write_text(done.stdout)
-    (folder / "stderr").write_text(done.stderr)
-    assert done.returncode == 0, done.stderr
+    completed = nst("bench", *SHORT, "--batch", 2, "--style", "scream", *outputs, cwd=folder, **COMPILERLESS)
+    (folder / "stdout").write_text(completed.stdout)
+    (folder / "stderr").write_text(completed.stderr)
+    assert completed.returncode == 0, completed.stderr
     return folder
 
 
@@ -77,7 +77,7 @@ def test_every_single_time_is_kept_and_the_stages_are_the_whole(report: dict[str
 def test_the_engine_itself_is_measured_as_it_chooses(report: dict[str, Any]) -> None:
     remarks = {row["case"]["backend"]: row["remarks"] for row in report["rows"]}
     for name in PRODUCT:
-        assert remarks[name][0].startswith("on cpu (CPUExecutionProvider, ")  # as the tests' environment says
+        assert remarks[name][0].startswith("on cpu (CPUExecutionProvider, ")  # as set in the tests' environment
 
 
 def test_the_machine_and_the_settings_are_told(report: dict[str, Any]) -> None:
@@ -124,16 +124,16 @@ def test_tables_markdown_and_plot_hold_every_row(report: dict[str, Any], folder:
 
 def test_files_are_not_written_over(folder: Path) -> None:
     before = (folder / "a.json").read_bytes()
-    done = nst("bench", *SHORT, "-o", "a.json", cwd=folder)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "nst: a.json is there already; take another name, or --overwrite\n"
+    completed = nst("bench", *SHORT, "-o", "a.json", cwd=folder)
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert completed.stderr == "nst: a.json is there already; take another name, or --overwrite\n"
     assert (folder / "a.json").read_bytes() == before
 
 
 def test_a_result_is_no_different_from_itself(folder: Path) -> None:
-    done = nst("bench", "compare", "a.json", "a.json", cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("no difference") == 6
+    completed = nst("bench", "compare", "a.json", "a.json", cwd=folder)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout.count("no difference") == 6
 
 
 def test_what_differs_is_told_with_its_interval(report: dict[str, Any], folder: Path) -> None:
@@ -153,20 +153,20 @@ def test_what_differs_is_told_with_its_interval(report: dict[str, Any], folder: 
     after["settings"]["threads"] = 3
     (folder / "before.json").write_text(json.dumps(before))
     (folder / "after.json").write_text(json.dumps(after))
-    done = nst("bench", "compare", "before.json", "after.json", "--json", cwd=folder)
-    found = json.loads(done.stdout)
-    verdicts = {row["case"]["backend"]: row["verdict"] for row in found["rows"]}
+    completed = nst("bench", "compare", "before.json", "after.json", "--json", cwd=folder)
+    comparison = json.loads(completed.stdout)
+    verdicts = {row["case"]["backend"]: row["verdict"] for row in comparison["rows"]}
     # 1 % is beyond chance, and within what two runs of one program differ by
     assert verdicts == {"onnxruntime-cpu": "slower", "openvino": "faster", "opencv-dnn": "no difference"}
-    for row in found["rows"]:
+    for row in comparison["rows"]:
         assert row["low"] <= row["ratio"] <= row["high"]
         assert row["ratio"] == pytest.approx(factors[row["case"]["backend"]], abs=0.01)
-    assert found["unlike"] == [f"cpu: {report['machine']['cpu']}, 8086", "settings.threads: 1, 3"]
-    assert [case["backend"] for case in found["unmatched"]] == ["torch-eager"]
-    shown = nst("bench", "compare", "before.json", "after.json", "--noise", 0.6, cwd=folder)
-    assert shown.stdout.count("no difference") == 3
-    assert "not alike: cpu" in shown.stderr
-    assert "only in one of them: torch-eager 64×48" in shown.stderr
+    assert comparison["unlike"] == [f"cpu: {report['machine']['cpu']}, 8086", "settings.threads: 1, 3"]
+    assert [case["backend"] for case in comparison["unmatched"]] == ["torch-eager"]
+    table = nst("bench", "compare", "before.json", "after.json", "--noise", 0.6, cwd=folder)
+    assert table.stdout.count("no difference") == 3
+    assert "not alike: cpu" in table.stderr
+    assert "only in one of them: torch-eager 64×48" in table.stderr
 
 
 def test_wrong_pictures_have_no_place(tmp_path: Path) -> None:
@@ -174,9 +174,9 @@ def test_wrong_pictures_have_no_place(tmp_path: Path) -> None:
     shutil.copy(models["live"].path, tmp_path / "mine.onnx")
     shutil.copy(models["quality"].path, tmp_path / "mine-int8.onnx")  # paints another picture
     mine = ("--model", "mine.onnx", "--precision", "int8", "--backend", "onnxruntime-cpu")
-    done = nst("bench", *SHORT, *mine, "--json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)["rows"]
+    completed = nst("bench", *SHORT, *mine, "--json", cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    (row,) = json.loads(completed.stdout)["rows"]
     assert row["is_wrong"]
     assert row["figures"]["psnr_db"] < 28
     assert row["times_fastest"] is None
@@ -184,13 +184,13 @@ def test_wrong_pictures_have_no_place(tmp_path: Path) -> None:
 
 def test_an_int8_file_is_made_where_there_is_none_and_refusals_are_rows(tmp_path: Path) -> None:
     backends = ("--backend", "onnxruntime-cpu", "--backend", "torch-eager")
-    done = nst("bench", *SHORT, *backends, "--precision", "int8", "--markdown", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "torch-eager has float32, float16, bfloat16" in done.stdout
-    lines = [line for line in done.stdout.splitlines() if line.startswith("| onnxruntime-cpu | 64×48 |")]
+    completed = nst("bench", *SHORT, *backends, "--precision", "int8", "--markdown", cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    assert "torch-eager has float32, float16, bfloat16" in completed.stdout
+    lines = [line for line in completed.stdout.splitlines() if line.startswith("| onnxruntime-cpu | 64×48 |")]
     assert len(lines) == 3
     assert "1.00×" in lines[0]
-    assert "| torch-eager | 64×48 | – | – | – | – | – | – | failed |" in done.stdout
+    assert "| torch-eager | 64×48 | – | – | – | – | – | – | failed |" in completed.stdout
 
 
 def test_another_package_brings_a_backend(tmp_path: Path) -> None:
@@ -209,9 +209,9 @@ def test_another_package_brings_a_backend(tmp_path: Path) -> None:
     (installed / "entry_points.txt").write_text(f"[nst_engine.backends]\n{lines}\n")
     path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(nst_engine.__file__).parents[1])])}
     mine = ("--backend", "onnx-reference", "--sizes", "32x24", "--seconds", "0.02", "--json")
-    done = nst("bench", *mine, cwd=tmp_path, **path)
-    assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)["rows"]
+    completed = nst("bench", *mine, cwd=tmp_path, **path)
+    assert completed.returncode == 0, completed.stderr
+    (row,) = json.loads(completed.stdout)["rows"]
     assert row["figures"]["psnr_db"] > 60
     assert not row["is_wrong"]
     refused = nst("bench", "--backend", "broken", cwd=tmp_path, **path)
@@ -257,9 +257,9 @@ def test_kernels_are_right_on_every_instruction_set(
 
 def test_an_iteration_is_timed_and_the_loss_told(tmp_path: Path) -> None:
     options = ("--sizes", "48x40", "--iterations", 4, "--precision", "float32", "--threads", 1, "--json")
-    done = nst("bench", "optimize", *options, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)["rows"]
+    completed = nst("bench", "optimize", *options, cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    (row,) = json.loads(completed.stdout)["rows"]
     assert row["case"] == {"precision": "float32", "size": "48x40"}
     assert len(row["times_ms"]["total"]) == 3
     figures = row["figures"]
@@ -327,7 +327,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_cannot_be_done_is_said_in_one_line(
     name: str, results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments, wanted = REFUSED[name]
+    arguments, expected = REFUSED[name]
     monkeypatch.chdir(results)
     before = sorted(path.name for path in results.iterdir())
     code = code_of("bench", *arguments)
@@ -336,15 +336,15 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert captured.out == ""
     assert captured.err.startswith("nst")
     assert captured.err.count("\n") == 1, captured.err
-    assert not [word for word in wanted if word not in captured.err], captured.err
+    assert not [word for word in expected if word not in captured.err], captured.err
     assert sorted(path.name for path in results.iterdir()) == before
 
 
 def test_a_style_that_the_model_has_not_is_refused(tmp_path: Path) -> None:
-    done = nst("bench", *SHORT, "--style", "screem", cwd=tmp_path, **COMPILERLESS)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("nst: screem: the model has no such style; did you mean scream?")
-    assert done.stderr.count("\n") == 1
+    completed = nst("bench", *SHORT, "--style", "screem", cwd=tmp_path, **COMPILERLESS)
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert completed.stderr.startswith("nst: screem: the model has no such style; did you mean scream?")
+    assert completed.stderr.count("\n") == 1
 
 
 def test_a_picture_is_the_style(tmp_path: Path) -> None:
@@ -359,8 +359,8 @@ def test_a_picture_is_the_style(tmp_path: Path) -> None:
         "-o",
         "a.json",
     )
-    done = nst("bench", *SHORT, *what, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    completed = nst("bench", *SHORT, *what, cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
     report = json.loads((tmp_path / "a.json").read_text())
     assert report["settings"]["model"] == "bundled:any-fast"
     assert report["settings"]["style"] == "mine.jpg:1, great-wave:0.5"
@@ -369,6 +369,6 @@ def test_a_picture_is_the_style(tmp_path: Path) -> None:
         (("--style-image", "mine.jpg", "--style", "scream"), "give one of them"),
         (("--style-image", "mine.jpg", "--model", "bundled:live"), "holds its styles"),
     ):
-        done = nst("bench", *SHORT, *wrong, cwd=tmp_path)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert message in done.stderr
+        completed = nst("bench", *SHORT, *wrong, cwd=tmp_path)
+        assert (completed.returncode, completed.stdout) == (2, "")
+        assert message in completed.stderr

@@ -117,8 +117,8 @@ def test_what_cannot_be_exported_is_refused(
 
 def test_models_are_listed_with_what_they_take(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "no.onnx", "PNG")
-    done = nst("models", "--json", tmp_path, cwd=tmp_path)
-    listed = {each["name"]: each for each in json.loads(done.stdout)}
+    completed = nst("models", "--json", tmp_path, cwd=tmp_path)
+    listed = {each["name"]: each for each in json.loads(completed.stdout)}
     live = listed["bundled:live"]
     assert live["path"] == str(find_model("bundled:live").path)
     assert live["takes"] == "float32 N×3×H×W, RGB, 0 to 1"
@@ -127,7 +127,7 @@ def test_models_are_listed_with_what_they_take(tmp_path: Path) -> None:
     assert listed["bundled:any"]["any_style"]
     assert listed["bundled:live-uint8"]["takes"] == "uint8 N×H×W×3, RGB, 0 to 255"
     assert "no ONNX model" in listed[str(tmp_path / "no.onnx")]["error"]
-    shown = nst("models", cwd=tmp_path)
-    assert "16 styles: auvers" in shown.stdout
+    listing = nst("models", cwd=tmp_path)
+    assert "16 styles: auvers" in listing.stdout
     assert nst("models", "nowhere", cwd=tmp_path).returncode == 2
     assert json.loads(nst("info", "--json", cwd=tmp_path).stdout)["model_files"]["bundled:live"] == live["path"]

@@ -65,13 +65,13 @@ def test_an_interrupted_sheet_keeps_what_is_done(
     content = write(tmp_path / "content.png", painting(45, 60))
     styles = [str(write(tmp_path / f"style{seed}.png", painting(40, 40, seed))) for seed in (1, 2, 3)]
     sheet = tmp_path / "sheet.png"
-    asked: list[int] = []
-    shown = progress_bar.RunDisplay.__call__
+    calls: list[int] = []
+    original = progress_bar.RunDisplay.__call__
 
     def interrupting(display: progress_bar.RunDisplay, progress: Progress) -> bool:
-        wish = shown(display, progress)
-        asked.append(progress.iteration)
-        if len(asked) == 3:  # in the middle of the second picture
+        wish = original(display, progress)
+        calls.append(progress.iteration)
+        if len(calls) == 3:  # in the middle of the second picture
             signal.raise_signal(signal.SIGINT)
         return wish
 
@@ -92,15 +92,15 @@ def test_a_sheet_in_one_pass_takes_any_picture_as_the_style(
     write(tmp_path / "photo.png", painting(45, 60, 1))
     write(tmp_path / "mine.png", painting(56, 40, 3))
     (tmp_path / "cells").mkdir()
-    done = nst("gallery", "photo.png", "--styles", "mine.png", "scream", "--model", "any-fast", "--image-size", 48,
+    completed = nst("gallery", "photo.png", "--styles", "mine.png", "scream", "--model", "any-fast", "--image-size", 48,
                "-o", "sheet.png", "--save-cells", "cells", cwd=tmp_path)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "sheet.png: 2 of 2 pictures\n"
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout == "sheet.png: 2 of 2 pictures\n"
     stylizer = Stylizer("bundled:any-fast")
     for style in ("mine.png", "scream"):
-        wanted = stylizer.stylize("photo.png", style, max_side=48).pixels
-        np.testing.assert_array_equal(pixels_of(tmp_path / "cells" / f"photo_{Path(style).stem}.png"), wanted)
-    # one that holds its styles paints in those, and says so of others
+        expected = stylizer.stylize("photo.png", style, max_side=48).pixels
+        np.testing.assert_array_equal(pixels_of(tmp_path / "cells" / f"photo_{Path(style).stem}.png"), expected)
+    # a model of fixed styles paints in those, and reports the others
     fixed = ["gallery", "photo.png", "--model", "live", "--image-size", "48", "--overwrite", "-o", "sheet.png"]
     assert main([*fixed, "--styles", "scream"]) == 0
     assert main([*fixed, "--styles", "mine.png"]) == 2

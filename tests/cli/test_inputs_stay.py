@@ -40,9 +40,9 @@ def test_a_recording_does_not_replace_the_film_that_is_its_camera(tmp_path: Path
     clip = write_clip(tmp_path / "clip.mp4", pictures(5))
     before = clip.read_bytes()
     record = another_name(clip, kind, "other.mp4")
-    done = nst("webcam", "--camera", "clip.mp4", "--record", record, "--no-window", "--frames", 3, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "is the input clip.mp4, which would be lost" in done.stderr
+    completed = nst("webcam", "--camera", "clip.mp4", "--record", record, "--no-window", "--frames", 3, cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "is the input clip.mp4, which would be lost" in completed.stderr
     assert clip.read_bytes() == before
 
 
@@ -51,11 +51,11 @@ def test_a_preview_does_not_replace_the_painting(tmp_path: Path, command: str) -
     painting = picture(tmp_path / "mine.preview.png")
     painting = painting.rename(tmp_path / "mine.preview.jpg")
     before = painting.read_bytes()
-    given = [f"{painting.name}:mine"] if command == "train" else [painting.name, "--name", "mine"]
+    inputs = [f"{painting.name}:mine"] if command == "train" else [painting.name, "--name", "mine"]
     more = ["--photos", "."] if command == "train" else []
-    done = nst(command, *given, *more, "--steps", 1, "-o", "mine.onnx", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "is the input" in done.stderr
+    completed = nst(command, *inputs, *more, "--steps", 1, "-o", "mine.onnx", cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "is the input" in completed.stderr
     assert painting.read_bytes() == before
 
 
@@ -67,9 +67,9 @@ def test_no_record_of_an_optimisation_replaces_an_input(tmp_path: Path, option: 
     before = content.read_bytes()
     link = another_name(content, kind, f"link{suffix}")
     output = [] if option == "--output" else ["-o", "out.png"]
-    done = nst("optimize", "content.png", "--style", "great-wave", *output, option, link, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "is the input" in done.stderr
+    completed = nst("optimize", "content.png", "--style", "great-wave", *output, option, link, cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "is the input" in completed.stderr
     assert content.read_bytes() == before
 
 
@@ -82,8 +82,8 @@ def test_what_is_replayed_is_not_replaced(tmp_path: Path, option: str) -> None:
     )
     assert made.returncode == 0, made.stderr
     before = (tmp_path / "a.json").read_bytes()
-    done = nst("optimize", "--replay", "a.json", "-o", "b.png", option, "a.json", cwd=tmp_path)
-    assert done.returncode == 2
+    completed = nst("optimize", "--replay", "a.json", "-o", "b.png", option, "a.json", cwd=tmp_path)
+    assert completed.returncode == 2
     assert (tmp_path / "a.json").read_bytes() == before
 
 
@@ -94,9 +94,9 @@ def test_a_snapshot_does_not_replace_an_input_through_a_link(tmp_path: Path, way
     picture(real)
     link.symlink_to(real)
     before = real.read_bytes()
-    done = nst("optimize", "content.png", "--style", "great-wave", "--save-every", 1, "-o", "o.png", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "A snapshot would replace it" in done.stderr
+    completed = nst("optimize", "content.png", "--style", "great-wave", "--save-every", 1, "-o", "o.png", cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "A snapshot would replace it" in completed.stderr
     assert real.read_bytes() == before
 
 
@@ -111,10 +111,10 @@ def test_what_a_style_comes_from_stays(
     read = tmp_path / ("model.onnx" if kind == "model" else "style.png")
     if kind == "model":
         read.write_bytes(bundled_models()["live"].path.read_bytes())
-        asked = ["--model", "model.onnx", "--style", "scream"]
+        options = ["--model", "model.onnx", "--style", "scream"]
     else:
         write(read, painting(24, 24, seed=1))
-        asked = ["--style-image", "style.png"]
+        options = ["--style-image", "style.png"]
     before = read.read_bytes()
     source = "photo.png"
     if command == "video":
@@ -123,7 +123,7 @@ def test_what_a_style_comes_from_stays(
         source = "frames/%d.png"
     output = tmp_path / f"link{suffix}"
     output.symlink_to(read)
-    assert code_of(command, source, *asked, "-o", output.name) == 2
+    assert code_of(command, source, *options, "-o", output.name) == 2
     assert "is the input" in capsys.readouterr().err
     assert read.read_bytes() == before
 
@@ -161,10 +161,10 @@ def test_a_training_replaces_no_photo_in_its_folder(
     before = photo.read_bytes()
     picture(tmp_path / "painting.png", seed=1)
     named = {"train": f"{tmp_path / 'painting.png'}:a", "add-style": tmp_path / "painting.png"}
-    given = [named[command]] if command in named else []
+    inputs = [named[command]] if command in named else []
     photos = tmp_path / "photos"
-    done = code_of(command, *given, "--photos", photos, "--folder", photos, *SMALL, "-o", tmp_path / "mine.onnx")
-    assert done == 2
+    code = code_of(command, *inputs, "--photos", photos, "--folder", photos, *SMALL, "-o", tmp_path / "mine.onnx")
+    assert code == 2
     assert f"{name}: a training writes such a file" in capsys.readouterr().err
     assert photo.read_bytes() == before
 

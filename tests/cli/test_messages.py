@@ -1,4 +1,4 @@
-"""What the library says of its options, on the command line."""
+"""The library's messages about options, as the command line prints them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a file is wanted, whatever else stands there is named at once: nobody waits at a pipe."""
+"""Where a file is expected, anything else is reported at once: nothing blocks on a pipe."""
 
 from __future__ import annotations
 
@@ -77,41 +77,41 @@ NAMED = ["photo", "embedding", "model", "safe weights", "sidecar", "result of a 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_no_door_waits_at_a_pipe(folder: Path, door: str) -> None:
-    done = nst(*(str(each).replace("KIND", "pipe") for each in DOORS[door]), cwd=folder)
-    assert done.returncode == 2
-    assert "is a named pipe, not a file" in done.stderr
-    assert "Traceback" not in done.stderr
+    completed = nst(*(str(each).replace("KIND", "pipe") for each in DOORS[door]), cwd=folder)
+    assert completed.returncode == 2
+    assert "is a named pipe, not a file" in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
 @pytest.mark.parametrize(
     ("door", "kind"),
-    # the pictures in a folder of photos are painted
+    # the pictures in a folder of photos are stylized
     [(door, kind) for door in NAMED for kind in ("socket", "folder", "device") if (door, kind) != ("photo", "folder")],
 )
 def test_each_kind_is_called_by_its_name(folder: Path, door: str, kind: str) -> None:
-    done = nst(*(str(each).replace("KIND", kind) for each in DOORS[door]), cwd=folder)
-    assert done.returncode == 2
-    assert f"{KINDS[kind]}, not a file" in done.stderr
+    completed = nst(*(str(each).replace("KIND", kind) for each in DOORS[door]), cwd=folder)
+    assert completed.returncode == 2
+    assert f"{KINDS[kind]}, not a file" in completed.stderr
 
 
 def test_a_training_does_not_wait_at_its_checkpoint(folder: Path) -> None:
-    done = nst("train", "photo.png:a", *FIT, "--folder", "training", "--resume", cwd=folder)
-    assert done.returncode == 2
-    assert "checkpoint.safetensors: is a named pipe, not a file" in done.stderr
+    completed = nst("train", "photo.png:a", *FIT, "--folder", "training", "--resume", cwd=folder)
+    assert completed.returncode == 2
+    assert "checkpoint.safetensors: is a named pipe, not a file" in completed.stderr
 
 
 def test_a_model_does_not_wait_at_its_specification(folder: Path) -> None:
     model = write_own(folder / "spec")
     model.write_bytes(model.read_bytes().replace(b"nst_engine", b"not_engine"))
     os.mkfifo(model.with_suffix(".json"))
-    done = nst("stylize", "photo.png", "--model", model, "--style", "wave", "-o", "out.png", cwd=folder)
-    assert done.returncode == 2
-    assert "is a named pipe, not a file" in done.stderr
+    completed = nst("stylize", "photo.png", "--model", model, "--style", "wave", "-o", "out.png", cwd=folder)
+    assert completed.returncode == 2
+    assert "is a named pipe, not a file" in completed.stderr
 
 
 def test_a_pipe_that_a_shell_has_opened_is_read(folder: Path) -> None:
     nst_command = f"{sys.executable} -m nst_engine stylize <(cat photo.png) --model own.onnx --style wave --threads 1"
-    done = subprocess.run(
+    completed = subprocess.run(
         ["bash", "-c", f"{nst_command} -o out.png"],
         cwd=folder,
         env=ENVIRONMENT,
@@ -119,5 +119,5 @@ def test_a_pipe_that_a_shell_has_opened_is_read(folder: Path) -> None:
         check=False,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     assert (folder / "out.png").is_file()

@@ -45,10 +45,10 @@ def style(tmp_path: Path) -> Path:
 def paint(content: Path, style: Path, output: Path, *more: object) -> NDArray[np.uint8]:
     """Run the command in this process; the picture it wrote."""
     arguments = ["optimize", content, "--style", style, "--image-size", 48, "--num-iterations", 2, "-o", output, *more]
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as stdout:
         code = main([str(argument) for argument in arguments])
     assert code == 0
-    assert said.getvalue().startswith(f"{output}: ")
+    assert stdout.getvalue().startswith(f"{output}: ")
     return pixels_of(output)
 
 
@@ -58,17 +58,17 @@ def change(image: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 def test_the_command_paints(tmp_path: Path, content: Path, style: Path) -> None:
     arguments = ("optimize", content, "--style", style, "--image-size", 64, "--num-iterations", 6)
-    done = nst(*arguments, cwd=tmp_path, COLUMNS="120")
-    assert done.returncode == 0, done.stderr
+    completed = nst(*arguments, cwd=tmp_path, COLUMNS="120")
+    assert completed.returncode == 0, completed.stderr
     output = tmp_path / "content_style.png"
     image = pixels_of(output)
     assert image.shape == (48, 64, 3)
-    assert len(done.stdout.splitlines()) == 1
-    assert done.stdout.startswith("content_style.png: 64×48 px, 6 iterations in ")
-    assert "loss" in done.stdout
-    # no terminal: one line that says how it ended, no drawing of a bar over and over
-    assert len(done.stderr.splitlines()) == 1
-    assert "6/6" in done.stderr
+    assert len(completed.stdout.splitlines()) == 1
+    assert completed.stdout.startswith("content_style.png: 64×48 px, 6 iterations in ")
+    assert "loss" in completed.stdout
+    # no terminal: one line with the outcome, no bar that is redrawn again and again
+    assert len(completed.stderr.splitlines()) == 1
+    assert "6/6" in completed.stderr
     resized = np.asarray(Image.open(content).resize((64, 48), Image.Resampling.LANCZOS))
     assert 1 < change(image, resized) < 60
     assert sorted(path.name for path in tmp_path.iterdir()) == ["content.png", "content_style.png", "style.png"]
@@ -96,8 +96,8 @@ def test_module_and_entry_point_agree(
         ],
     )
     assert installed() == 0
-    done = nst(*sys.argv[1:-1], tmp_path / "b.png", cwd=tmp_path)
-    assert done.returncode == 0
+    completed = nst(*sys.argv[1:-1], tmp_path / "b.png", cwd=tmp_path)
+    assert completed.returncode == 0
     assert np.array_equal(pixels_of(tmp_path / "a.png"), pixels_of(tmp_path / "b.png"))
 
 
@@ -127,15 +127,15 @@ def test_paths_beyond_ascii(tmp_path: Path, content: Path, style: Path) -> None:
     shutil.copy(content, here)
     shutil.copy(style, there)
     arguments = ("optimize", here.name, "--style", there.name, "--image-size", 48, "--num-iterations", 2, "--sidecar")
-    done = nst(*arguments, cwd=folder, PYTHONIOENCODING="utf-8")
-    assert done.returncode == 0, done.stderr
+    completed = nst(*arguments, cwd=folder, PYTHONIOENCODING="utf-8")
+    assert completed.returncode == 0, completed.stderr
     assert pixels_of(folder / "Mädchen_Стиль.png").shape == (36, 48, 3)
-    assert done.stdout.startswith("Mädchen_Стиль.png: ")
+    assert completed.stdout.startswith("Mädchen_Стиль.png: ")
     assert json.loads((folder / "Mädchen_Стиль.json").read_text("utf-8"))["inputs"][0]["file"] == "Mädchen.png"
     # a terminal that cannot show them costs no picture
-    done = nst(*arguments, "-o", "π.png", cwd=folder, PYTHONIOENCODING="ascii")
-    assert done.returncode == 0, done.stderr
-    assert "48\\xd736 px" in done.stdout
+    completed = nst(*arguments, "-o", "π.png", cwd=folder, PYTHONIOENCODING="ascii")
+    assert completed.returncode == 0, completed.stderr
+    assert "48\\xd736 px" in completed.stdout
 
 
 def test_seeds(tmp_path: Path, content: Path, style: Path) -> None:
@@ -176,8 +176,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "style.png", painting(56, 80, seed=2))
     paint_it = ("optimize", "content.png", "--style", "style.png", "--image-size", 153, "--num-iterations", 8)
     records = ("--save-every", 3, "--plot", "plot.png", "--trace", "trace.json", "--sidecar")
-    done = nst(*paint_it, "-o", "painted.png", *records, "--animation", "way.mp4", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    completed = nst(*paint_it, "-o", "painted.png", *records, "--animation", "way.mp4", cwd=folder)
+    assert completed.returncode == 0, completed.stderr
     return folder
 
 
@@ -303,10 +303,10 @@ def test_a_replay_of_masks_blend_weights_and_a_first_picture(tmp_path: Path, con
     more = ("--style", style, "--style-blend-weights", "3,1", "--content-mask", mask, "--content-mask", mask)
     layers = ("--style-layers", "relu1_1:2,relu3_1:0.5", "--preserve-color", "luma", "--init", start)
     first = paint(content, style, tmp_path / "first.png", *more, *layers, "--sidecar")
-    with contextlib.redirect_stderr(io.StringIO()) as said:
+    with contextlib.redirect_stderr(io.StringIO()) as stderr:
         code = main(["optimize", "--replay", str(tmp_path / "first.json"), "-o", str(tmp_path / "again.png")])
     assert code == 0
-    assert "the same picture" in said.getvalue()
+    assert "the same picture" in stderr.getvalue()
     assert np.array_equal(pixels_of(tmp_path / "again.png"), first)
 
 
@@ -316,9 +316,9 @@ def test_a_replay_that_differs_says_so(tmp_path: Path, content: Path, style: Pat
     stored = json.loads(sidecar.read_text("utf-8"))
     stored["options"]["tv_weight"] = 50.0
     sidecar.write_text(json.dumps(stored), "utf-8")
-    with contextlib.redirect_stderr(io.StringIO()) as said:
+    with contextlib.redirect_stderr(io.StringIO()) as stderr:
         assert main(["optimize", "--replay", str(sidecar), "-o", str(tmp_path / "again.png")]) == 0
-    assert "not the same pixels" in said.getvalue()
+    assert "not the same pixels" in stderr.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -362,10 +362,10 @@ def test_interrupting_before_there_is_a_picture_writes_nothing(tmp_path: Path, c
         "transfer.load_vgg19_weights = lambda source: os.kill(os.getpid(), signal.SIGINT); sys.exit(main(sys.argv[1:]))"
     )
     arguments = ["optimize", content, "--style", style, "-o", "painted.png", "--sidecar", "--save-every", "1"]
-    done = python("-c", code, *arguments, cwd=tmp_path)
-    assert done.returncode == 130, done.stderr
-    assert done.stdout == ""
-    assert done.stderr == "nst: interrupted\n"
+    completed = python("-c", code, *arguments, cwd=tmp_path)
+    assert completed.returncode == 130, completed.stderr
+    assert completed.stdout == ""
+    assert completed.stderr == "nst: interrupted\n"
     assert sorted(os.listdir(tmp_path)) == [content.name, style.name]  # noqa: PTH208
 
 
@@ -404,7 +404,7 @@ def test_every_option_has_its_effect_and_the_librarys_result(
 ) -> None:
     arguments, options = EFFECTIVE[case]
     common: dict[str, Any] = {"precision": "bfloat16", "image_size": 48, "num_iterations": 2, **options}
-    given = arguments if "--precision" in arguments else (*arguments, "--precision", "bfloat16")
-    painted = paint(content, style, tmp_path / "a.png", *given)
-    assert np.array_equal(painted, nst_engine.optimize(content, style, **common).image)
-    assert change(painted, plain) > 0
+    flags = arguments if "--precision" in arguments else (*arguments, "--precision", "bfloat16")
+    stylized = paint(content, style, tmp_path / "a.png", *flags)
+    assert np.array_equal(stylized, nst_engine.optimize(content, style, **common).image)
+    assert change(stylized, plain) > 0

@@ -1,4 +1,4 @@
-"""What is rebuilt from a layer's features has these features, and looks like nothing else that was given."""
+"""What is rebuilt from a layer's features has these features, and resembles no other input."""
 
 from __future__ import annotations
 
@@ -53,26 +53,26 @@ def test_content_comes_back(tmp_path: Path, image: Path) -> None:
     assert main([*arguments, "--tv-weight", "0", "-o", str(output)]) == 0
     rebuilt = pixels_of(output)
     assert rebuilt.shape == (48, 64, 3)
-    target, found, start = (features_of(each)[LAYER] for each in (pixels_of(image), rebuilt, noise()))
-    assert distance(found, target) < 0.25 * distance(start, target)
+    target, actual, start = (features_of(each)[LAYER] for each in (pixels_of(image), rebuilt, noise()))
+    assert distance(actual, target) < 0.25 * distance(start, target)
 
 
 def test_style_comes_back_but_not_its_places(tmp_path: Path, image: Path) -> None:
     output = tmp_path / "rebuilt.png"
     arguments = ["reconstruct", str(image), "--layer", LAYER, "--style", "--image-size", "64"]
     assert main([*arguments, "--num-iterations", "40", "--tv-weight", "0", "-o", str(output)]) == 0
-    target, found, start = (features_of(each) for each in (pixels_of(image), pixels_of(output), noise()))
+    target, actual, start = (features_of(each) for each in (pixels_of(image), pixels_of(output), noise()))
     for layer in STYLE_LAYERS:
-        wanted = gram_of(target[layer])
-        assert distance(gram_of(found[layer]), wanted) < 0.25 * distance(gram_of(start[layer]), wanted)
-    assert distance(found[LAYER], target[LAYER]) > 0.25
+        expected = gram_of(target[layer])
+        assert distance(gram_of(actual[layer]), expected) < 0.25 * distance(gram_of(start[layer]), expected)
+    assert distance(actual[LAYER], target[LAYER]) > 0.25
 
 
 def test_the_whole_command_and_its_default_name(tmp_path: Path, image: Path) -> None:
     fast = ("--image-size", 48, "--num-iterations", 2)
-    done = nst("reconstruct", image.name, "--layer", "conv2_2", "--style", *fast, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("image_conv2_2_style.png: 48×36 px, 2 iterations in ")
+    completed = nst("reconstruct", image.name, "--layer", "conv2_2", "--style", *fast, cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout.startswith("image_conv2_2_style.png: 48×36 px, 2 iterations in ")
     assert pixels_of(tmp_path / "image_conv2_2_style.png").shape == (36, 48, 3)
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -59,9 +59,9 @@ def test_where_ctrl_c_is_ignored_a_manager_is_not(tmp_path: Path, command: list[
             process.stdout.readline()
             time.sleep(0.3)
         process.terminate()
-        _, said = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "Traceback" not in said
+    assert "Traceback" not in stderr
     assert (tmp_path / "painted.png").exists() == (when == "late")
 
 
@@ -101,14 +101,14 @@ def test_ctrl_c_in_a_folder_leaves_whole_pictures_and_is_gone_on_with(tmp_path: 
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.endswith("nst: interrupted; go on with the same command and --resume\n")
-    assert "Traceback" not in said
-    done = list((tmp_path / "out").iterdir())
-    assert 1 <= len(done) < len(photos)
-    assert all(pixels_of(path).shape == (400, 400, 3) for path in done)
+    assert stderr.endswith("nst: interrupted; go on with the same command and --resume\n")
+    assert "Traceback" not in stderr
+    outputs = list((tmp_path / "out").iterdir())
+    assert 1 <= len(outputs) < len(photos)
+    assert all(pixels_of(path).shape == (400, 400, 3) for path in outputs)
     again = nst("stylize", "in", "--style", "scream", "-o", "out", "--model", "bundled:live", "--resume", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert f"{len(done)} done before, skipped" in again.stderr
+    assert f"{len(outputs)} done before, skipped" in again.stderr
     assert len(list((tmp_path / "out").iterdir())) == len(photos)

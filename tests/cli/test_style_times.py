@@ -50,8 +50,8 @@ def with_styles(model: Path, *styles: str) -> tuple[str, ...]:
     ],
 )
 def test_what_is_a_time(text: str, seconds: float | None, style: str) -> None:
-    found = timed_style(text)
-    assert (found.seconds, found.text) == (seconds, style)
+    result = timed_style(text)
+    assert (result.seconds, result.text) == (seconds, style)
 
 
 def test_a_file_of_that_name_is_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,15 +64,15 @@ def test_a_file_of_that_name_is_the_file(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_run_tells_of_its_keyframes(here: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     blend = "0.5s:wave:1,scream:1"
     assert code_of(*with_styles(model, blend, "0:scream", "1:05:poppies"), "--json") == 0
-    said = capsys.readouterr()
-    record = json.loads(said.out)
+    captured = capsys.readouterr()
+    record = json.loads(captured.out)
     assert "styles" not in record
     assert record["style_keyframes"] == [
         {"seconds": 0.0, "styles": {"scream": 1.0}},
         {"seconds": 0.5, "styles": {"wave": 0.5, "scream": 0.5}},
         {"seconds": 65.0, "styles": {"poppies": 1.0}},
     ]
-    assert "keyframes at 65 s come after the painted part" in said.err.replace("\n", "")
+    assert "keyframes at 65 s come after the painted part" in captured.err.replace("\n", "")
     arguments = with_styles(model, "0:scream", "1:poppies")
     assert code_of(*arguments[:2], *arguments[4:]) == 0
     assert (here / "in_scream+poppies.mp4").exists()

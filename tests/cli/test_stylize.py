@@ -27,28 +27,28 @@ def stylizer() -> Stylizer:
 
 def test_a_photo_is_painted_as_the_library_does_it(tmp_path: Path, stylizer: Stylizer) -> None:
     photo = write(tmp_path / "photo.png", painting(61, 83))
-    done = nst("stylize", photo, "--style", "great-wave", "-o", "painted.png", *LIVE, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("painted.png: 83×61 px in ")
-    assert "CPUExecutionProvider" in done.stdout
-    wanted = stylizer.stylize(photo, "great-wave").pixels
-    np.testing.assert_array_equal(pixels_of(tmp_path / "painted.png"), wanted)
+    completed = nst("stylize", photo, "--style", "great-wave", "-o", "painted.png", *LIVE, cwd=tmp_path)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout.startswith("painted.png: 83×61 px in ")
+    assert "CPUExecutionProvider" in completed.stdout
+    expected = stylizer.stylize(photo, "great-wave").pixels
+    np.testing.assert_array_equal(pixels_of(tmp_path / "painted.png"), expected)
 
 
 def test_every_option_reaches_the_library(tmp_path: Path, stylizer: Stylizer) -> None:
     photo = write(tmp_path / "photo.png", painting(90, 120))
     options = ("--strength", "0.6", "--preserve-color", "luma", "--max-side", "64", "--stroke-size", "1.5")
     blend = "great-wave:0.7,scream:0.3"
-    done = nst("stylize", photo, "--style", blend, *options, "-o", "p.png", "--json", *LIVE, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    record = json.loads(done.stdout)
+    completed = nst("stylize", photo, "--style", blend, *options, "-o", "p.png", "--json", *LIVE, cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    record = json.loads(completed.stdout)
     assert (record["width"], record["height"], record["output"]) == (64, 48, "p.png")
     assert record["styles"] == {"great-wave": pytest.approx(0.7), "scream": pytest.approx(0.3)}
     assert record["provider"] == "CPUExecutionProvider"
     assert record["timings_ms"]["total"] > 0
     mix = {"great-wave": 0.7, "scream": 0.3}
-    wanted = stylizer.stylize(photo, mix, strength=0.6, preserve_color="luma", max_side=64, stroke_size=1.5).pixels
-    np.testing.assert_array_equal(pixels_of(tmp_path / "p.png"), wanted)
+    expected = stylizer.stylize(photo, mix, strength=0.6, preserve_color="luma", max_side=64, stroke_size=1.5).pixels
+    np.testing.assert_array_equal(pixels_of(tmp_path / "p.png"), expected)
 
 
 def test_without_an_output_the_name_tells_the_style(tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def test_a_folder_is_painted_past_bad_files_and_gone_on_with(tmp_path: Path) -> 
 def test_results_inside_the_folder_are_not_painted_again(tmp_path: Path) -> None:
     write(tmp_path / "a.png", painting(20, 20))
     for _ in range(2):
-        done = nst("stylize", ".", "--style", "scream", "-o", "out", "--json", *LIVE, cwd=tmp_path)
-        assert [json.loads(line)["input"] for line in done.stdout.splitlines()] == ["a.png"]
+        completed = nst("stylize", ".", "--style", "scream", "-o", "out", "--json", *LIVE, cwd=tmp_path)
+        assert [json.loads(line)["input"] for line in completed.stdout.splitlines()] == ["a.png"]
 
 
 def test_in_the_photos_own_folder_a_run_is_gone_on_with(tmp_path: Path) -> None:
@@ -102,20 +102,20 @@ def test_what_comes_through_stdin_is_not_overwritten(tmp_path: Path) -> None:
     before = photo.read_bytes()
     command = [sys.executable, "-m", "nst_engine", "stylize", "-", "--style", "scream", "-o", str(photo), *LIVE]
     with photo.open("rb") as file:
-        done = subprocess.run(command, stdin=file, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 2
-    assert "is what comes through stdin" in done.stderr
+        completed = subprocess.run(command, stdin=file, capture_output=True, text=True, check=False, timeout=60)
+    assert completed.returncode == 2
+    assert "is what comes through stdin" in completed.stderr
     assert photo.read_bytes() == before
 
 
 def test_pipes_carry_pictures(tmp_path: Path, stylizer: Stylizer) -> None:
     photo = write(tmp_path / "photo.png", painting(33, 47))
     command = [sys.executable, "-m", "nst_engine", "stylize", "-", "--style", "scream", *LIVE]
-    done = subprocess.run(
+    completed = subprocess.run(
         command, input=photo.read_bytes(), capture_output=True, check=False, env=ENVIRONMENT, timeout=60
     )
-    assert (done.returncode, done.stderr) == (0, b"")
-    with Image.open(BytesIO(done.stdout)) as image:
+    assert (completed.returncode, completed.stderr) == (0, b"")
+    with Image.open(BytesIO(completed.stdout)) as image:
         assert image.format == "PNG"
         np.testing.assert_array_equal(np.asarray(image), stylizer.stylize(photo, "scream").pixels)
     nothing = subprocess.run(command, input=b"", capture_output=True, check=False, env=ENVIRONMENT, timeout=60)
@@ -167,28 +167,28 @@ def test_bad_input_is_one_line_and_code_2(
 
 
 def test_asking_for_cuda_where_there_is_none_is_an_error(tmp_path: Path) -> None:
-    done = nst("stylize", "chelsea", "--style", "scream", "--device", "cuda", "-o", "x.png", cwd=tmp_path)
-    if done.returncode == 0:
-        assert "CUDAExecutionProvider" in done.stdout
+    completed = nst("stylize", "chelsea", "--style", "scream", "--device", "cuda", "-o", "x.png", cwd=tmp_path)
+    if completed.returncode == 0:
+        assert "CUDAExecutionProvider" in completed.stdout
     else:
-        assert done.returncode == 2
-        assert "pip install" in done.stderr or "driver" in done.stderr
+        assert completed.returncode == 2
+        assert "pip install" in completed.stderr or "driver" in completed.stderr
         assert not (tmp_path / "x.png").exists()
 
 
 def test_styles_are_listed_with_their_works(tmp_path: Path) -> None:
-    done = nst("styles", *LIVE, cwd=tmp_path)
-    assert done.returncode == 0
+    completed = nst("styles", *LIVE, cwd=tmp_path)
+    assert completed.returncode == 0
     for name, work in bundled_styles().items():
-        assert any(line.startswith(name) and work.title in line for line in done.stdout.splitlines())
+        assert any(line.startswith(name) and work.title in line for line in completed.stdout.splitlines())
     listed = json.loads(nst("styles", "--json", *LIVE, cwd=tmp_path).stdout)
     assert [style["name"] for style in listed["styles"]] == list(bundled_styles())
 
 
 def test_a_sheet_shows_the_photo_in_every_style(tmp_path: Path) -> None:
-    done = nst("styles", "--sheet", "sheet.png", "--photo", "coffee", "--columns", "6", *LIVE, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "coffee in 16 styles" in done.stdout
+    completed = nst("styles", "--sheet", "sheet.png", "--photo", "coffee", "--columns", "6", *LIVE, cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    assert "coffee in 16 styles" in completed.stdout
     height, width, _ = pixels_of(tmp_path / "sheet.png").shape
     with Image.open(bundled_contents()["coffee"].path) as photo:
         ratio = photo.width / photo.height
@@ -196,18 +196,18 @@ def test_a_sheet_shows_the_photo_in_every_style(tmp_path: Path) -> None:
 
 
 def test_the_doctor_finds_a_working_installation(tmp_path: Path) -> None:
-    done = nst("doctor", "--json", cwd=tmp_path)
-    findings = json.loads(done.stdout)
-    assert done.returncode == (1 if any(each["kind"] == "problem" for each in findings) else 0)
-    told = " ".join(each["what"] for each in findings if each["kind"] == "ok")
-    assert "bundled:quality: 16 styles" in told
-    assert "bundled:live: 16 styles" in told
+    completed = nst("doctor", "--json", cwd=tmp_path)
+    findings = json.loads(completed.stdout)
+    assert completed.returncode == (1 if any(each["kind"] == "problem" for each in findings) else 0)
+    messages = " ".join(each["what"] for each in findings if each["kind"] == "ok")
+    assert "bundled:quality: 16 styles" in messages
+    assert "bundled:live: 16 styles" in messages
 
 
 def test_the_doctor_says_when_the_extension_is_off(tmp_path: Path) -> None:
-    done = nst("doctor", cwd=tmp_path, NST_ENGINE_NO_EXT="1")
-    assert "NumPy kernels" in done.stdout
-    assert "unset NST_ENGINE_NO_EXT" in done.stdout
+    completed = nst("doctor", cwd=tmp_path, NST_ENGINE_NO_EXT="1")
+    assert "NumPy kernels" in completed.stdout
+    assert "unset NST_ENGINE_NO_EXT" in completed.stdout
 
 
 @pytest.mark.parametrize(
@@ -235,9 +235,9 @@ def test_the_doctor_finds_packages_in_conflict(
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     assert main(["doctor"]) == 1
-    said = capsys.readouterr().out
-    assert "PROBLEM" in said
-    assert message in said
+    output = capsys.readouterr().out
+    assert "PROBLEM" in output
+    assert message in output
 
 
 @pytest.mark.parametrize("command", ["stylize", "optimize"])

@@ -37,17 +37,17 @@ def test_a_network_is_trained_written_and_painted_with(
 ) -> None:
     own = write(tmp_path / "my painting.png", painting(80, 100))
     command = ("train", own, "scream", "-o", "my.onnx", "--photos", photos, "--steps", "4", *SMALL)
-    done = nst(*command, "--licence", "CC0-1.0", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "my.onnx: 2 styles" in done.stdout
-    assert "undertrained: " in done.stderr
-    assert "--resume" in done.stderr
+    completed = nst(*command, "--licence", "CC0-1.0", cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    assert "my.onnx: 2 styles" in completed.stdout
+    assert "undertrained: " in completed.stderr
+    assert "--resume" in completed.stderr
     stylizer = Stylizer(tmp_path / "my.onnx", device="cpu")
     assert stylizer.styles == ("my painting", "scream")
     assert stylizer.spec.licence == "CC0-1.0"
     assert stylizer.spec.training["steps_made"] == 4
-    painted = stylizer.stylize(painting(50, 40), "scream")
-    assert painted.pixels.shape == (50, 40, 3)
+    stylized = stylizer.stylize(painting(50, 40), "scream")
+    assert stylized.pixels.shape == (50, 40, 3)
     assert pixels_of(tmp_path / "my.preview.jpg").ndim == 3
     assert (tmp_path / "my.training" / "checkpoint.safetensors").exists()
     assert code_of(*command) == 2
@@ -63,13 +63,13 @@ def test_an_interrupted_training_is_resumed(
     number: signal.Signals,
 ) -> None:
     command = ("train", "scream", "-o", "m.onnx", "--photos", photos, *SMALL)
-    shown = training_run.TrainingDisplay.__call__
+    original = training_run.TrainingDisplay.__call__
 
     def interrupting(display: training_run.TrainingDisplay, progress: TrainProgress) -> bool:
-        shown(display, progress)
+        original(display, progress)
         if progress.step == 2:
             os.kill(os.getpid(), number)
-        return shown(display, progress)
+        return original(display, progress)
 
     with monkeypatch.context() as patched:
         patched.setattr(training_run.TrainingDisplay, "__call__", interrupting)
@@ -131,7 +131,7 @@ def test_bad_input_is_one_line_and_code_2(
 
 @pytest.mark.parametrize("command", [("train", "scream"), ("train-any",), ("add-style", "scream")])
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         ("--learning-rate", "1e308"),
         ("--style-weight", "1e308"),
@@ -142,11 +142,11 @@ def test_bad_input_is_one_line_and_code_2(
     ],
 )
 def test_absurd_numbers_are_refused_before_any_work(
-    photos: Path, command: tuple[str, ...], given: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    photos: Path, command: tuple[str, ...], options: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    length = () if given[0] in ("--minutes", "--steps") else ("--steps", "1")
-    message = f"{given[0]}: "
-    assert_refused(capsys, message, *command, "-o", "my.onnx", "--photos", photos, *length, *given)
+    length = () if options[0] in ("--minutes", "--steps") else ("--steps", "1")
+    message = f"{options[0]}: "
+    assert_refused(capsys, message, *command, "-o", "my.onnx", "--photos", photos, *length, *options)
     assert [path.name for path in photos.parent.iterdir()] == ["photos"]
 
 

@@ -31,20 +31,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_network_is_trained_written_and_painted_with(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ("train-any", "-o", "my.onnx", "--photos", "photos", "--styles", "styles", "--styles", "more", *SMALL)
-    done = nst(*command, "--steps", "3", "--licence", "CC0-1.0", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert "my.onnx: paints in the style of any picture" in done.stdout
-    assert "my-encoder.onnx" in done.stdout
-    assert "undertrained: " in done.stderr
-    assert "--resume" in done.stderr
+    completed = nst(*command, "--steps", "3", "--licence", "CC0-1.0", cwd=folder)
+    assert completed.returncode == 0, completed.stderr
+    assert "my.onnx: paints in the style of any picture" in completed.stdout
+    assert "my-encoder.onnx" in completed.stdout
+    assert "undertrained: " in completed.stderr
+    assert "--resume" in completed.stderr
     stylizer = Stylizer(folder / "my.onnx", device="cpu")
     assert stylizer.spec.style is not None
     assert (stylizer.spec.style.predict, stylizer.spec.licence) == ("my-encoder.onnx", "CC0-1.0")
     assert stylizer.spec.training["steps_made"] == 3
     photo = painting(60, 70)
-    painted = [stylizer.stylize(photo, style).pixels.astype(int) for style in (painting(50, 50)[::-1].copy(), "scream")]
-    assert painted[0].shape == photo.shape
-    assert int(np.abs(painted[0] - painted[1]).max()) > 0
+    stylized = [
+        stylizer.stylize(photo, style).pixels.astype(int) for style in (painting(50, 50)[::-1].copy(), "scream")
+    ]
+    assert stylized[0].shape == photo.shape
+    assert int(np.abs(stylized[0] - stylized[1]).max()) > 0
     assert pixels_of(folder / "my.preview.jpg").ndim == 3
     checkpoint = folder / "my.training" / "checkpoint.safetensors"
     assert load_any_style(checkpoint).arch == "any-fast"

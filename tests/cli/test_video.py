@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from moving_clips import Tone, pictures, seen, stream_of, times_of, write_clip
-from tiny_models import painted, write_own
+from moving_clips import Tone, decoded_frames, pictures, stream_of, times_of, write_clip
+from tiny_models import expected_pixels, write_own
 
 from nst_engine import Stylizer, VideoOptions, stylize_video
 from nst_engine.image import Animation
@@ -49,15 +49,15 @@ def with_model(model: Path, *arguments: object) -> tuple[str, ...]:
 
 def test_every_frame_is_painted_as_the_model_paints(tmp_path: Path, model: Path) -> None:
     source = write_clip(tmp_path / "ein Film.mp4", pictures(12), sounds=[Tone(seconds=0.4)])
-    done = nst(*with_model(model, source, "-o", "gemält.mp4", "--style", "scream", "--crf", "4"), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("gemält.mp4: 12 frames of 64×48 px in ")
-    assert "CPUExecutionProvider" in done.stdout
-    times, frames = seen(tmp_path / "gemält.mp4")
+    completed = nst(*with_model(model, source, "-o", "gemält.mp4", "--style", "scream", "--crf", "4"), cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout.startswith("gemält.mp4: 12 frames of 64×48 px in ")
+    assert "CPUExecutionProvider" in completed.stdout
+    times, frames = decoded_frames(tmp_path / "gemält.mp4")
     assert times == times_of(source)
     assert stream_of(tmp_path / "gemält.mp4")["sounds"][0][0] == "aac"
-    for frame, before in zip(frames, seen(source)[1], strict=True):
-        assert float(np.abs(frame - painted(before, {"scream": 1.0})).mean()) < 3
+    for frame, before in zip(frames, decoded_frames(source)[1], strict=True):
+        assert float(np.abs(frame - expected_pixels(before, {"scream": 1.0})).mean()) < 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ein Film.mp4", "gemält.mp4"]
 
 
@@ -66,9 +66,9 @@ def test_json_tells_of_the_run(tmp_path: Path, model: Path, capsys: pytest.Captu
     blend = "wave:0.5,scream:0.5"
     options = ("--strength", "0.5", "--preserve-color", "luma", "--max-side", "32", "--start", "0.1", "--json")
     assert code_of(*with_model(model, source, "-o", tmp_path / "out.webm", "--style", blend, *options)) == 0
-    said = capsys.readouterr()
-    record: dict[str, Any] = json.loads(said.out)
-    assert said.err == ""
+    captured = capsys.readouterr()
+    record: dict[str, Any] = json.loads(captured.out)
+    assert captured.err == ""
     assert (record["frames"], record["width"], record["height"]) == (7, 32, 24)
     assert record["styles"] == {"wave": 0.5, "scream": 0.5}
     assert record["provider"] == "CPUExecutionProvider"
@@ -158,10 +158,10 @@ def test_a_cut_off_video_is_painted_with_a_warning(
     content = source.read_bytes()
     source.write_bytes(content[: len(content) * 6 // 10])
     assert code_of(*with_model(model, source, "-o", tmp_path / "out.mp4", "--style", "wave", "--json")) == 0
-    said = capsys.readouterr()
-    assert said.err.startswith("nst: ")
-    assert "in.mp4: is cut off" in said.err.replace("\n", "")
-    assert json.loads(said.out)["notes"]
+    captured = capsys.readouterr()
+    assert captured.err.startswith("nst: ")
+    assert "in.mp4: is cut off" in captured.err.replace("\n", "")
+    assert json.loads(captured.out)["notes"]
 
 
 def begun(model: Path, source: Path, output: Path, *more: str, kept: int = 0) -> subprocess.Popen[str]:
@@ -195,11 +195,11 @@ def test_killed_or_interrupted_runs_are_gone_on_with(
     process = begun(model, long_clip, output, *calm, "--resume", kept=kept)
     number = signal.SIGINT if stability == "off" else signal.SIGTERM
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 128 + number, said
-    assert "nst: interrupted; " in said
-    assert "frames are kept: go on with the same command" in said
-    assert "Traceback" not in said
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, stderr
+    assert "nst: interrupted; " in stderr
+    assert "frames are kept: go on with the same command" in stderr
+    assert "Traceback" not in stderr
     assert not output.exists()
     again = finished_frames(output)
     assert again is not None
@@ -213,9 +213,9 @@ def test_killed_or_interrupted_runs_are_gone_on_with(
     if stability == "off":
         assert output.read_bytes() == whole.read_bytes()
     else:  # what stands and where it lies on the grid may have been begun anew
-        (times, frames), (wanted_times, wanted) = seen(output), seen(whole)
-        assert times == wanted_times
-        off = (np.abs(one.astype(int) - other).mean() for one, other in zip(frames, wanted, strict=True))
+        (times, frames), (expected_times, expected) = decoded_frames(output), decoded_frames(whole)
+        assert times == expected_times
+        off = (np.abs(one.astype(int) - other).mean() for one, other in zip(frames, expected, strict=True))
         assert max(map(float, off)) < 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "whole.mp4"]
     capsys.readouterr()

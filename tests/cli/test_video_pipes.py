@@ -1,4 +1,4 @@
-"""`nst video` between other programs: what comes by stdin is painted as it comes, and goes to stdout."""
+"""`nst video` between other programs: stdin is stylized as it arrives, and written to stdout."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from moving_clips import Tone, at_times, heard, pictures, seen, stream_of, times_of, write_clip
-from tiny_models import painted, write_own
+from moving_clips import Tone, at_times, decoded_frames, decoded_sound, pictures, stream_of, times_of, write_clip
+from tiny_models import expected_pixels, write_own
 
 from .running import ENVIRONMENT, assert_refused
 
@@ -48,11 +48,11 @@ def command(model: Path, *arguments: object) -> list[str]:
 
 
 def piped(model: Path, content: bytes, *arguments: object, code: int = 0) -> tuple[bytes, str]:
-    """What came to stdout and to stderr."""
+    """The contents of stdout and stderr."""
     line = command(model, *arguments)
-    done = subprocess.run(line, input=content, env=ENVIRONMENT, capture_output=True, check=False, timeout=120)
-    assert done.returncode == code, done.stderr.decode()
-    return done.stdout, done.stderr.decode()
+    completed = subprocess.run(line, input=content, env=ENVIRONMENT, capture_output=True, check=False, timeout=120)
+    assert completed.returncode == code, completed.stderr.decode()
+    return completed.stdout, completed.stderr.decode()
 
 
 def started(model: Path, *arguments: object) -> subprocess.Popen[bytes]:
@@ -61,7 +61,7 @@ def started(model: Path, *arguments: object) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("container", "wanted_kinds"),
+    ("container", "expected_formats"),
     [
         (None, ("matroska,webm", "h264", "aac")),
         ("nut", ("nut", "h264", "aac")),
@@ -70,41 +70,44 @@ def started(model: Path, *arguments: object) -> subprocess.Popen[bytes]:
     ],
 )
 def test_from_stdin_to_stdout(
-    tmp_path: Path, model: Path, clip: Path, container: str | None, wanted_kinds: tuple[str, str, str]
+    tmp_path: Path, model: Path, clip: Path, container: str | None, expected_formats: tuple[str, str, str]
 ) -> None:
     chosen = () if container is None else ("--format", container)
-    content, said = piped(model, clip.read_bytes(), "-", *chosen)
-    assert "stdout: 90 frames of 64×48 px in " in said
+    content, stderr = piped(model, clip.read_bytes(), "-", *chosen)
+    assert "stdout: 90 frames of 64×48 px in " in stderr
     output = tmp_path / "out"
     output.write_bytes(content)
-    told = stream_of(output)
+    stream = stream_of(output)
     with av.open(str(output)) as written:
-        assert (written.format.name, told["codec"], told["sounds"][0][0]) == wanted_kinds
-    (times, frames), (wanted, before) = seen(output), seen(clip)
-    assert [float(at) for at in times] == pytest.approx([float(at) for at in wanted], abs=0.0011)
+        assert (written.format.name, stream["codec"], stream["sounds"][0][0]) == expected_formats
+    (times, frames), (expected, before) = decoded_frames(output), decoded_frames(clip)
+    assert [float(at) for at in times] == pytest.approx([float(at) for at in expected], abs=0.0011)
     off = [
-        float(np.abs(frame - painted(photo, {"scream": 1.0})).mean())
+        float(np.abs(frame - expected_pixels(photo, {"scream": 1.0})).mean())
         for frame, photo in zip(frames, before, strict=True)
     ]
     assert max(off) < 3
-    came, went = (at_times(path, seconds=2.9)[2400:] for path in (clip, output))
-    late = max(range(-100, 101), key=lambda by: float(np.corrcoef(came[100:-100], np.roll(went, by)[100:-100])[0, 1]))
+    source_sound, output_sound = (at_times(path, seconds=2.9)[2400:] for path in (clip, output))
+    late = max(
+        range(-100, 101),
+        key=lambda by: float(np.corrcoef(source_sound[100:-100], np.roll(output_sound, by)[100:-100])[0, 1]),
+    )
     assert abs(late) <= 60  # samples; a Matroska counts in milliseconds
 
 
 def test_from_stdin_into_files(tmp_path: Path, model: Path, clip: Path) -> None:
     content = clip.read_bytes()
     whole = tmp_path / "out.mp4"
-    out, said = piped(model, content, "-", "-o", whole, "--start", "1", "--end", "2")
+    out, stderr = piped(model, content, "-", "-o", whole, "--start", "1", "--end", "2")
     assert out.decode().startswith(f"{whole}: 30 frames")
-    wanted = [float(at) - 1 for at in times_of(clip) if 1 <= at < 2]
-    assert [float(at) for at in times_of(whole)] == pytest.approx(wanted, abs=1e-3)
-    begins, samples = heard(whole)
+    expected = [float(at) - 1 for at in times_of(clip) if 1 <= at < 2]
+    assert [float(at) for at in times_of(whole)] == pytest.approx(expected, abs=1e-3)
+    begins, samples = decoded_sound(whole)
     assert begins + samples.shape[1] / 48_000 == pytest.approx(1.0, abs=0.03)
     piped(model, content, "-", "-o", tmp_path / "out.avi")
     assert stream_of(tmp_path / "out.avi")["sounds"]
-    _, said = piped(model, content, "-", "-o", tmp_path / "frames" / "%03d.png", "--end", "0.2")
-    assert "left out of the result: sound; a .png holds pictures only" in said.replace("\n", "")
+    _, stderr = piped(model, content, "-", "-o", tmp_path / "frames" / "%03d.png", "--end", "0.2")
+    assert "left out of the result: sound; a .png holds pictures only" in stderr.replace("\n", "")
     assert len(list((tmp_path / "frames").iterdir())) == 6
     piped(model, content, "-", "-o", tmp_path / "out.gif", "--end", "0.2")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frames", "out.avi", "out.gif", "out.mp4"]
@@ -115,7 +118,7 @@ def test_files_and_sequences_go_to_stdout(tmp_path: Path, model: Path, clip: Pat
     content, _ = piped(model, b"", clip, "-o", "-", "--start", "1", "--end", "2")
     output.write_bytes(content)
     assert len(times_of(output)) == 30
-    begins, samples = heard(output)
+    begins, samples = decoded_sound(output)
     assert begins + samples.shape[1] / 48_000 == pytest.approx(1.0, abs=0.05)
     piped(model, b"", clip, "-o", tmp_path / "%d.png", "--end", "0.1")
     content, _ = piped(model, b"", tmp_path / "%d.png", "-o", "-", "--fps", "10", "--format", "nut")
@@ -144,8 +147,8 @@ def test_the_first_frames_come_before_the_input_ends(tmp_path: Path, model: Path
     assert frames >= 20
     assert process.poll() is None
     os.set_blocking(process.stdout.fileno(), True)
-    rest, said = process.communicate(content[len(content) * 2 // 3 :], timeout=60)
-    assert process.returncode == 0, said
+    rest, stderr = process.communicate(content[len(content) * 2 // 3 :], timeout=60)
+    assert process.returncode == 0, stderr
     (tmp_path / "out.mkv").write_bytes(output + rest)
     assert len(times_of(tmp_path / "out.mkv")) == COUNT
 
@@ -165,10 +168,10 @@ def test_whoever_waits_at_a_pipe_is_stopped(model: Path, clip: Path, tmp_path: P
         time.sleep(0.05)
     assert process.returncode == 128 + number
     assert process.stderr is not None
-    said = process.stderr.read().decode()
-    assert "nst: interrupted" in said
-    assert "Traceback" not in said
-    assert "ignored" not in said
+    stderr = process.stderr.read().decode()
+    assert "nst: interrupted" in stderr
+    assert "Traceback" not in stderr
+    assert "ignored" not in stderr
     process.communicate()
     assert list(tmp_path.iterdir()) == []
 
@@ -185,10 +188,10 @@ def test_a_reader_that_goes_away_ends_it_quietly(model: Path, clip: Path) -> Non
     process.stdout.close()
     process.stdin.write(content[len(content) // 2 :])
     process.stdin.close()
-    said = process.stderr.read().decode()
+    stderr = process.stderr.read().decode()
     assert process.wait(timeout=60) == 141
-    assert "nst:" not in said
-    assert "Traceback" not in said
+    assert "nst:" not in stderr
+    assert "Traceback" not in stderr
     process.stderr.close()
 
 
@@ -203,10 +206,10 @@ def test_a_reader_that_goes_away_ends_it_quietly(model: Path, clip: Path) -> Non
     ],
 )
 def test_what_is_no_video(model: Path, content: bytes, message: str) -> None:
-    out, said = piped(model, content, "-", code=2)
+    out, stderr = piped(model, content, "-", code=2)
     assert out == b""
-    assert message in said
-    assert said.strip().count("\n") == 0
+    assert message in stderr
+    assert stderr.strip().count("\n") == 0
 
 
 def test_an_mp4_whose_index_stands_at_its_end(tmp_path: Path, model: Path) -> None:

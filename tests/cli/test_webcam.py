@@ -41,14 +41,14 @@ def webcam(
 
 def test_a_file_is_painted_without_a_screen(clip: Path, tmp_path: Path) -> None:
     what = ("--camera", clip, "--no-window", "--frames", "20", "--json", "--record", "out.mp4")
-    done = webcam(tmp_path, *what, "--target-fps", "25", "--mirror", "--strength", "0.8")
-    assert (done.returncode, done.stderr) == (0, "nst: warming up\n")
-    told = json.loads(done.stdout)
-    assert told["frames"] == 20
-    assert told["styles"] == {"scream": 1.0}
-    assert (told["width"], told["height"]) in {(160, 120), (96, 72)}
-    assert told["provider"] == "CPUExecutionProvider"
-    assert told["frames_per_second"] > 0
+    completed = webcam(tmp_path, *what, "--target-fps", "25", "--mirror", "--strength", "0.8")
+    assert (completed.returncode, completed.stderr) == (0, "nst: warming up\n")
+    statistics = json.loads(completed.stdout)
+    assert statistics["frames"] == 20
+    assert statistics["styles"] == {"scream": 1.0}
+    assert (statistics["width"], statistics["height"]) in {(160, 120), (96, 72)}
+    assert statistics["provider"] == "CPUExecutionProvider"
+    assert statistics["frames_per_second"] > 0
     assert (tmp_path / "out.mp4").stat().st_size > 1000
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
@@ -56,9 +56,9 @@ def test_a_file_is_painted_without_a_screen(clip: Path, tmp_path: Path) -> None:
 def test_the_end_of_a_file_is_the_end(clip: Path, tmp_path: Path) -> None:
     short = tmp_path / "short.mp4"
     write_video(short, (np.full((48, 64, 3), 9 * n, np.uint8) for n in range(12)), fps=30, hold_seconds=0)
-    done = webcam(tmp_path, "--camera", short, "--no-window")
-    assert done.returncode == 0
-    assert "from camera to screen" in done.stdout
+    completed = webcam(tmp_path, "--camera", short, "--no-window")
+    assert completed.returncode == 0
+    assert "from camera to screen" in completed.stdout
 
 
 def greys(path: Path) -> list[float]:
@@ -83,9 +83,9 @@ def test_a_recording_of_a_file_begins_with_its_first_frame(tmp_path: Path) -> No
 def test_a_file_that_is_shorter_than_the_warming_up_is_shown(tmp_path: Path) -> None:
     short = tmp_path / "short.mp4"
     write_video(short, (np.full((48, 64, 3), 90 * n, np.uint8) for n in range(2)), fps=30, hold_seconds=0)
-    done = webcam(tmp_path, "--camera", short, "--no-window", "--record", "out.mp4", "--json")
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["frames"] >= 1
+    completed = webcam(tmp_path, "--camera", short, "--no-window", "--record", "out.mp4", "--json")
+    assert completed.returncode == 0
+    assert json.loads(completed.stdout)["frames"] >= 1
     assert (tmp_path / "out.mp4").exists()
 
 
@@ -105,20 +105,20 @@ def test_a_file_that_is_shorter_than_the_warming_up_is_shown(tmp_path: Path) -> 
 )
 def test_bad_input_is_one_line(clip: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
     places = {"CLIP": str(clip), "PHOTO": str(content_path("coffee"))}
-    given = [places.get(each, each) for each in arguments]
-    done = webcam(tmp_path, *given, "--no-window")
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    options = [places.get(each, each) for each in arguments]
+    completed = webcam(tmp_path, *options, "--no-window")
+    assert completed.returncode == 2
+    assert message in completed.stderr
+    assert "Traceback" not in completed.stderr
     assert not list(tmp_path.iterdir())
 
 
 def test_without_a_display_the_error_says_what_to_do(clip: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     for added in ({}, {"DISPLAY": ":987"}):
-        done = webcam(tmp_path, "--camera", clip, environment={**environment, **added})
-        assert done.returncode == 2
-        assert "on a machine without a screen: --no-window" in done.stderr
+        completed = webcam(tmp_path, "--camera", clip, environment={**environment, **added})
+        assert completed.returncode == 2
+        assert "on a machine without a screen: --no-window" in completed.stderr
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +134,8 @@ def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     )
     os.close(write)
     try:
-        with os.fdopen(read) as told:
-            yield f":{told.readline().strip()}", folder / "Xvfb_screen0"
+        with os.fdopen(read) as number:
+            yield f":{number.readline().strip()}", folder / "Xvfb_screen0"
     finally:
         server.terminate()
         server.wait()
@@ -161,20 +161,20 @@ def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path
     name, file = display
     arguments = [*WEBCAM, "--camera", clip, "--frames", 40, "--json"]
     process = started(*arguments, cwd=tmp_path, DISPLAY=name, QT_QPA_PLATFORM="xcb")
-    seen = np.zeros((300, 400, 3), np.uint8)
+    window = np.zeros((300, 400, 3), np.uint8)
     while process.poll() is None:
         now = screenshot(file)
         # a painting has many colours; looked for in so many pixels that no frame is missed meanwhile
         if len({tuple(pixel) for pixel in now[::5, ::5].reshape(-1, 3).tolist()}) > 200:
-            seen = now
+            window = now
         time.sleep(0.01)
-    told, complaints = process.communicate()
+    stdout, complaints = process.communicate()
     assert (process.returncode, complaints) == (0, "nst: warming up\n")
-    assert json.loads(told)["frames"] == 40
-    columns = np.flatnonzero((seen.max(axis=2).astype(int) - seen.min(axis=2)).max(axis=0) > 30)
+    assert json.loads(stdout)["frames"] == 40
+    columns = np.flatnonzero((window.max(axis=2).astype(int) - window.min(axis=2)).max(axis=0) > 30)
     assert len(columns) > 120
     # white letters on a ground made darker
-    assert (seen[:40] > 240).all(axis=2).sum() > 100
+    assert (window[:40] > 240).all(axis=2).sum() > 100
 
 
 def test_a_folder_of_style_images_begins_with_its_first(clip: Path, tmp_path: Path) -> None:
@@ -184,11 +184,11 @@ def test_a_folder_of_style_images_begins_with_its_first(clip: Path, tmp_path: Pa
         (folder / f"{name}.jpg").write_bytes(style_path(name).read_bytes())
     command = [each for each in WEBCAM if each not in ("--style", "scream")]
     what = ["--camera", str(clip), "--no-window", "--frames", "5", "--json", "--style-image"]
-    for given, style in ((folder, "great-wave"), (folder / "scream.jpg", "scream")):
-        done = python(*command, *what, given, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["styles"] == {style: 1.0}
+    for source, style in ((folder, "great-wave"), (folder / "scream.jpg", "scream")):
+        completed = python(*command, *what, source, cwd=tmp_path)
+        assert completed.returncode == 0, completed.stderr
+        assert json.loads(completed.stdout)["styles"] == {style: 1.0}
     (tmp_path / "empty").mkdir()
-    done = python(*command, *what, "empty", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "--style-image empty: no pictures in this folder" in done.stderr
+    completed = python(*command, *what, "empty", cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "--style-image empty: no pictures in this folder" in completed.stderr

@@ -36,9 +36,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         parameter.data += 0.03 * torch.randn_like(parameter)
     tensors = {f"stylizer.{name}": value for name, value in stylizer.state_dict().items()}
     tensors |= {f"encoder.{name}": value.contiguous() for name, value in encoder.state_dict().items()}
-    told = {"arch": "any-fast", "training": {"steps": 3}}
+    metadata = {"arch": "any-fast", "training": {"steps": 3}}
     path = tmp_path_factory.mktemp("checkpoint") / "any-fast.safetensors"
-    save_file(tensors, path, {"format": ANY_STYLE_FORMAT, "nst_engine": json.dumps(told)})
+    save_file(tensors, path, {"format": ANY_STYLE_FORMAT, "nst_engine": json.dumps(metadata)})
     return path
 
 
@@ -98,39 +98,39 @@ def test_what_is_no_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> N
     save_file({"stylizer.x": torch.zeros(1)}, path, {"format": "another"})
     with pytest.raises(ModelChecksumError, match="its format is not"):
         load_any_style(path)
-    for told in ("[]", "{}", '{"arch": "any", "else": 1}'):
-        save_file({"stylizer.x": torch.zeros(1)}, path, {"format": ANY_STYLE_FORMAT, "nst_engine": told})
+    for metadata in ("[]", "{}", '{"arch": "any", "else": 1}'):
+        save_file({"stylizer.x": torch.zeros(1)}, path, {"format": ANY_STYLE_FORMAT, "nst_engine": metadata})
         with pytest.raises(ModelChecksumError, match="its description is damaged"):
             load_any_style(path)
 
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_what_files_keep_is_read_back(checkpoint: Path, tmp_path: Path, bits: Any) -> None:
-    given = load_any_style(checkpoint)
-    export_any_style([given], tmp_path, {"any-fast": bits}, "MIT", names={"any-fast": "mine"}, encoder_file="eye.onnx")
-    found = network_of_model(find_model(tmp_path / "mine.onnx"))
-    assert not isinstance(found, Checkpoint)
-    assert found.arch == "any-fast"
+    source = load_any_style(checkpoint)
+    export_any_style([source], tmp_path, {"any-fast": bits}, "MIT", names={"any-fast": "mine"}, encoder_file="eye.onnx")
+    result = network_of_model(find_model(tmp_path / "mine.onnx"))
+    assert not isinstance(result, Checkpoint)
+    assert result.arch == "any-fast"
     for part in ("stylizer", "encoder"):
-        before, after = getattr(given, part), getattr(found, part)
+        before, after = getattr(source, part), getattr(result, part)
         assert before.keys() == after.keys()
         for name, value in before.items():
             assert float((after[name] - value).norm()) <= 0.015 * float(value.norm()) + 1e-6, name
     # what was read back is kept as it is
     export_any_style(
-        [found], tmp_path, {"any-fast": bits}, "MIT", names={"any-fast": "again"}, encoder_file="eye2.onnx"
+        [result], tmp_path, {"any-fast": bits}, "MIT", names={"any-fast": "again"}, encoder_file="eye2.onnx"
     )
     again = network_of_model(find_model(tmp_path / "again.onnx"))
     assert not isinstance(again, Checkpoint)
-    torch.testing.assert_close(dict(again.stylizer), dict(found.stylizer), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(dict(again.stylizer), dict(result.stylizer), rtol=1e-6, atol=1e-7)
     with pytest.raises(ModelChecksumError, match="not a network for any style"):
         any_style_of_model(tmp_path / "mine.onnx", tmp_path / "eye.onnx", "another")
 
 
 def test_a_model_of_fixed_styles_is_read_back_as_one() -> None:
-    found = network_of_model(find_model("bundled:live"))
-    assert isinstance(found, Checkpoint)
-    assert found.arch == "live"
+    result = network_of_model(find_model("bundled:live"))
+    assert isinstance(result, Checkpoint)
+    assert result.arch == "live"
 
 
 def test_no_style_is_added_to_what_takes_any() -> None:

@@ -1,4 +1,4 @@
-"""From checkpoint to model file: parity, what the file says, going back, and the scripts as they are typed."""
+"""From checkpoint to model file: parity, metadata, the way back, and the scripts as users run them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents
 from nst_engine.errors import ModelChecksumError, ModelParityError, OptionError
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
-from nst_engine.exporting.reduced import ModelPrecision, psnr_db, require_psnr
+from nst_engine.exporting.reduced import psnr_db, require_psnr
 from nst_engine.exporting.stylizer import checkpoint_of, export_stylizer, parity_of
 from nst_engine.exporting.vgg19 import export_vgg19
 from nst_engine.image import load_image
 from nst_engine.models.find import bundled_models
+from nst_engine.models.formats import ModelPrecision
 from nst_engine.networks.stylizer_net import StylizerNet, architecture
 from nst_engine.runtimes.devices import LEAST_PSNR_DB
 from nst_engine.training.checkpoint import Checkpoint, save_checkpoint
@@ -92,9 +93,9 @@ def test_an_exported_model_paints_what_torch_paints(checkpoint: Checkpoint, tmp_
     network.load_state_dict(checkpoint.averaged)
     with torch.no_grad():
         planes = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255
-        wanted = (network(planes, torch.tensor([[0.25, 0.75]]))[0].permute(1, 2, 0) * 255).round().numpy()
-    found = stylizer.stylize(photo, {"first": 1, "second": 3}).pixels
-    assert int(np.abs(found - wanted).max()) <= 1
+        expected = (network(planes, torch.tensor([[0.25, 0.75]]))[0].permute(1, 2, 0) * 255).round().numpy()
+    actual = stylizer.stylize(photo, {"first": 1, "second": 3}).pixels
+    assert int(np.abs(actual - expected).max()) <= 1
 
 
 def test_a_self_contained_export_paints_the_same(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -159,10 +160,10 @@ def test_vgg19_gives_the_features_that_torch_gives(tmp_path: Path, pooling: Any)
     assert export_vgg19(weights, layers, tmp_path / "v.onnx", pooling=pooling) < 1e-3
     session = onnxruntime.InferenceSession(tmp_path / "v.onnx", providers=["CPUExecutionProvider"])
     image = np.random.default_rng(0).random((3, 3, 37, 51), dtype=np.float32)
-    found = session.run(layers, {"image": image})
-    wanted = VGG19(weights, layers, pooling=pooling)(torch.from_numpy(image))
-    for layer, features in zip(layers, found, strict=True):
-        np.testing.assert_allclose(features, wanted[layer].numpy(), rtol=1e-3, atol=1e-2)
+    actual = session.run(layers, {"image": image})
+    expected = VGG19(weights, layers, pooling=pooling)(torch.from_numpy(image))
+    for layer, features in zip(layers, actual, strict=True):
+        np.testing.assert_allclose(features, expected[layer].numpy(), rtol=1e-3, atol=1e-2)
 
 
 def test_an_unknown_layer_is_refused(tmp_path: Path) -> None:
@@ -177,11 +178,11 @@ def test_the_scripts_export_and_check(
     save_checkpoint(tmp_path / "c.safetensors", checkpoint)
     script = [sys.executable, "-W", "error", str(EXPORT / "export_stylizer.py")]
     arguments = [str(tmp_path / "c.safetensors"), "-o", str(tmp_path / "m.onnx"), "--licence", "MIT"]
-    done = subprocess.run([*script, *arguments], capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert "differs from torch by" in done.stdout
-    told = onnx.load(tmp_path / "m.onnx").metadata_props[0].value
-    assert json.loads(told)["licence"] == "MIT"
+    completed = subprocess.run([*script, *arguments], capture_output=True, text=True, check=False, timeout=120)
+    assert completed.returncode == 0, completed.stderr
+    assert "differs from torch by" in completed.stdout
+    metadata = onnx.load(tmp_path / "m.onnx").metadata_props[0].value
+    assert json.loads(metadata)["licence"] == "MIT"
     assert code_of("check_parity.py", tmp_path / "m.onnx", tmp_path / "c.safetensors") == 0, capsys.readouterr().err
     checkpoint.averaged["down2.weight"] = checkpoint.averaged["down2.weight"] + 0.5
     save_checkpoint(tmp_path / "other.safetensors", checkpoint)
@@ -229,10 +230,10 @@ def test_a_checkpoint_of_another_network_is_refused_in_one_line(
         ("check_parity.py", tmp_path / "m.onnx", path),
     ):
         assert code_of(script, *arguments) == 2
-        said = capsys.readouterr().err
-        assert "the checkpoint of network 'live': " in said
-        assert "damaged, or of another network" in said
-        assert said.count("\n") == 1
+        stderr = capsys.readouterr().err
+        assert "the checkpoint of network 'live': " in stderr
+        assert "damaged, or of another network" in stderr
+        assert stderr.count("\n") == 1
     assert not (tmp_path / "new.onnx").exists()
 
 

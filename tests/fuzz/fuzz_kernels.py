@@ -56,7 +56,7 @@ class Draw:
         return whole
 
     def array(self, kind: str, *sides: int) -> _Array:
-        """Of a type and shape, nearly always; laid out in one way or another, and never really huge."""
+        """Of a type and shape, nearly always; in one memory layout or another, and never really huge."""
         kind = kind if self.whole(0, 15) else self.one_of(*_TYPES)
         # sides may be those of another array that is as large as addresses go
         shape = [min(side, _LARGEST_SIDE) if self.whole(0, 15) else self.whole(0, 5) for side in sides]
@@ -149,26 +149,26 @@ def one_input(data: bytes) -> None:
     draw = Draw(data)
     kind = draw.one_of("normalize", "denormalize", "gram")
     call = {"normalize": normalize_call, "denormalize": denormalize_call, "gram": gram_call}[kind](draw)
-    wanted = outcome(_numpy.Kernels(), call)
+    expected = outcome(_numpy.Kernels(), call)
     for isa in _native.available():
-        found = outcome(_native.kernels_of(isa), call)
-        if isinstance(wanted, str) or isinstance(found, str):
-            alike = isinstance(wanted, str) and isinstance(found, str) and wanted == found
-            assert alike, (isa, kind, wanted, found)
+        actual = outcome(_native.kernels_of(isa), call)
+        if isinstance(expected, str) or isinstance(actual, str):
+            alike = isinstance(expected, str) and isinstance(actual, str) and expected == actual
+            assert alike, (isa, kind, expected, actual)
         elif kind == "denormalize":
-            np.testing.assert_array_equal(found, wanted, err_msg=isa)
+            np.testing.assert_array_equal(actual, expected, err_msg=isa)
         else:
-            _assert_close(found, wanted, isa)
+            _assert_close(actual, expected, isa)
 
 
-def _assert_close(found: _Array, wanted: _Array, isa: str) -> None:
+def _assert_close(actual: _Array, expected: _Array, isa: str) -> None:
     """As near as rounding in another order allows; sums of numbers that leave float32 are anything."""
-    assert (found.shape, found.dtype) == (wanted.shape, wanted.dtype), isa
-    largest = np.finfo(found.dtype).max
-    both = np.isfinite(found) & np.isfinite(wanted) & (np.abs(wanted.astype(np.float64)) < 1e-3 * largest)
-    scale = float(np.abs(wanted[both].astype(np.float64)).max(initial=0))
-    step = 2e-3 if found.dtype == np.float16 else 1e-4
-    error = np.abs(found[both].astype(np.float64) - wanted[both])
+    assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype), isa
+    largest = np.finfo(actual.dtype).max
+    both = np.isfinite(actual) & np.isfinite(expected) & (np.abs(expected.astype(np.float64)) < 1e-3 * largest)
+    scale = float(np.abs(expected[both].astype(np.float64)).max(initial=0))
+    step = 2e-3 if actual.dtype == np.float16 else 1e-4
+    error = np.abs(actual[both].astype(np.float64) - expected[both])
     assert error.max(initial=0) <= step * scale + 1e-6, (isa, float(error.max()), scale)
 
 

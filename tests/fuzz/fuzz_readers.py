@@ -38,11 +38,12 @@ with atheris.instrument_imports(include=["nst_engine", "PIL"]):
     from nst_engine.benchmark.report import Report, read_report
     from nst_engine.benchmark.row import TOTAL, Row
     from nst_engine.errors import NSTError
+    from nst_engine.files import file_sha256
     from nst_engine.image import Animation, load_image, load_mask
     from nst_engine.limits import ImageLimits
     from nst_engine.models.spec import parse_spec
     from nst_engine.optimization.options import OptimizeOptions
-    from nst_engine.optimization.sidecar import file_sha256, read_sidecar
+    from nst_engine.optimization.sidecar import read_sidecar
     from nst_engine.stylize.style_embedding import StyleEmbedding
     from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.video import VideoOptions, paint_video
@@ -87,7 +88,7 @@ def read_model(data: bytes) -> None:
 
 
 def read_spec(data: bytes) -> None:
-    """What a model says of itself, in a file beside it."""
+    """A model's specification, in a file beside it."""
     parse_spec(data.decode("utf-8", "replace"), source="spec", name="model")
 
 
@@ -163,15 +164,15 @@ def some_models() -> Iterator[bytes]:
 def some_specs() -> Iterator[bytes]:
     """Of every key."""
     style = {"predict": "encoder.onnx", "output": "code", "numbers": 97, "side_px": 512}
-    for told in (own_spec(), own_spec(style=style), {"styles": ["a"], "value_range": [0, 255], "pad_multiple": 4}):
-        yield json.dumps(told).encode()
+    for metadata in (own_spec(), own_spec(style=style), {"styles": ["a"], "value_range": [0, 255], "pad_multiple": 4}):
+        yield json.dumps(metadata).encode()
 
 
 def some_sidecars() -> Iterator[bytes]:
     """One whose picture is there."""
     photo = file_of("photo.png", next(some_pictures()))
     entry = {"path": str(photo), "sha256": file_sha256(photo)}
-    told = {
+    sidecar = {
         "format": "nst-engine optimize 1",
         "inputs": [{"role": role, **entry} for role in ("content", "style", "style_mask")],
         "options": asdict(OptimizeOptions()),
@@ -179,7 +180,7 @@ def some_sidecars() -> Iterator[bytes]:
         "was_stopped": False,
         "weights": {"sha256": "0" * 64},
     }
-    yield json.dumps(told).encode()
+    yield json.dumps(sidecar).encode()
 
 
 def some_benches() -> Iterator[bytes]:
@@ -261,7 +262,7 @@ READERS: Mapping[str, tuple[Callable[[bytes], None], Callable[[], Iterator[bytes
 
 
 def main() -> None:
-    """One reader, until the time is over or something is found."""
+    """One reader, until the time is over or a failure occurs."""
     if len(sys.argv) < 2:
         print(*READERS)
         return

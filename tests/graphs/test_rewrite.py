@@ -93,8 +93,8 @@ def zoo_like(*, sizes: bool = False, reshape: bool = False) -> tuple[bytes, Any]
 def test_a_model_of_one_size_takes_any(sizes: bool, size: tuple[int, int]) -> None:
     model, in_torch = zoo_like(sizes=sizes)
     x = np.random.default_rng(0).uniform(0, 255, (1, 3, *size)).astype(np.float32)
-    (found,) = session(with_dynamic_size(model)).run(None, {"input1": x})
-    np.testing.assert_allclose(found, in_torch(x), rtol=1e-3, atol=1e-2)
+    (result,) = session(with_dynamic_size(model)).run(None, {"input1": x})
+    np.testing.assert_allclose(result, in_torch(x), rtol=1e-3, atol=1e-2)
 
 
 def test_a_size_that_is_built_in_is_named() -> None:
@@ -129,9 +129,9 @@ def test_a_size_that_is_computed_from_constants_is_undone_too() -> None:
     constants = {"zero": np.array([0]), "two": np.array([2]), "wanted": np.array([12, 20])}
     free = session(with_dynamic_size(of_nodes(nodes, constants, (1, 3, 12, 20))))
     x = np.random.default_rng(0).random((2, 3, 30, 14), dtype=np.float32)
-    (found,) = free.run(None, {"x": x})
-    wanted = x.reshape(2, 3, 15, 2, 7, 2).max((3, 5)).repeat(2, 2).repeat(2, 3)
-    np.testing.assert_array_equal(found, wanted)
+    (actual,) = free.run(None, {"x": x})
+    expected = x.reshape(2, 3, 15, 2, 7, 2).max((3, 5)).repeat(2, 2).repeat(2, 3)
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_what_does_not_fit_another_size_is_named() -> None:
@@ -149,8 +149,8 @@ def test_one_side_that_is_built_in_is_named() -> None:
 
 
 def test_a_batch_stays_as_it_is_where_the_graph_holds_it() -> None:
-    (given,) = session(with_dynamic_size(zoo_like()[0])).get_inputs()
-    assert given.shape == ["batch", 3, "height", "width"]
+    (graph_input,) = session(with_dynamic_size(zoo_like()[0])).get_inputs()
+    assert graph_input.shape == ["batch", 3, "height", "width"]
     nodes = [
         helper.make_node("Shape", ["x"], ["shape"]),
         helper.make_node("Slice", ["shape", "two", "four"], ["sides"]),
@@ -158,8 +158,8 @@ def test_a_batch_stays_as_it_is_where_the_graph_holds_it() -> None:
         helper.make_node("Reshape", ["x", "whole"], ["y"]),
     ]
     constants = {"two": np.array([2]), "four": np.array([4]), "one_and_three": np.array([1, 3])}
-    (given,) = session(with_dynamic_size(of_nodes(nodes, constants, (1, 3, 12, 20)))).get_inputs()
-    assert given.shape == [1, 3, "height", "width"]
+    (graph_input,) = session(with_dynamic_size(of_nodes(nodes, constants, (1, 3, 12, 20)))).get_inputs()
+    assert graph_input.shape == [1, 3, "height", "width"]
 
 
 def test_a_model_without_a_picture_is_refused() -> None:
@@ -197,26 +197,26 @@ def test_a_self_contained_model_paints_the_same_bytes(size: tuple[int, int, int]
     image = rng.integers(0, 256, (size[0], *size[1:], 3)).astype(np.uint8)
     mix = rng.dirichlet(np.ones(3), size[0]).astype(np.float32)
     wrapped = self_contained(model.SerializeToString(), spec)
-    (found,) = session(wrapped).run(None, {"image": image, "style_weights": mix})
+    (actual,) = session(wrapped).run(None, {"image": image, "style_weights": mix})
 
     least, multiple = spec["min_side_px"], spec.get("pad_multiple", 1)
     missing = [-(-max(side, least) // multiple) * multiple - side for side in size[1:]]
     padded = np.pad(image, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)), mode="reflect")
     order = slice(None, None, -1) if "channel_order" in changes else slice(None)
     planes = np.ascontiguousarray(np.moveaxis(padded[..., order], 3, 1).astype(np.float32) / np.float32(255))
-    (painted,) = session(model.SerializeToString()).run(None, {"image": planes, "style_weights": mix})
-    levels = np.clip(np.rint(np.moveaxis(painted, 1, 3).astype(np.float64) * 255), 0, 255)[..., order]
-    wanted = levels[:, : size[1], : size[2]].astype(int)
-    assert found.dtype == np.uint8
-    assert found.shape == image.shape
-    assert int(np.abs(found.astype(int) - wanted).max()) <= 1
-    assert float(np.mean(found.astype(int) == wanted)) > 0.99
-    told = json.loads(onnx.load_model_from_string(wrapped).metadata_props[0].value)
-    assert (told["dtype"], told["layout"], told["channel_order"]) == ("uint8", "nhwc", "rgb")
+    (stylized,) = session(model.SerializeToString()).run(None, {"image": planes, "style_weights": mix})
+    levels = np.clip(np.rint(np.moveaxis(stylized, 1, 3).astype(np.float64) * 255), 0, 255)[..., order]
+    expected = levels[:, : size[1], : size[2]].astype(int)
+    assert actual.dtype == np.uint8
+    assert actual.shape == image.shape
+    assert int(np.abs(actual.astype(int) - expected).max()) <= 1
+    assert float(np.mean(actual.astype(int) == expected)) > 0.99
+    metadata = json.loads(onnx.load_model_from_string(wrapped).metadata_props[0].value)
+    assert (metadata["dtype"], metadata["layout"], metadata["channel_order"]) == ("uint8", "nhwc", "rgb")
 
 
 def test_range_mean_and_deviation_are_inside_a_self_contained_model() -> None:
-    """A network that passes its input on, taught that levels are -1 to 1 about a mean: the output tells the input."""
+    """A network that passes its input on, with levels from -1 to 1 about a mean: the output shows the input."""
     shape: list[int | str | None] = ["n", 3, "h", "w"]
     graph = helper.make_graph(
         [helper.make_node("Identity", ["x"], ["y"])],
@@ -227,10 +227,10 @@ def test_range_mean_and_deviation_are_inside_a_self_contained_model() -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
     spec = {"value_range": [-1, 1], "mean": [0.1, 0.2, 0.3], "std": [0.5, 0.6, 0.8], "min_side_px": 1}
     image = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(1, 4, 5, 3) * 4
-    (found,) = session(self_contained(model, spec)).run(None, {"image": image})
-    given = (image / 255 * 2 - 1 - np.array(spec["mean"])) / np.array(spec["std"])
-    wanted = np.clip(np.rint((given + 1) / 2 * 255), 0, 255)
-    assert int(np.abs(found.astype(int) - wanted).max()) <= 1
+    (actual,) = session(self_contained(model, spec)).run(None, {"image": image})
+    scaled = (image / 255 * 2 - 1 - np.array(spec["mean"])) / np.array(spec["std"])
+    expected = np.clip(np.rint((scaled + 1) / 2 * 255), 0, 255)
+    assert int(np.abs(actual.astype(int) - expected).max()) <= 1
 
 
 def test_float16_is_near_float32_and_computes_in_half() -> None:
@@ -245,9 +245,9 @@ def test_float16_is_near_float32_and_computes_in_half() -> None:
         "image": np.random.default_rng(0).random((1, 3, 40, 56), dtype=np.float32),
         "style_weights": np.array([[0.0, 1.0, 0.0]], np.float32),
     }
-    (wanted,), (found,) = session(whole).run(None, feed), session(half).run(None, feed)
-    assert found.dtype == np.float32
-    assert float(np.abs(found - wanted).max()) < 0.05
+    (expected,), (actual,) = session(whole).run(None, feed), session(half).run(None, feed)
+    assert actual.dtype == np.float32
+    assert float(np.abs(actual - expected).max()) < 0.05
 
 
 @pytest.mark.parametrize(
@@ -269,9 +269,9 @@ def test_all_kinds_of_models_are_wrapped(changes: dict[str, Any]) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=7).SerializeToString()
     image = np.random.default_rng(0).integers(0, 256, (2, 5, 9, 3), np.uint8)
     wrapped = self_contained(model, {"min_side_px": 8, "pad_multiple": 4, "channel_order": "rgb", **changes})
-    (found,) = session(wrapped).run(None, {"image": image})
-    assert found.shape == image.shape
-    assert int(np.abs(found.astype(int) * 2 - image).max()) <= 1
+    (result,) = session(wrapped).run(None, {"image": image})
+    assert result.shape == image.shape
+    assert int(np.abs(result.astype(int) * 2 - image).max()) <= 1
 
 
 def test_a_self_contained_model_turns_nan_to_black_and_clamps() -> None:
@@ -285,19 +285,19 @@ def test_a_self_contained_model_turns_nan_to_black_and_clamps() -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)], ir_version=4).SerializeToString()
     image = np.array([[[[0, 127, 255]], [[1, 200, 128]]]], np.uint8)
     # the bytes become -1 to 1: the logarithm is not a number up to the middle, and far below 0 beyond
-    (found,) = session(self_contained(model, {"value_range": [-1, 1], "min_side_px": 1})).run(None, {"image": image})
-    assert found.tolist() == [[[[0, 0, 128]], [[0, 0, 0]]]]
+    (result,) = session(self_contained(model, {"value_range": [-1, 1], "min_side_px": 1})).run(None, {"image": image})
+    assert result.tolist() == [[[[0, 0, 128]], [[0, 0, 0]]]]
 
 
 def test_a_zoo_model_of_an_old_opset_becomes_self_contained() -> None:
     model, in_torch = zoo_like()
     spec = {"value_range": [0, 255], "pad_multiple": 2}
     image = np.random.default_rng(0).integers(0, 256, (1, 33, 41, 3), np.uint8)
-    (found,) = session(self_contained(with_dynamic_size(model), spec)).run(None, {"image": image})
+    (actual,) = session(self_contained(with_dynamic_size(model), spec)).run(None, {"image": image})
     padded = np.pad(image, ((0, 0), (0, 1), (0, 1), (0, 0)), mode="reflect").transpose(0, 3, 1, 2)
-    painted = in_torch(np.ascontiguousarray(padded, np.float32))[:, :, :33, :41]
-    wanted = np.clip(np.rint(painted), 0, 255).transpose(0, 2, 3, 1)
-    assert int(np.abs(found - wanted).max()) <= 1
+    stylized = in_torch(np.ascontiguousarray(padded, np.float32))[:, :, :33, :41]
+    expected = np.clip(np.rint(stylized), 0, 255).transpose(0, 2, 3, 1)
+    assert int(np.abs(actual - expected).max()) <= 1
 
 
 def test_normalisation_and_what_surrounds_the_network_stay_in_float32() -> None:
@@ -317,6 +317,6 @@ def test_normalisation_and_what_surrounds_the_network_stay_in_float32() -> None:
 def test_a_zoo_model_in_float16_paints_the_same() -> None:
     model, in_torch = zoo_like()
     x = np.random.default_rng(0).uniform(0, 255, (1, 3, 30, 34)).astype(np.float32)
-    (found,) = session(with_float16(with_dynamic_size(model))).run(None, {"input1": x})
-    wanted = in_torch(x)
-    assert float(np.abs(found - wanted).max()) < 0.01 * float(np.ptp(wanted))
+    (actual,) = session(with_float16(with_dynamic_size(model))).run(None, {"input1": x})
+    expected = in_torch(x)
+    assert float(np.abs(actual - expected).max()) < 0.01 * float(np.ptp(expected))

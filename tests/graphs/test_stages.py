@@ -67,8 +67,8 @@ def test_our_model_by_stages(rich: bool, size: tuple[int, int]) -> None:
     _, proto = network_and_model(rich=rich)
     model = proto.SerializeToString()
     picture = np.random.default_rng(0).random((1, 3, *size), dtype=np.float32)
-    (wanted,) = session(model).run(None, {"image": picture, "style_weights": MIX})
-    np.testing.assert_allclose(by_stages(model, picture, MIX), wanted, atol=2e-5)
+    (expected,) = session(model).run(None, {"image": picture, "style_weights": MIX})
+    np.testing.assert_allclose(by_stages(model, picture, MIX), expected, atol=2e-5)
     # blocks have two normalisations each; encoder and decoder have five, and two more at half the size
     assert len(cut_at_norms(model).stages) == 1 + (2 * 5 + 7 if rich else 2 * 4 + 1 + 5)
 
@@ -77,8 +77,8 @@ def test_our_model_by_stages(rich: bool, size: tuple[int, int]) -> None:
 def test_a_zoo_model_by_stages(sizes: bool) -> None:
     model, in_torch = zoo_like(sizes=sizes)
     picture = np.random.default_rng(0).uniform(0, 255, (1, 3, 38, 54)).astype(np.float32)
-    found = by_stages(with_dynamic_size(model), picture)
-    np.testing.assert_allclose(found, in_torch(picture), rtol=1e-3, atol=1e-2)
+    result = by_stages(with_dynamic_size(model), picture)
+    np.testing.assert_allclose(result, in_torch(picture), rtol=1e-3, atol=1e-2)
 
 
 def test_normalisations_side_by_side_share_a_stage() -> None:

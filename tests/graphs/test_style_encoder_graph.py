@@ -68,10 +68,10 @@ def test_one_file_has_the_codes_of_several_encoders(vgg: VGGWeights) -> None:
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     for height, width in ((32, 32), (65, 90)):
         image = np.random.default_rng(height).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
-        found = session.run(list(encoders), {"style_image": image})
+        result = session.run(list(encoders), {"style_image": image})
         with torch.no_grad():
             features = network(F.avg_pool2d(torch.from_numpy(image).permute(0, 3, 1, 2) / 255, 2))
-            for code, encoder in zip(found, encoders.values(), strict=True):
+            for code, encoder in zip(result, encoders.values(), strict=True):
                 np.testing.assert_allclose(code, encoder(features).numpy(), atol=2e-3)
     (black,) = session.run(["first"], {"style_image": np.zeros((1, 64, 64, 3), np.uint8)})
     assert np.isfinite(black).all()

@@ -36,10 +36,10 @@ def test_onnx_runtime_paints_what_torch_paints(rich: bool, size: tuple[int, int,
     rng = np.random.default_rng(0)
     image = rng.random((size[0], 3, *size[1:]), dtype=np.float32)
     mix = rng.dirichlet(np.ones(STYLES), size[0]).astype(np.float32)
-    (painted,) = session.run(["stylized_image"], {"image": image, "style_weights": mix})
+    (stylized,) = session.run(["stylized_image"], {"image": image, "style_weights": mix})
     with torch.no_grad():
-        wanted = network(torch.from_numpy(image), torch.from_numpy(mix)).numpy()
-    np.testing.assert_allclose(painted, wanted, atol=1e-4)
+        expected = network(torch.from_numpy(image), torch.from_numpy(mix)).numpy()
+    np.testing.assert_allclose(stylized, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -50,10 +50,10 @@ def test_filters_of_a_basis_and_weights_in_8_bits_paint_what_torch_paints(bits: 
     rng = np.random.default_rng(0)
     image = rng.random((2, 3, 56, 43), dtype=np.float32)
     code = rng.normal(0, 1, (2, STYLES)).astype(np.float32)
-    (painted,) = session.run(["stylized_image"], {"image": image, "style_weights": code})
+    (stylized,) = session.run(["stylized_image"], {"image": image, "style_weights": code})
     with torch.no_grad():
-        wanted = network(torch.from_numpy(image), torch.from_numpy(code)).numpy()
-    np.testing.assert_allclose(painted, wanted, atol=1e-4)
+        expected = network(torch.from_numpy(image), torch.from_numpy(code)).numpy()
+    np.testing.assert_allclose(stylized, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(("basis", "bits"), [(0, 16), (2, 16), (2, 8)])

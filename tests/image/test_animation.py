@@ -33,8 +33,8 @@ def test_frames_times_and_loop(tmp_path: Path, suffix: str, mean_error: float) -
         assert film.info["loop"] == 0
         durations = []
         for frame, expected in zip(ImageSequence.Iterator(film), frames, strict=True):
-            shown = np.asarray(frame.convert("RGB")).astype(int)
-            assert np.abs(shown - expected).mean() < mean_error
+            decoded = np.asarray(frame.convert("RGB")).astype(int)
+            assert np.abs(decoded - expected).mean() < mean_error
             durations.append(frame.info["duration"])
     assert durations[-1] == 1500
     assert abs(sum(durations[:-1]) - 6 * 1000 / 15) <= 10
@@ -45,8 +45,8 @@ def test_gif_of_the_photo_keeps_its_colours(tmp_path: Path) -> None:
     frames = _fading(3)
     with Image.open(save_animation(tmp_path / "film.gif", frames, fps=5)) as film:
         film.seek(2)
-        shown = np.asarray(film.convert("RGB")).astype(float)
-    np.testing.assert_allclose(shown.mean((0, 1)), frames[2].mean((0, 1)), atol=1.5)
+        decoded = np.asarray(film.convert("RGB")).astype(float)
+    np.testing.assert_allclose(decoded.mean((0, 1)), frames[2].mean((0, 1)), atol=1.5)
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])

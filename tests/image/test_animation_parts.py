@@ -49,9 +49,9 @@ def test_noise_and_holes_come_back(tmp_path: Path, suffix: str) -> None:
         alpha = np.zeros((24, 31, 1), np.uint8)
         alpha[5 * seed :] = 255
         frames.append(np.concatenate([noise(24, 31, seed=seed), alpha], axis=2))
-    for found, frame in zip(Animation(written(tmp_path / f"a{suffix}", frames)), frames, strict=True):
-        shown = np.full((24, 31), 255) if found.alpha is None else found.alpha
-        np.testing.assert_array_equal(shown, frame[..., 3])
+    for result, frame in zip(Animation(written(tmp_path / f"a{suffix}", frames)), frames, strict=True):
+        opacity = np.full((24, 31), 255) if result.alpha is None else result.alpha
+        np.testing.assert_array_equal(opacity, frame[..., 3])
 
 
 def test_frames_of_no_time_are_shown_as_viewers_do(tmp_path: Path) -> None:

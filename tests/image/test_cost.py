@@ -82,8 +82,8 @@ def test_usual_tiles_of_small_pictures_are_read() -> None:
     pixels = noise(70, 90)
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, pixels, photometric="rgb", tile=(512, 512), compression="zlib")
-    found = load_image(buffer.getvalue(), limits=ImageLimits(max_pixels=70 * 90))
-    np.testing.assert_array_equal(found.pixels, pixels)
+    result = load_image(buffer.getvalue(), limits=ImageLimits(max_pixels=70 * 90))
+    np.testing.assert_array_equal(result.pixels, pixels)
 
 
 def test_smaller_copies_of_the_page_are_no_pages() -> None:
@@ -131,9 +131,9 @@ def test_grey_tiffs_are_shown_as_tifffile_shows_them(
         with pytest.raises(ImageDecodeError, match="the TIFF is of a kind that is not read"):
             load_image(buffer.getvalue())
         return
-    shown = read if photometric == "minisblack" else 1 - read
-    found = load_image(buffer.getvalue()).pixels
-    assert np.abs(found - 255 * shown[..., None]).max() <= 0.5 + 1e-9
+    grey = read if photometric == "minisblack" else 1 - read
+    result = load_image(buffer.getvalue()).pixels
+    assert np.abs(result - 255 * grey[..., None]).max() <= 0.5 + 1e-9
 
 
 @pytest.mark.parametrize("planes", ["contig", "separate"])
@@ -145,10 +145,10 @@ def test_colour_tiffs_are_read_as_tifffile_reads_them(planes: Any, channels: int
     buffer = io.BytesIO()
     extra: Any = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
     tifffile.imwrite(buffer, data, photometric="rgb", planarconfig=planes, compression=compression, **extra)
-    found = load_image(buffer.getvalue())
-    np.testing.assert_array_equal(found.pixels, pixels[..., :3])
+    result = load_image(buffer.getvalue())
+    np.testing.assert_array_equal(result.pixels, pixels[..., :3])
     if channels == 4:
-        np.testing.assert_array_equal(found.alpha, pixels[..., 3])
+        np.testing.assert_array_equal(result.alpha, pixels[..., 3])
 
 
 def test_libtiff_prints_no_lines_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:

@@ -92,7 +92,7 @@ def test_permission_denied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("content", "came"),
+    ("content", "described"),
     [
         (b"hello, this is text", "something else"),
         (b"%PDF-1.7 ...", "a PDF"),
@@ -103,9 +103,9 @@ def test_permission_denied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ],
     ids=["text", "pdf", "video", "svg", "ppm", "ico"],
 )
-def test_other_content_is_refused_by_name(content: bytes, came: str) -> None:
+def test_other_content_is_refused_by_name(content: bytes, described: str) -> None:
     with pytest.raises(
-        ImageDecodeError, match=rf"^<bytes>: came .*{came}.* wanted PNG, JPEG, WebP, AVIF, HEIC, TIFF or BMP"
+        ImageDecodeError, match=rf"^<bytes>: came .*{described}.* wanted PNG, JPEG, WebP, AVIF, HEIC, TIFF or BMP"
     ):
         load_image(content)
 

@@ -57,6 +57,6 @@ def test_refused(pixels: Any, size: tuple[int, int]) -> None:
 def test_without_the_finest_is_the_mean_of_blocks_enlarged_again() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
     means = pixels.reshape(20, 3, 30, 3, 3).mean((1, 3))
-    wanted = cv2.resize(means, (90, 60), interpolation=cv2.INTER_LINEAR)
+    expected = cv2.resize(means, (90, 60), interpolation=cv2.INTER_LINEAR)
     # Pillow rounds after each of its passes
-    assert np.abs(without_finest(pixels, 20, 30) - wanted).max() <= 2
+    assert np.abs(without_finest(pixels, 20, 30) - expected).max() <= 2

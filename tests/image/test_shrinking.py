@@ -94,5 +94,5 @@ def test_memory_is_bounded_by_the_pixels(tmp_path: Path, suffix: str, bytes_per_
     """Pillow holds four bytes a pixel, and WebP's decoder as many."""
     for name, side in (("small", 64), ("large", 6000)):
         Image.new("RGB", (side, side), (9, 99, 199)).save(tmp_path / f"{name}{suffix}")
-    done = subprocess.run([sys.executable, "-c", _PEAK, suffix], cwd=tmp_path, capture_output=True, check=True)
-    assert float(done.stdout) * 2**20 < bytes_per_px * 6000**2 + 30 * 2**20
+    completed = subprocess.run([sys.executable, "-c", _PEAK, suffix], cwd=tmp_path, capture_output=True, check=True)
+    assert float(completed.stdout) * 2**20 < bytes_per_px * 6000**2 + 30 * 2**20

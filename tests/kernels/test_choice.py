@@ -25,21 +25,21 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def shown(finished: subprocess.CompletedProcess[str]) -> list[str]:
+def printed(finished: subprocess.CompletedProcess[str]) -> list[str]:
     assert finished.returncode == 0, finished.stderr
     return finished.stdout.strip().split("|")
 
 
 def test_the_best_native_set_by_default() -> None:
     finished = run(SHOW)
-    assert shown(finished) == ["native", _native.available()[0], ""]
+    assert printed(finished) == ["native", _native.available()[0], ""]
     assert finished.stderr == ""
-    assert shown(run(SHOW, NST_ENGINE_ISA="", NST_ENGINE_NO_EXT="")) == ["native", _native.available()[0], ""]
+    assert printed(run(SHOW, NST_ENGINE_ISA="", NST_ENGINE_NO_EXT="")) == ["native", _native.available()[0], ""]
 
 
 @pytest.mark.parametrize("isa", _native.available())
 def test_isa_forces_one(isa: str) -> None:
-    assert shown(run(SHOW, NST_ENGINE_ISA=isa)) == ["native", isa, ""]
+    assert printed(run(SHOW, NST_ENGINE_ISA=isa)) == ["native", isa, ""]
 
 
 @pytest.mark.parametrize("isa", ["sse9", "AVX2 ", "avx2" if platform.machine() == "aarch64" else "neon"])
@@ -53,18 +53,18 @@ def test_isa_that_this_machine_has_not(isa: str) -> None:
 
 def test_no_ext_means_numpy_without_a_warning() -> None:
     finished = run(SHOW, NST_ENGINE_NO_EXT="1")
-    assert shown(finished) == ["numpy", "none", "NST_ENGINE_NO_EXT=1 is set"]
+    assert printed(finished) == ["numpy", "none", "NST_ENGINE_NO_EXT=1 is set"]
     assert finished.stderr == ""
 
 
 def test_no_ext_does_not_load_the_extension() -> None:
     code = "import sys, nst_engine.kernels; print('nst_engine.kernels._native' in sys.modules)"
-    assert shown(run(code, NST_ENGINE_NO_EXT="1")) == ["False"]
+    assert printed(run(code, NST_ENGINE_NO_EXT="1")) == ["False"]
 
 
 def test_a_missing_extension_warns_once() -> None:
     finished = run(WITHOUT_EXTENSION + SHOW)
-    implementation, isa, reason = shown(finished)
+    implementation, isa, reason = printed(finished)
     assert (implementation, isa) == ("numpy", "none")
     assert "cannot be imported" in reason
     assert finished.stderr.count("RuntimeWarning") == 1
@@ -88,7 +88,7 @@ def test_numpy_computes_what_native_code_computes() -> None:
         "i = np.arange(7 * 5 * 3, dtype=np.uint8).reshape(7, 5, 3); t = k.normalize(i, pad_multiple=8); "
         "print(np.array_equal(k.denormalize(t, size=(7, 5)), i), round(float(k.gram_matrix(t[0]).sum()), 5))"
     )
-    results = {tuple(shown(run(code, NST_ENGINE_NO_EXT=off))) for off in ("0", "1")}
+    results = {tuple(printed(run(code, NST_ENGINE_NO_EXT=off))) for off in ("0", "1")}
     assert len(results) == 1
     assert results.pop()[0].startswith("True")
 

@@ -130,15 +130,15 @@ def test_nothing_beside_out_is_written() -> None:
 @pytest.mark.usefixtures("implementation")
 def test_rows_may_lie_apart_or_upside_down(width: int) -> None:
     tensor = tensor_of(9, width)
-    wanted = reference(tensor)
+    expected = reference(tensor)
     around = np.full((20, width + 7, 3), 77, np.uint8)
     assert denormalize(tensor, out=around[1:19:2, 3 : 3 + width], threads=2) is not None
-    np.testing.assert_array_equal(around[1:19:2, 3 : 3 + width], wanted)
+    np.testing.assert_array_equal(around[1:19:2, 3 : 3 + width], expected)
     around[1:19:2, 3 : 3 + width] = 77
     assert np.all(around == 77)
     flipped = np.empty((9, width, 3), np.uint8)
     denormalize(tensor, out=flipped[::-1])
-    np.testing.assert_array_equal(flipped, wanted[::-1])
+    np.testing.assert_array_equal(flipped, expected[::-1])
 
 
 @pytest.mark.usefixtures("implementation")
@@ -156,8 +156,8 @@ def test_halves_may_be_rounded_up() -> None:
     values = np.arange(-1, 256, 0.25, dtype=np.float32)
     tensor = np.stack([values] * 3).reshape(1, 3, 4, -1)
     image = denormalize(tensor, scale=1.0, rounding="half-up")
-    wanted = np.floor(np.clip(values.astype(np.float64), 0, 255) + 0.5).astype(np.uint8)
-    np.testing.assert_array_equal(image[..., 1].ravel(), wanted)
+    expected = np.floor(np.clip(values.astype(np.float64), 0, 255) + 0.5).astype(np.uint8)
+    np.testing.assert_array_equal(image[..., 1].ravel(), expected)
     np.testing.assert_array_equal(image[..., 0].ravel()[4:14], [0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
 
 
@@ -177,15 +177,15 @@ def test_a_photo_shines_through(strength: float, rounding: Any) -> None:
     for width in SIDES:
         tensor = tensor_of(5, width)
         photo = np.random.default_rng(width).integers(0, 256, (5, width, 3), np.uint8)
-        wanted = blended(tensor, photo, strength, half_up=rounding == "half-up")
+        expected = blended(tensor, photo, strength, half_up=rounding == "half-up")
         options: dict[str, Any] = {"strength": strength, "rounding": rounding}
-        assert_image(denormalize(tensor, photo=photo, **options), wanted)
-        assert_image(denormalize(tensor, photo=photo[:, ::-1].copy()[:, ::-1].copy(), threads=3, **options), wanted)
+        assert_image(denormalize(tensor, photo=photo, **options), expected)
+        assert_image(denormalize(tensor, photo=photo[:, ::-1].copy()[:, ::-1].copy(), threads=3, **options), expected)
         in_place = photo.copy()
         denormalize(tensor, photo=in_place, out=in_place, **options)
-        assert_image(in_place, wanted)
+        assert_image(in_place, expected)
         if strength == 0:
-            np.testing.assert_array_equal(wanted, photo)
+            np.testing.assert_array_equal(expected, photo)
 
 
 @pytest.mark.usefixtures("implementation")

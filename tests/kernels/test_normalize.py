@@ -148,8 +148,8 @@ def test_nothing_beside_out_is_written() -> None:
 def test_a_part_of_a_picture_and_one_upside_down(width: int) -> None:
     around = image_of(30, width + 9)
     for part in (around[3:17, 2 : 2 + width], around[20:5:-2, 5 : 5 + width], around[::-1][:4, -width:]):
-        wanted = normalize(np.ascontiguousarray(part), pad_multiple=8)
-        np.testing.assert_array_equal(normalize(part, pad_multiple=8, threads=2), wanted)
+        expected = normalize(np.ascontiguousarray(part), pad_multiple=8)
+        np.testing.assert_array_equal(normalize(part, pad_multiple=8, threads=2), expected)
 
 
 @pytest.mark.parametrize("width", [731, 736, 1024])
@@ -160,12 +160,12 @@ def test_large_pictures(width: int, dtype: type[np.floating[Any]]) -> None:
     height = 1000 if dtype is np.float32 else 2000
     image = image_of(height, width)
     rows = [normalize(row, mean=MEAN, std=STD, dtype=dtype) for row in np.split(image, height)]
-    wanted = np.concatenate(rows, axis=2)
+    expected = np.concatenate(rows, axis=2)
     for shift in (0, 1, 5):
         memory = np.zeros(3 * height * width + 16, dtype)
         out = memory[shift : shift + 3 * height * width].reshape(1, 3, height, width)
         normalize(image, mean=MEAN, std=STD, out=out, threads=2)
-        np.testing.assert_array_equal(out, wanted)
+        np.testing.assert_array_equal(out, expected)
         assert not memory[:shift].any()
         assert not memory[shift + 3 * height * width :].any()
 
@@ -178,8 +178,8 @@ def test_half_precision_is_numpys(scale: float) -> None:
         tensor = normalize(picture, scale=scale, dtype=np.float16, pad_multiple=3)
         assert tensor.dtype == np.float16
         with np.errstate(over="ignore"):
-            wanted = normalize(picture, scale=scale, pad_multiple=3).astype(np.float16)
-        np.testing.assert_array_equal(tensor, wanted)
+            expected = normalize(picture, scale=scale, pad_multiple=3).astype(np.float16)
+        np.testing.assert_array_equal(tensor, expected)
 
 
 @pytest.mark.usefixtures("implementation")

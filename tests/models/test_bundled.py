@@ -55,8 +55,8 @@ def test_the_quantised_model_paints_nearly_the_same() -> None:
     errors = []
     for number, style in enumerate(stylizer.styles):
         picture = photo(("coffee", "rocket")[number % 2], 320)
-        wanted, found = (each.stylize(picture, style).pixels.astype(float) for each in (stylizer, quantised))
-        errors.append(float(np.square(found - wanted).mean()))
+        expected, actual = (each.stylize(picture, style).pixels.astype(float) for each in (stylizer, quantised))
+        errors.append(float(np.square(actual - expected).mean()))
     assert 10 * np.log10(255**2 / np.mean(errors)) >= 28
 
 
@@ -72,8 +72,8 @@ def test_pictures_come_near_the_style_and_keep_the_photo(
 
 
 def test_styles_differ_clearly_from_each_other(stylizer: Stylizer) -> None:
-    painted = {style: smoothed(stylizer.stylize(photo("coffee"), style).pixels) for style in stylizer.styles}
-    for (one, first), (other, second) in itertools.combinations(painted.items(), 2):
+    stylized = {style: smoothed(stylizer.stylize(photo("coffee"), style).pixels) for style in stylizer.styles}
+    for (one, first), (other, second) in itertools.combinations(stylized.items(), 2):
         assert float(np.abs(first - second).mean()) > 4, (one, other)
 
 
@@ -84,9 +84,11 @@ def test_colours_come_from_the_painting(stylizer: Stylizer) -> None:
 
     nearer = 0
     for style, work in bundled_styles().items():
-        wanted = mean_colour(load_image(work.path).pixels)
-        found = mean_colour(stylizer.stylize(photo("rocket"), style).pixels)
-        nearer += float(np.abs(found - wanted).mean()) < float(np.abs(mean_colour(photo("rocket")) - wanted).mean())
+        expected = mean_colour(load_image(work.path).pixels)
+        actual = mean_colour(stylizer.stylize(photo("rocket"), style).pixels)
+        nearer += float(np.abs(actual - expected).mean()) < float(
+            np.abs(mean_colour(photo("rocket")) - expected).mean()
+        )
     assert nearer >= 14
 
 
@@ -114,24 +116,24 @@ def test_blends_lie_between_their_styles(stylizer: Stylizer) -> None:
 
 def test_many_threads_paint_what_one_does(stylizer: Stylizer) -> None:
     picture, styles = photo("astronaut", 128), stylizer.styles[:8]
-    wanted = [stylizer.stylize(picture, style).pixels for style in styles]
+    expected = [stylizer.stylize(picture, style).pixels for style in styles]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda style: stylizer.stylize(picture, style).pixels, styles))
-    for each, other in zip(wanted, found, strict=True):
+        actual = list(pool.map(lambda style: stylizer.stylize(picture, style).pixels, styles))
+    for each, other in zip(expected, actual, strict=True):
         np.testing.assert_array_equal(each, other)
 
 
 def test_there_is_no_frame_around_the_picture(stylizer: Stylizer) -> None:
-    """What is painted at the border of a cut-out is what is painted there in the whole, but for what it cannot see."""
+    """A crop is stylized up to its border as the whole picture is there, except for the context it lacks."""
     picture = photo("rocket", 320)
     for style in ("great-wave", "composition-viii", "scream"):
-        painted = stylizer.stylize(picture, style).pixels.astype(float)
-        ring = np.ones(painted.shape[:2], bool)
+        stylized = stylizer.stylize(picture, style).pixels.astype(float)
+        ring = np.ones(stylized.shape[:2], bool)
         ring[3:-3, 3:-3] = False
-        inner = np.ones(painted.shape[:2], bool)
+        inner = np.ones(stylized.shape[:2], bool)
         inner[:16], inner[-16:], inner[:, :16], inner[:, -16:] = (False,) * 4
         next_to = ~inner & ~ring
-        assert float(np.abs(painted[ring].mean(0) - painted[next_to].mean(0)).max()) < 14
+        assert float(np.abs(stylized[ring].mean(0) - stylized[next_to].mean(0)).max()) < 14
 
 
 def test_no_grid_is_painted_into_a_calm_sky(stylizer: Stylizer) -> None:
@@ -139,8 +141,8 @@ def test_no_grid_is_painted_into_a_calm_sky(stylizer: Stylizer) -> None:
     pattern: list[Any] = []
     picture = photo("rocket", 640)
     for style in stylizer.styles:
-        painted = stylizer.stylize(picture, style).pixels.astype(float)
-        height, width = (side - side % 4 for side in painted.shape[:2])
-        cells = painted[:height, :width].reshape(height // 4, 4, width // 4, 4, 3)
+        stylized = stylizer.stylize(picture, style).pixels.astype(float)
+        height, width = (side - side % 4 for side in stylized.shape[:2])
+        cells = stylized[:height, :width].reshape(height // 4, 4, width // 4, 4, 3)
         pattern.append(float(cells.mean((0, 2)).std(axis=(0, 1)).max()))
     assert np.mean(pattern) < 1.5

@@ -27,11 +27,11 @@ OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
 def written(
     path: Path, nodes: Sequence[Any], constants: dict[str, Any] | None = None, functions: Sequence[Any] = ()
 ) -> Path:
-    picture, painted = (
+    picture, stylized = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "h", "w"]) for name in ("image", "painted")
     )
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()]
-    graph = helper.make_graph(list(nodes), "endless", [picture], [painted], tensors)
+    graph = helper.make_graph(list(nodes), "endless", [picture], [stylized], tensors)
     model = helper.make_model(graph, opset_imports=OPSETS, ir_version=9, functions=list(functions))
     helper.set_model_props(model, {"nst_engine": json.dumps(own_spec(styles=["same"]))})
     path.write_bytes(model.SerializeToString())
@@ -73,8 +73,8 @@ def doubling(path: Path, depth: int = 40) -> Path:
     functions = [helper.make_function("own", "F0", ["x"], ["y"], [helper.make_node("Neg", ["x"], ["y"])], OPSETS)]
     for number in range(1, depth + 1):
         calls = [
-            helper.make_node(f"F{number - 1}", [given], [returned], domain="own")
-            for given, returned in (("x", "between"), ("between", "y"))
+            helper.make_node(f"F{number - 1}", [consumed], [produced], domain="own")
+            for consumed, produced in (("x", "between"), ("between", "y"))
         ]
         functions.append(helper.make_function("own", f"F{number}", ["x"], ["y"], calls, OPSETS))
     return written(path, [helper.make_node(f"F{depth}", ["image"], ["painted"], domain="own")], None, functions)
@@ -142,31 +142,31 @@ def test_a_time_that_is_none_is_refused(timeout: Any) -> None:
 
 def test_the_command_has_the_limit(tmp_path: Path) -> None:
     options = ["--model", looping(tmp_path / "model.onnx"), "--timeout", 0.5, "--max-side", 32, "-o", "out.png"]
-    done = python("-m", "nst_engine", "stylize", "coffee", *options, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "give it more time (--timeout)" in done.stderr
+    completed = python("-m", "nst_engine", "stylize", "coffee", *options, cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "give it more time (--timeout)" in completed.stderr
     assert not (tmp_path / "out.png").exists()
 
 
 @pytest.mark.parametrize("command", ["stylize", "video"])
 def test_ctrl_c_stops_it(command: str, tmp_path: Path) -> None:
     model = looping(tmp_path / "model.onnx")
-    given = ["coffee", "-o", "out.png"]
+    arguments = ["coffee", "-o", "out.png"]
     if command == "video":
         (tmp_path / "frames").mkdir()
-        given = ["frames/%d.png", "-o", "out.gif", "--stability", "off"]
+        arguments = ["frames/%d.png", "-o", "out.gif", "--stability", "off"]
         for number in (1, 2):
             Image.fromarray(photo(24, 24)).save(tmp_path / "frames" / f"{number}.png")
-    process = started("-m", "nst_engine", command, *given, "--model", model, "--max-side", 32, cwd=tmp_path)
+    process = started("-m", "nst_engine", command, *arguments, "--model", model, "--max-side", 32, cwd=tmp_path)
     try:
         wait_until_busy(process)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
+        _, output = process.communicate(timeout=20)
     finally:
         process.kill()  # what has not ended would not
     assert process.returncode == 130
-    assert "nst: interrupted" in told
-    assert "Traceback" not in told
+    assert "nst: interrupted" in output
+    assert "Traceback" not in output
 
 
 def wait_until_busy(process: subprocess.Popen[str]) -> None:

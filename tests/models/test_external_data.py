@@ -30,16 +30,16 @@ def halving(folder: Path, *, data: bytes | None = None, in_attribute: bool = Fal
     kernel = numpy_helper.from_array(KERNEL, "kernel")
     kernel.ClearField("raw_data")
     kernel.data_location = TensorProto.EXTERNAL
-    stated: dict[str, Any] = {"location": "weights.bin", **entries}
-    for key, value in stated.items():
+    entry: dict[str, Any] = {"location": "weights.bin", **entries}
+    for key, value in entry.items():
         kernel.external_data.add(key=key, value=str(value))
     nodes = [helper.make_node("Conv", ["image", "kernel"], ["painted"])]
     if in_attribute:
         nodes.insert(0, helper.make_node("Constant", [], ["kernel"], value=kernel))
-    picture, painted = (
+    picture, stylized = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "h", "w"]) for name in ("image", "painted")
     )
-    graph = helper.make_graph(nodes, "halving", [picture], [painted], [] if in_attribute else [kernel])
+    graph = helper.make_graph(nodes, "halving", [picture], [stylized], [] if in_attribute else [kernel])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, {"nst_engine": json.dumps(own_spec(styles=["half"]))})
     path = folder / "model.onnx"
@@ -63,8 +63,8 @@ def test_it_is_read_from_the_models_folder_wherever_one_stands(
     elsewhere.mkdir()
     (elsewhere / "weights.bin").write_bytes(bytes(36))
     monkeypatch.chdir(elsewhere)
-    found = halved(model, backend, **options).astype(int)
-    assert np.abs(2 * found - photo(24, 40)).max() <= 1
+    result = halved(model, backend, **options).astype(int)
+    assert np.abs(2 * result - photo(24, 40)).max() <= 1
 
 
 def test_a_part_of_a_larger_file_is_taken(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_part_of_a_larger_file_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
-    ("entries", "said"),
+    ("entries", "message"),
     [
         ({"location": "../outside.bin"}, "not in the model's folder"),
         ({"location": "sub/../../outside.bin"}, "not in the model's folder"),
@@ -94,13 +94,13 @@ def test_a_part_of_a_larger_file_is_taken(tmp_path: Path) -> None:
     ],
     ids=[str(number) for number in range(15)],
 )
-def test_nothing_else_is_read(backend: Any, entries: Any, said: str, tmp_path: Path) -> None:
+def test_nothing_else_is_read(backend: Any, entries: Any, message: str, tmp_path: Path) -> None:
     (tmp_path / "outside.bin").write_bytes(KERNEL.tobytes())
     folder = tmp_path / "models"
     folder.mkdir()
     (folder / "link.bin").symlink_to(tmp_path / "outside.bin")
     os.mkfifo(folder / "pipe")
-    with pytest.raises(ModelChecksumError, match=said) as caught:
+    with pytest.raises(ModelChecksumError, match=message) as caught:
         halved(halving(folder, **entries), backend)
     assert "external_data=False" in str(caught.value)
 
@@ -114,12 +114,12 @@ def test_weights_that_change_after_loading_are_noticed(tmp_path: Path) -> None:
 
 
 def test_a_model_that_only_speaks_of_locations_is_not_read_twice(tmp_path: Path) -> None:
-    picture, painted = (
+    picture, stylized = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "h", "w"]) for name in ("location", "painted")
     )
     node = helper.make_node("Identity", ["location"], ["painted"])
     path = tmp_path / "model.onnx"
-    path.write_bytes(serialized([node], [picture], [painted], {}, own_spec(styles=["half"])))
+    path.write_bytes(serialized([node], [picture], [stylized], {}, own_spec(styles=["half"])))
     np.testing.assert_array_equal(halved(path, "onnxruntime"), photo(24, 40))
 
 

@@ -39,8 +39,8 @@ def test_the_models_of_this_installation_are_what_was_shipped() -> None:
 
 
 def test_a_bundled_model_is_found_by_name(bundled: Path) -> None:
-    found = find_model("bundled:live")
-    assert (found.name, found.path) == ("bundled:live", bundled)
+    result = find_model("bundled:live")
+    assert (result.name, result.path) == ("bundled:live", bundled)
     assert bundled_models()["live"].description == "small"
 
 
@@ -94,7 +94,7 @@ def test_a_specification_has_defaults() -> None:
 
 
 def test_every_key_is_read() -> None:
-    stated = {
+    entries = {
         "format": 1,
         "name": "own",
         "styles": ["a", "b"],
@@ -111,8 +111,8 @@ def test_every_key_is_read() -> None:
         "licence": "MIT",
         "training": {"steps": 3},
     }
-    spec = parsed(json.dumps(stated))
-    expected = {key: tuple(value) if isinstance(value, list) else value for key, value in stated.items()}
+    spec = parsed(json.dumps(entries))
+    expected = {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
     del expected["format"]
     expected["style"] = StylePrediction("encoder.onnx", "code", 7, 256)
     assert {key: getattr(spec, key) for key in expected} == expected
@@ -170,7 +170,7 @@ def test_a_value_that_cannot_be_used_is_shown(key: str, value: Any) -> None:
     [
         {"value_range": [0, 255], "mean": [123.68, 116.779, 103.939], "std": [58.395, 57.12, 57.375]},
         {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
-        {"std": [1 / 255, 1 / 255, 1 / 255]},  # bytes, said in another way
+        {"std": [1 / 255, 1 / 255, 1 / 255]},  # bytes, expressed in another way
         {"value_range": [0, 65535]},
         {"value_range": [200, 255]},
     ],

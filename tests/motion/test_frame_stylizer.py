@@ -1,4 +1,4 @@
-"""Frames are painted in their order, in the channels' order that came, and do not flicker."""
+"""Frames are stylized in order, keep their channel order, and do not flicker."""
 
 from __future__ import annotations
 
@@ -39,37 +39,37 @@ def panned(count: int, step: tuple[float, float] = (2.3, 1.6), noise: float = 2.
     frames = []
     for number in range(count):
         shift = np.array([[1.0, 0, 100 + number * step[0]], [0, 1, 60 + number * step[1]]])
-        seen = cv2.warpAffine(WHOLE, shift, (224, 160), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
-        frames.append(np.clip(np.rint(seen + rng.normal(0, noise, seen.shape)), 0, 255).astype(np.uint8))
+        view = cv2.warpAffine(WHOLE, shift, (224, 160), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+        frames.append(np.clip(np.rint(view + rng.normal(0, noise, view.shape)), 0, 255).astype(np.uint8))
     return frames
 
 
 def warping_error(frames: list[Pixels], step: tuple[float, float] = (2.3, 1.6)) -> float:
-    """Mean squared difference of frames from those before, brought along the true motion (Lai et al. 2018)."""
+    """Mean squared difference of frames from those before, warped along the true motion (Lai et al. 2018)."""
     back = np.array([[1.0, 0, step[0]], [0, 1, step[1]]])
     errors = []
     for before, now in itertools.pairwise(frames[2:]):
-        brought = cv2.warpAffine(before, back, (224, 160), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        warped = cv2.warpAffine(before, back, (224, 160), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         inner = (slice(8, -8), slice(8, -8))
-        errors.append(float(np.square((now.astype(float) - brought)[inner] / 255).mean()))
+        errors.append(float(np.square((now.astype(float) - warped)[inner] / 255).mean()))
     return float(np.mean(errors))
 
 
-def painted(stylizer: Stylizer, frames: list[Pixels], **options: Any) -> list[Pixels]:
+def stylized(stylizer: Stylizer, frames: list[Pixels], **options: Any) -> list[Pixels]:
     frame_stylizer = FrameStylizer(stylizer, "scream", channel_order="rgb", **options)
     return [frame_stylizer.stylize_frame(frame) for frame in frames]
 
 
 def test_stability_takes_flicker_away(live: Stylizer) -> None:
     frames = panned(9)
-    off, low, high = (warping_error(painted(live, frames, stability=level)) for level in ("off", "low", "high"))
+    off, low, high = (warping_error(stylized(live, frames, stability=level)) for level in ("off", "low", "high"))
     assert low < 0.7 * off
     assert high < 0.5 * off
 
 
 def test_noise_on_what_stands_is_not_painted(live: Stylizer) -> None:
     frames = panned(8, (0, 0), noise=3.0)
-    off, low = (painted(live, frames, stability=level) for level in ("off", "low"))
+    off, low = (stylized(live, frames, stability=level) for level in ("off", "low"))
     assert warping_error(low, (0, 0)) < 0.1 * warping_error(off, (0, 0))
 
 
@@ -92,14 +92,14 @@ def test_bgr_is_rgb_with_its_channels_exchanged(tiny: Stylizer, stability: Any) 
 @pytest.mark.parametrize("order", ["bgr", "rgb"])
 def test_a_result_is_not_written_to_again(tiny: Stylizer, stability: Any, order: Any) -> None:
     frame_stylizer = FrameStylizer(tiny, "wave", stability=stability, channel_order=order)
-    kept: list[tuple[Pixels, Pixels]] = []
+    pairs: list[tuple[Pixels, Pixels]] = []
     for frame in panned(4):
         before = frame.copy()
         result = frame_stylizer.stylize_frame(frame)
         np.testing.assert_array_equal(frame, before)
-        kept.append((result, result.copy()))
+        pairs.append((result, result.copy()))
         frame[...] = 0  # the caller's memory again
-    for result, copy in kept:
+    for result, copy in pairs:
         np.testing.assert_array_equal(result, copy)
 
 
@@ -170,15 +170,15 @@ def test_a_changed_style_is_a_blend_over_so_many_frames(tiny: Stylizer, stabilit
     first = painter.stylize_frame(frame)
     painter.restyle("scream", strength=1.0, frames=4)
     assert painter.styles == {"scream": 1}
-    found = [painter.stylize_frame(frame) for _ in range(6)]
+    actual = [painter.stylize_frame(frame) for _ in range(6)]
     if stability == "off":
-        for number, pixels in enumerate(found, 1):
+        for number, pixels in enumerate(actual, 1):
             share = min(1, number / 4)
             mix = {"wave": 1 - share, "scream": share}
-            wanted = tiny.stylize(frame, mix, strength=0.5 + 0.5 * share).pixels
-            assert float(np.abs(pixels.astype(int) - wanted).max()) <= 1
+            expected = tiny.stylize(frame, mix, strength=0.5 + 0.5 * share).pixels
+            assert float(np.abs(pixels.astype(int) - expected).max()) <= 1
     # each frame is nearer to the new style than the one before
-    away = [float(np.abs(each.astype(int) - found[-1]).mean()) for each in (first, *found[:4])]
+    away = [float(np.abs(each.astype(int) - actual[-1]).mean()) for each in (first, *actual[:4])]
     assert away == sorted(away, reverse=True)
     assert away[0] > 10
     assert away[-1] < 0.2 * away[0]
@@ -219,8 +219,8 @@ def test_bad_options_are_refused(tiny: Stylizer) -> None:
 def test_frames_are_painted_in_strokes_of_the_size_that_was_asked_for(live: Stylizer) -> None:
     frame = resize_image(WHOLE, 240, 360)
     frames = FrameStylizer(live, "scream", stability="off", channel_order="rgb", stroke_size=2.0)
-    wanted = live.stylize(frame, "scream", stroke_size=2.0).pixels
-    np.testing.assert_array_equal(frames.stylize_frame(frame), wanted)
+    expected = live.stylize(frame, "scream", stroke_size=2.0).pixels
+    np.testing.assert_array_equal(frames.stylize_frame(frame), expected)
     assert frames.settings["stroke-size"] == 2.0
     # frames larger than pictures whose strokes would grow keep the network's own
     large = resize_image(frame, 960, 1440)
@@ -241,7 +241,7 @@ def test_threads_wait_for_each_other(tiny: Stylizer, stability: Any) -> None:
         return {frame_stylizer.stylize_frame(frames[size]).shape[:2] for _ in range(40)}
 
     with ThreadPoolExecutor(2) as pool:
-        assert [each for found in pool.map(paint, frames) for each in found] == list(frames)
+        assert [each for result in pool.map(paint, frames) for each in result] == list(frames)
 
 
 WRONG_FRAMES: dict[str, tuple[Any, str]] = {

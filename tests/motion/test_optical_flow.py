@@ -1,4 +1,4 @@
-"""Motion that is known is found, and what could not be seen is not claimed to have been."""
+"""Known motion is estimated, and newly visible areas are not taken for known ones."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_frames_of_any_size_become_small_and_grey(size: tuple[int, int]) -> None
 def test_a_small_flow_tells_places_of_large_frames() -> None:
     flow = np.zeros((30, 40, 2), np.float32)
     flow[..., 0], flow[..., 1] = 1.0, -2.0
-    came_from = places(flow, 60, 120)
+    sources = places(flow, 60, 120)
     rows, columns = np.indices((60, 120))
-    off = np.abs(came_from - np.stack([columns + 3.0, rows - 4.0], -1))
+    off = np.abs(sources - np.stack([columns + 3.0, rows - 4.0], -1))
     assert off[2:-2, 2:-2].max() < 1e-4
     assert off.max() <= 1  # at the border

@@ -44,13 +44,13 @@ def test_one_colour_and_nothing_at_all_have_a_code(encoder: StyleEncoder) -> Non
 
 @torch.no_grad()
 def test_statistics_are_those_of_numpy_in_float64(encoder: StyleEncoder) -> None:
-    given = features(3)
-    found = encoder.statistics(given)[0].numpy()
-    wanted = []
-    for value in given.values():
+    inputs = features(3)
+    actual = encoder.statistics(inputs)[0].numpy()
+    expected = []
+    for value in inputs.values():
         places = value[0].numpy().astype(np.float64).reshape(value.shape[1], -1)
-        wanted += [np.log(places.mean(1) + 0.05), 0.5 * np.log(places.var(1) + 0.05)]
-    np.testing.assert_allclose(found, np.concatenate(wanted), atol=1e-5)
+        expected += [np.log(places.mean(1) + 0.05), 0.5 * np.log(places.var(1) + 0.05)]
+    np.testing.assert_allclose(actual, np.concatenate(expected), atol=1e-5)
 
 
 @torch.no_grad()

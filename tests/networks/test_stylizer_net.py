@@ -39,14 +39,14 @@ def test_upsampled_convolution_is_nearest_upsampling_reflection_and_convolution(
     layer = scrambled(UpsampledConv(3, 5)).double()
     x = torch.randn(2, 3, height, width, dtype=torch.float64)
     large = F.pad(F.interpolate(x, scale_factor=2, mode="nearest"), (1, 1, 1, 1), mode="reflect")
-    wanted = F.conv2d(large, layer.conv.weight, layer.conv.bias)
-    torch.testing.assert_close(layer(x), wanted)
+    expected = F.conv2d(large, layer.conv.weight, layer.conv.bias)
+    torch.testing.assert_close(layer(x), expected)
 
 
 def test_upsampling_a_flat_picture_paints_no_grid() -> None:
     layer = scrambled(UpsampledConv(4, 2))
-    painted = layer(torch.full((1, 4, 6, 6), 0.7))
-    assert float((painted.amax((2, 3)) - painted.amin((2, 3))).detach().abs().max()) < 1e-5
+    stylized = layer(torch.full((1, 4, 6, 6), 0.7))
+    assert float((stylized.amax((2, 3)) - stylized.amin((2, 3))).detach().abs().max()) < 1e-5
 
 
 def test_conditional_instance_norm_follows_the_formula_for_each_picture() -> None:
@@ -57,25 +57,25 @@ def test_conditional_instance_norm_follows_the_formula_for_each_picture() -> Non
     features = x.double().numpy()
     mean, deviation = features.mean((2, 3), keepdims=True), np.sqrt(features.var((2, 3), keepdims=True) + 1e-5)
     weights = mix.double().numpy()
-    wanted = (features - mean) / deviation * (weights @ scale)[:, :, None, None] + (weights @ shift)[:, :, None, None]
-    np.testing.assert_allclose(norm(x, mix).detach().numpy(), wanted, rtol=1e-4, atol=1e-5)
+    expected = (features - mean) / deviation * (weights @ scale)[:, :, None, None] + (weights @ shift)[:, :, None, None]
+    np.testing.assert_allclose(norm(x, mix).detach().numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_style_filters_add_what_the_blended_matrix_makes_of_each_place() -> None:
     filters = scrambled(StyleFilters(3, 5))
     x, mix = torch.randn(2, 5, 4, 7), torch.tensor([[0.0, 1.0, 0.0], [0.5, 0.2, 0.3]])
     matrices = np.tensordot(mix.double().numpy(), filters.filters.detach().double().numpy(), 1)
-    wanted = x.double().numpy() + np.einsum("noi,nihw->nohw", matrices, x.double().numpy())
-    np.testing.assert_allclose(filters(x, mix).detach().numpy(), wanted, rtol=1e-4, atol=1e-5)
+    expected = x.double().numpy() + np.einsum("noi,nihw->nohw", matrices, x.double().numpy())
+    np.testing.assert_allclose(filters(x, mix).detach().numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [TINY, TINIEST])
 @pytest.mark.parametrize(("height", "width"), [(40, 40), (41, 63), (96, 47), (65, 64)])
 def test_any_size_comes_back_at_its_size_and_in_range(size: Architecture, height: int, width: int) -> None:
     network = scrambled(StylizerNet(size, 3))
-    painted = network(torch.rand(2, 3, height, width), torch.eye(3)[:2])
-    assert painted.shape == (2, 3, height, width)
-    assert 0 <= float(painted.detach().min()) <= float(painted.detach().max()) <= 1
+    stylized = network(torch.rand(2, 3, height, width), torch.eye(3)[:2])
+    assert stylized.shape == (2, 3, height, width)
+    assert 0 <= float(stylized.detach().min()) <= float(stylized.detach().max()) <= 1
 
 
 def test_pictures_of_a_batch_do_not_touch_each_other() -> None:

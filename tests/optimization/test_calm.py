@@ -20,11 +20,11 @@ def test_calmness_is_that_of_the_formula() -> None:
     grey = photo.mean(2, dtype=np.float64)
     fine = grey - gaussian_filter(grey, 2.0, mode="mirror", truncate=3.0)
     strength = np.sqrt(gaussian_filter(fine**2, 4.0, mode="mirror", truncate=3.0))
-    wanted = 1 / (1 + (strength / np.quantile(strength, 0.25)) ** 2)
-    found = calmness(torch.from_numpy(photo).permute(2, 0, 1)[None], 0.5)[0, 0].numpy()
-    np.testing.assert_allclose(found, wanted, atol=2e-4)
-    assert found[:, :20].mean() > 0.8
-    assert found[:, -20:].mean() < 0.2
+    expected = 1 / (1 + (strength / np.quantile(strength, 0.25)) ** 2)
+    actual = calmness(torch.from_numpy(photo).permute(2, 0, 1)[None], 0.5)[0, 0].numpy()
+    np.testing.assert_allclose(actual, expected, atol=2e-4)
+    assert actual[:, :20].mean() > 0.8
+    assert actual[:, -20:].mean() < 0.2
 
 
 def test_a_flat_picture_is_calm_all_over() -> None:
@@ -34,8 +34,8 @@ def test_a_flat_picture_is_calm_all_over() -> None:
 def test_where_all_is_calm_the_loss_is_the_total_variation() -> None:
     image = torch.rand(1, 3, 31, 44)
     everywhere = torch.ones(1, 1, 31, 44)
-    found = calm_variation_loss(image, everywhere)
-    torch.testing.assert_close(found, total_variation_loss(image))
+    result = calm_variation_loss(image, everywhere)
+    torch.testing.assert_close(result, total_variation_loss(image))
     assert float(calm_variation_loss(image, 0 * everywhere)) == pytest.approx(0)
 
 

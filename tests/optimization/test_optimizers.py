@@ -51,8 +51,8 @@ def reference(function: Function, start: torch.Tensor) -> float:
     """SciPy's L-BFGS-B in float64."""
 
     def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        found = evaluate(function, torch.from_numpy(flat).float().reshape(SIZE))
-        return found.losses.total, found.gradient.double().flatten().numpy()
+        result = evaluate(function, torch.from_numpy(flat).float().reshape(SIZE))
+        return result.losses.total, result.gradient.double().flatten().numpy()
 
     solved = scipy.optimize.minimize(
         value_and_gradient,
@@ -68,23 +68,23 @@ def reference(function: Function, start: torch.Tensor) -> float:
 @pytest.mark.parametrize("seed", range(4))
 def test_lbfgs_finds_the_bounded_minimum_that_scipy_finds(seed: int) -> None:
     function, start = quadratic(seed), torch.full(SIZE, 0.5)
-    found = minimise(ProjectedLBFGS(unit_bounds()), function, start, 150)
+    result = minimise(ProjectedLBFGS(unit_bounds()), function, start, 150)
     best = reference(function, start)
     began = float(function(start))
-    assert found.losses.total - best <= 1e-3 * (began - best)
-    assert found.tensor.min() >= 0
-    assert found.tensor.max() <= 1
+    assert result.losses.total - best <= 1e-3 * (began - best)
+    assert result.tensor.min() >= 0
+    assert result.tensor.max() <= 1
     # the minimum does lie on the bounds, or this would not test them
-    assert ((found.tensor == 0) | (found.tensor == 1)).sum() > 10
+    assert ((result.tensor == 0) | (result.tensor == 1)).sum() > 10
 
 
 def test_adam_comes_close_too() -> None:
     function, start = quadratic(), torch.full(SIZE, 0.5)
-    found = minimise(ProjectedAdam(unit_bounds()), function, start, 400)
+    result = minimise(ProjectedAdam(unit_bounds()), function, start, 400)
     best = reference(function, start)
-    assert found.losses.total - best <= 0.02 * (float(function(start)) - best)
-    assert found.tensor.min() >= 0
-    assert found.tensor.max() <= 1
+    assert result.losses.total - best <= 0.02 * (float(function(start)) - best)
+    assert result.tensor.min() >= 0
+    assert result.tensor.max() <= 1
 
 
 @pytest.mark.parametrize("kind", [ProjectedLBFGS, ProjectedAdam])
@@ -93,9 +93,9 @@ def test_pixels_whose_bounds_touch_never_move(kind: type[ProjectedLBFGS] | type[
     fixed[..., :3] = True
     content = torch.rand(SIZE, generator=torch.Generator().manual_seed(5))
     bounds = Bounds(torch.where(fixed, content, 0.0), torch.where(fixed, content, 1.0))
-    found = minimise(kind(bounds), quadratic(), bounds.clip(torch.full(SIZE, 0.5)), 50)
-    assert torch.equal(found.tensor[fixed], content[fixed])
-    assert not torch.equal(found.tensor[~fixed], content[~fixed])
+    result = minimise(kind(bounds), quadratic(), bounds.clip(torch.full(SIZE, 0.5)), 50)
+    assert torch.equal(result.tensor[fixed], content[fixed])
+    assert not torch.equal(result.tensor[~fixed], content[~fixed])
 
 
 def test_lbfgs_halves_the_step_when_the_loss_rises_and_reports_when_nothing_helps() -> None:

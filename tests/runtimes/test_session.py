@@ -37,7 +37,7 @@ needs_cpu_build = pytest.mark.skipif(not IS_CPU_BUILD, reason="this onnxruntime 
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
+def model_path(tmp_path: Path) -> Path:
     return write_own(tmp_path)
 
 
@@ -57,26 +57,28 @@ def pretend_built_in(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 
 def test_importing_it_loads_no_onnxruntime() -> None:
     code = "import sys, nst_engine.runtimes.session, nst_engine.stylize.stylizer; print('onnxruntime' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "False"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert completed.stdout.strip() == "False"
 
 
-def test_a_session_says_what_it_is(own: Path) -> None:
-    loaded = open_session(own, device="cpu", threads=2)
+def test_a_session_says_what_it_is(model_path: Path) -> None:
+    loaded = open_session(model_path, device="cpu", threads=2)
     assert (loaded.provider, loaded.device, loaded.threads) == ("CPUExecutionProvider", "cpu", 2)
-    assert (loaded.model, loaded.spec.styles, loaded.passed_over) == (str(own), STYLES, ())
+    assert (loaded.model, loaded.spec.styles, loaded.passed_over) == (str(model_path), STYLES, ())
 
 
-def test_threads_default_to_what_may_be_used(own: Path) -> None:
-    assert open_session(own).threads == usable_cpus()
+def test_threads_default_to_what_may_be_used(model_path: Path) -> None:
+    assert open_session(model_path).threads == usable_cpus()
 
 
-def test_it_paints_a_batch(own: Path) -> None:
+def test_it_paints_a_batch(model_path: Path) -> None:
     pictures = np.random.default_rng(0).random((2, 3, 16, 20), dtype=np.float32)
-    together = open_session(own).run(pictures, np.eye(3, dtype=np.float32)[:2])
+    together = open_session(model_path).run(pictures, np.eye(3, dtype=np.float32)[:2])
     assert together.shape == pictures.shape
     for place in range(2):
-        alone = open_session(own).run(pictures[place : place + 1], np.eye(3, dtype=np.float32)[place : place + 1])
+        alone = open_session(model_path).run(
+            pictures[place : place + 1], np.eye(3, dtype=np.float32)[place : place + 1]
+        )
         np.testing.assert_allclose(together[place : place + 1], alone, atol=1e-6)
 
 
@@ -172,8 +174,8 @@ def test_a_model_of_one_size_takes_any(tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded.run(pictures, np.ones((1, 1), np.float32)), free, atol=1e-5)
 
 
-def test_a_run_with_the_wrong_input_is_told(own: Path) -> None:
-    loaded = open_session(own)
+def test_a_run_with_the_wrong_input_is_told(model_path: Path) -> None:
+    loaded = open_session(model_path)
     with pytest.raises(InferenceError, match=r"tiny\.onnx: failed on 1×4×16×16 "):
         loaded.run(np.zeros((1, 4, 16, 16), np.float32), np.ones((1, 3), np.float32))
 
@@ -190,11 +192,11 @@ def test_a_failing_operator_is_told_in_silence(tmp_path: Path, capfd: pytest.Cap
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_lack_of_memory_says_what_helps(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lack_of_memory_says_what_helps(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("Failed to allocate memory for requested buffer of size 99")
 
-    loaded = open_session(own)
+    loaded = open_session(model_path)
     monkeypatch.setattr(onnxruntime.InferenceSession, "run", fail)
     with pytest.raises(InferenceError, match=r"not enough memory: make the picture smaller \(`max_side`\)"):
         loaded.run(np.zeros((1, 3, 16, 16), np.float32), np.ones((1, 3), np.float32))
@@ -206,40 +208,40 @@ def test_it_runs_again_for_another_shape_and_for_nothing_else(tmp_path: Path, mo
     )
     pool = helper.make_node("AveragePool", ["x"], ["y"], kernel_shape=[2, 2])
     loaded = opened(tmp_path, serialized([pool], [picture], [result], {}, own_spec(styles=["a"])))
-    given, weights = np.ones((1, 3, 16, 16), np.float32), np.ones((1, 1), np.float32)
-    np.testing.assert_array_equal(loaded.run(given, weights, np.empty_like(given)), np.ones((1, 3, 15, 15)))
+    image, weights = np.ones((1, 3, 16, 16), np.float32), np.ones((1, 1), np.float32)
+    np.testing.assert_array_equal(loaded.run(image, weights, np.empty_like(image)), np.ones((1, 3, 15, 15)))
 
     def fail(*_: Any) -> None:
         raise RuntimeError("Failed to allocate memory for requested buffer of size 99")
 
     monkeypatch.setattr(onnxruntime.InferenceSession, "run_with_iobinding", fail)
     with pytest.raises(InferenceError, match="not enough memory"):
-        loaded.run(given, weights, np.empty_like(given))
+        loaded.run(image, weights, np.empty_like(image))
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", "", None])
-def test_an_unknown_device_is_refused(own: Path, device: Any) -> None:
+def test_an_unknown_device_is_refused(model_path: Path, device: Any) -> None:
     with pytest.raises(OptionError, match="choose from auto, cpu, cuda, cuda:N, tensorrt"):
-        open_session(own, device=device)
+        open_session(model_path, device=device)
 
 
 @pytest.mark.parametrize("options", [{"threads": 0}, {"threads": 1.5}, {"precision": "half"}])
-def test_other_options_are_checked(own: Path, options: dict[str, Any]) -> None:
+def test_other_options_are_checked(model_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=f"^{next(iter(options))}: "):
-        open_session(own, **options)
+        open_session(model_path, **options)
 
 
-def test_float16_is_for_devices_that_have_it(own: Path) -> None:
+def test_float16_is_for_devices_that_have_it(model_path: Path) -> None:
     with pytest.raises(OptionError, match="use `precision='auto'`, or `device='tensorrt'` or openvino"):
-        open_session(own, precision="float16")
+        open_session(model_path, precision="float16")
 
 
 @needs_cpu_build
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", "tensorrt", "openvino", "directml"])
-def test_a_device_this_build_has_not_is_an_error_with_a_cure(own: Path, device: str) -> None:
+def test_a_device_this_build_has_not_is_an_error_with_a_cure(model_path: Path, device: str) -> None:
     message = rf"`device='{device}'`: the installed onnxruntime has only .*CPUExecutionProvider; .*pip install .*"
     with pytest.raises(ProviderUnavailableError, match=message):
-        open_session(own, device=device)
+        open_session(model_path, device=device)
 
 
 @pytest.mark.parametrize(
@@ -255,29 +257,29 @@ def test_a_device_this_build_has_not_is_an_error_with_a_cure(own: Path, device: 
 )
 @needs_cpu_build
 def test_the_cure_depends_on_what_is_installed(
-    own: Path, monkeypatch: pytest.MonkeyPatch, installed: tuple[str, ...], message: str
+    model_path: Path, monkeypatch: pytest.MonkeyPatch, installed: tuple[str, ...], message: str
 ) -> None:
     monkeypatch.setattr(devices, "_is_installed", lambda name: name in installed)
     with pytest.raises(ProviderUnavailableError, match=message):
-        open_session(own, device="cuda")
+        open_session(model_path, device="cuda")
 
 
 @needs_cpu_build
 @pytest.mark.filterwarnings("ignore:Specified provider")
 def test_a_provider_that_is_silently_left_out_is_an_error(
-    own: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    model_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pretend_built_in(monkeypatch, TENSORRT, CUDA)
     with pytest.raises(ProviderUnavailableError, match=r"`device='cuda'`: .* left it out without a word"):
-        open_session(own, device="cuda")
+        open_session(model_path, device="cuda")
     assert capfd.readouterr() == ("", "")
 
 
 @needs_cpu_build
 @pytest.mark.filterwarnings("ignore:Specified provider")
-def test_auto_says_what_it_passed_over(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_says_what_it_passed_over(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_built_in(monkeypatch, TENSORRT, CUDA)
-    loaded = open_session(own)
+    loaded = open_session(model_path)
     assert loaded.provider == "CPUExecutionProvider"
     (reason,) = loaded.passed_over  # TensorRT is for those who ask for it
     assert reason.startswith("`device='cuda'`: ")
@@ -285,7 +287,7 @@ def test_auto_says_what_it_passed_over(own: Path, monkeypatch: pytest.MonkeyPatc
 
 @needs_cpu_build
 def test_a_provider_that_fails_loudly_is_not_taken_for_a_damaged_model(
-    own: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    model_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     real = onnxruntime.InferenceSession._create_inference_session
 
@@ -297,12 +299,12 @@ def test_a_provider_that_fails_loudly_is_not_taken_for_a_damaged_model(
     pretend_built_in(monkeypatch, CUDA)
     monkeypatch.setattr(onnxruntime.InferenceSession, "_create_inference_session", create)
     with pytest.raises(ProviderUnavailableError, match="CUDA failure 100: no CUDA-capable device is detected"):
-        open_session(own, device="cuda:3")
-    assert open_session(own).device == "cpu"
+        open_session(model_path, device="cuda:3")
+    assert open_session(model_path).device == "cpu"
     assert capfd.readouterr() == ("", "")
-    own.write_bytes(b"damaged")
+    model_path.write_bytes(b"damaged")
     with pytest.raises(ModelChecksumError):
-        open_session(own, device="cuda")
+        open_session(model_path, device="cuda")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of Linux libraries")
@@ -338,7 +340,7 @@ def test_options_of_the_providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(("quota", "spins"), [(None, "1"), (1.5, "0")])
 def test_threads_are_set_and_do_not_spin_on_a_quota(
-    own: Path, monkeypatch: pytest.MonkeyPatch, quota: float | None, spins: str
+    model_path: Path, monkeypatch: pytest.MonkeyPatch, quota: float | None, spins: str
 ) -> None:
     seen: list[Any] = []
     real = onnxruntime.InferenceSession
@@ -349,16 +351,16 @@ def test_threads_are_set_and_do_not_spin_on_a_quota(
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", create)
     monkeypatch.setattr(devices, "cpu_quota", lambda: quota)
-    open_session(own, threads=3)
+    open_session(model_path, threads=3)
     (options,) = seen
     assert options.intra_op_num_threads == 3
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == spins
 
 
-def test_without_onnxruntime_the_error_says_what_to_install(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnxruntime_the_error_says_what_to_install(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingDependencyError, match=r"needs onnxruntime, .* pip install .*\[cpu\]'"):
-        open_session(own)
+        open_session(model_path)
 
 
 _AT_HOME = """
@@ -378,17 +380,17 @@ print(os.environ.get("ORT_DISABLE_TELEMETRY", ""))
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_no_runtime_calls_home_or_leaves_something_there(own: Path, tmp_path: Path, backend: str) -> None:
+def test_no_runtime_calls_home_or_leaves_something_there(model_path: Path, tmp_path: Path, backend: str) -> None:
     """Sockets of Python are always seen, those of native code where strace is installed."""
     home, trace = tmp_path / "home", tmp_path / "trace"
     home.mkdir()
     unset = {name: text for name, text in ENVIRONMENT.items() if name != "ORT_DISABLE_TELEMETRY"}
-    command = [sys.executable, "-c", _AT_HOME, str(own), backend]
+    command = [sys.executable, "-c", _AT_HOME, str(model_path), backend]
     if shutil.which("strace"):
         command = ["strace", "-f", "-qq", "-e", "trace=socket,connect,sendto", "-o", str(trace), *command]
     environment = {**unset, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == (["1"] if backend == "onnxruntime" else [])
+    completed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert completed.stdout.split() == (["1"] if backend == "onnxruntime" else [])
     assert not trace.exists() or not re.findall(r"(?:AF_INET6?|connect)\b.*", trace.read_text())
     assert not [path for path in home.rglob("*") if ".cache/nst-engine" not in path.as_posix() and path.is_file()]
 
@@ -416,19 +418,19 @@ except KeyboardInterrupt:
 def test_ctrl_c_is_no_crash_after_models_were_closed() -> None:
     """OpenVINO left the main thread a stack for signals that it had freed."""
     command = [sys.executable, "-c", _INTERRUPTED]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+    completed = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (completed.returncode, completed.stdout) == (0, "interrupted\n"), completed.stderr
 
 
-def test_telemetry_that_was_asked_for_stays(own: Path) -> None:
+def test_telemetry_that_was_asked_for_stays(model_path: Path) -> None:
     environment = {**ENVIRONMENT, "ORT_DISABLE_TELEMETRY": "0"}
-    command = [sys.executable, "-c", _AT_HOME, str(own), "onnxruntime"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["0"]
+    command = [sys.executable, "-c", _AT_HOME, str(model_path), "onnxruntime"]
+    completed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert completed.stdout.split() == ["0"]
 
 
 def test_a_model_whose_size_cannot_be_made_free_is_refused(tmp_path: Path) -> None:
-    """It says of its result that it has other channels than it has."""
+    """Its declared output has other channels than its actual output."""
     proto = onnx.load_model_from_string(painter(spec=own_spec(), sides=(16, 16)))
     proto.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 19
     path = tmp_path / "model.onnx"

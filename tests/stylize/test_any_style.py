@@ -62,14 +62,14 @@ def apart(one: Pixels, other: Pixels) -> float:
 
 def test_all_ways_to_name_a_style_paint_the_same(fast: Stylizer, photo: Pixels, tmp_path: Path) -> None:
     path = style_path("scream")
-    wanted = fast.stylize(photo, "scream")
-    assert wanted.styles == {"scream": 1}
+    expected = fast.stylize(photo, "scream")
+    assert expected.styles == {"scream": 1}
     embedding = fast.encode_style(path)
     saved = embedding.save(tmp_path / "it.safetensors")
     ways: list[Any] = [path, str(path), path.read_bytes(), load_image(path).pixels, embedding, saved, str(saved)]
     ways += [{path: 2.0}, [(load_image(path).pixels, 0.1)], fast.choose_style(embedding), StyleEmbedding.load(saved)]
     for way in ways:
-        np.testing.assert_array_equal(fast.stylize(photo, way).pixels, wanted.pixels)
+        np.testing.assert_array_equal(fast.stylize(photo, way).pixels, expected.pixels)
 
 
 def test_a_style_is_read_once(fast: Stylizer, texture: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,8 +93,8 @@ def test_the_style_decides_the_picture_whatever_the_model(
 def test_pictures_come_near_the_style_and_keep_the_photo(model: str, judge_of: Callable[[Path, Path], Any]) -> None:
     picture = sized(load_image(bundled_contents()["astronaut"].path).pixels, 512)
     judge = judge_of(bundled_contents()["astronaut"].path, bundled_styles()["great-wave"].path)
-    painted = Stylizer(f"bundled:{model}", device="cpu").stylize(picture, "great-wave").pixels
-    style_distance, content_distance = judge.distances(painted)
+    stylized = Stylizer(f"bundled:{model}", device="cpu").stylize(picture, "great-wave").pixels
+    style_distance, content_distance = judge.distances(stylized)
     assert style_distance < 0.3
     assert style_distance < 0.35 * judge.untouched
     assert content_distance < 1.3
@@ -107,8 +107,8 @@ def test_blends_lie_between_their_styles_and_sum_to_one(fast: Stylizer, photo: P
     ends = [fast.stylize(photo, each).pixels for each in (embedding, "great-wave")]
     assert all(apart(blend.pixels, end) < apart(*ends) for end in ends)
     code = fast.choose_style([(embedding, 3), ("great-wave", 1)]).weights
-    wanted = 0.75 * embedding.code + 0.25 * fast.encode_style(style_path("great-wave")).code
-    np.testing.assert_allclose(code, wanted[None], atol=1e-6)
+    expected = 0.75 * embedding.code + 0.25 * fast.encode_style(style_path("great-wave")).code
+    np.testing.assert_allclose(code, expected[None], atol=1e-6)
     assert fast.choose_style({embedding: 1, "great-wave": 0}).shares == {"stripes": 1}
     assert list(fast.choose_style([(texture, 1), (texture[::-1].copy(), 1)]).shares) == ["style-image", "style-image-2"]
 
@@ -145,11 +145,11 @@ def test_tiles_paint_what_the_whole_does(model: str, texture: Pixels) -> None:
 @pytest.mark.skipif(not is_importable("openvino"), reason="needs openvino")
 @pytest.mark.parametrize("model", ["any", "any-fast"])
 def test_backends_paint_the_same(model: str, photo: Pixels, texture: Pixels) -> None:
-    found = [
+    result = [
         Stylizer(f"bundled:{model}", device="cpu", backend=backend).stylize(photo, texture).pixels
         for backend in ("onnxruntime", "openvino")
     ]
-    error = float(np.square(found[0].astype(float) - found[1]).mean())
+    error = float(np.square(result[0].astype(float) - result[1]).mean())
     assert 10 * np.log10(255**2 / max(error, 1e-9)) > 35
 
 
@@ -174,8 +174,8 @@ def test_hostile_style_images_have_sensible_pictures(
         embedding = model.encode_style(image)
         assert np.isfinite(embedding.code).all()
         assert np.abs(embedding.code).max() < 30
-        painted = model.stylize(photo, embedding).pixels
-        assert painted.std() > 1, image.shape  # something is to be seen
+        stylized = model.stylize(photo, embedding).pixels
+        assert stylized.std() > 1, image.shape  # something is to be seen
 
 
 @pytest.mark.parametrize("stylizer", ["fast", "best"])
@@ -189,9 +189,9 @@ def test_what_a_style_image_lacks_the_picture_lacks(
     wave = load_image(bundled_styles()["great-wave"].path).pixels
     grey = wave.mean(2).round().astype(np.uint8)  # H×W: a black-and-white picture
     for source in (grey, np.repeat(grey[..., None], 3, 2)):
-        painted = model.stylize(photo, source).pixels.astype(int)
-        assert float((painted.max(2) - painted.min(2)).mean()) < 16
-        assert painted.std() > 30
+        stylized = model.stylize(photo, source).pixels.astype(int)
+        assert float((stylized.max(2) - stylized.min(2)).mean()) < 16
+        assert stylized.std() > 30
     # its own style: the colours of the photo, and what is on it
     own = model.stylize(photo, photo).pixels.astype(float)
     assert float(np.abs(own.mean((0, 1)) - photo.mean((0, 1))).max()) < 40
@@ -236,27 +236,27 @@ def test_models_of_fixed_styles_say_which_model_takes_any(photo: Pixels) -> None
     for style in (photo, style_path("scream"), StyleEmbedding(np.zeros(97, np.float32), "m", "s", "l")):
         with pytest.raises(OptionError, match=r"holds its styles .*bundled:any"):
             stylizer.stylize(photo, style)
-    wanted = stylizer.stylize(photo, {"scream": 1, "auvers": 1}).pixels
-    np.testing.assert_array_equal(stylizer.stylize(photo, [("scream", 1), ("auvers", 1)]).pixels, wanted)
+    expected = stylizer.stylize(photo, {"scream": 1, "auvers": 1}).pixels
+    np.testing.assert_array_equal(stylizer.stylize(photo, [("scream", 1), ("auvers", 1)]).pixels, expected)
 
 
 def test_frames_are_painted_and_restyled(fast: Stylizer, photo: Pixels, texture: Pixels) -> None:
     painter = FrameStylizer(fast, texture, stability="off", channel_order="rgb")
     np.testing.assert_array_equal(painter.stylize_frame(photo), fast.stylize(photo, texture).pixels)
-    told = json.dumps(painter.settings)
+    settings = json.dumps(painter.settings)
     painter.restyle([(texture, 1), ("scream", 1)])
     assert painter.styles == {"style-image": 0.5, "scream": 0.5}
-    assert json.dumps(painter.settings) != told
+    assert json.dumps(painter.settings) != settings
     other = FrameStylizer(fast, texture[:, ::-1].copy(), stability="off", channel_order="rgb")
-    assert json.dumps(other.settings) != told  # a run of one style is not gone on with in another
+    assert json.dumps(other.settings) != settings  # a run of one style is not gone on with in another
 
 
 def test_many_threads_paint_what_one_does(photo: Pixels) -> None:
     stylizer = Stylizer("bundled:any-fast", device="cpu")
     styles = list(bundled_styles())[:4]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda style: stylizer.stylize(photo, style).pixels, styles))
-    for style, pixels in zip(styles, found, strict=True):
+        result = list(pool.map(lambda style: stylizer.stylize(photo, style).pixels, styles))
+    for style, pixels in zip(styles, result, strict=True):
         np.testing.assert_array_equal(stylizer.stylize(photo, style).pixels, pixels)
 
 

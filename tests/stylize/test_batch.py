@@ -1,4 +1,4 @@
-"""Which files are painted, and where their results go."""
+"""Which files are stylized, and where their results go."""
 
 from __future__ import annotations
 

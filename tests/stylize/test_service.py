@@ -35,7 +35,7 @@ STYLE = STYLES[0]
 
 
 class SlowFile(io.BytesIO):
-    """A photo that comes when it is let go; it says when somebody waits for it."""
+    """A photo whose reading blocks until released; signals when a reader is waiting."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         content = io.BytesIO()
@@ -50,7 +50,7 @@ class SlowFile(io.BytesIO):
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
+def model_path(tmp_path: Path) -> Path:
     return write_own(tmp_path)
 
 
@@ -68,8 +68,10 @@ def slow(threads: ThreadPoolExecutor) -> Iterator[SlowFile]:
     file.may_come.set()
 
 
-def test_no_more_pictures_than_that_are_painted_at_once(own: Path, slow: SlowFile, threads: ThreadPoolExecutor) -> None:
-    with Stylizer(own, device="cpu", max_concurrency=1, timeout=0.2) as stylizer:
+def test_no_more_pictures_than_that_are_painted_at_once(
+    model_path: Path, slow: SlowFile, threads: ThreadPoolExecutor
+) -> None:
+    with Stylizer(model_path, device="cpu", max_concurrency=1, timeout=0.2) as stylizer:
         first = threads.submit(stylizer.stylize, slow, STYLE)
         assert slow.is_awaited.wait(60)
         with pytest.raises(BusyError, match=r"1 pictures are in progress.*`timeout` or `max_concurrency`"):
@@ -79,16 +81,16 @@ def test_no_more_pictures_than_that_are_painted_at_once(own: Path, slow: SlowFil
         assert stylizer.stylize(photo(8, 8), STYLE).pixels.shape == (8, 8, 3)
 
 
-def test_two_at_once_do_not_wait_for_each_other(own: Path, slow: SlowFile, threads: ThreadPoolExecutor) -> None:
-    stylizer = Stylizer(own, device="cpu", timeout=60)
+def test_two_at_once_do_not_wait_for_each_other(model_path: Path, slow: SlowFile, threads: ThreadPoolExecutor) -> None:
+    stylizer = Stylizer(model_path, device="cpu", timeout=60)
     first = threads.submit(stylizer.stylize, slow, STYLE)
     assert slow.is_awaited.wait(60)
     stylizer.stylize(photo(8, 8), STYLE)
     assert not first.done()
 
 
-def test_those_who_wait_are_painted_like_the_others(own: Path, threads: ThreadPoolExecutor) -> None:
-    stylizer = Stylizer(own, device="cpu", max_concurrency=2)
+def test_those_who_wait_are_painted_like_the_others(model_path: Path, threads: ThreadPoolExecutor) -> None:
+    stylizer = Stylizer(model_path, device="cpu", max_concurrency=2)
     pictures = [photo(20 + i, 30) for i in range(8)]
     alone = [stylizer.stylize(picture, STYLE).pixels for picture in pictures]
     together = threads.map(lambda picture: stylizer.stylize(picture, STYLE), pictures)
@@ -96,8 +98,8 @@ def test_those_who_wait_are_painted_like_the_others(own: Path, threads: ThreadPo
         np.testing.assert_array_equal(before, result.pixels)
 
 
-def test_a_turn_that_fails_is_given_back(own: Path) -> None:
-    stylizer = Stylizer(own, device="cpu", max_concurrency=1, timeout=1)
+def test_a_turn_that_fails_is_given_back(model_path: Path) -> None:
+    stylizer = Stylizer(model_path, device="cpu", max_concurrency=1, timeout=1)
     for _ in range(3):
         with pytest.raises(ImageTooLargeError):
             stylizer.stylize(photo(9, 9), STYLE, limits=ImageLimits(max_pixels=80))
@@ -105,13 +107,13 @@ def test_a_turn_that_fails_is_given_back(own: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, "2"])
-def test_a_number_of_pictures_at_once_is_wanted(own: Path, number: Any) -> None:
+def test_a_number_of_pictures_at_once_is_wanted(model_path: Path, number: Any) -> None:
     with pytest.raises(OptionError, match="max_concurrency"):
-        Stylizer(own, device="cpu", max_concurrency=number)
+        Stylizer(model_path, device="cpu", max_concurrency=number)
 
 
-def test_limits_of_a_stylizer_hold_for_all_pictures_and_can_be_others_for_one(own: Path) -> None:
-    stylizer = Stylizer(own, device="cpu", limits=ImageLimits(max_pixels=100, max_side=20))
+def test_limits_of_a_stylizer_hold_for_all_pictures_and_can_be_others_for_one(model_path: Path) -> None:
+    stylizer = Stylizer(model_path, device="cpu", limits=ImageLimits(max_pixels=100, max_side=20))
     with pytest.raises(ImageTooLargeError, match="raise the limit `max_pixels`"):
         stylizer.stylize(photo(11, 10), STYLE)
     with pytest.raises(ImageTooLargeError, match=r"21×1 pixels, the limit is 20 a side"):
@@ -127,8 +129,10 @@ def test_limits_are_numbers_above_0(limit: Any) -> None:
         ImageLimits(**limit)
 
 
-def test_a_token_stops_who_waits_and_who_has_not_begun(own: Path, slow: SlowFile, threads: ThreadPoolExecutor) -> None:
-    stylizer = Stylizer(own, device="cpu", max_concurrency=1)
+def test_a_token_stops_who_waits_and_who_has_not_begun(
+    model_path: Path, slow: SlowFile, threads: ThreadPoolExecutor
+) -> None:
+    stylizer = Stylizer(model_path, device="cpu", max_concurrency=1)
     threads.submit(stylizer.stylize, slow, STYLE)
     assert slow.is_awaited.wait(60)
     token = CancelToken()
@@ -159,8 +163,8 @@ def test_a_token_stops_a_model_that_is_running(backend: Any, threads: ThreadPool
     assert stylizer.stylize(photo(64, 64), "scream", cancel=CancelToken()).pixels.shape == (64, 64, 3)
 
 
-def test_tasks_are_painted_as_calls_are(own: Path) -> None:
-    stylizer = Stylizer(own, device="cpu")
+def test_tasks_are_painted_as_calls_are(model_path: Path) -> None:
+    stylizer = Stylizer(model_path, device="cpu")
     pictures = [photo(20 + i, 30) for i in range(6)]
 
     async def all_of_them() -> list[StylizeResult[NDArray[np.uint8]]]:
@@ -170,8 +174,8 @@ def test_tasks_are_painted_as_calls_are(own: Path) -> None:
         np.testing.assert_array_equal(stylizer.stylize(picture, STYLE, strength=0.5).pixels, result.pixels)
 
 
-def test_a_cancelled_task_stops_what_it_paints(own: Path, slow: SlowFile) -> None:
-    stylizer = Stylizer(own, device="cpu", max_concurrency=1)
+def test_a_cancelled_task_stops_what_it_paints(model_path: Path, slow: SlowFile) -> None:
+    stylizer = Stylizer(model_path, device="cpu", max_concurrency=1)
     token = CancelToken()
 
     async def cancelled() -> None:
@@ -187,8 +191,8 @@ def test_a_cancelled_task_stops_what_it_paints(own: Path, slow: SlowFile) -> Non
     assert stylizer.stylize(photo(8, 8), STYLE).pixels.shape == (8, 8, 3)
 
 
-def test_tasks_wait_no_longer_than_they_may(own: Path, slow: SlowFile) -> None:
-    stylizer = Stylizer(own, device="cpu", max_concurrency=1, timeout=0.3)
+def test_tasks_wait_no_longer_than_they_may(model_path: Path, slow: SlowFile) -> None:
+    stylizer = Stylizer(model_path, device="cpu", max_concurrency=1, timeout=0.3)
 
     async def busy() -> None:
         first = asyncio.create_task(stylizer.astylize(slow, STYLE))
@@ -201,8 +205,8 @@ def test_tasks_wait_no_longer_than_they_may(own: Path, slow: SlowFile) -> None:
     asyncio.run(busy())
 
 
-def test_what_is_closed_paints_no_more(own: Path) -> None:
-    with Stylizer(own, device="cpu") as stylizer:
+def test_what_is_closed_paints_no_more(model_path: Path) -> None:
+    with Stylizer(model_path, device="cpu") as stylizer:
         stylizer.stylize(photo(8, 8), STYLE)
     with pytest.raises(OptionError, match="is closed; open it again"):
         stylizer.stylize(photo(8, 8), STYLE)
@@ -238,8 +242,8 @@ print(before, during, after, resident_mib())
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_the_memory_of_a_peak_comes_back(backend: str) -> None:
-    done = subprocess.run([sys.executable, "-c", _MEMORY, backend], capture_output=True, check=True, text=True)
-    before, during, after, trimmed = map(float, done.stdout.split())
+    completed = subprocess.run([sys.executable, "-c", _MEMORY, backend], capture_output=True, check=True, text=True)
+    before, during, after, trimmed = map(float, completed.stdout.split())
     # what OpenVINO took in threads that have ended, glibc keeps for the next ones
     kept = 140 if backend == "onnxruntime" else 260
     assert before + 150 < during < before + 4 * (110 + 9) * 1920 * 1080 / 2**20 + 40, "the formula of docs/memory.md"
@@ -247,18 +251,18 @@ def test_the_memory_of_a_peak_comes_back(backend: str) -> None:
     assert trimmed < before + kept
 
 
-def test_pictures_that_were_read_are_taken_everywhere(own: Path, tmp_path: Path) -> None:
+def test_pictures_that_were_read_are_taken_everywhere(model_path: Path, tmp_path: Path) -> None:
     rgba = np.dstack([photo(20, 30), np.full((20, 30), 128, np.uint8)])
     Image.fromarray(rgba).save(tmp_path / "photo.png")
     read = load_image(tmp_path / "photo.png")
-    result = Stylizer(own, device="cpu").stylize(read, STYLE, style_masks=[load_image(photo(20, 30))])
+    result = Stylizer(model_path, device="cpu").stylize(read, STYLE, style_masks=[load_image(photo(20, 30))])
     assert result.image.shape == (20, 30, 4)
     assert load_image(read) is read
 
 
-def test_results_become_bytes_and_open_files(own: Path, tmp_path: Path) -> None:
+def test_results_become_bytes_and_open_files(model_path: Path, tmp_path: Path) -> None:
     rgba = np.dstack([photo(20, 30), np.full((20, 30), 128, np.uint8)])
-    result = Stylizer(own, device="cpu").stylize(rgba, STYLE)
+    result = Stylizer(model_path, device="cpu").stylize(rgba, STYLE)
     for kind in ("png", "webp", "tiff"):
         file = io.BytesIO()
         result.save(file, format=kind)

@@ -17,13 +17,13 @@ from nst_engine.stylize.side_by_side import side_by_side
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_results_come_in_order_with_what_failed_among_them(workers: int) -> None:
-    done = threading.Event()
+    completed = threading.Event()
 
     def work(number: int) -> int:
         if number == 0 and workers > 1:
-            assert done.wait(60)  # the second ends before the first
+            assert completed.wait(60)  # the second ends before the first
         if number == 1:
-            done.set()
+            completed.set()
         if number == 2:
             raise OptionError("two came")
         return 10 * number

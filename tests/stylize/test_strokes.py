@@ -26,10 +26,10 @@ def photo(side: int) -> NDArray[np.uint8]:
     return resize_image(pixels, round(side * pixels.shape[0] / pixels.shape[1]), side)
 
 
-def stroke_px(painted: NDArray[np.uint8]) -> float:
+def stroke_px(stylized: NDArray[np.uint8]) -> float:
     """How long the waves are that a picture is made of, without its finest and its largest forms."""
-    width = painted.shape[1]
-    grey = cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    width = stylized.shape[1]
+    grey = cv2.cvtColor(stylized, cv2.COLOR_RGB2GRAY).astype(np.float64)
     band = cv2.GaussianBlur(grey, (0, 0), width / 350) - cv2.GaussianBlur(grey, (0, 0), width / 22)
     slopes = [np.square(np.diff(band, axis=axis)).mean() for axis in (0, 1)]
     return float(band.std() / np.sqrt(sum(slopes)))
@@ -38,10 +38,10 @@ def stroke_px(painted: NDArray[np.uint8]) -> float:
 def test_larger_sizes_give_larger_strokes_smoothly(stylizer: Stylizer) -> None:
     picture = photo(700)
     sizes = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
-    found = [stroke_px(stylizer.stylize(picture, "auvers", stroke_size=size).pixels) for size in sizes]
-    steps = np.diff(np.log(found))
-    assert steps.min() > 0.02, found
-    assert steps.max() < 0.15, found
+    strokes = [stroke_px(stylizer.stylize(picture, "auvers", stroke_size=size).pixels) for size in sizes]
+    steps = np.diff(np.log(strokes))
+    assert steps.min() > 0.02, strokes
+    assert steps.max() < 0.15, strokes
 
 
 def test_strokes_of_large_pictures_grow_with_them(stylizer: Stylizer) -> None:
@@ -68,9 +68,9 @@ def test_what_is_painted_is_put_together_as_described() -> None:
     pictures = [np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)]
     seen: list[tuple[int, ...]] = []
 
-    def darker(given: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        seen.append(given[0].shape)
-        return [pixels // 2 for pixels in given]
+    def darker(scaled: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        seen.append(scaled[0].shape)
+        return [pixels // 2 for pixels in scaled]
 
     (same,) = stylize_broadly(pictures, 1.0, darker)
     np.testing.assert_array_equal(same, pictures[0] // 2)

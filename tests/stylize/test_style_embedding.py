@@ -46,26 +46,26 @@ def test_what_is_no_embedding_is_refused(embedding: StyleEmbedding, tmp_path: Pa
         StyleEmbedding.load(tmp_path / "none.safetensors")
     path = tmp_path / "it.safetensors"
     content = embedding.save(path).read_bytes()
-    told = {"format": "nst-engine style embedding 1", "nst_engine": '{"model": "m", "space": "s", "label": "l"}'}
+    header = {"format": "nst-engine style embedding 1", "nst_engine": '{"model": "m", "space": "s", "label": "l"}'}
     damaged = [b"", content[:50], content[:-4], b"\xff" * 100, bytes(2 << 20)]
     for each in damaged:
         path.write_bytes(each)
         with pytest.raises(ModelChecksumError, match="damaged, or no style embedding"):
             StyleEmbedding.load(path)
     for tensors, metadata in (
-        ({"code": np.full(97, np.nan, np.float32)}, told),
-        ({"code": np.full(97, 3e38, np.float32)}, told),
-        ({"code": np.zeros(97)}, told),
-        ({"code": np.zeros((1, 97), np.float32)}, told),
-        ({"other": np.zeros(97, np.float32)}, told),
+        ({"code": np.full(97, np.nan, np.float32)}, header),
+        ({"code": np.full(97, 3e38, np.float32)}, header),
+        ({"code": np.zeros(97)}, header),
+        ({"code": np.zeros((1, 97), np.float32)}, header),
+        ({"other": np.zeros(97, np.float32)}, header),
         ({"code": np.zeros(97, np.float32)}, {}),
-        ({"code": np.zeros(97, np.float32)}, {**told, "nst_engine": "[]"}),
-        ({"code": np.zeros(97, np.float32)}, {**told, "nst_engine": '{"model": null, "space": "s", "label": "l"}'}),
+        ({"code": np.zeros(97, np.float32)}, {**header, "nst_engine": "[]"}),
+        ({"code": np.zeros(97, np.float32)}, {**header, "nst_engine": '{"model": null, "space": "s", "label": "l"}'}),
         (
             {"code": np.zeros(97, np.float32)},
-            {**told, "nst_engine": told["nst_engine"].replace('l"}', "l" * 5000 + '"}')},
+            {**header, "nst_engine": header["nst_engine"].replace('l"}', "l" * 5000 + '"}')},
         ),
-        ({"code": np.zeros(97, np.float32)}, {**told, "format": "something else"}),
+        ({"code": np.zeros(97, np.float32)}, {**header, "format": "something else"}),
     ):
         save_file(tensors, path, metadata)
         with pytest.raises(ModelChecksumError, match="damaged, or no style embedding"):

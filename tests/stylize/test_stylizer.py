@@ -19,8 +19,8 @@ from tiny_models import (
     TINTS_OF,
     assert_rounded,
     blurred,
+    expected_pixels,
     own_spec,
-    painted,
     painter,
     photo,
     serialized,
@@ -91,13 +91,13 @@ def test_pictures_of_any_size_are_painted(
 ) -> None:
     pixels = photo(*size)
     result = stylizer.stylize(pixels, style)
-    assert_rounded(result.image, painted(pixels, mix))
+    assert_rounded(result.image, expected_pixels(pixels, mix))
     assert (result.height, result.width) == size
     assert (result.styles, result.provider, result.model) == (mix, stylizer.provider, stylizer.model)
 
 
 @pytest.mark.parametrize(
-    ("stated", "factor"),
+    ("entries", "factor"),
     [
         ({"layout": "nhwc", "dtype": "uint8"}, 255),
         ({"layout": "nchw", "dtype": "uint8"}, 255),
@@ -106,12 +106,12 @@ def test_pictures_of_any_size_are_painted(
     ],
 )
 def test_models_of_every_kind_paint_the_same(
-    tmp_path: Path, backend: Any, stated: dict[str, Any], factor: float
+    tmp_path: Path, backend: Any, entries: dict[str, Any], factor: float
 ) -> None:
-    content = painter(spec=own_spec(**stated), layout=stated["layout"], dtype=stated["dtype"], factor=factor)
+    content = painter(spec=own_spec(**entries), layout=entries["layout"], dtype=entries["dtype"], factor=factor)
     stylizer = other_stylizer(tmp_path, content, backend=backend)
     pixels = photo(21, 35)
-    assert_rounded(stylizer.stylize(pixels, "wave").image, painted(pixels, {"wave": 1}))
+    assert_rounded(stylizer.stylize(pixels, "wave").image, expected_pixels(pixels, {"wave": 1}))
 
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
@@ -119,14 +119,14 @@ def test_a_model_of_bgr_sees_bgr(tmp_path: Path, backend: Any, layout: str) -> N
     content = painter(spec=own_spec(channel_order="bgr", layout=layout), layout=layout)
     stylizer = other_stylizer(tmp_path, content, backend=backend)
     pixels = photo(21, 35)
-    expected = painted(pixels[:, :, ::-1], {"wave": 1})[:, :, ::-1]
+    expected = expected_pixels(pixels[:, :, ::-1], {"wave": 1})[:, :, ::-1]
     assert_rounded(stylizer.stylize(pixels, "wave").image, expected)
 
 
 def test_means_deviations_and_ranges_are_those_stated(tmp_path: Path, backend: Any) -> None:
     low, high, mean, std = -20.0, 40.0, np.array([3.0, -5.0, 12.5]), np.array([0.5, 2.0, 8.0])
-    stated = own_spec(value_range=[low, high], mean=mean.tolist(), std=std.tolist())
-    stylizer = other_stylizer(tmp_path, painter(spec=stated, factor=20), backend=backend)
+    model_spec = own_spec(value_range=[low, high], mean=mean.tolist(), std=std.tolist())
+    stylizer = other_stylizer(tmp_path, painter(spec=model_spec, factor=20), backend=backend)
     pixels = photo(23, 31)
     taken = (low + pixels.astype(np.float64) / 255 * (high - low) - mean) / std
     returned = blurred(taken) / 2 + 20 * TINTS_OF["wave"] / 2
@@ -161,15 +161,15 @@ def test_pictures_come_as_anything_and_go_back_in_kind(stylizer: Stylizer, tmp_p
 @pytest.mark.parametrize("kind", ["grey", "grey with axis", "uint16", "floats", "16-bit file"])
 def test_other_depths_and_channels_are_painted_as_what_they_show(stylizer: Stylizer, kind: str) -> None:
     grey = photo(20, 30, channels=1)
-    shown = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+    rgb = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
     sources: dict[str, Any] = {
         "grey": grey,
         "grey with axis": grey[:, :, np.newaxis],
-        "uint16": shown.astype(np.uint16) * 257,
-        "floats": shown / 255,
+        "uint16": rgb.astype(np.uint16) * 257,
+        "floats": rgb / 255,
         "16-bit file": png(grey.astype(np.uint16) * 257),
     }
-    assert_rounded(stylizer.stylize(sources[kind], "wave").pixels, painted(shown, {"wave": 1}))
+    assert_rounded(stylizer.stylize(sources[kind], "wave").pixels, expected_pixels(rgb, {"wave": 1}))
 
 
 @pytest.mark.parametrize("kind", ["array", "image", "bytes"])
@@ -179,7 +179,7 @@ def test_transparency_is_kept(stylizer: Stylizer, kind: str) -> None:
     result = stylizer.stylize(source, "wave")
     image = np.asarray(result.image)
     np.testing.assert_array_equal(image[:, :, 3], pixels[:, :, 3])
-    assert_rounded(image[:, :, :3], painted(pixels[:, :, :3], {"wave": 1}))
+    assert_rounded(image[:, :, :3], expected_pixels(pixels[:, :, :3], {"wave": 1}))
     assert isinstance(result.image, np.ndarray if kind == "array" else Image.Image)
 
 
@@ -201,7 +201,7 @@ def test_max_side_shrinks_and_never_enlarges(
     result = stylizer.stylize(pixels, "wave", max_side=60)
     assert (result.height, result.width) == expected
     shrunk = resize_image(pixels[:, :, :3].copy(), *expected)
-    assert_rounded(result.pixels, painted(shrunk, {"wave": 1}))
+    assert_rounded(result.pixels, expected_pixels(shrunk, {"wave": 1}))
     assert result.alpha is not None
     assert result.alpha.shape == expected
 
@@ -212,7 +212,7 @@ def test_strength_goes_from_the_photo_to_the_painting(stylizer: Stylizer) -> Non
     np.testing.assert_array_equal(stylizer.stylize(pixels, "wave", strength=0).pixels, pixels)
     np.testing.assert_array_equal(stylizer.stylize(pixels, "wave", strength=1).pixels, full)
     half = stylizer.stylize(pixels, "wave", strength=0.5).pixels
-    assert_rounded(half, (pixels.astype(np.float64) + np.clip(painted(pixels, {"wave": 1}), 0, 255)) / 2)
+    assert_rounded(half, (pixels.astype(np.float64) + np.clip(expected_pixels(pixels, {"wave": 1}), 0, 255)) / 2)
     tiled = Stylizer(stylizer.model, device="cpu", tile_above_px=1).stylize(pixels, "wave", strength=0.5)
     np.testing.assert_array_equal(tiled.pixels, half)
 
@@ -221,7 +221,7 @@ def test_tiles_are_taken_where_memory_is_short_and_the_picture_is_large(
     stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = photo(20, 30)
-    wanted = stylizer.stylize(pixels, "wave").pixels
+    expected = stylizer.stylize(pixels, "wave").pixels
 
     def fail(*_: Any) -> None:
         raise OutOfMemoryError("no memory left on the GPU")
@@ -230,7 +230,7 @@ def test_tiles_are_taken_where_memory_is_short_and_the_picture_is_large(
     with pytest.raises(OutOfMemoryError):
         stylizer.stylize(pixels, "wave")
     monkeypatch.setattr(pipeline_module, "TILE_ABOVE_PX", 20 * 30 - 1)
-    np.testing.assert_array_equal(stylizer.stylize(pixels, "wave").pixels, wanted)
+    np.testing.assert_array_equal(stylizer.stylize(pixels, "wave").pixels, expected)
 
 
 @pytest.mark.parametrize(("device", "bucket", "most"), [("cpu", 1, 3), ("cuda:1", 1, 32), ("tensorrt", 64, 3)])
@@ -262,7 +262,7 @@ def test_a_batch_for_a_model_of_one_picture_at_a_time(tmp_path: Path) -> None:
     stylizer = other_stylizer(tmp_path, painter(spec=own_spec(), batch=1))
     pictures = [photo(20, 30, seed=seed) for seed in range(3)]
     for pixels, result in zip(pictures, stylizer.stylize_batch(pictures, "poppies"), strict=True):
-        assert_rounded(result.pixels, painted(pixels, {"poppies": 1}))
+        assert_rounded(result.pixels, expected_pixels(pixels, {"poppies": 1}))
 
 
 def test_timings_are_of_every_stage_and_shared_by_a_batch(stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,14 +352,14 @@ def test_painting_one_size_again_and_again_takes_no_new_memory(tmp_path: Path, b
         tracemalloc.stop()
     assert peak_bytes < out.nbytes / 4
     assert result.pixels is out
-    assert_rounded(out, painted(pixels, {"wave": 1}))
+    assert_rounded(out, expected_pixels(pixels, {"wave": 1}))
 
 
 def test_memory_of_one_picture_is_not_that_of_the_next(tmp_path: Path, backend: Any) -> None:
     stylizer = other_stylizer(tmp_path, painter(spec=own_spec()), backend=backend)
     first, second = (stylizer.stylize(photo(20, 30, seed=seed), "wave").pixels for seed in range(2))
-    assert_rounded(first, painted(photo(20, 30, seed=0), {"wave": 1}))
-    assert_rounded(second, painted(photo(20, 30, seed=1), {"wave": 1}))
+    assert_rounded(first, expected_pixels(photo(20, 30, seed=0), {"wave": 1}))
+    assert_rounded(second, expected_pixels(photo(20, 30, seed=1), {"wave": 1}))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (15, 17), (48, 64), (150, 170)])
@@ -457,7 +457,7 @@ def test_off_the_cpu_sizes_are_brought_to_few(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(Session, "run", spy)
     for size in ((64, 128), (1, 65), (65, 1), (100, 70)):
         pixels = photo(*size)
-        assert_rounded(stylizer.stylize(pixels, "wave").pixels, painted(pixels, {"wave": 1}))
+        assert_rounded(stylizer.stylize(pixels, "wave").pixels, expected_pixels(pixels, {"wave": 1}))
     assert shapes == [(1, 3, 64, 128), (1, 3, 64, 128), (1, 3, 128, 64), (1, 3, 128, 128)]
 
 

@@ -1,4 +1,4 @@
-"""Pictures painted by tiles are those painted at once."""
+"""Pictures stylized in tiles equal those stylized in one run."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def our_model(*, rich: bool = True) -> bytes:
 
 def at_once(model: bytes, spec: ModelSpec, picture: NDArray[np.uint8], *, bucket_px: int = 1) -> NDArray[np.uint8]:
     graph = session(model)
-    given = model_input([picture], spec, bucket_px=bucket_px)
-    values = [given.tensor, MIX]
+    prepared = model_input([picture], spec, bucket_px=bucket_px)
+    values = [prepared.tensor, MIX]
     feed = {each.name: value for each, value in zip(graph.get_inputs(), values, strict=False)}
-    return pictures_of(graph.run(None, feed)[0], given, spec, model="tiny")[0]
+    return pictures_of(graph.run(None, feed)[0], prepared, spec, model="tiny")[0]
 
 
-def largest_difference(found: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> int:
-    assert found.shape == wanted.shape
-    return int(np.abs(found.astype(int) - wanted).max())
+def largest_difference(actual: NDArray[np.uint8], expected: NDArray[np.uint8]) -> int:
+    assert actual.shape == expected.shape
+    return int(np.abs(actual.astype(int) - expected).max())
 
 
 def tiled(model: bytes, spec: ModelSpec = OURS, *, bucket_px: int = 1) -> TiledModel:
@@ -66,16 +66,16 @@ def tiled(model: bytes, spec: ModelSpec = OURS, *, bucket_px: int = 1) -> TiledM
 def test_tiles_are_the_whole(rich: bool, size: tuple[int, int]) -> None:
     model = our_model(rich=rich)
     picture = photo(*size)
-    found = tiled(model).stylize(picture, MIX, tile_px=480, halo_px=160)
-    assert largest_difference(found, at_once(model, OURS, picture)) <= 1
+    actual = tiled(model).stylize(picture, MIX, tile_px=480, halo_px=160)
+    assert largest_difference(actual, at_once(model, OURS, picture)) <= 1
 
 
 def test_tiles_by_themselves_are_not_the_whole() -> None:
     """What the other tests compare is worth comparing."""
     model = our_model()
     picture = photo(221, 391)
-    wanted = at_once(model, OURS, picture)
-    assert largest_difference(at_once(model, OURS, picture[:, :208].copy())[:, :100], wanted[:, :100]) > 10
+    expected = at_once(model, OURS, picture)
+    assert largest_difference(at_once(model, OURS, picture[:, :208].copy())[:, :100], expected[:, :100]) > 10
 
 
 def test_a_picture_smaller_than_a_tile_is_the_untiled_one() -> None:
@@ -88,31 +88,31 @@ def test_a_zoo_model_by_tiles() -> None:
     model = with_dynamic_size(zoo_like()[0])
     spec = ModelSpec(name="zoo", styles=("zoo",), value_range=(0.0, 255.0), pad_multiple=2)
     picture = photo(131, 203)
-    found = tiled(model, spec).stylize(picture, MIX[:, :1], tile_px=64, halo_px=16)
-    assert largest_difference(found, at_once(model, spec, picture)) <= 1
+    actual = tiled(model, spec).stylize(picture, MIX[:, :1], tile_px=64, halo_px=16)
+    assert largest_difference(actual, at_once(model, spec, picture)) <= 1
 
 
 def test_a_self_contained_model_by_tiles() -> None:
     model = self_contained(our_model(), {"name": "tiny", "styles": list(STYLES)})
     spec = ModelSpec(name="tiny", styles=STYLES, layout="nhwc", dtype="uint8", min_side_px=1)
     picture = photo(341, 511)
-    found = tiled(model, spec).stylize(picture, MIX, tile_px=400, halo_px=128)
-    assert largest_difference(found, at_once(model, spec, picture)) <= 1
+    actual = tiled(model, spec).stylize(picture, MIX, tile_px=400, halo_px=128)
+    assert largest_difference(actual, at_once(model, spec, picture)) <= 1
 
 
 def test_buckets_of_a_device_are_those_of_the_whole() -> None:
     model = our_model()
     picture = photo(330, 611)
-    found = tiled(model, bucket_px=32).stylize(picture, MIX, tile_px=416, halo_px=128)
-    assert largest_difference(found, at_once(model, OURS, picture, bucket_px=32)) <= 1
+    actual = tiled(model, bucket_px=32).stylize(picture, MIX, tile_px=416, halo_px=128)
+    assert largest_difference(actual, at_once(model, OURS, picture, bucket_px=32)) <= 1
 
 
 def test_features_held_in_half_precision_cost_a_level_or_two() -> None:
     model = our_model()
     picture = photo(341, 591)
     # four channels at half the size, 16 bits each, with halos: fits, and in 32 bits it does not
-    found = tiled(model).stylize(picture, MIX, tile_px=400, halo_px=128, store_bytes=1_300_000)
-    difference = largest_difference(found, at_once(model, OURS, picture))
+    actual = tiled(model).stylize(picture, MIX, tile_px=400, halo_px=128, store_bytes=1_300_000)
+    difference = largest_difference(actual, at_once(model, OURS, picture))
     assert 1 <= difference <= 3
 
 
@@ -122,8 +122,8 @@ def test_features_beyond_half_precision_are_held_as_they_are() -> None:
     model = small_model(loud, norm("louder", "y"), constants={**constants, "shift": np.full(3, 128, np.float32)})
     spec = ModelSpec(name="loud", styles=("loud",), value_range=(0.0, 255.0))
     picture = photo(64, 200)
-    found = tiled(model, spec).stylize(picture, MIX[:, :1], tile_px=64, halo_px=0, store_bytes=100_000)
-    assert largest_difference(found, at_once(model, spec, picture)) <= 1
+    actual = tiled(model, spec).stylize(picture, MIX[:, :1], tile_px=64, halo_px=0, store_bytes=100_000)
+    assert largest_difference(actual, at_once(model, spec, picture)) <= 1
 
 
 class Counted:
@@ -156,25 +156,26 @@ def test_without_a_budget_one_tile_stands_for_all_after_the_first_stage() -> Non
     counted = Counted()
     model = TiledModel(our_model(), OURS, counted.open, name="tiny")
     picture = photo(221, 391)
-    found = model.stylize(picture, MIX, tile_px=208, halo_px=64, store_bytes=0)
+    actual = model.stylize(picture, MIX, tile_px=208, halo_px=64, store_bytes=0)
     tiles, last = 4, 17
     assert counted.runs[0] == 2 * tiles - 1
     assert {counted.runs[number] for number in range(1, last)} == {tiles}
     assert counted.runs[last] == tiles
-    assert found.shape == picture.shape
+    assert actual.shape == picture.shape
 
 
 def test_more_budget_is_nearer_to_the_whole() -> None:
     model = our_model()
     picture = photo(340, 900)
-    wanted = at_once(model, OURS, picture)
+    expected = at_once(model, OURS, picture)
     errors = [
         float(
             np.square(
-                tiled(model).stylize(picture, MIX, tile_px=400, halo_px=128, store_bytes=held).astype(float) - wanted
+                tiled(model).stylize(picture, MIX, tile_px=400, halo_px=128, store_bytes=store_bytes).astype(float)
+                - expected
             ).mean()
         )
-        for held in (0, 1_500_000, 100_000_000)
+        for store_bytes in (0, 1_500_000, 100_000_000)
     ]
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 0.01

@@ -9,7 +9,7 @@ import torch
 
 from nst_engine.catalogue import bundled_contents
 from nst_engine.image import load_image
-from nst_engine.networks.stylizer_net import STRIDE
+from nst_engine.models.spec import STRIDE_PX
 from nst_engine.training.artefacts import detail_kept, grid_loss, motif_loss
 from nst_engine.training.photos import sized
 
@@ -27,8 +27,8 @@ def _contrast_by_opencv(image: np.ndarray) -> np.ndarray:
 
 def _detail_by_opencv(image: np.ndarray) -> np.ndarray:
     grey = image.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
-    found: np.ndarray = cv2.Laplacian(cv2.GaussianBlur(grey, (13, 13), 1.5), cv2.CV_64F)
-    return found
+    result: np.ndarray = cv2.Laplacian(cv2.GaussianBlur(grey, (13, 13), 1.5), cv2.CV_64F)
+    return result
 
 
 def test_detail_is_the_correlation_of_laplacians_of_gaussian() -> None:
@@ -36,41 +36,41 @@ def test_detail_is_the_correlation_of_laplacians_of_gaussian() -> None:
     rng = np.random.default_rng(0)
     other = np.clip(photo[:, ::-1].astype(int) + rng.integers(-40, 40, photo.shape), 0, 255).astype(np.uint8)
     mixed = (photo // 2 + other // 2).astype(np.uint8)
-    wanted = np.corrcoef(_detail_by_opencv(photo).ravel(), _detail_by_opencv(mixed).ravel())[0, 1]
-    assert float(detail_kept(_planes(photo), _planes(mixed))) == pytest.approx(wanted, abs=2e-3)
+    expected = np.corrcoef(_detail_by_opencv(photo).ravel(), _detail_by_opencv(mixed).ravel())[0, 1]
+    assert float(detail_kept(_planes(photo), _planes(mixed))) == pytest.approx(expected, abs=2e-3)
     assert float(detail_kept(_planes(photo), _planes(photo))) == pytest.approx(1, abs=1e-5)
 
 
 def test_motifs_are_what_stands_out_where_the_photo_is_calm() -> None:
     photo = sized(load_image(bundled_contents()["coffee"].path).pixels, 237)
-    painted = photo.copy()
-    painted[20:50, 30:60] = (250, 120, 30)
-    before, after = _contrast_by_opencv(photo), _contrast_by_opencv(painted)
+    stylized = photo.copy()
+    stylized[20:50, 30:60] = (250, 120, 30)
+    before, after = _contrast_by_opencv(photo), _contrast_by_opencv(stylized)
     around = cv2.GaussianBlur(before, (11, 11), 2, borderType=cv2.BORDER_REPLICATE)
-    wanted = (0.04**2 / (0.04**2 + around) * np.maximum(after - 0.05**2, 0)).mean()
-    assert float(motif_loss(_planes(photo), _planes(painted))) == pytest.approx(wanted, rel=1e-3)
+    expected = (0.04**2 / (0.04**2 + around) * np.maximum(after - 0.05**2, 0)).mean()
+    assert float(motif_loss(_planes(photo), _planes(stylized))) == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_motif_counts_in_a_sky_and_not_in_foliage() -> None:
     rng = np.random.default_rng(0)
     sky = np.full((256, 256, 3), 180, np.uint8)
     foliage = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
-    found = []
+    values = []
     for photo in (sky, foliage):
         stamped = photo.copy()
         stamped[100:140, 100:140] = (250, 120, 30)
-        found.append(float(motif_loss(_planes(photo), _planes(stamped)) - motif_loss(_planes(photo), _planes(photo))))
-    assert found[0] > 10 * abs(found[1])
+        values.append(float(motif_loss(_planes(photo), _planes(stamped)) - motif_loss(_planes(photo), _planes(photo))))
+    assert values[0] > 10 * abs(values[1])
     assert float(motif_loss(_planes(sky), _planes(sky))) == 0
 
 
 def test_a_grid_counts_and_what_is_painted_does_not() -> None:
     torch.manual_seed(0)
-    painted = torch.rand(1, 3, 20 * STRIDE, 20 * STRIDE + 5)
-    grid = painted.clone()
-    grid[..., ::STRIDE, :] += 0.2
-    assert float(grid_loss(grid)) > 3 * float(grid_loss(painted))
-    share = 1 / STRIDE
-    regular = torch.zeros(1, 3, 4 * STRIDE, 4 * STRIDE)
-    regular[..., ::STRIDE, :] = 0.2
+    stylized = torch.rand(1, 3, 20 * STRIDE_PX, 20 * STRIDE_PX + 5)
+    grid = stylized.clone()
+    grid[..., ::STRIDE_PX, :] += 0.2
+    assert float(grid_loss(grid)) > 3 * float(grid_loss(stylized))
+    share = 1 / STRIDE_PX
+    regular = torch.zeros(1, 3, 4 * STRIDE_PX, 4 * STRIDE_PX)
+    regular[..., ::STRIDE_PX, :] = 0.2
     assert float(grid_loss(regular)) == pytest.approx(0.04 * share * (1 - share), rel=1e-4)

@@ -31,8 +31,8 @@ def write(path: Path, tensor: torch.Tensor | None = None, **changes: Any) -> Pat
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     written = Checkpoint("live", ["a"], {"x": torch.ones(2)}, {"x": torch.zeros(2)}, step=3, distances=[0.5, 0.5, 9.0])
     save_checkpoint(tmp_path / "c.safetensors", written)
-    found = load_checkpoint(tmp_path / "c.safetensors")
-    assert (found.step, found.distances, found.styles) == (3, [0.5, 0.5, 9.0], ["a"])
+    result = load_checkpoint(tmp_path / "c.safetensors")
+    assert (result.step, result.distances, result.styles) == (3, [0.5, 0.5, 9.0], ["a"])
     assert load_checkpoint(write(tmp_path / "d.safetensors")).step == 3
 
 

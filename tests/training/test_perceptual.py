@@ -28,8 +28,8 @@ def test_distances_are_those_of_the_formulas(paintings: list[np.ndarray]) -> Non
     loss = PerceptualLoss(weights, paintings, device=CPU, dtype=torch.float32)
     photo = image_tensor(sized(load_image(bundled_contents()["coffee"].path).pixels, 80), CPU)
     torch.manual_seed(0)
-    painted = (photo.repeat(2, 1, 1, 1) + 0.2 * torch.randn(2, *photo.shape[1:])).clamp(0, 1)
-    found = loss(painted, loss.content_features(photo.repeat(2, 1, 1, 1)), [1, 0])
+    stylized = (photo.repeat(2, 1, 1, 1) + 0.2 * torch.randn(2, *photo.shape[1:])).clamp(0, 1)
+    result = loss(stylized, loss.content_features(photo.repeat(2, 1, 1, 1)), [1, 0])
 
     network = VGG19(weights, (*GATYS_STYLE_LAYERS, CONTENT_LAYER)).double()
 
@@ -42,22 +42,22 @@ def test_distances_are_those_of_the_formulas(paintings: list[np.ndarray]) -> Non
 
     of_photo = features(photo)[CONTENT_LAYER]
     for row, style in enumerate((1, 0)):
-        of_painted, of_style = features(painted[row : row + 1]), features(image_tensor(paintings[style], CPU))
-        content = np.sum((of_painted[CONTENT_LAYER] - of_photo) ** 2) / np.sum(of_photo**2)
+        of_stylized, of_style = features(stylized[row : row + 1]), features(image_tensor(paintings[style], CPU))
+        content = np.sum((of_stylized[CONTENT_LAYER] - of_photo) ** 2) / np.sum(of_photo**2)
         per_layer = [
-            np.sum((gram(of_painted[layer]) - gram(of_style[layer])) ** 2) / np.sum(gram(of_style[layer]) ** 2)
+            np.sum((gram(of_stylized[layer]) - gram(of_style[layer])) ** 2) / np.sum(gram(of_style[layer]) ** 2)
             for layer in GATYS_STYLE_LAYERS
         ]
-        assert float(found.content[row]) == pytest.approx(content, rel=1e-3)
-        assert float(found.style[row]) == pytest.approx(np.mean(per_layer), rel=1e-3)
+        assert float(result.content[row]) == pytest.approx(content, rel=1e-3)
+        assert float(result.style[row]) == pytest.approx(np.mean(per_layer), rel=1e-3)
 
 
 def test_the_painting_itself_is_at_no_distance_from_its_style(paintings: list[np.ndarray]) -> None:
     loss = PerceptualLoss(load_vgg19_weights(), paintings, device=CPU, dtype=torch.float32)
     itself = image_tensor(paintings[0], CPU)
-    found = loss(itself, loss.content_features(itself), [0])
-    assert float(found.style) < 1e-6
-    assert float(found.content) < 1e-6
+    result = loss(itself, loss.content_features(itself), [0])
+    assert float(result.style) < 1e-6
+    assert float(result.content) < 1e-6
 
 
 def test_the_gradient_leads_downhill(paintings: list[np.ndarray]) -> None:
@@ -78,15 +78,15 @@ def test_gram_matrices_and_their_gradient_are_autograds() -> None:
     torch.manual_seed(1)
     features = torch.randn(2, 5, 16, 24, dtype=torch.float64, requires_grad=True)
     weights = torch.randn(2, 5, 5, dtype=torch.float64)
-    (found,) = torch.autograd.grad((gram_matrices(features) * weights).sum(), features)
+    (actual,) = torch.autograd.grad((gram_matrices(features) * weights).sum(), features)
     rows = features.flatten(2)
     plain = rows @ rows.transpose(1, 2) / rows.shape[2]
-    (wanted,) = torch.autograd.grad((plain * weights).sum(), features)
+    (expected,) = torch.autograd.grad((plain * weights).sum(), features)
     torch.testing.assert_close(gram_matrices(features), plain.float(), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-8)
 
 
 def test_near_flat_photos_do_not_decide() -> None:
     content, energy = torch.tensor([4.0, 1.0]), torch.tensor([1.0, 9.0])
-    found = evened(content, energy, usual=9.0)
-    assert found.tolist() == pytest.approx([4 * 1 / 5, 1.0])
+    result = evened(content, energy, usual=9.0)
+    assert result.tolist() == pytest.approx([4 * 1 / 5, 1.0])

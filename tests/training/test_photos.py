@@ -53,7 +53,7 @@ def photo(path: Path, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -
 
 
 def test_crops_are_parts_of_the_photo_and_repeat_with_the_seed(tmp_path: Path) -> None:
-    # every pixel tells its column: a crop is a stretch of the ramp, mirrored or not
+    # every pixel encodes its column: a crop is a section of the ramp, mirrored or not
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 200, 0).repeat(3, 2)
     photos = Photos([photo(tmp_path / "ramp.png", ramp)], 256)
     crops = [photos.crop(96, np.random.default_rng(seed)) for seed in range(80)]

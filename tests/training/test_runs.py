@@ -213,8 +213,8 @@ def test_the_stability_term_makes_paintings_calm(tmp_path: Path) -> None:
         photo = image_tensor(load_image(PHOTOS[0]).pixels[:163, :163], torch.device("cpu"))
         weights = torch.tensor([[1.0, 0.0]])
         with torch.no_grad():
-            painted, moved = network(photo[..., :160, :160], weights), network(photo[..., 3:, 3:], weights)
-        return float(flicker_loss(painted[..., 3:, 3:], moved[..., :-3, :-3]))
+            stylized, moved = network(photo[..., :160, :160], weights), network(photo[..., 3:, 3:], weights)
+        return float(flicker_loss(stylized[..., 3:, 3:], moved[..., :-3, :-3]))
 
     plain, calm = (run(tmp_path / name, 25, stability_weight=weight) for name, weight in (("a", 0.0), ("b", 300.0)))
     assert change(calm) < 0.6 * change(plain)

@@ -32,17 +32,17 @@ def test_style_pictures_are_of_the_size_and_the_same_for_the_same_seed(photos: P
 
 
 def test_of_every_hundred_a_quarter_is_painted(photos: Photos) -> None:
-    asked: list[int] = []
+    calls: list[int] = []
 
-    def painted(rng: np.random.Generator) -> np.ndarray:
-        asked.append(1)
+    def stylized(rng: np.random.Generator) -> np.ndarray:
+        calls.append(1)
         return np.full((90, 90, 3), 7, np.uint8)
 
-    pictures = StylePictures(photos, 96, photos, painted)
+    pictures = StylePictures(photos, 96, photos, stylized)
     rng = np.random.default_rng(0)
     for _ in range(400):
         pictures.draw(64, rng)
-    assert 75 < len(asked) < 125
+    assert 75 < len(calls) < 125
 
 
 def test_an_empty_canvas_and_a_tiny_painting_can_be_drawn(tmp_path: Path, photos: Photos) -> None:
@@ -76,20 +76,20 @@ def test_painted_photos_are_made_once_and_the_same_in_any_order(photos: Photos) 
 
 
 def test_textures_have_a_few_colours_and_strokes_in_a_direction() -> None:
-    found = [texture(64, np.random.default_rng(seed)) for seed in range(20)]
-    for each in found:
+    textures = [texture(64, np.random.default_rng(seed)) for seed in range(20)]
+    for each in textures:
         assert each.shape == (64, 64, 3)
         assert each.dtype == np.float32
         assert 0 <= each.min() <= each.max() <= 1
-    change = [np.abs(np.diff(each, axis=axis)).mean() for each in found for axis in (0, 1)]
+    change = [np.abs(np.diff(each, axis=axis)).mean() for each in textures for axis in (0, 1)]
     ratios = [max(a, b) / min(a, b) for a, b in zip(change[::2], change[1::2], strict=True)]
     assert max(ratios) > 2
-    np.testing.assert_array_equal(found[3], texture(64, np.random.default_rng(3)))
+    np.testing.assert_array_equal(textures[3], texture(64, np.random.default_rng(3)))
 
 
 def test_other_colours_keep_the_range_and_often_the_picture() -> None:
     image = np.random.default_rng(0).random((16, 20, 3), np.float32)
-    found = [recoloured(image, np.random.default_rng(seed)) for seed in range(200)]
-    assert all(0 <= each.min() <= each.max() <= 1 and each.dtype == np.float32 for each in found)
-    kept = sum(np.array_equal(each, image) for each in found)
-    assert 60 < kept < 120
+    pictures = [recoloured(image, np.random.default_rng(seed)) for seed in range(200)]
+    assert all(0 <= each.min() <= each.max() <= 1 and each.dtype == np.float32 for each in pictures)
+    unchanged = sum(np.array_equal(each, image) for each in pictures)
+    assert 60 < unchanged < 120

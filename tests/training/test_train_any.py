@@ -46,10 +46,10 @@ def shipped(name: str) -> Any:
     return network_of_model(find_model(f"bundled:{name}"))
 
 
-def assert_same(found: Checkpoint, wanted: Checkpoint) -> None:
-    assert found.averaged.keys() == wanted.averaged.keys()
-    for name, value in wanted.averaged.items():
-        torch.testing.assert_close(found.averaged[name], value, rtol=1e-4, atol=1e-5, msg=name)
+def assert_same(actual: Checkpoint, expected: Checkpoint) -> None:
+    assert actual.averaged.keys() == expected.averaged.keys()
+    for name, value in expected.averaged.items():
+        torch.testing.assert_close(actual.averaged[name], value, rtol=1e-4, atol=1e-5, msg=name)
 
 
 def test_training_comes_nearer_to_styles_and_leaves_its_records(tmp_path: Path) -> None:

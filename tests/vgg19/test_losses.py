@@ -61,8 +61,8 @@ def moments_of(features: torch.Tensor, pixel_weights: torch.Tensor | None = None
     return rows @ weights, (rows * weights) @ rows.T
 
 
-def relative_error(came: torch.Tensor, wanted: Float64) -> float:
-    return float(np.linalg.norm(came.detach().double().numpy() - wanted) / np.linalg.norm(wanted))
+def relative_error(actual: torch.Tensor, expected: Float64) -> float:
+    return float(np.linalg.norm(actual.detach().double().numpy() - expected) / np.linalg.norm(expected))
 
 
 def value_and_gradient(loss: Loss, features: torch.Tensor) -> tuple[float, torch.Tensor]:
@@ -149,31 +149,31 @@ class TestStatistics:
     ) -> None:
         features = features_of(*size).contiguous(memory_format=layout)
         weights = weights_if(weighted, size)
-        came = FeatureStatistics.of(features, weights)
+        actual = FeatureStatistics.of(features, weights)
         mean, second_moment = moments_of(features, weights)
-        assert came.mean.dtype == came.second_moment.dtype == torch.float32
+        assert actual.mean.dtype == actual.second_moment.dtype == torch.float32
         # all terms are positive: no cancellation, so every entry holds on its own
-        np.testing.assert_allclose(came.mean.numpy(), mean, rtol=2e-5)
-        np.testing.assert_allclose(came.second_moment.numpy(), second_moment, rtol=2e-5)
+        np.testing.assert_allclose(actual.mean.numpy(), mean, rtol=2e-5)
+        np.testing.assert_allclose(actual.second_moment.numpy(), second_moment, rtol=2e-5)
 
     @WEIGHTED
     def test_of_bfloat16_features_are_summed_in_float32(self, weighted: bool) -> None:
         features = features_of(7, 260, 255).bfloat16()
         weights = weights_if(weighted, (7, 260, 255))
-        came = FeatureStatistics.of(features, weights)
+        actual = FeatureStatistics.of(features, weights)
         mean, second_moment = moments_of(features, weights)
-        assert came.second_moment.dtype == torch.float32
-        np.testing.assert_allclose(came.mean.numpy(), mean, rtol=2e-5)
-        np.testing.assert_allclose(came.second_moment.numpy(), second_moment, rtol=2e-5)
+        assert actual.second_moment.dtype == torch.float32
+        np.testing.assert_allclose(actual.mean.numpy(), mean, rtol=2e-5)
+        np.testing.assert_allclose(actual.second_moment.numpy(), second_moment, rtol=2e-5)
 
     def test_weights_that_mark_a_rectangle_give_those_of_the_crop(self) -> None:
         features = features_of(7, 17, 9)
         region = torch.zeros(17, 9)
         region[3:11, 2:7] = 1 / 40
-        came = FeatureStatistics.of(features, region)
+        actual = FeatureStatistics.of(features, region)
         crop = FeatureStatistics.of(features[:, :, 3:11, 2:7])
-        torch.testing.assert_close(came.mean, crop.mean)
-        torch.testing.assert_close(came.second_moment, crop.second_moment)
+        torch.testing.assert_close(actual.mean, crop.mean)
+        torch.testing.assert_close(actual.second_moment, crop.second_moment)
 
     def test_of_two_pictures_at_once_are_refused(self) -> None:
         with pytest.raises(ValueError, match="one picture were wanted, 2 came"):
@@ -183,9 +183,9 @@ class TestStatistics:
         styles = [features_of(5, 8, 7, seed=1), features_of(5, 3, 4, seed=2), features_of(5, 6, 6, seed=3)]
         blend = FeatureStatistics.blend([FeatureStatistics.of(style) for style in styles], [0.5, 0.3, 0.2])
         parts = [moments_of(style) for style in styles]
-        for came, place in ((blend.mean, 0), (blend.second_moment, 1)):
-            wanted = 0.5 * parts[0][place] + 0.3 * parts[1][place] + 0.2 * parts[2][place]
-            assert relative_error(came, wanted) < 1e-6
+        for actual, place in ((blend.mean, 0), (blend.second_moment, 1)):
+            expected = 0.5 * parts[0][place] + 0.3 * parts[1][place] + 0.2 * parts[2][place]
+            assert relative_error(actual, expected) < 1e-6
 
     def test_blend_wants_a_weight_for_each_part(self) -> None:
         part = FeatureStatistics.of(features_of(5, 3, 3))
@@ -267,7 +267,7 @@ class TestGramFactor:
         style_pixels = STYLE_PLANE[0] * STYLE_PLANE[1]
         style_gram = columns(style) @ columns(style).T * (pixels / style_pixels)
         gram = columns(features) @ columns(features).T
-        wanted = {
+        expected = {
             "none": np.mean((gram - style_gram) ** 2),
             "hw": np.mean((gram / pixels - style_gram / pixels) ** 2),
             "chw": np.mean((gram / (channels * pixels) - style_gram / (channels * pixels)) ** 2),
@@ -275,7 +275,7 @@ class TestGramFactor:
         }[normalization]
         target = FeatureStatistics.of(style)
         factor = gram_factor(normalization, target, pixels)
-        assert gram_loss(features, target, factor).item() == pytest.approx(wanted, rel=1e-5)
+        assert gram_loss(features, target, factor).item() == pytest.approx(expected, rel=1e-5)
 
     def test_hw_is_four_times_equation_4_of_the_paper(self) -> None:
         channels, height, width = 7, 6, 9
@@ -312,9 +312,9 @@ class TestMomentsLoss:
         root = scipy.linalg.sqrtm(style_covariance).real
         cross = scipy.linalg.sqrtm(root @ covariance @ root).real
         distance = np.sum((mean - style_mean) ** 2) + np.trace(covariance + style_covariance - 2 * cross)
-        came = moments_loss(features, FeatureStatistics.of(style), weights)
-        assert came.dtype == torch.float32
-        assert came.item() == pytest.approx(distance / np.trace(style_moment), rel=1e-4)
+        actual = moments_loss(features, FeatureStatistics.of(style), weights)
+        assert actual.dtype == torch.float32
+        assert actual.item() == pytest.approx(distance / np.trace(style_moment), rel=1e-4)
 
     @pytest.mark.parametrize("layout", LAYOUTS, ids=["contiguous", "channels_last"])
     @WEIGHTED
@@ -342,8 +342,8 @@ class TestMomentsLoss:
         for seed in range(5):
             direction = np.random.default_rng(seed).normal(size=rows.shape)
             slope = (distance(rows + step * direction) - distance(rows - step * direction)) / (2 * step)
-            wanted = slope / np.trace(style_moment)
-            assert np.sum(columns(gradient) * direction) == pytest.approx(wanted, rel=1e-3, abs=1e-5)
+            expected = slope / np.trace(style_moment)
+            assert np.sum(columns(gradient) * direction) == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
     @pytest.mark.parametrize("size", [(64, 3, 5), (64, 6, 9)])
     def test_fewer_pixels_than_channels(self, size: tuple[int, int, int]) -> None:
@@ -381,11 +381,11 @@ class TestMomentsLoss:
             style[:, 2:4] = 0
         target = FeatureStatistics.of(style)
         value, gradient = value_and_gradient(lambda x: moments_loss(x, target), features)
-        wanted, wanted_gradient = naive_moments(features, style, None)
-        assert value == pytest.approx(wanted, abs=3e-5)
+        expected, expected_gradient = naive_moments(features, style, None)
+        assert value == pytest.approx(expected, abs=3e-5)
         assert gradient.isfinite().all()
         live = [0, 1, 4, 5, 6]
-        assert relative_error(gradient[:, live], wanted_gradient[:, live]) < 1e-3
+        assert relative_error(gradient[:, live], expected_gradient[:, live]) < 1e-3
 
     @pytest.mark.parametrize(("gain", "style_gain"), [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
     def test_layers_that_never_respond_are_finite(self, gain: float, style_gain: float) -> None:
@@ -424,8 +424,8 @@ class TestTotalVariationLoss:
     def test_value_is_that_of_float64(self, plane: tuple[int, int]) -> None:
         image = np.random.default_rng(0).random((3, *plane), np.float32)
         wide = image.astype(np.float64)
-        wanted = np.mean(np.diff(wide, axis=2) ** 2) + np.mean(np.diff(wide, axis=1) ** 2)
-        assert total_variation_loss(torch.from_numpy(image)[None]).item() == pytest.approx(wanted, rel=1e-5)
+        expected = np.mean(np.diff(wide, axis=2) ** 2) + np.mean(np.diff(wide, axis=1) ** 2)
+        assert total_variation_loss(torch.from_numpy(image)[None]).item() == pytest.approx(expected, rel=1e-5)
 
     def test_of_ramps(self) -> None:
         across, down = torch.linspace(0, 1, 11), torch.linspace(0, 1, 6)[:, None]

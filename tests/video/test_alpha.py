@@ -1,4 +1,4 @@
-"""What is transparent in a moving picture stays so where the result can hold it, and is told of where it cannot."""
+"""Transparency of a moving picture is kept where the output format supports it, and a note says so where not."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ TOLD = "is transparent in places, which are white in the result"
 
 def with_hole(count: int = 4, hole: int = 0) -> list[NDArray[np.uint8]]:
     """uint8 H×W×4: nothing at the left, half of something above that."""
-    found = []
+    frames = []
     for pixels in pictures(count):
         alpha = np.full(pixels.shape[:2], 255, np.uint8)
         alpha[:, :32] = hole
         alpha[:16, :32] = (hole + 255) // 2
-        found.append(np.dstack([pixels, alpha]))
-    return found
+        frames.append(np.dstack([pixels, alpha]))
+    return frames
 
 
 def transparent(
@@ -61,7 +61,7 @@ SOURCES = {
 
 def alpha_of(path: Path) -> list[NDArray[np.uint8]]:
     """Of all frames, H×W, read by FFmpeg itself."""
-    found: list[NDArray[np.uint8]] = []
+    alphas: list[NDArray[np.uint8]] = []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         decoder: VideoStream | VideoCodecContext = stream
@@ -69,8 +69,8 @@ def alpha_of(path: Path) -> list[NDArray[np.uint8]]:
             decoder = cast("VideoCodecContext", av.CodecContext.create(LIBVPX[stream.codec_context.name], "r"))
         for packet in container.demux(stream):
             frames = decoder.decode(packet if packet.size else None)
-            found += [np.asarray(frame.to_ndarray(format="rgba")[..., 3], np.uint8) for frame in frames]
-    return found
+            alphas += [np.asarray(frame.to_ndarray(format="rgba")[..., 3], np.uint8) for frame in frames]
+    return alphas
 
 
 def is_kept(alpha: NDArray[np.uint8]) -> bool:
@@ -84,9 +84,9 @@ def test_it_is_kept_in_every_output_that_holds_it(tmp_path: Path, name: str) -> 
     for output, codec in (("a.webm", None), ("a.mkv", "vp9"), ("a.mov", "prores"), ("b.mkv", "prores")):
         result = paint_video(source, tmp_path / output, Identity(), options=VideoOptions(codec=codec))
         assert result.notes == ()
-        found = alpha_of(tmp_path / output)
-        assert len(found) == 4
-        assert all(is_kept(alpha) for alpha in found), output
+        actual = alpha_of(tmp_path / output)
+        assert len(actual) == 4
+        assert all(is_kept(alpha) for alpha in actual), output
     for output in ("a.webp", "%d.png"):
         assert paint_video(source, tmp_path / output, Identity()).notes == ()
     for output in ("a.webp", "1.png"):
@@ -101,10 +101,10 @@ def test_where_it_cannot_be_kept_that_is_told_once(tmp_path: Path) -> None:
     stills[0].save(tmp_path / "in.gif", save_all=True, append_images=stills[1:], duration=100, loop=0, disposal=2)
     for path in (source, tmp_path / "in.gif"):
         for output in ("out.mp4", "out.avi", "%d.jpg"):
-            told: list[str] = []
-            result = paint_video(path, tmp_path / output, Identity(), on_note=told.append)
-            assert list(result.notes) == told
-            assert [TOLD in note for note in told] == [True], output
+            messages: list[str] = []
+            result = paint_video(path, tmp_path / output, Identity(), on_note=messages.append)
+            assert list(result.notes) == messages
+            assert [TOLD in note for note in messages] == [True], output
     with av.open(str(tmp_path / "out.mp4")) as container:
         pixels = next(container.decode(video=0)).to_ndarray(format="rgb24")
     assert pixels[40, 10].min() > 250

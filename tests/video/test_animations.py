@@ -37,12 +37,12 @@ def test_durations_and_loops_stay(tmp_path: Path, source_suffix: str, suffix: st
     output = tmp_path / f"öut{suffix}"
     result = paint_video(source, output, Identity())
     assert result.frames == len(DURATIONS)
-    found = Animation(output)
-    frames = list(found)
+    actual = Animation(output)
+    frames = list(actual)
     assert [frame.duration_ms for frame in frames] == DURATIONS
-    assert found.loop == 3
-    for frame, wanted in zip(frames, Animation(source), strict=True):
-        assert error_of(frame.pixels, wanted.pixels) < 8
+    assert actual.loop == 3
+    for frame, expected in zip(frames, Animation(source), strict=True):
+        assert error_of(frame.pixels, expected.pixels) < 8
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     with Image.open(output) as opened:
         assert opened.n_frames == len(DURATIONS)  # type: ignore[attr-defined]
@@ -52,10 +52,10 @@ def test_holes_stay_holes(tmp_path: Path) -> None:
     source = animation(tmp_path / "in.webp", has_holes=True)
     for suffix in (".webp", ".gif"):
         paint_video(source, tmp_path / f"out{suffix}", Identity())
-        for found, wanted in zip(Animation(tmp_path / f"out{suffix}"), Animation(source), strict=True):
-            assert found.alpha is not None
-            assert wanted.alpha is not None
-            np.testing.assert_array_equal(found.alpha, wanted.alpha)
+        for actual, expected in zip(Animation(tmp_path / f"out{suffix}"), Animation(source), strict=True):
+            assert actual.alpha is not None
+            assert expected.alpha is not None
+            np.testing.assert_array_equal(actual.alpha, expected.alpha)
     paint_video(source, tmp_path / "out.mp4", Identity())  # on white
     assert times_of(tmp_path / "out.mp4")[-1] == Fraction(sum(DURATIONS[:-1]), 1000)
 

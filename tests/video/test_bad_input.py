@@ -131,13 +131,13 @@ def test_a_cut_off_video_is_painted_as_far_as_it_goes(tmp_path: Path, suffix: st
     )
     whole = times_of(source)
     cut(source, share)
-    told: list[str] = []
-    result = paint_video(source, tmp_path / "out.mp4", Identity(), on_note=told.append)
+    messages: list[str] = []
+    result = paint_video(source, tmp_path / "out.mp4", Identity(), on_note=messages.append)
     assert 10 < result.frames < len(whole)
     assert set(times_of(tmp_path / "out.mp4")) <= set(whole)
-    assert len(told) == 1
-    assert f"in{suffix}" in told[0]
-    assert "cut off" in told[0] or "damaged" in told[0]
+    assert len(messages) == 1
+    assert f"in{suffix}" in messages[0]
+    assert "cut off" in messages[0] or "damaged" in messages[0]
 
 
 def test_a_whole_video_is_told_nothing_of(tmp_path: Path) -> None:
@@ -263,18 +263,18 @@ def test_without_pyav_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
 def test_sound_that_begins_hours_later_is_left_out_of_avi(tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
     with av.open(str(source), "w") as container:
-        shown = container.add_stream("mpeg4", rate=10)
-        shown.width, shown.height, shown.pix_fmt = 64, 48, "yuv420p"
-        heard = container.add_stream("pcm_s16le", rate=8000)
+        pictures_stream = container.add_stream("mpeg4", rate=10)
+        pictures_stream.width, pictures_stream.height, pictures_stream.pix_fmt = 64, 48, "yuv420p"
+        sound_stream = container.add_stream("pcm_s16le", rate=8000)
         for number in range(5):
             frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 40 * number, np.uint8), format="rgb24")
             frame.pts = number
-            container.mux(shown.encode(frame))
-        container.mux(shown.encode(None))
+            container.mux(pictures_stream.encode(frame))
+        container.mux(pictures_stream.encode(None))
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
         sound.sample_rate, sound.pts = 8000, 8000 * 100_000
-        container.mux(heard.encode(sound))
-        container.mux(heard.encode(None))
+        container.mux(sound_stream.encode(sound))
+        container.mux(sound_stream.encode(None))
     result = paint_video(source, tmp_path / "out.avi", Identity())
     assert result.frames == 5
     assert any("begins after 100,000 s" in note for note in result.notes)

@@ -1,4 +1,4 @@
-"""What a source holds beside pictures and sound comes along where the result holds it, and is told of where not."""
+"""What a source holds beside pictures and sound is kept where the output format supports it, and noted where not."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def rich(path: Path, *, tracks: int = 2, timecode: str | None = None) -> Path:
     return path
 
 
-def held(path: Path) -> dict[str, Any]:
+def extras_of(path: Path) -> dict[str, Any]:
     with av.open(str(path)) as container:
         covers = [each for each in container.streams.video if each.disposition & Disposition.attached_pic]
         return {
@@ -93,11 +93,11 @@ def test_chapters_covers_and_fonts_are_kept_where_they_are_held(
 ) -> None:
     source = rich(tmp_path / f"in{source_suffix}", tracks=1)
     result = paint_video(source, tmp_path / f"out{suffix}", Identity())
-    found = held(tmp_path / f"out{suffix}")
-    assert (found["chapters"], found["titles"], found["subtitles"]) == (CHAPTERS, ["One", "Two"], 0)
-    assert found["covers"] == ([jpeg()] if suffix in (".mkv", ".mp4") else [])
+    extras = extras_of(tmp_path / f"out{suffix}")
+    assert (extras["chapters"], extras["titles"], extras["subtitles"]) == (CHAPTERS, ["One", "Two"], 0)
+    assert extras["covers"] == ([jpeg()] if suffix in (".mkv", ".mp4") else [])
     fonts = [("font.ttf", FONT)] if source_suffix == ".mkv" else []
-    assert found["fonts"] == (fonts if suffix == ".mkv" else [])
+    assert extras["fonts"] == (fonts if suffix == ".mkv" else [])
     lost = {"a cover": suffix in (".mov", ".webm"), "font.ttf": bool(fonts) and suffix != ".mkv"}
     assert len(result.notes) == sum(lost.values())
     for name, is_lost in lost.items():
@@ -129,16 +129,16 @@ def test_sound_that_an_animation_does_not_hold_is_told_of(tmp_path: Path) -> Non
 def test_a_part_has_the_chapters_of_that_part(tmp_path: Path) -> None:
     source = rich(tmp_path / "in.mkv", tracks=1)
     paint_video(source, tmp_path / "out.mkv", Identity(), options=VideoOptions(start=0.3, end=0.9))
-    assert held(tmp_path / "out.mkv")["chapters"] == [(0, Fraction(1, 10)), (Fraction(1, 10), Fraction(3, 5))]
+    assert extras_of(tmp_path / "out.mkv")["chapters"] == [(0, Fraction(1, 10)), (Fraction(1, 10), Fraction(3, 5))]
     paint_video(source, tmp_path / "late.mkv", Identity(), options=VideoOptions(start=0.5))
-    assert held(tmp_path / "late.mkv")["titles"] == ["Two"]
+    assert extras_of(tmp_path / "late.mkv")["titles"] == ["Two"]
 
 
 def test_the_names_of_chapters_are_no_subtitles_however_often_painted(tmp_path: Path) -> None:
     paths = [rich(tmp_path / "0.mp4", tracks=1), *(tmp_path / f"{number}.mp4" for number in (1, 2))]
     for source, output in itertools.pairwise(paths):
         assert paint_video(source, output, Identity()).notes == ()
-    assert held(paths[-1]) == held(paths[1])
+    assert extras_of(paths[-1]) == extras_of(paths[1])
 
 
 def test_a_cover_that_stands_first_is_not_what_is_painted(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_cover_that_stands_first_is_not_what_is_painted(tmp_path: Path) -> Non
         container.mux(stream.encode(None))
     result = paint_video(source, tmp_path / "out.mp4", Identity())
     assert (result.frames, result.notes) == (3, ())
-    assert held(tmp_path / "out.mp4")["covers"] == [jpeg()]
+    assert extras_of(tmp_path / "out.mp4")["covers"] == [jpeg()]
 
 
 # Of ATSC A/53, part 4: a message of pictures in H.264 (SEI), with one pair of letters on line 21.

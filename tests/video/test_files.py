@@ -36,11 +36,11 @@ def decoded(path: Path) -> tuple[list[NDArray[np.uint8]], float]:
 def test_a_video_holds_the_frames(tmp_path: Path, height: int, width: int) -> None:
     path = tmp_path / "päinting.mp4"
     write_video(path, iter(frames(height, width)), fps=FPS, hold_seconds=HELD / FPS)
-    found, fps = decoded(path)
-    assert len(found) == len(COLORS) + HELD
+    result, fps = decoded(path)
+    assert len(result) == len(COLORS) + HELD
     assert fps == FPS
-    assert {frame.shape for frame in found} == {(height + height % 2, width + width % 2, 3)}
-    for frame, color in zip(found, [*COLORS, *[COLORS[-1]] * HELD], strict=True):
+    assert {frame.shape for frame in result} == {(height + height % 2, width + width % 2, 3)}
+    for frame, color in zip(result, [*COLORS, *[COLORS[-1]] * HELD], strict=True):
         assert np.abs(frame.astype(int) - color).mean() < 6
     assert list(tmp_path.iterdir()) == [path]
 

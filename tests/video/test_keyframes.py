@@ -1,4 +1,4 @@
-"""The style changes over the time of a video, and at each time it is the same whatever part is painted."""
+"""The style changes over the time of a video, and at each time it is the same whichever part is rendered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from moving_clips import Identity, pictures, times_of, write_clip
 from PIL import Image
-from tiny_models import painted, write_own
+from tiny_models import expected_pixels, write_own
 
 from nst_engine import StyleKeyframe, Stylizer, VideoOptions, stylize_video
 from nst_engine.errors import OptionError, StyleNotFoundError
@@ -42,10 +42,10 @@ def test_between_keyframes_the_blend_is_linear_and_outside_constant(tiny: Styliz
     timeline = StyleTimeline(WAVE_TO_SCREAM[::-1], tiny)  # in any order
     for seconds in (0.0, 0.2, 0.35, 0.5, 0.8, 99.0):
         share = scream_at(seconds)
-        wanted = {"wave": 1 - share, "scream": share, "poppies": 0.0}
-        np.testing.assert_allclose(timeline.at(seconds).weights[0], list(wanted.values()), atol=1e-6)
-        found = timeline.at(seconds).shares
-        assert {name: found.get(name, 0.0) for name in wanted} == pytest.approx(wanted)
+        expected = {"wave": 1 - share, "scream": share, "poppies": 0.0}
+        np.testing.assert_allclose(timeline.at(seconds).weights[0], list(expected.values()), atol=1e-6)
+        shares = timeline.at(seconds).shares
+        assert {name: shares.get(name, 0.0) for name in expected} == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("part", [(None, None), (0.3, 0.8)])
@@ -60,16 +60,16 @@ def test_each_frame_has_the_style_of_its_time_in_the_source(
     assert result.frames == (5 if part[0] else 10)
     for place in range(result.frames):
         share = scream_at((first + place) / 10)
-        wanted = painted(pictures(10)[first + place], {"wave": 1 - share, "scream": share})
-        came = load_image(tmp_path / f"{first + place + 1}.png").pixels.astype(int)
-        assert np.abs(came - wanted).max() <= 1
+        expected = expected_pixels(pictures(10)[first + place], {"wave": 1 - share, "scream": share})
+        actual = load_image(tmp_path / f"{first + place + 1}.png").pixels.astype(int)
+        assert np.abs(actual - expected).max() <= 1
 
 
 def test_gifs_and_smoothed_frames_change_likewise(tmp_path: Path, tiny: Stylizer, stills: Path) -> None:
     options = VideoOptions(fps=10)
     stylize_video(stills, tmp_path / "a.webp", tiny, keyframes=WAVE_TO_SCREAM, stability="low", options=options)
     frames = [frame.pixels.astype(float) for frame in Animation(tmp_path / "a.webp")]
-    begun, ended = (painted(pictures(10)[place], {name: 1.0}) for place, name in ((0, "wave"), (9, "scream")))
+    begun, ended = (expected_pixels(pictures(10)[place], {name: 1.0}) for place, name in ((0, "wave"), (9, "scream")))
     assert float(np.abs(frames[0] - begun).mean()) < 6
     assert float(np.abs(frames[9] - ended).mean()) < 6
 
@@ -79,7 +79,7 @@ def test_the_first_times_of_broadcasts_are_no_times_of_the_clip(tmp_path: Path, 
     source = write_clip(tmp_path / "in.ts", pictures(30), pts=late, time_base=Fraction(1, 90_000))
     stylize_video(source, tmp_path / "%d.png", tiny, keyframes=WAVE_TO_SCREAM, stability="off")
     last = load_image(tmp_path / "30.png").pixels.astype(float)
-    assert float(np.abs(last - painted(pictures(30)[29], {"scream": 1.0})).mean()) < 4
+    assert float(np.abs(last - expected_pixels(pictures(30)[29], {"scream": 1.0})).mean()) < 4
 
 
 def test_a_run_that_was_stopped_goes_on_with_the_style_of_the_time(tmp_path: Path, tiny: Stylizer) -> None:
@@ -104,10 +104,10 @@ def test_a_run_that_was_stopped_goes_on_with_the_style_of_the_time(tmp_path: Pat
 
 def test_keyframes_behind_the_end_are_told_of(tmp_path: Path, tiny: Stylizer) -> None:
     source = write_clip(tmp_path / "in.mp4", pictures(30))
-    told: list[str] = []
+    messages: list[str] = []
     late = (StyleKeyframe(0, "wave"), StyleKeyframe(1.02, "scream"), StyleKeyframe(70, "poppies"))
-    stylize_video(source, tmp_path / "out.mp4", tiny, keyframes=late, on_note=told.append)
-    (note,) = told
+    stylize_video(source, tmp_path / "out.mp4", tiny, keyframes=late, on_note=messages.append)
+    (note,) = messages
     assert "keyframes at 70 s come after the painted part, which ends at about 1.0 s" in note
     options = VideoOptions(start=0.5)
     assert not stylize_video(source, tmp_path / "b.mp4", tiny, keyframes=late[:2], options=options).notes

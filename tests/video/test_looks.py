@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from moving_clips import Identity, error_of, pictures, seen, stream_of, write_clip
+from moving_clips import Identity, decoded_frames, error_of, pictures, stream_of, write_clip
 from numpy.typing import NDArray
 
 from nst_engine.video import VideoOptions, paint_video, write_video
@@ -65,9 +65,9 @@ def test_frames_are_read_and_written_by_the_matrix_and_range_they_name(
     output = tmp_path / "out.mp4"
     paint_video(source, output, Identity(), options=VideoOptions(crf=4))
     assert stream_of(output)["tags"] == tags
-    wanted = yuv_of(picture, matrix, is_full=is_full)
+    expected = yuv_of(picture, matrix, is_full=is_full)
     stored = planes_of(output)
-    for plane, reference in zip(stored, wanted, strict=True):
+    for plane, reference in zip(stored, expected, strict=True):
         assert abs(float(plane.mean()) - float(reference.mean())) < 0.8
         assert error_of(plane, reference) < 1.5
 
@@ -83,7 +83,7 @@ def test_ranges_that_a_codec_cannot_tell_become_the_usual_one(tmp_path: Path) ->
         options = VideoOptions(codec="prores" if suffix == ".mov" else None)
         paint_video(source, output, Identity(), options=options)
         assert stream_of(output)["tags"][1] != 2
-        assert error_of(seen(output)[1][0], picture) < 4
+        assert error_of(decoded_frames(output)[1][0], picture) < 4
 
 
 def test_untagged_frames_are_what_players_take_them_for(tmp_path: Path) -> None:
@@ -113,11 +113,11 @@ def test_a_turned_video_is_painted_upright(tmp_path: Path, rotation: int) -> Non
     result = paint_video(source, output, Identity())
     turned = [np.rot90(frame, rotation // 90) for frame in frames]
     assert (result.height, result.width) == turned[0].shape[:2]
-    found = stream_of(output)
-    assert found["rotation"] == 0
-    assert found["aspect"] == (Fraction(4, 3) if rotation == 180 else Fraction(3, 4))
-    for painted, wanted in zip(seen(output)[1], turned, strict=True):
-        assert error_of(painted, wanted) < 5
+    stream = stream_of(output)
+    assert stream["rotation"] == 0
+    assert stream["aspect"] == (Fraction(4, 3) if rotation == 180 else Fraction(3, 4))
+    for stylized, expected in zip(decoded_frames(output)[1], turned, strict=True):
+        assert error_of(stylized, expected) < 5
 
 
 @pytest.mark.parametrize("numbers", [(1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)])
@@ -127,15 +127,15 @@ def test_mirrored_frames_are_laid_down_as_the_matrix_says(numbers: tuple[int, in
     a, b, c, d = numbers
     turn = Turn(False, a < 0, d < 0) if a else Turn(True, c < 0, b < 0)
     pixels = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-    laid = turn.upright(pixels)
-    assert laid.shape[:2] == turn.size(2, 3)
+    rotated = turn.upright(pixels)
+    assert rotated.shape[:2] == turn.size(2, 3)
     for y in range(2):
         for x in range(3):
             to_x, to_y = a * x + c * y, b * x + d * y
-            # corners that went below 0 are brought back
-            to_x += (laid.shape[1] - 1) * (to_x < 0 or min(a, c) < 0)
-            to_y += (laid.shape[0] - 1) * (to_y < 0 or min(b, d) < 0)
-            np.testing.assert_array_equal(laid[to_y, to_x], pixels[y, x])
+            # corners below 0 are shifted back
+            to_x += (rotated.shape[1] - 1) * (to_x < 0 or min(a, c) < 0)
+            to_y += (rotated.shape[0] - 1) * (to_y < 0 or min(b, d) < 0)
+            np.testing.assert_array_equal(rotated[to_y, to_x], pixels[y, x])
 
 
 @pytest.mark.parametrize(("height", "width"), [(47, 63), (48, 63), (33, 48)])
@@ -146,10 +146,10 @@ def test_odd_sides_get_their_last_pixel_twice(tmp_path: Path, height: int, width
     output = tmp_path / f"out{suffix}"
     result = paint_video(source, output, Identity())
     assert (result.height, result.width) == (height, width)
-    shown = seen(output)[1][0]
-    assert shown.shape[:2] == (height + height % 2, width + width % 2)
+    frame = decoded_frames(output)[1][0]
+    assert frame.shape[:2] == (height + height % 2, width + width % 2)
     padded = np.pad(frames[0], ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    assert error_of(shown, padded) < 5
+    assert error_of(frame, padded) < 5
 
 
 def test_large_frames_are_shrunk_and_pixels_keep_their_shape(tmp_path: Path) -> None:
@@ -158,14 +158,14 @@ def test_large_frames_are_shrunk_and_pixels_keep_their_shape(tmp_path: Path) -> 
     assert (result.height, result.width) == (48, 64)
     assert stream_of(tmp_path / "out.mp4")["aspect"] == Fraction(4, 3)
     halved = pictures(2, 96, 128)[0].reshape(48, 2, 64, 2, 3).mean((1, 3)).astype(np.uint8)
-    assert error_of(seen(tmp_path / "out.mp4")[1][0], halved) < 6
+    assert error_of(decoded_frames(tmp_path / "out.mp4")[1][0], halved) < 6
     for suffix in (".webm", ".gif"):  # which cannot say what a pixel's shape is
         result = paint_video(source, tmp_path / f"out{suffix}", Identity())
         assert (result.height, result.width) == (96, round(128 * 4 / 3))
 
 
 def test_titles_and_dates_are_kept(tmp_path: Path) -> None:
-    told = {
+    metadata = {
         "title": "Übung über dem See",
         "artist": "Jemand",
         "comment": "second take",
@@ -173,14 +173,14 @@ def test_titles_and_dates_are_kept(tmp_path: Path) -> None:
         "com.android.version": "14",
     }
     options = {"movflags": "+use_metadata_tags"}
-    source = write_clip(tmp_path / "in.mp4", pictures(3), metadata=told, container_options=options)
-    assert stream_of(source)["metadata"].items() >= told.items()
+    source = write_clip(tmp_path / "in.mp4", pictures(3), metadata=metadata, container_options=options)
+    assert stream_of(source)["metadata"].items() >= metadata.items()
     paint_video(source, tmp_path / "out.mp4", Identity())
-    assert stream_of(tmp_path / "out.mp4")["metadata"].items() >= told.items()
+    assert stream_of(tmp_path / "out.mp4")["metadata"].items() >= metadata.items()
     paint_video(source, tmp_path / "out.mkv", Identity())
-    found = {name.lower(): text for name, text in stream_of(tmp_path / "out.mkv")["metadata"].items()}
-    assert found.items() >= {"title": told["title"], "artist": "Jemand"}.items()
-    assert "major_brand" not in found
+    tags = {name.lower(): text for name, text in stream_of(tmp_path / "out.mkv")["metadata"].items()}
+    assert tags.items() >= {"title": metadata["title"], "artist": "Jemand"}.items()
+    assert "major_brand" not in tags
 
 
 def test_hdr_and_interlaced_frames_are_told_of(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_no_frames_are_no_trouble() -> None:
 
 def test_the_stages_work_at_the_same_time_and_do_not_run_away() -> None:
     """Each waits for what only another one can do in the meantime."""
-    decoded, may_paint, painted = threading.Event(), threading.Event(), threading.Event()
+    decoded, may_paint, stylized = threading.Event(), threading.Event(), threading.Event()
     ahead: list[int] = []
 
     def source() -> Iterator[Frame]:
@@ -61,13 +61,13 @@ def test_the_stages_work_at_the_same_time_and_do_not_run_away() -> None:
             assert decoded.wait(20), "nothing is decoded while a frame is painted"
             may_paint.set()
         if frame.index == 3:
-            painted.set()
+            stylized.set()
         assert len(ahead) - frame.index <= QUEUE_FRAMES + 2
         return frame
 
     def write(frame: Frame) -> None:
         if frame.index == 0:
-            assert painted.wait(20), "nothing is painted while a frame is written"
+            assert stylized.wait(20), "nothing is painted while a frame is written"
 
     run_pipeline(source(), paint, write)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from moving_clips import Identity, Tone, heard, pictures, seen, write_clip
+from moving_clips import Identity, Tone, decoded_frames, decoded_sound, pictures, write_clip
 from numpy.typing import NDArray
 
 import nst_engine
@@ -64,12 +64,12 @@ def stop(source: Path, output: Path, after: int, finished: int, error: type[Base
 
 
 def assert_same(one: Path, other: Path) -> None:
-    (times, frames), (other_times, other_frames) = seen(one), seen(other)
+    (times, frames), (other_times, other_frames) = decoded_frames(one), decoded_frames(other)
     assert times == other_times
     assert len(frames) == COUNT
-    for frame, wanted in zip(frames, other_frames, strict=True):
-        np.testing.assert_array_equal(frame, wanted)
-    np.testing.assert_array_equal(heard(one)[1], heard(other)[1])
+    for frame, expected in zip(frames, other_frames, strict=True):
+        np.testing.assert_array_equal(frame, expected)
+    np.testing.assert_array_equal(decoded_sound(one)[1], decoded_sound(other)[1])
 
 
 @pytest.mark.parametrize(("after", "kept"), [(SEGMENT_FRAMES + 20, 1), (COUNT - 3, 2), (30, 0)])
@@ -137,10 +137,10 @@ def test_a_line_that_was_cut_off_and_a_lost_file_cost_only_their_parts(tmp_path:
 def test_without_resume_it_is_begun_anew_and_said(tmp_path: Path, clip: Path) -> None:
     output = tmp_path / "out.mp4"
     stop(clip, output, SEGMENT_FRAMES + 20, SEGMENT_FRAMES)
-    told: list[str] = []
-    result = paint_video(clip, output, Identity(), on_note=told.append)
+    messages: list[str] = []
+    result = paint_video(clip, output, Identity(), on_note=messages.append)
     assert result.resumed_frames == 0
-    assert "unfinished work of an earlier run is thrown away" in told[0]
+    assert "unfinished work of an earlier run is thrown away" in messages[0]
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
 
@@ -185,7 +185,7 @@ def test_two_runs_do_not_work_on_one_output(tmp_path: Path, clip: Path) -> None:
     finally:
         may_end.set()
         first.join()
-    assert len(seen(output)[0]) == COUNT
+    assert len(decoded_frames(output)[0]) == COUNT
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])

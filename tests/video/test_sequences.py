@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from moving_clips import Identity, error_of, pictures, seen, times_of, write_clip
+from moving_clips import Identity, decoded_frames, error_of, pictures, times_of, write_clip
 from PIL import Image
 
 from nst_engine.errors import OptionError, OutputError, VideoDecodeError
@@ -117,7 +117,7 @@ def test_a_file_with_such_a_name_is_a_file(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "take %02d.mp4", pictures(3))
     assert not is_pattern(source)
     paint_video(source, tmp_path / "out.mp4", Identity())
-    assert len(seen(tmp_path / "out.mp4")[0]) == 3
+    assert len(decoded_frames(tmp_path / "out.mp4")[0]) == 3
 
 
 def test_a_video_may_have_a_percent_sign_in_its_name(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from moving_clips import Identity, Tone, at_times, heard, pictures, stream_of, times_of, write_clip
+from moving_clips import Identity, Tone, at_times, decoded_sound, pictures, stream_of, times_of, write_clip
 from numpy.typing import NDArray
 
 from nst_engine.video import VideoOptions, paint_video
@@ -37,9 +37,9 @@ def test_packets_of_all_tracks_are_copied_with_their_starts(tmp_path: Path, suff
     assert stream_of(output)["sounds"] == [("aac", "fra"), ("aac", "eng")]
     for track in range(2):
         assert packets_of(output, track) == packets_of(source, track)
-        came, went = (at_times(path, track, seconds=2) for path in (source, output))
+        source_sound, output_sound = (at_times(path, track, seconds=2) for path in (source, output))
         # a Matroska counts in milliseconds
-        assert likeness(came, went, within=48 if suffix == ".mkv" else 0) > 0.99999
+        assert likeness(source_sound, output_sound, within=48 if suffix == ".mkv" else 0) > 0.99999
 
 
 def test_sound_from_the_first_moment_on_moves_nothing(tmp_path: Path) -> None:
@@ -49,8 +49,8 @@ def test_sound_from_the_first_moment_on_moves_nothing(tmp_path: Path) -> None:
         output = tmp_path / f"out{suffix}"
         paint_video(source, output, Identity())
         assert times_of(output)[0] == 0
-        came, went = (at_times(path, seconds=0.9)[4800:] for path in (source, output))
-        assert likeness(came, went, within=1200 if suffix == ".avi" else 48) > 0.98, suffix
+        source_sound, output_sound = (at_times(path, seconds=0.9)[4800:] for path in (source, output))
+        assert likeness(source_sound, output_sound, within=1200 if suffix == ".avi" else 48) > 0.98, suffix
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".webm", "opus"), (".mkv", "pcm_s16le")])
@@ -60,9 +60,9 @@ def test_what_the_output_does_not_hold_is_encoded_anew(tmp_path: Path, suffix: s
     output = tmp_path / f"out{suffix}"
     paint_video(source, output, Identity())
     assert stream_of(output)["sounds"] == [(codec, "fra")]
-    assert heard(output)[0] == pytest.approx(0.25, abs=0.002)
-    came, went = (at_times(path, seconds=1.4) for path in (source, output))
-    assert likeness(came, went, within=96) > 0.98
+    assert decoded_sound(output)[0] == pytest.approx(0.25, abs=0.002)
+    source_sound, output_sound = (at_times(path, seconds=1.4) for path in (source, output))
+    assert likeness(source_sound, output_sound, within=96) > 0.98
 
 
 def test_opus_becomes_aac_in_a_mov(tmp_path: Path) -> None:
@@ -75,26 +75,26 @@ def test_opus_becomes_aac_in_a_mov(tmp_path: Path) -> None:
     )
     paint_video(source, tmp_path / "out.mov", Identity())
     assert stream_of(tmp_path / "out.mov")["sounds"][0][0] == "aac"
-    came, went = (at_times(path, seconds=0.9) for path in (source, tmp_path / "out.mov"))
-    assert likeness(came, went, within=48) > 0.98
+    source_sound, output_sound = (at_times(path, seconds=0.9) for path in (source, tmp_path / "out.mov"))
+    assert likeness(source_sound, output_sound, within=48) > 0.98
 
 
 def test_in_an_avi_silence_stands_before_a_late_sound(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", pictures(60), sounds=[Tone(300, 1.0, start=0.5)])
     paint_video(source, tmp_path / "out.avi", Identity())
     assert times_of(tmp_path / "out.avi") == [Fraction(i, 30) for i in range(60)]
-    came, went = (at_times(path, seconds=1.9) for path in (source, tmp_path / "out.avi"))
+    source_sound, output_sound = (at_times(path, seconds=1.9) for path in (source, tmp_path / "out.avi"))
     # within the delay of the MP3 encoder
-    assert likeness(came, went, within=1300) > 0.98
+    assert likeness(source_sound, output_sound, within=1300) > 0.98
 
 
 def test_a_part_has_the_sound_of_that_part(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", pictures(90), sounds=[Tone(300, 3.0)])
     paint_video(source, tmp_path / "out.mp4", Identity(), options=VideoOptions(start=1.0, end=2.0))
-    came, went = at_times(source, seconds=2.0)[48_000:], at_times(tmp_path / "out.mp4", seconds=1.0)
+    source_sound, output_sound = at_times(source, seconds=2.0)[48_000:], at_times(tmp_path / "out.mp4", seconds=1.0)
     # packets are not cut: the first one may begin a little later
-    assert likeness(came[2400:-2400], went[2400:-2400]) > 0.99
-    begins, samples = heard(tmp_path / "out.mp4")
+    assert likeness(source_sound[2400:-2400], output_sound[2400:-2400]) > 0.99
+    begins, samples = decoded_sound(tmp_path / "out.mp4")
     assert 0 <= begins < 0.03
     assert begins + samples.shape[1] / 48_000 < 1.05
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from moving_clips import TICK, Identity, Tone, error_of, pictures, seen, stream_of, times_of, write_clip
+from moving_clips import TICK, Identity, Tone, decoded_frames, error_of, pictures, stream_of, times_of, write_clip
 from PIL import Image
 
 from nst_engine.errors import OutputError
@@ -24,7 +24,7 @@ UNEVEN = [0, 512, 1024, 1500, 2000, 2601, 2621, 3300, 9000, 9512, 31000, 31512]
 MS = Fraction(1, 1000)
 
 
-def painted(source: Path, output: Path, **options: object) -> Path:
+def stylized(source: Path, output: Path, **options: object) -> Path:
     result = paint_video(source, output, Identity(), options=VideoOptions(**options))  # type: ignore[arg-type]
     assert result.output == output
     assert result.frames == len(times_of(output))
@@ -42,9 +42,9 @@ def slack(suffix: str) -> Fraction:
 def test_uneven_times_stay(tmp_path: Path, source_suffix: str, suffix: str) -> None:
     frames = pictures(len(UNEVEN))
     source = write_clip(tmp_path / f"in{source_suffix}", frames, pts=UNEVEN)
-    before, pixels_before = seen(source)
-    output = painted(source, tmp_path / f"öut {suffix}")
-    after, pixels_after = seen(output)
+    before, pixels_before = decoded_frames(source)
+    output = stylized(source, tmp_path / f"öut {suffix}")
+    after, pixels_after = decoded_frames(output)
     assert len(after) == len(before)
     assert max(abs(a - b) for a, b in zip(after, before, strict=True)) <= slack(suffix)
     for one, other in zip(pixels_after, pixels_before, strict=True):
@@ -54,7 +54,7 @@ def test_uneven_times_stay(tmp_path: Path, source_suffix: str, suffix: str) -> N
 @pytest.mark.parametrize("codec", ["hevc", "vp9", "av1"])
 def test_uneven_times_stay_in_every_codec(tmp_path: Path, codec: str) -> None:
     source = write_clip(tmp_path / "in.mp4", pictures(len(UNEVEN)), pts=UNEVEN)
-    output = painted(source, tmp_path / "out.mp4", codec=codec)
+    output = stylized(source, tmp_path / "out.mp4", codec=codec)
     assert times_of(output) == [pts * TICK for pts in UNEVEN]
     if codec == "hevc":
         assert stream_of(output)["tag"] == "hvc1"
@@ -62,7 +62,7 @@ def test_uneven_times_stay_in_every_codec(tmp_path: Path, codec: str) -> None:
 
 def test_prores_is_written(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", pictures(6), pts=UNEVEN[:6])
-    output = painted(source, tmp_path / "out.mov", codec="prores")
+    output = stylized(source, tmp_path / "out.mov", codec="prores")
     assert times_of(output) == [pts * TICK for pts in UNEVEN[:6]]
     assert (stream_of(output)["codec"], stream_of(output)["pixel_format"]) == ("prores", "yuv422p10le")
 
@@ -74,7 +74,7 @@ def test_a_broadcast_rate_a_late_start_and_many_segments_stay_exact(tmp_path: Pa
         tmp_path / "in.mp4", pictures(200, 32, 48), pts=pts, time_base=NTSC, rate=1 / NTSC, container_options=exact
     )
     assert times_of(source) == [each * NTSC for each in pts]
-    output = painted(source, tmp_path / "out.mp4")
+    output = stylized(source, tmp_path / "out.mp4")
     assert times_of(output) == [each * NTSC for each in pts]
     assert stream_of(output)["end"] == 207 * NTSC
 
@@ -84,7 +84,7 @@ def test_the_last_frame_stands_as_long_as_it_did(tmp_path: Path) -> None:
     gif = tmp_path / "in.gif"
     stills = [Image.fromarray(frame) for frame in frames]
     stills[0].save(gif, save_all=True, append_images=stills[1:], duration=[70, 200, 1300], loop=0)
-    output = painted(gif, tmp_path / "out.mp4")
+    output = stylized(gif, tmp_path / "out.mp4")
     assert times_of(output) == [0, 70 * MS, 270 * MS]
     assert stream_of(output)["end"] == 1570 * MS
 
@@ -95,7 +95,7 @@ PAUSED = [0, 1, 2, 3, 4, 5, 6, 7, 50, 51]
 
 
 def film_ends(path: Path) -> dict[str, Fraction]:
-    """When the film ends, s, by what the file says of itself in one place and another."""
+    """When the video ends, s, by the durations that the file states in one place and another."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         ends = {"container": Fraction(container.duration or 0, 1_000_000)}
@@ -121,7 +121,7 @@ def test_a_pause_before_the_end_makes_the_film_no_longer(
         tmp_path / "in.mkv", pictures(count), pts=times, time_base=tenth, rate=1 / tenth, options=source_options
     )
     for output in (tmp_path / f"out{suffix}", tmp_path / f"again{suffix}"):
-        painted(source, output)
+        stylized(source, output)
         assert times_of(output) == [each * tenth for each in times]
         assert set(film_ends(output).values()) == {(times[-1] + 1) * tenth}
         source = output
@@ -134,26 +134,26 @@ def test_a_last_frame_that_stands_for_long_still_does(
 ) -> None:
     monkeypatch.setitem(CODECS, "h264", replace(CODECS["h264"], options=options))
     stills = [Image.fromarray(frame) for frame in pictures(8)]
-    held = tmp_path / "in.gif"
-    stills[0].save(held, save_all=True, append_images=stills[1:], duration=[100] * 7 + [3000], loop=0)
-    once, twice = painted(held, tmp_path / f"once{suffix}"), tmp_path / f"twice{suffix}"
-    painted(once, twice)
+    source = tmp_path / "in.gif"
+    stills[0].save(source, save_all=True, append_images=stills[1:], duration=[100] * 7 + [3000], loop=0)
+    once, twice = stylized(source, tmp_path / f"once{suffix}"), tmp_path / f"twice{suffix}"
+    stylized(once, twice)
     for output in (once, twice):
         assert set(film_ends(output).values()) == {Fraction(37, 10)}
     # and a part that ends within the pause ends there
-    painted(once, twice, end=2.5)
+    stylized(once, twice, end=2.5)
     assert set(film_ends(twice).values()) == {Fraction(5, 2)}
 
 
 def test_one_frame_is_a_video(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", pictures(1))
-    assert times_of(painted(source, tmp_path / "out.mp4")) == [0]
+    assert times_of(stylized(source, tmp_path / "out.mp4")) == [0]
 
 
 def test_an_avi_keeps_an_even_rate_and_tells_of_other_times(tmp_path: Path) -> None:
     even = write_clip(tmp_path / "even.mp4", pictures(100, 32, 48), rate=Fraction(25), sounds=[Tone(seconds=3)])
-    assert times_of(painted(even, tmp_path / "even.avi")) == [Fraction(i, 25) for i in range(100)]
-    again = painted(tmp_path / "even.avi", tmp_path / "again.mp4")
+    assert times_of(stylized(even, tmp_path / "even.avi")) == [Fraction(i, 25) for i in range(100)]
+    again = stylized(tmp_path / "even.avi", tmp_path / "again.mp4")
     assert times_of(again) == [Fraction(i, 25) for i in range(100)]
     uneven = write_clip(tmp_path / "uneven.mp4", pictures(len(UNEVEN)), pts=UNEVEN)
     result = paint_video(uneven, tmp_path / "uneven.avi", Identity())
@@ -163,17 +163,17 @@ def test_an_avi_keeps_an_even_rate_and_tells_of_other_times(tmp_path: Path) -> N
 def test_a_part_counts_from_its_start(tmp_path: Path) -> None:
     frames = pictures(60)
     source = write_clip(tmp_path / "in.mp4", frames, options={"crf": "10", "g": "20", "preset": "veryfast"})
-    output = painted(source, tmp_path / "out.mp4", start=0.5, end=1.25)
-    times, pixels = seen(output)
+    output = stylized(source, tmp_path / "out.mp4", start=0.5, end=1.25)
+    times, pixels = decoded_frames(output)
     assert times == [Fraction(i, 30) for i in range(23)]  # 15 to 37 of 60
-    for found, wanted in zip(pixels, frames[15:38], strict=True):
-        assert error_of(found, wanted) < 8
+    for actual, expected in zip(pixels, frames[15:38], strict=True):
+        assert error_of(actual, expected) < 8
     assert error_of(pixels[0], frames[14]) > error_of(pixels[0], frames[15])
 
 
 def test_a_start_between_key_frames_and_frames_is_found(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mkv", pictures(60), rate=Fraction(30), options={"g": "50"})
-    output = painted(source, tmp_path / "out.mp4", start=1.01)
+    output = stylized(source, tmp_path / "out.mp4", start=1.01)
     assert times_of(output)[0] == Fraction(1033, 1000) - Fraction(1010, 1000)
     assert len(times_of(output)) == 60 - 31
 
@@ -183,10 +183,10 @@ def test_a_transport_stream_begins_at_nought(tmp_path: Path) -> None:
     sound = Tone(seconds=0.6, start=5.0)
     source = write_clip(tmp_path / "in.ts", pictures(20), pts=clock, time_base=Fraction(1, 90_000), sounds=[sound])
     assert times_of(source)[0] > 1
-    output = painted(source, tmp_path / "out.mp4")
-    found = times_of(output)
-    assert found[0] < Fraction(1, 20)
-    steps = {later - earlier for earlier, later in itertools.pairwise(found)}
+    output = stylized(source, tmp_path / "out.mp4")
+    times = times_of(output)
+    assert times[0] < Fraction(1, 20)
+    steps = {later - earlier for earlier, later in itertools.pairwise(times)}
     assert steps == {Fraction(1, 30)}
 
 
@@ -196,11 +196,11 @@ def test_times_that_jump_back_are_mended(tmp_path: Path) -> None:
 
     blank = np.zeros((2, 2, 3), np.uint8)
     clip = Clip("clip", 2, 2, Fraction(1, 100), Fraction(10))
-    came = (0, 10, None, 30, 30, 29, 40, 150, 5, 15)
-    raw = [RawFrame(pts, 10, None, lambda: (blank, None)) for pts in came]
+    ticks = (0, 10, None, 30, 30, 29, 40, 150, 5, 15)
+    raw = [RawFrame(pts, 10, None, lambda: (blank, None)) for pts in ticks]
     notes: list[str] = []
-    found = [frame.pts for frame in in_order(raw, clip, lambda index, number: index != 1, notes)]
-    assert found == [0, 20, 30, 31, 32, 40, 150, 160, 170]
+    ticks_in_order = [frame.pts for frame in in_order(raw, clip, lambda index, number: index != 1, notes)]
+    assert ticks_in_order == [0, 20, 30, 31, 32, 40, 150, 160, 170]
     assert "jump back" in notes[0]
 
 

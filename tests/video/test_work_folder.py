@@ -78,7 +78,7 @@ def test_a_part_that_is_a_link_is_not_taken(tmp_path: Path) -> None:
     assert opened(target, resume=True).parts == []
 
 
-def _compete(barrier: Any, found: Any, folder: str) -> None:
+def _compete(barrier: Any, results: Any, folder: str) -> None:
     for number in range(TRIES):
         barrier.wait()
         try:
@@ -86,7 +86,7 @@ def _compete(barrier: Any, found: Any, folder: str) -> None:
         except OutputError:
             work = None
         barrier.wait()
-        found.put(work is not None)
+        results.put(work is not None)
         barrier.wait()
         if work is not None:
             work.remove()
@@ -94,11 +94,11 @@ def _compete(barrier: Any, found: Any, folder: str) -> None:
 
 def test_of_two_runs_at_the_same_moment_one_gets_it(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    barrier, found = context.Barrier(2), context.Queue()
-    processes = [context.Process(target=_compete, args=(barrier, found, str(tmp_path))) for _ in range(2)]
+    barrier, results = context.Barrier(2), context.Queue()
+    processes = [context.Process(target=_compete, args=(barrier, results, str(tmp_path))) for _ in range(2)]
     for process in processes:
         process.start()
-    got = [found.get(timeout=60) for _ in range(2 * TRIES)]
+    got = [results.get(timeout=60) for _ in range(2 * TRIES)]
     for process in processes:
         process.join()
     assert sum(got) == TRIES

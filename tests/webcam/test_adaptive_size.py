@@ -9,12 +9,12 @@ from nst_engine.webcam.adaptive_size import AdaptiveSize, sizes_for
 
 def run(adaptive_size: AdaptiveSize, seconds_per_megapixel: float, frames: int) -> list[tuple[int, int]]:
     """A model whose time grows with the pixels."""
-    seen = []
+    sizes_seen = []
     for _ in range(frames):
         height, width = adaptive_size.size
-        seen.append((height, width))
+        sizes_seen.append((height, width))
         adaptive_size.observe(seconds_per_megapixel * height * width / 1e6)
-    return seen
+    return sizes_seen
 
 
 def test_sizes_have_the_cameras_shape_and_end_with_its_own() -> None:

@@ -29,7 +29,7 @@ class FakeSource:
         self.hangs = threading.Event()
         self.hangs.set()
         self.opened = 0
-        self.given = 0
+        self.reads = 0
         self._period_s = period_s
 
     def open(self) -> None:
@@ -41,8 +41,8 @@ class FakeSource:
     def read(self) -> NDArray[np.uint8] | None:
         time.sleep(self._period_s)
         self.hangs.wait()
-        self.given += 1
-        return None if self.fails else np.full((4, 6, 3), self.given % 256, np.uint8)
+        self.reads += 1
+        return None if self.fails else np.full((4, 6, 3), self.reads % 256, np.uint8)
 
     def close(self) -> None:
         pass
@@ -85,7 +85,7 @@ def test_a_reader_that_is_slow_gets_the_newest_frame() -> None:
         assert later is not None
         assert int(later.pixels[0, 0, 0]) - int(first.pixels[0, 0, 0]) >= 5
         assert camera.frames.dropped >= 4
-        assert (source.given - int(later.pixels[0, 0, 0])) % 256 <= 20  # of some forty
+        assert (source.reads - int(later.pixels[0, 0, 0])) % 256 <= 20  # of some forty
         assert (camera.state, camera.message) == ("running", "")
 
 
@@ -151,12 +151,12 @@ def test_a_file_stands_at_its_first_frame_until_somebody_looks() -> None:
         first = camera.frames.look(1)
         assert first is not None
         time.sleep(0.3)  # a model warms up
-        assert (source.given, camera.state) == (1, "running")
+        assert (source.reads, camera.state) == (1, "running")
         taken = camera.frames.take(1)
         assert taken is not None
         assert taken.pixels[0, 0, 0] == 1
         assert taken.at - first.at > 0.2
-        wait_for(lambda: source.given > 3)
+        wait_for(lambda: source.reads > 3)
 
 
 def test_a_file_of_one_picture_or_none_is_refused(tmp_path: Path) -> None:

@@ -89,9 +89,9 @@ def run(stylizer: Stylizer, screen: Screen, frames: int | None = 12, **options: 
 def test_frames_are_painted_and_counted(stylizer: Stylizer) -> None:
     screen = Screen()
     show = run(stylizer, screen)
-    told = show.statistics.overall()
-    assert told["frames"] == 12
-    assert 0 <= told["latency_p50_ms"] <= told["latency_p95_ms"] < 5000
+    statistics = show.statistics.overall()
+    assert statistics["frames"] == 12
+    assert 0 <= statistics["latency_p50_ms"] <= statistics["latency_p95_ms"] < 5000
     expected = stylizer.stylize(np.ascontiguousarray(Source().read()[..., ::-1]), "wave").pixels[..., ::-1]  # type: ignore[index]
     np.testing.assert_array_equal(screen.shown[-1], expected)
     assert show.statistics.fps > 0
@@ -149,24 +149,24 @@ def test_i_steps_through_the_style_images_of_a_folder(tmp_path: Path) -> None:
     files = style_images_in(tmp_path)
     assert [file.name for file in files] == ["a.png", "b.png", "c.png", "d.png"]
     first = stylizer.encode_style(files[0])
-    said: list[str] = []
+    messages: list[str] = []
     for keys, label in (("i", "b"), ("ii", "d"), ("iii", "a"), ("iip", "b")):
         look = Look((first, "scream"), {first: 1.0}, shows_overlay=False)
         folder = StyleFolder(files, files[0], stylizer.encode_style)
-        show = run(stylizer, Screen(keys), len(keys) + 2, look=look, style_folder=folder, say=said.append)
-        found = show.look  # type: ignore[attr-defined]
-        assert found.label == label
-        assert found.styles[:2] == (first, "scream")
-    assert "style: b.png" in said
-    assert "style: d.png (c.png cannot be read)" in said
+        show = run(stylizer, Screen(keys), len(keys) + 2, look=look, style_folder=folder, say=messages.append)
+        look_at_end = show.look  # type: ignore[attr-defined]
+        assert look_at_end.label == label
+        assert look_at_end.styles[:2] == (first, "scream")
+    assert "style: b.png" in messages
+    assert "style: d.png (c.png cannot be read)" in messages
 
 
 def test_i_says_what_is_missing(stylizer: Stylizer) -> None:
-    said: list[str] = []
-    run(stylizer, Screen("i"), 3, say=said.append)
-    assert said == ["this model holds its styles; begin with --style-image FOLDER for others"]
-    run(stylizer, Screen("i"), 3, say=said.append, style_folder=StyleFolder([], None, lambda file: file))
-    assert "there is no style image to go on to" in said[-1]
+    messages: list[str] = []
+    run(stylizer, Screen("i"), 3, say=messages.append)
+    assert messages == ["this model holds its styles; begin with --style-image FOLDER for others"]
+    run(stylizer, Screen("i"), 3, say=messages.append, style_folder=StyleFolder([], None, lambda file: file))
+    assert "there is no style image to go on to" in messages[-1]
 
 
 def test_keys_choose_strength_and_colours() -> None:
@@ -182,7 +182,7 @@ def test_keys_choose_strength_and_colours() -> None:
     assert look.after("c").after("c").preserve_color is None
     assert look.after("?") == look
     assert look.after("b").mix == {"wave": 1.0}
-    assert all(keys and told for keys, told in KEYS.items())
+    assert all(keys and description for keys, description in KEYS.items())
 
 
 def test_a_key_changes_what_is_painted(stylizer: Stylizer) -> None:

@@ -10,13 +10,10 @@ from nst_engine.benchmark.backends.backend import Backend, Pictures
 from nst_engine.benchmark.model import BenchModel
 from nst_engine.environment import forbid_telemetry, is_importable, pip_install
 from nst_engine.models.find import ModelFile
-from nst_engine.runtimes.devices import PROVIDERS, Precision, parse_device, why_not_built_in
+from nst_engine.runtimes.devices import FLOAT16_DEVICES, PROVIDERS, Precision, parse_device, why_not_built_in
 from nst_engine.runtimes.opening import open_session
 from nst_engine.stylize.pipeline import Pipeline
 from nst_engine.stylize.result import Stopwatch
-
-#: Devices with a float16 option; the others compute in the precision of the file.
-_PRECISE_PROVIDERS = ("tensorrt", "openvino")
 
 
 class EngineRuntime(Backend):
@@ -27,7 +24,7 @@ class EngineRuntime(Backend):
     def load(self, model: BenchModel, threads: int, precision: Precision) -> None:
         """Open a session, as the engine does."""
         requested, path = precision, model.path
-        if precision == "int8" or (precision == "float16" and self._device not in _PRECISE_PROVIDERS):
+        if precision == "int8" or (precision == "float16" and self._device not in FLOAT16_DEVICES):
             requested, path = "auto", model.file_in(precision)
         session = open_session(
             ModelFile(model.name, Path(path), "choose another model"),

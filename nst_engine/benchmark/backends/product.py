@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from nst_engine.benchmark.backends.backend import Backend, Pictures
 from nst_engine.benchmark.model import BenchModel
@@ -23,7 +23,7 @@ class ArrayToPicture(Backend):
 
     name = "stylizer"
     modules = ("onnxruntime",)
-    precisions = ("auto", "float32", "float16", "bfloat16", "int8")
+    precisions = get_args(Precision)
 
     def why_absent(self) -> str | None:
         """Whether there is any runtime."""

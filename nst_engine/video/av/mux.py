@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from nst_engine.video.av.extras import Extras
 from nst_engine.video.av.sound import Sound
-from nst_engine.video.formats import MUXERS, Plan
+from nst_engine.video.formats import MUXERS, QUICKTIME_SUFFIXES, Plan
 from nst_engine.video.frames import Clip, left_out_note
 
 _LARGEST_TIMESCALE = 2**31 - 1
@@ -195,7 +195,7 @@ def _video_stream_like(output: OutputContainer, template: VideoStream, plan: Pla
         context.pix_fmt = plan.pixel_format
     if plan.pixel_aspect is not None:
         context.sample_aspect_ratio = plan.pixel_aspect.limit_denominator(10_000)
-    if plan.codec.tag is not None and plan.suffix in (".mp4", ".m4v", ".mov"):
+    if plan.codec.tag is not None and plan.suffix in QUICKTIME_SUFFIXES:
         context.codec_tag = plan.codec.tag
     stream.metadata.update(clip.stream_metadata)
     return stream
@@ -203,7 +203,7 @@ def _video_stream_like(output: OutputContainer, template: VideoStream, plan: Pla
 
 def container_options(plan: Plan, clip: Clip) -> dict[str, str]:
     """Of the muxer of a file, for FFmpeg."""
-    if plan.suffix not in (".mp4", ".m4v", ".mov"):
+    if plan.suffix not in QUICKTIME_SUFFIXES:
         return {}
     flags = "+faststart"
     if any(name.startswith("com.") for name in clip.metadata):  # what phones write; the usual place does not hold it

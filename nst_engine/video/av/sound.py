@@ -30,11 +30,11 @@ from nst_engine.video.av.layouts import (
     unlike,
 )
 from nst_engine.video.av.metadata import stream_metadata
-from nst_engine.video.formats import MUXERS, Plan
+from nst_engine.video.formats import MUXERS, QUICKTIME_SUFFIXES, Plan
 from nst_engine.video.frames import Clip
 
 # The only ones that say of a sound's first samples that they come before its beginning, and are not to be heard.
-_HOLDS_PRIMING = (".mp4", ".m4v", ".mov")
+_HOLDS_PRIMING = QUICKTIME_SUFFIXES
 _AUDIBLE_SECONDS = Fraction(1, 100)
 _LONGEST_LEAD_SECONDS = 3600
 # Past the end of the span no packet is looked for any more: tracks are interleaved by far less than this.

@@ -19,7 +19,7 @@ from nst_engine.video.av.encoder import PictureTrack, refusals_told
 from nst_engine.video.av.extras import Extras
 from nst_engine.video.av.mux import container_options
 from nst_engine.video.av.sound import Sound
-from nst_engine.video.formats import MUXERS, Plan
+from nst_engine.video.formats import MUXERS, QUICKTIME_SUFFIXES, Plan
 from nst_engine.video.frames import Clip, left_out_note
 from nst_engine.video.pipes import PipeWriter
 
@@ -61,7 +61,7 @@ class StreamMuxer:
             with refusals_told(plan, clip.height, clip.width):
                 self._pictures = PictureTrack(self._container, plan, clip.height, clip.width)
                 self._pictures.stream.metadata.update(clip.stream_metadata)
-                if plan.codec.tag is not None and plan.suffix in (".mp4", ".m4v", ".mov"):
+                if plan.codec.tag is not None and plan.suffix in QUICKTIME_SUFFIXES:
                     self._pictures.stream.codec_context.codec_tag = plan.codec.tag
                 self._sound = Sound(self._container, plan, clip, source=source)
                 extras = Extras(self._container, plan, clip)
