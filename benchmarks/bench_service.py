@@ -30,7 +30,7 @@ from nst_engine.environment import usable_cpus
 NETWORKS = ("quality", "live")
 BACKENDS = ("onnxruntime", "openvino", "auto")
 LARGE = (4000, 6000)
-MOMENTS = 24
+MOMENTS = 10
 NEW_SIZES = 50
 BURST, BURST_SIZE = 8, (1080, 1920)
 ALLOCATORS: dict[str, dict[str, str]] = {"as it is": {}, "MALLOC_ARENA_MAX=2": {"MALLOC_ARENA_MAX": "2"}}
@@ -39,8 +39,9 @@ ALLOCATORS: dict[str, dict[str, str]] = {"as it is": {}, "MALLOC_ARENA_MAX=2": {
 def main() -> None:
     """Measure in turn and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=usable_cpus(), help="default: the CPUs to use")
+    parser.add_argument("--only-cancel", action="store_true", help="keep the other figures")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
     runs: dict[str, dict[str, Any]] = {
@@ -52,8 +53,12 @@ def main() -> None:
             for name, environment in ALLOCATORS.items()
         },
     }
+    path = arguments.results / "service.json"
+    if arguments.only_cancel:
+        runs = {name: run for name, run in runs.items() if run["what"] == "cancel"}
     answers = answers_in_turn("bench_service", runs, rounds=arguments.rounds, threads=arguments.threads)
-    report = {
+    report = json.loads(path.read_text()) if arguments.only_cancel else {}
+    report |= {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": fingerprint("openvino"),
         "threads": arguments.threads,
@@ -61,12 +66,15 @@ def main() -> None:
             network: _cancelled([each for answer in answers[f"cancel {network}"] for each in answer])
             for network in NETWORKS
         },
-        "new_sizes_s": {backend: round(float(np.median(answers[f"sizes {backend}"])), 2) for backend in BACKENDS},
-        "burst_mib": {
-            backend: {name: answers[f"burst {backend}, {name}"][-1] for name in ALLOCATORS} for backend in BACKENDS
-        },
     }
-    (arguments.results / "service.json").write_text(json.dumps(report, indent=1) + "\n")
+    if not arguments.only_cancel:
+        report |= {
+            "new_sizes_s": {backend: round(float(np.median(answers[f"sizes {backend}"])), 2) for backend in BACKENDS},
+            "burst_mib": {
+                backend: {name: answers[f"burst {backend}, {name}"][-1] for name in ALLOCATORS} for backend in BACKENDS
+            },
+        }
+    path.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def _cancelled(moments: list[dict[str, float]]) -> dict[str, Any]:

@@ -38,12 +38,16 @@ def file_figures(rounds: int, threads: int) -> dict[str, Any]:
                 _write_photos(folder / f"{name}-{count}", count, suffix)
         for engine in NETWORKS:  # what `auto` takes is measured once on a machine
             _run(_command(engine, folder / f"JPEG-{FEWER}", folder / "out", threads), environment)
+            shutil.rmtree(folder / "out")
         for number in range(rounds):
             for engine in engines:
-                for name in FORMATS:
+                for name, suffix in FORMATS.items():
                     for count in (1, FEWER, MANY):
-                        source = folder / f"{name}-{count}"
-                        command = _command(engine, source, folder / "out", threads)
+                        source, output = folder / f"{name}-{count}", folder / "out"
+                        if count == 1:
+                            output.mkdir()
+                            source, output = next(source.iterdir()), output / f"stylized{suffix}"
+                        command = _command(engine, source, output, threads)
                         took = _run(command, environment)
                         assert len(list((folder / "out").iterdir())) == count, command
                         shutil.rmtree(folder / "out")
@@ -63,7 +67,8 @@ def _command(engine: str, source: Path, output: Path, threads: int) -> list[str]
         return [PEER, "stylize", str(source), "-o", str(output), "--style", "0", "--max-size", "1280"]
     model = ["--model", f"bundled:{engine}", "--threads", str(threads)]
     python = [sys.executable, "-m", "nst_engine"]
-    return [*python, "stylize", str(source), "--style", "great-wave", "-o", f"{output}/", *model]
+    place = str(output) if output.suffix else f"{output}/"
+    return [*python, "stylize", str(source), "--style", "great-wave", "-o", place, *model]
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> float:

@@ -27,6 +27,7 @@ from nst_engine.version import __version__
 
 if TYPE_CHECKING:
     from nst_engine.cancellation import CancelToken
+    from nst_engine.client import AsyncClient, Client
     from nst_engine.image import Picture, load_image, save_image
     from nst_engine.limits import ImageLimits
     from nst_engine.optimization import OptimizeOptions, OptimizeResult, Progress, optimize, reconstruct
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
     from nst_engine.video import FrameStylizer, StyleKeyframe, VideoOptions, VideoProgress, VideoResult, stylize_video
 
 __all__ = [
+    "AsyncClient",
     "BusyError",
     "CancelToken",
     "CancelledError",
+    "Client",
     "FrameStylizer",
     "ImageDecodeError",
     "ImageEncodeError",
@@ -88,6 +91,8 @@ _AT_FIRST_USE = {
     "optimize": "nst_engine.optimization",
     "reconstruct": "nst_engine.optimization",
     "CancelToken": "nst_engine.cancellation",
+    "AsyncClient": "nst_engine.client",
+    "Client": "nst_engine.client",
     "StyleEmbedding": "nst_engine.stylize.style_embedding",
     "StylizeResult": "nst_engine.stylize.result",
     "Stylizer": "nst_engine.stylize.stylizer",

@@ -11,9 +11,11 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from nst_engine.errors import CancelledError
+
+_T = TypeVar("_T")
 
 
 class Stop:
@@ -122,6 +124,39 @@ def is_cancellable() -> bool:
 def current_token() -> CancelToken | None:
     """The token of this thread's work, if it has one."""
     return _TOKEN.get()
+
+
+def abandonable(work: Callable[[], _T]) -> _T:
+    """What work returns that cannot be interrupted: where a token may cancel it, it runs in a thread of its own.
+
+    Raises:
+        CancelledError: It was cancelled; the thread goes on to its end, and what it returns is dropped.
+    """
+    token = current_token()
+    if token is None:
+        return work()
+    over, stop = threading.Event(), Stop()
+    stop.is_done_by(over.set)
+    outcome: list[Callable[[], _T]] = []
+
+    def run() -> None:
+        try:
+            returned = work()
+        except BaseException as error:
+            failure = error
+
+            def fail() -> _T:
+                raise failure
+
+            outcome.append(fail)
+        else:
+            outcome.append(lambda: returned)
+        over.set()
+
+    with token.stopping(stop):
+        threading.Thread(target=run, name="abandonable", daemon=True).start()
+        over.wait()
+    return outcome[0]()
 
 
 class CancellableBytes(io.BytesIO):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from moving_clips import pictures, write_clip
+from server.running import service
 
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.cli.main import build_parser
@@ -46,16 +47,18 @@ def test_every_command_line_parses() -> None:
 
 def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = blocks("python")
-    any_style, service, _, changing, optimized = blocks("python", FROM_PYTHON)
+    any_style, in_service, _, changing, optimized, asked = blocks("python", FROM_PYTHON)
     shutil.copy(bundled_contents()["coffee"].path, tmp_path / "photo.jpg")
     shutil.copy(bundled_styles()["seaport"].path, tmp_path / "my-painting.jpg")
     monkeypatch.chdir(tmp_path)
     # one request, while the model is open
-    service += "    import asyncio, pathlib\n    body = pathlib.Path('photo.jpg').read_bytes()\n"
-    service += "    pathlib.Path('answer.jpg').write_bytes(asyncio.run(answer(body)))\n"
+    in_service += "    import asyncio, pathlib\n    body = pathlib.Path('photo.jpg').read_bytes()\n"
+    in_service += "    pathlib.Path('answer.jpg').write_bytes(asyncio.run(answer(body)))\n"
     write_clip(tmp_path / "clip.mp4", pictures(4))
-    for code in (example, any_style, service, changing, optimized):
+    for code in (example, any_style, in_service, changing, optimized):
         exec(compile(code, "README.md", "exec"), {})
+    with service(tmp_path, "--models", "live,any-fast") as running:
+        exec(compile(asked.replace("http://127.0.0.1:8000", running.address), "README.md", "exec"), {})
     for name in ("painted.jpg", "painted-too.jpg", "blended.jpg", "answer.jpg", "painted.mp4", "optimized.png"):
         assert (tmp_path / name).stat().st_size > 0
 
@@ -73,7 +76,7 @@ def test_the_loop_over_a_camera_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cv2.VideoCapture", lambda number: Camera())
     monkeypatch.setattr("cv2.imshow", lambda title, frame: outputs.append(frame))
     monkeypatch.setattr("cv2.waitKey", lambda ms: next(keys))
-    _, _, example, _, _ = blocks("python", FROM_PYTHON)
+    _, _, example, *_ = blocks("python", FROM_PYTHON)
     assert len(example.splitlines()) <= 20
     exec(compile(example, "README.md", "exec"), {})
     assert [frame.shape for frame in outputs] == [(120, 160, 3)] * 4

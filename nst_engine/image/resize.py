@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nst_engine.cancellation import abandonable
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
 from nst_engine.image.picture import Picture, describe
+
+_LONG_PX = 2_000_000
 
 _Scalar = TypeVar("_Scalar", np.uint8, np.float32)
 
@@ -40,7 +43,13 @@ def resize_image(pixels_hwc: NDArray[_Scalar], height: int, width: int) -> NDArr
     if pixels_hwc.shape[:2] == (height, width):
         return pixels_hwc.copy()
     image = Image.fromarray(np.ascontiguousarray(pixels_hwc))
-    resized = np.array(image.resize((width, height), Image.Resampling.LANCZOS), dtype=pixels_hwc.dtype)
+
+    def resample() -> Image.Image:
+        return image.resize((width, height), Image.Resampling.LANCZOS)
+
+    # of tens of megapixels it takes half a second
+    is_long = max(image.width * image.height, width * height) > _LONG_PX
+    resized = np.array(abandonable(resample) if is_long else resample(), dtype=pixels_hwc.dtype)
     return np.clip(resized, pixels_hwc.min(), pixels_hwc.max()) if is_float else resized
 
 

@@ -74,14 +74,13 @@ def open_session(
         OptionError: Another device, precision, backend, number of threads or streams, or time.
     """
     SessionOptions(device=device, backend=backend, threads=threads, precision=precision, timeout=timeout)
-    StreamOptions(streams=streams)
     requested = parse_device(device)
     check_precision(precision, requested)
     chosen = check_backend(backend, precision)
     file = model if isinstance(model, ModelFile) else find_model(model)
     if precision == "int8":
         file, precision = int8_model(file), "auto"
-    opening = _Opening(file, max(1, (threads or usable_cpus()) // streams), precision, timeout, streams)
+    opening = _Opening(file, threads or usable_cpus(), precision, timeout, streams)
     if chosen == "openvino":
         return opening.session("openvino", requested if requested.kind != "auto" else _ON_CPU, precision)
     if requested.kind not in ("auto", "cpu"):
@@ -104,7 +103,9 @@ class _Opening:
     def __init__(
         self, file: ModelFile, threads: int, precision: Precision, timeout_s: float | None, streams: int
     ) -> None:
-        self._file, self._threads, self._precision, self._streams = file, threads, precision, streams
+        StreamOptions(streams=streams)
+        self._file, self._precision, self._streams = file, precision, streams
+        self._threads = max(1, threads // streams)
         self._watch = Watch(file.name, file.is_bundled, timeout_s)
         self._passed_over: list[str] = []
 

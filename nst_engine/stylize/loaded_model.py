@@ -20,6 +20,7 @@ from nst_engine.runtimes.base import closed_error
 from nst_engine.runtimes.devices import Backend, Precision
 from nst_engine.runtimes.forks import abandon, renew_in_children
 from nst_engine.runtimes.opening import open_session
+from nst_engine.runtimes.options import StreamOptions
 from nst_engine.runtimes.session import Session
 from nst_engine.stylize.asynchronous import TaskThreads
 from nst_engine.stylize.pipeline import Pipeline, stylize_once
@@ -73,6 +74,7 @@ class LoadedModel:
             require_count("tile_above_px", tile_above_px)
         if max_concurrency is not None:
             require_count("max_concurrency", max_concurrency)
+        StreamOptions(streams=streams)
         self._begin(
             {
                 "model": find_model(model).absolute(),  # processes may work in other folders

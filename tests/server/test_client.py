@@ -1,0 +1,112 @@
+"""The clients ask a real service, and raise what it raises."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cli.running import painting, write
+
+from nst_engine import AsyncClient, Client, ImageDecodeError, NSTError, StyleNotFoundError, Stylizer
+from nst_engine.errors import ImageNotFoundError, InferenceError, OptionError
+
+from .running import Service, service
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "keys.txt").write_text("a-key\n")
+    with service(folder, "--models", "live,any-fast", "--api-key-file", "keys.txt") as started:
+        yield started
+
+
+@pytest.fixture
+def client(running: Service) -> Iterator[Client]:
+    with Client(running.address, api_key="a-key") as client:
+        yield client
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    return write(tmp_path / "photo.png", painting(40, 50))
+
+
+@pytest.fixture
+def style_image(tmp_path: Path) -> Path:
+    return write(tmp_path / "fear.png", painting(64, 48, seed=3))
+
+
+def test_a_photo_is_painted_as_the_library_does_it(client: Client, photo: Path, tmp_path: Path) -> None:
+    served = client.stylize(photo, style={"scream": 0.25, "seaport": 0.75}, strength=0.8, format="png")
+    expected = Stylizer("bundled:live", device="cpu", threads=1).stylize(
+        photo, {"scream": 0.25, "seaport": 0.75}, strength=0.8
+    )
+    np.testing.assert_array_equal(served.picture().pixels, expected.pixels)
+    assert (served.model, served.provider) == ("bundled:live", expected.provider)
+    assert served.timings_ms.keys() == {"decode", "preprocess", "inference", "postprocess", "encode", "total"}
+    assert served.save(tmp_path / "out.png").read_bytes() == served.content
+    assert client.stylize(photo.read_bytes(), style="scream").content.startswith(b"\xff\xd8")
+
+
+def test_style_images_once_and_again(client: Client, photo: Path, style_image: Path) -> None:
+    once = client.stylize(photo, style_image=style_image, format="png")
+    again = client.stylize(photo, style_id=client.encode_style(style_image), format="png")
+    assert once.content == again.content
+    assert once.model == "bundled:any-fast"
+
+
+def test_styles_and_models(client: Client) -> None:
+    assert "great-wave" in {each["name"] for each in client.styles()}
+    assert [each["name"] for each in client.models()] == ["bundled:live", "bundled:any-fast"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "source", "fields"),
+    [
+        (StyleNotFoundError, "did you mean scream", None, {"style": "scraem"}),
+        (ImageDecodeError, "wanted PNG", b"no picture", {"style": "scream"}),
+        (ImageNotFoundError, "no such file", "nix.png", {"style": "scream"}),
+        (OptionError, "photo: came a int", 5, {"style": "scream"}),
+        (OptionError, "strength", None, {"style": "scream", "strength": 3}),
+    ],
+)
+def test_errors_are_those_of_the_library(  # noqa: PLR0917
+    client: Client, photo: Path, kind: type[NSTError], message: str, source: Any, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(kind, match=message):
+        client.stylize(photo if source is None else source, **fields)
+
+
+def test_a_service_that_is_not_there_or_wants_a_key(running: Service, photo: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with Client(f"http://127.0.0.1:{port}") as client, pytest.raises(InferenceError, match="whether `nst serve` runs"):
+        client.styles()
+    with Client(running.address) as client, pytest.raises(InferenceError, match="401: a key is wanted"):
+        client.stylize(photo, style="scream")
+
+
+def test_the_same_with_await(running: Service, photo: Path, style_image: Path) -> None:
+    async def ask() -> list[bytes]:
+        async with AsyncClient(running.address, api_key="a-key") as client:
+            identity = await client.encode_style(style_image)
+            several = [client.stylize(photo, style="scream", format="png") for _ in range(4)]
+            several.append(client.stylize(photo, style_id=identity, format="png"))
+            pictures = await asyncio.gather(*several)
+            assert await client.models()
+            assert await client.styles()
+            with pytest.raises(StyleNotFoundError):
+                await client.stylize(photo, style="nix")
+            return [each.content for each in pictures]
+
+    pictures = asyncio.run(ask())
+    assert len(set(pictures[:4])) == 1
+    assert pictures[4] != pictures[0]
+    with Client(running.address, api_key="a-key") as client:
+        assert client.stylize(photo, style="scream", format="png").content == pictures[0]
