@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
 from nst_engine.image.picture import Picture, describe
 
+# of tens of megapixels it takes half a second
 _LONG_PX = 2_000_000
 
 _Scalar = TypeVar("_Scalar", np.uint8, np.float32)
@@ -44,12 +46,7 @@ def resize_image(pixels_hwc: NDArray[_Scalar], height: int, width: int) -> NDArr
         return pixels_hwc.copy()
     image = Image.fromarray(np.ascontiguousarray(pixels_hwc))
 
-    def resample() -> Image.Image:
-        return image.resize((width, height), Image.Resampling.LANCZOS)
-
-    # of tens of megapixels it takes half a second
-    is_long = max(image.width * image.height, width * height) > _LONG_PX
-    resized = np.array(abandonable(resample) if is_long else resample(), dtype=pixels_hwc.dtype)
+    resized = np.array(_resampled(image, (width, height), Image.Resampling.LANCZOS), dtype=pixels_hwc.dtype)
     return np.clip(resized, pixels_hwc.min(), pixels_hwc.max()) if is_float else resized
 
 
@@ -65,5 +62,11 @@ def fitted(picture: Picture, max_side: int | None) -> Picture:
 def without_finest(pixels_hwc: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """A picture, uint8 H×W×3, without its finest detail: shrunk to a size and enlarged again; a new array."""
     image = Image.fromarray(np.ascontiguousarray(pixels_hwc))
-    small = image.resize((width, height), Image.Resampling.BOX)
-    return np.array(small.resize(image.size, Image.Resampling.BILINEAR))
+    small = _resampled(image, (width, height), Image.Resampling.BOX)
+    return np.array(_resampled(small, image.size, Image.Resampling.BILINEAR))
+
+
+def _resampled(image: Image.Image, size: tuple[int, int], how: Image.Resampling) -> Image.Image:
+    if max(math.prod(image.size), math.prod(size)) < _LONG_PX:
+        return image.resize(size, how)
+    return abandonable(lambda: image.resize(size, how))

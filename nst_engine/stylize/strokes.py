@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.cancellation import check_cancelled
 from nst_engine.image import resize_image, without_finest
 
 #: Longer side up to which strokes have the network's own size, px; beyond it they grow with the picture.
@@ -53,6 +54,7 @@ def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], original_sides: S
     coarse = without_finest(again, *sides)
     crisp = np.empty_like(broad)
     for top in range(0, len(broad), _BLOCK_ROWS):
+        check_cancelled()
         rows = slice(top, top + _BLOCK_ROWS)
         levels = again[rows].astype(np.int16)
         levels -= coarse[rows]
