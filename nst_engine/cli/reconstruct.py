@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     options = options_of(arguments, OptimizeOptions)
     reconstruction_options(options, arguments.layer, style=arguments.style)  # refuses invalid options
     painting = bundled_styles().get(arguments.image)
-    path = content_path(arguments.image)
-    image = painting.path if painting is not None and not path.exists() else path
+    is_painting = painting is not None and not Path(arguments.image).exists()
+    image = painting.path if painting is not None and is_painting else content_path(arguments.image)
     name = f"{image.stem}_{arguments.layer}{'_style' if arguments.style else ''}.png"
     output = check_image_output(arguments.output or Path(name), inputs=[image], overwrite=arguments.overwrite)
     inputs = read_checked(str(image), [], options, limits=options_of(arguments, ImageLimits))

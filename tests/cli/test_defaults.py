@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 
-from nst_engine.cli import add_style, train_any
+from nst_engine.cli import add_style, serve, train_any
 from nst_engine.cli.bench_arguments import options_of_form
 from nst_engine.cli.main import build_parser
 from nst_engine.cli.option_flags import options_of
 from nst_engine.cli.style_arguments import model_of
 from nst_engine.cli.training_arguments import training_options
 from nst_engine.limits import ImageLimits
+from nst_engine.models.formats import ExportOptions
 from nst_engine.motion.options import FrameOptions
 from nst_engine.optimization.options import DEFAULT_STYLE_WEIGHT, OptimizeOptions
 from nst_engine.options import declared
-from nst_engine.runtimes.options import SessionOptions
+from nst_engine.runtimes.options import SessionOptions, StreamOptions
+from nst_engine.server.settings import read_settings
 from nst_engine.stylize.options import StylizeOptions
 from nst_engine.video.options import VideoOptions
 from nst_engine.webcam.options import WebcamOptions
@@ -39,6 +41,7 @@ NEEDED: Mapping[str, Sequence[str]] = {
     "train-any": ["-o", "own.onnx", "--photos", "photos", "--steps", "1"],
     "add-style": ["painting.jpg", "-o", "own.onnx"],
     "export": ["bundled:live", "-o", "own.onnx"],
+    "serve": [],
     "bench": [],
     "bench stylize": [],
     "bench optimize": [],
@@ -48,7 +51,7 @@ NEEDED: Mapping[str, Sequence[str]] = {
 _MODEL = (SessionOptions, ImageLimits)
 #: Of the commands whose options are records, which ones.
 RECORDS: Mapping[str, Sequence[type[Any]]] = {
-    "stylize": (StylizeOptions, *_MODEL),
+    "stylize": (StylizeOptions, StreamOptions, *_MODEL),
     "video": (FrameOptions, VideoOptions, *_MODEL),
     "webcam": (FrameOptions, WebcamOptions, *_MODEL),
     "styles": _MODEL,
@@ -56,6 +59,7 @@ RECORDS: Mapping[str, Sequence[type[Any]]] = {
     "optimize": (OptimizeOptions, ImageLimits),
     "gallery": (OptimizeOptions, ImageLimits),
     "reconstruct": (OptimizeOptions, ImageLimits),
+    "export": (ExportOptions,),
 }
 #: Those that are told in words.
 IN_WORDS = (
@@ -89,6 +93,10 @@ IN_WORDS = (
     "its first",
     "float32; of the stylizer, whatever it takes by itself",
     "both",
+    "for many pictures one for every 4 threads, 2 to 8",
+    "matroska",  # of stdout; files say it by their names
+    "none needed",
+    "below the user's cache",
 )
 
 
@@ -112,6 +120,8 @@ STATED = [
 def meaning(command: str, *flags: str) -> Any:
     """What the command makes of its arguments, and of all options that were not given."""
     arguments = build_parser().parse_args([*command.split(), *NEEDED[command], *flags])
+    if command == "serve":
+        return read_settings(**{name: value for name, value in vars(arguments).items() if name in serve._OPTIONS})
     if command.startswith("bench"):
         return options_of_form(arguments)
     if command in ("train", "train-any", "add-style"):
@@ -132,7 +142,10 @@ def test_most_options_say_their_defaults() -> None:
 
 
 @pytest.mark.parametrize(("command", "flag", "stated"), [each for each in STATED if each[2] not in IN_WORDS])
-def test_typing_the_default_changes_nothing(command: str, flag: str, stated: str) -> None:
+def test_typing_the_default_changes_nothing(
+    command: str, flag: str, stated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NST_ENGINE_BACKEND", raising=False)  # of the tests; the service takes it for its own
     assert meaning(command, flag, *stated.split(" ")) == meaning(command)
 
 
