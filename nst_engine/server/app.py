@@ -63,14 +63,6 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
     app.add_exception_handler(NSTError, reply_to_nst_error)
     app.add_exception_handler(RequestValidationError, reply_to_invalid_request)
     app.add_exception_handler(HTTPException, reply_to_http_error)
-    if settings.cors_origin:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origin),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=["*"],
-        )
     app.add_middleware(
         Guards,
         most_bytes=2 * settings.max_bytes + FORM_OVERHEAD_BYTES,  # a photo and a style image
@@ -78,4 +70,12 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
         patience_s=settings.timeout,
         monitor=monitor,
     )
+    if settings.cors_origin:  # the outermost: browsers ask without a key whether they may ask with one
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origin),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["*"],
+        )
     return app

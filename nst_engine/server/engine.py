@@ -9,7 +9,7 @@ from typing import Any
 
 from nst_engine.cancellation import CancelToken
 from nst_engine.environment import did_you_mean
-from nst_engine.errors import BusyError, ModelNotFoundError, NSTError, StyleNotFoundError
+from nst_engine.errors import BusyError, ModelNotFoundError, NSTError, OutputError, StyleNotFoundError
 from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
 from nst_engine.runtimes.devices import cache_folder
 from nst_engine.runtimes.options import suitable_streams
@@ -19,6 +19,8 @@ from nst_engine.stylize.result import StylizeResult
 from nst_engine.stylize.style_embedding import StyleEmbedding
 from nst_engine.stylize.stylizer import Stylizer
 
+#: Characters; longer ones are none that were given out, and no names of files.
+_MOST_OF_AN_IDENTITY = 64
 _WARMUP_SIZES = ((480, 640), (720, 1280))
 
 
@@ -123,7 +125,7 @@ class Engine:
             StyleNotFoundError: There is none.
         """
         path = self._styles_folder / f"{identity}.safetensors"
-        if not identity.isalnum() or not path.is_file():
+        if not identity.isalnum() or len(identity) > _MOST_OF_AN_IDENTITY or not path.is_file():
             raise StyleNotFoundError("style_id: there is no such style here; encode it by POST /v1/styles/encode")
         try:
             return StyleEmbedding.load(path)
@@ -132,7 +134,12 @@ class Engine:
             raise StyleNotFoundError("style_id: its file was damaged; encode it again") from None
 
     def _keep(self, embedding: StyleEmbedding) -> Path:
-        self._styles_folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._styles_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"encoded styles cannot be kept here ({error.strerror}); the service needs another `data_folder`"
+            ) from error
         path = self._styles_folder / f"{embedding.identity}.safetensors"
         if not path.exists():
             embedding.save(path)

@@ -11,6 +11,7 @@ import secrets
 import time
 from pathlib import Path
 
+import h11
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,7 +26,9 @@ from nst_engine.server.replies import error_reply
 FORM_OVERHEAD_BYTES = 64 * 1024
 
 _LOG = logging.getLogger("nst_engine.server.access")
+_FAILURES = logging.getLogger("nst_engine.server")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
+_FAULT = "the service failed, and its log says why; give its operator this request_id"
 _OPEN_PATHS = ("/healthz", "/readyz")
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
@@ -100,6 +103,13 @@ class Guards:
                 await self._app(scope, body.receive, send_unless_cut_off)
             if body.is_cut_off and not answer.has_begun:
                 await self._cut_off(request, body)(scope, receive, answer.send)
+        except h11.LocalProtocolError:
+            pass  # uvicorn has answered what is no HTTP itself
+        except Exception:
+            _FAILURES.exception("request %s failed, which is a fault of the service", request_id)
+            if answer.has_begun:
+                raise
+            await error_reply(500, "InferenceError", _FAULT, request)(scope, receive, answer.send)
         finally:
             self._note(scope, request_id, answer.status, time.perf_counter() - started, body.size)
 
@@ -124,7 +134,7 @@ class Guards:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         given = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         # all are compared, whole, so that the time says nothing about them
-        return sum(secrets.compare_digest(given.encode(), key) for key in self._keys) > 0
+        return sum(secrets.compare_digest(given.encode("latin-1"), key) for key in self._keys) > 0
 
     def _too_large(self) -> str:
         return f"the request is larger than {self._most_bytes:,} bytes; send a smaller picture"

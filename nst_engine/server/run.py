@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -87,8 +88,14 @@ def _listening(settings: ServerSettings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, TypeError, UnicodeError) as error:
         listening.close()
+        if not isinstance(error, OSError) or isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise OptionError(
+                f"{settings.host!r} came: no address of this machine ({getattr(error, 'strerror', None) or error}); "
+                "127.0.0.1 is for this machine alone, 0.0.0.0 for all",
+                option="host",
+            ) from error
         raise OptionError(
             f"{settings.host}:{settings.port}: cannot be listened on ({error.strerror or error}); choose another port",
             option="port",

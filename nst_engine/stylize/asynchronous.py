@@ -35,8 +35,8 @@ class TaskThreads:
             BusyError: It did not begin in time.
         """
         future = self._begun(work)
+        waiting = asyncio.wrap_future(future)
         try:
-            waiting = asyncio.wrap_future(future)
             if self._timeout_s is not None:
                 await asyncio.wait([waiting], timeout=self._timeout_s)
                 if future.cancel():  # only succeeds before it has begun
@@ -44,6 +44,7 @@ class TaskThreads:
             return await waiting
         except asyncio.CancelledError:
             token.cancel()
+            waiting.cancel()  # nobody asks for it any more, nor for the error that ends it
             raise
 
     def close(self) -> None:

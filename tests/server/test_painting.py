@@ -128,6 +128,7 @@ def test_style_images_are_taken_and_kept(client: httpx.Client) -> None:
         (422, "OptionError", "format", {"style": "scream", "format": "gif"}),
         (422, "OptionError", "style and style_id came", {"style": "scream", "style_id": "0"}),
         (404, "StyleNotFoundError", "style_id", {"style_id": "../../etc/passwd"}),
+        (404, "StyleNotFoundError", "style_id", {"style_id": "a" * 5000}),
         (404, "ModelNotFoundError", "did you mean bundled:live", {"style": "scream", "model": "bundled:life"}),
         (404, "ModelNotFoundError", "/etc/passwd", {"style": "scream", "model": "/etc/passwd"}),
     ],

@@ -33,7 +33,7 @@ def figure(client: httpx.Client, name: str) -> float:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    (folder / "keys.txt").write_text("# of the tests\nfirst-key\nsecond-key\n")
+    (folder / "keys.txt").write_text("# of the tests\nfirst-key\nsecond-key\nthird-kéy\n")
     options = ("--models", "live", "--queue", "2", "--max-bytes", "2000000", "--api-key-file", folder / "keys.txt")
     with service(folder, *options, "--timeout", "20", NST_ENGINE_CORS_ORIGIN="https://example.org") as started:
         yield started
@@ -58,6 +58,42 @@ def test_without_a_key_nothing_is_answered_but_health(small: Service, headers: d
 def test_each_key_opens(small: Service) -> None:
     with small.client(headers={"Authorization": "Bearer second-key"}) as client:
         assert client.get("/v1/styles").status_code == 200
+    with small.client(headers={"X-API-Key": "third-kéy".encode()}) as client:
+        assert client.get("/v1/styles").status_code == 200
+
+
+def test_pages_of_other_origins_may_ask_whether_they_may_send_a_key(small: Service) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    with small.client(headers={"Origin": "https://example.org"}) as browser:
+        preflight = browser.options("/v1/stylize", headers=asked)
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-headers"] == "authorization"
+        refused = browser.get("/v1/styles")
+        assert refused.status_code == 401  # which the page can read
+        assert refused.headers["access-control-allow-origin"] == "https://example.org"
+
+
+def test_invented_methods_are_counted_as_one(client: httpx.Client) -> None:
+    for number in range(3):
+        client.request(f"INVENTED{number}", "/healthz")
+    assert "INVENTED" not in client.get("/metrics").text
+
+
+def test_what_is_no_http_leaves_no_traceback(small: Service) -> None:
+    host, port = small.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc")
+        assert b" 400 " in connection.recv(65536)
+    assert httpx.get(f"{small.address}/healthz").status_code == 200
+    assert "Traceback" not in small.log.read_text()
+
+
+def test_a_folder_that_takes_no_styles_is_507(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("no folder")
+    with service(tmp_path, "--models", "any-fast") as running, running.client() as client:
+        answer = client.post("/v1/styles/encode", files={"style_image": encoded(painting(20, 30), "PNG")})
+    assert answer.status_code == 507
+    assert "data_folder" in answer.json()["error"]["message"]
 
 
 def test_headers_for_browsers_and_request_ids(client: httpx.Client) -> None:
@@ -181,7 +217,7 @@ def test_a_killed_worker_is_replaced_and_styles_are_known_to_all(tmp_path: Path)
         ("nst: --models: at least one", ["--models", ","], {}),
         ("holds no key", ["--api-key-file", "keys.txt"], {}),
         ("nst: --backend: 'cuda' came", ["--backend", "cuda"], {}),
-        ("cannot be listened on", ["--host", "192.0.2.1"], {}),
+        ("nst: --host: '192.0.2.1' came", ["--host", "192.0.2.1"], {}),
     ],
 )
 def test_bad_settings_are_one_line(

@@ -8,6 +8,7 @@ import pytest
 
 from nst_engine.cli import serve
 from nst_engine.errors import OptionError
+from nst_engine.server.run import _listening
 from nst_engine.server.settings import ServerSettings, read_settings
 
 
@@ -36,9 +37,16 @@ def test_flags_go_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    "given", [{"timeout": "nan"}, {"timeout": 0}, {"queue": "1.5"}, {"max_side": 1}, {"models": ""}]
+    "given", [{"timeout": "nan"}, {"timeout": 0}, {"queue": "1.5"}, {"max_side": 1}, {"models": ""}, {"host": ""}]
 )
 def test_values_out_of_range_are_named(given: dict[str, Any]) -> None:
     (name,) = given
     with pytest.raises(OptionError, match=name):
         read_settings(**given)
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "ü..x"])
+def test_an_address_of_another_machine_is_named(host: str) -> None:
+    with pytest.raises(OptionError, match="no address of this machine") as refused:
+        _listening(read_settings(host=host, port=0))
+    assert refused.value.option == "host"

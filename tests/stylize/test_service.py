@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import subprocess
 import sys
@@ -189,6 +190,24 @@ def test_a_cancelled_task_stops_what_it_paints(model_path: Path, slow: SlowFile)
     assert token.is_cancelled
     slow.may_come.set()
     assert stylizer.stylize(photo(8, 8), STYLE).pixels.shape == (8, 8, 3)
+
+
+def test_nobody_is_told_how_a_cancelled_task_ended(
+    model_path: Path, slow: SlowFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    stylizer = Stylizer(model_path, device="cpu", max_concurrency=1, timeout=60)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(stylizer.astylize(slow, STYLE))
+        await asyncio.to_thread(slow.is_awaited.wait, 60)
+        task.cancel()
+        await asyncio.wait([task])
+        slow.may_come.set()
+        await stylizer.astylize(photo(8, 8), STYLE)  # after it
+        gc.collect()
+
+    asyncio.run(cancelled())
+    assert not caplog.records
 
 
 def test_tasks_wait_no_longer_than_they_may(model_path: Path, slow: SlowFile) -> None:
