@@ -28,6 +28,7 @@ OWNERS = {
     "av": ("video.av",),
     "cv2": ("motion.opencv", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
     "pyvirtualcam": ("webcam",),
+    "h11": ("server.guards",),  # uvicorn's
     "httpx": ("client",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
     "fastapi": ("server",),
