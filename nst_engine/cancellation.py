@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import NoReturn, TypeVar
 
-from nst_engine.errors import CancelledError
+from nst_engine.errors import CancelledError, OptionError
 
 _T = TypeVar("_T")
 
@@ -101,6 +101,8 @@ def cancelled_by(token: CancelToken | None) -> Iterator[None]:
     if token is None:
         yield
         return
+    if not isinstance(token, CancelToken):
+        raise OptionError(f"{token!r} came; wanted a CancelToken(), whose cancel() stops the work", option="cancel")
     before = _TOKEN.set(token)
     try:
         token.check()

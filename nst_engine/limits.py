@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from nst_engine.errors import ImageTooLargeError
+from nst_engine.errors import ImageTooLargeError, OptionError
 from nst_engine.options import check_number, check_options, option
 
 _COUNTS = (1, math.inf)
@@ -57,3 +57,14 @@ class ImageLimits:
 
 
 DEFAULT_LIMITS = ImageLimits()
+
+
+def require_limits(limits: object) -> ImageLimits:
+    """Limits that a caller has given.
+
+    Raises:
+        OptionError: They are something else, such as a number.
+    """
+    if not isinstance(limits, ImageLimits):
+        raise OptionError(f"{limits!r} came; wanted such as ImageLimits(max_pixels=12_000_000)", option="limits")
+    return limits

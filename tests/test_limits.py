@@ -14,7 +14,7 @@ from PIL import Image
 
 import nst_engine
 from nst_engine import FrameStylizer, ImageLimits, Stylizer, load_image, optimize, reconstruct
-from nst_engine.errors import ImageTooLargeError
+from nst_engine.errors import ImageTooLargeError, OptionError
 
 SMALL = ImageLimits(max_pixels=63 * 64)
 FEW_BYTES = ImageLimits(max_bytes=100)
@@ -87,6 +87,14 @@ def test_sizes_without_pixels_behind_them_are_refused(fixed: Stylizer) -> None:
             door()
     with pytest.raises(ImageTooLargeError):
         FrameStylizer(fixed, "scream", stability="off").stylize_frame(everywhere)
+
+
+def test_what_are_no_limits_is_named() -> None:
+    wrong: Any = 12_000_000
+    with pytest.raises(OptionError, match="limits: 12000000 came"):
+        Stylizer("bundled:live", limits=wrong)
+    with pytest.raises(OptionError, match="ImageLimits"):
+        Stylizer("bundled:live", device="cpu").stylize(TINY, "scream", limits=wrong)
 
 
 def test_whatever_takes_a_picture_takes_limits() -> None:

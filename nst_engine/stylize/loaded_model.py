@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import numpy as np
 from nst_engine.checks import require_count
 from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource
-from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits, require_limits
 from nst_engine.models.find import ModelFile, find_model
 from nst_engine.models.spec import ModelSpec
 from nst_engine.runtimes.base import closed_error
@@ -85,7 +86,7 @@ class LoadedModel:
                 "expected_pictures": expected_pictures,
                 "tile_above_px": tile_above_px,
                 "timeout": timeout,
-                "limits": limits,
+                "limits": require_limits(limits),
                 "max_concurrency": max_concurrency or streams + 1,
                 "streams": streams,
             }
@@ -198,9 +199,8 @@ class LoadedModel:
             OptionError: A size below 1×1.
         """
         weights = weights_of_no_style(self.spec)
-        for height, width in sizes or (_WARMUP_SIZE,):
-            if height < 1 or width < 1:
-                raise OptionError(f"warmup: came {(height, width)}, wanted (height, width) of at least 1×1 pixels")
+        for size in sizes or (_WARMUP_SIZE,):
+            height, width = _height_and_width(size)
             self.limits.check_pixels("warmup", height, width)
             with self._turns.taken():
                 self.pipeline.stylize([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
@@ -258,3 +258,13 @@ def _load(
     encoder = None if session.spec.style is None else StyleEncoder(session, session.spec.style)
     turns = Turns(session.model, max_concurrency, timeout, pipeline.trim)
     return _Loaded(session, pipeline, encoder, turns, TaskThreads(max_concurrency, timeout, turns))
+
+
+def _height_and_width(size: object) -> tuple[int, int]:
+    try:
+        height, width = map(operator.index, size)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        height = width = 0
+    if height < 1 or width < 1:
+        raise OptionError(f"warmup: came {size!r}, wanted (height, width) of at least 1×1 pixels")
+    return height, width

@@ -14,7 +14,7 @@ from nst_engine.cancellation import CancelToken, cancelled_by
 from nst_engine.checks import require_count
 from nst_engine.color import ColorMode
 from nst_engine.image import EncodedImage, ImageSource, Picture, PillowImage
-from nst_engine.limits import ImageLimits
+from nst_engine.limits import ImageLimits, require_limits
 from nst_engine.stylize.batch import groups_of
 from nst_engine.stylize.loaded_model import LoadedModel
 from nst_engine.stylize.options import StylizeArguments, StylizeOptions
@@ -109,7 +109,7 @@ class Stylizer(LoadedModel):
             CancelledError: It was cancelled.
         """
         options = _checked(strength, preserve_color, stroke_size, max_side)
-        limits = limits or self.limits
+        limits = require_limits(limits or self.limits)
         with cancelled_by(cancel), self._turns.taken():
             chosen = self.choose_style(style, limits=limits)
             picture, stopwatch = timed_read(content_image, max_side, limits)
@@ -172,7 +172,7 @@ class Stylizer(LoadedModel):
         """
         require_count("batch_size", batch_size)
         options = _checked(strength, preserve_color, stroke_size, max_side)
-        limits = limits or self.limits
+        limits = require_limits(limits or self.limits)
         results: dict[int, StylizeResult[Any]] = {}
         with cancelled_by(cancel), self._turns.taken():
             chosen = self.choose_style(style, limits=limits)

@@ -307,11 +307,20 @@ def test_a_result_is_saved_but_not_over_its_photo(stylizer: Stylizer, tmp_path: 
     assert path.read_bytes() == saved.read_bytes()
 
 
+def test_what_is_no_token_is_named(stylizer: Stylizer) -> None:
+    wrong: Any = True
+    with pytest.raises(OptionError, match="cancel: True came; wanted a CancelToken"):
+        stylizer.stylize(photo(8, 8), "scream", cancel=wrong)
+
+
 def test_warmup_takes_sizes(stylizer: Stylizer) -> None:
     stylizer.warmup()
     stylizer.warmup((1, 1), (40, 60))
     with pytest.raises(OptionError, match=r"warmup: came \(0, 5\), wanted \(height, width\)"):
         stylizer.warmup((0, 5))
+    for wrong in (5, (5,), ("a", 5), (1.5, 2)):
+        with pytest.raises(OptionError, match="wanted"):
+            stylizer.warmup(wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
