@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypedDict, Unpack
@@ -83,7 +84,8 @@ class Client:
     """
 
     def __init__(self, address: str = DEFAULT_ADDRESS, *, api_key: str | None = None, timeout: float = 60.0) -> None:
-        self._http = httpx.Client(base_url=address, headers=_headers(api_key), timeout=timeout)
+        with _refused_arguments():
+            self._http = httpx.Client(base_url=_checked_address(address), headers=_headers(api_key), timeout=timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -101,20 +103,20 @@ class Client:
 
     def encode_style(self, style_image: Source, label: str | None = None) -> str:
         """Read a style image once; what is returned may be given as `style_id`."""
-        return str(self._asked("POST", "/v1/styles/encode", **_style_form(style_image, label)).json()["style_id"])
+        return str(_field(self._asked("POST", "/v1/styles/encode", **_style_form(style_image, label)), "style_id"))
 
     def styles(self) -> list[dict[str, Any]]:
         """The styles, with their works."""
-        return list(self._asked("GET", "/v1/styles").json()["styles"])
+        return list(_field(self._asked("GET", "/v1/styles"), "styles"))
 
     def models(self) -> list[dict[str, Any]]:
         """The models; the first is the default."""
-        return list(self._asked("GET", "/v1/models").json()["models"])
+        return list(_field(self._asked("GET", "/v1/models"), "models"))
 
     def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
             return _checked(self._http.request(method, path, **what))
-        except httpx.HTTPError as failed:
+        except (httpx.HTTPError, RuntimeError) as failed:  # the latter of a client that is closed
             raise _unreachable(self._http.base_url, failed) from failed
 
 
@@ -122,7 +124,10 @@ class AsyncClient:
     """The same as `Client`, with `await` and `async with`."""
 
     def __init__(self, address: str = DEFAULT_ADDRESS, *, api_key: str | None = None, timeout: float = 60.0) -> None:
-        self._http = httpx.AsyncClient(base_url=address, headers=_headers(api_key), timeout=timeout)
+        with _refused_arguments():
+            self._http = httpx.AsyncClient(
+                base_url=_checked_address(address), headers=_headers(api_key), timeout=timeout
+            )
 
     async def __aenter__(self) -> Self:
         return self
@@ -141,20 +146,20 @@ class AsyncClient:
     async def encode_style(self, style_image: Source, label: str | None = None) -> str:
         """Read a style image once; what is returned may be given as `style_id`."""
         answer = await self._asked("POST", "/v1/styles/encode", **_style_form(style_image, label))
-        return str(answer.json()["style_id"])
+        return str(_field(answer, "style_id"))
 
     async def styles(self) -> list[dict[str, Any]]:
         """The styles, with their works."""
-        return list((await self._asked("GET", "/v1/styles")).json()["styles"])
+        return list(_field(await self._asked("GET", "/v1/styles"), "styles"))
 
     async def models(self) -> list[dict[str, Any]]:
         """The models; the first is the default."""
-        return list((await self._asked("GET", "/v1/models")).json()["models"])
+        return list(_field(await self._asked("GET", "/v1/models"), "models"))
 
     async def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
             return _checked(await self._http.request(method, path, **what))
-        except httpx.HTTPError as failed:
+        except (httpx.HTTPError, RuntimeError) as failed:
             raise _unreachable(self._http.base_url, failed) from failed
 
 
@@ -164,6 +169,8 @@ def _headers(api_key: str | None) -> dict[str, str]:
 
 def _form(photo: Source, fields: StylizeFields) -> dict[str, Any]:
     """Fields and files of a request."""
+    if unknown := fields.keys() - StylizeFields.__annotations__.keys():
+        raise OptionError(f"{min(unknown)}: no such field; there are {', '.join(StylizeFields.__annotations__)}")
     texts: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     files = {"photo": _file_of(photo, "photo")}
     if "style_image" in texts:
@@ -189,13 +196,46 @@ def _file_of(source: Source, name: str) -> tuple[str, bytes]:
     raise OptionError(f"came a {type(source).__name__}; wanted a path, or the bytes of a file", option=name)
 
 
+def _field(answer: httpx.Response, name: str) -> Any:
+    """A field of an answer in JSON."""
+    try:
+        return answer.json()[name]
+    except (ValueError, KeyError, TypeError):
+        raise _no_service(answer) from None
+
+
+def _no_service(answer: httpx.Response) -> InferenceError:
+    return InferenceError(f"{answer.url}: what answers there is no `nst serve`; see the address")
+
+
+def _checked_address(address: str) -> str:
+    if not str(address).startswith(("http://", "https://")):
+        raise OptionError(f"{address!r} came; type http://{address}", option="address")
+    return address
+
+
+@contextlib.contextmanager
+def _refused_arguments() -> Iterator[None]:
+    """Httpx has no one exception for arguments that it cannot use."""
+    try:
+        yield
+    except (httpx.InvalidURL, UnicodeError, TypeError, ValueError) as refused:
+        if isinstance(refused, NSTError):
+            raise
+        raise OptionError(f"address, api_key or timeout cannot be used ({refused})") from refused
+
+
 def _picture_of(answer: httpx.Response) -> ServedPicture:
-    timings = dict(each.strip().split(";dur=") for each in answer.headers.get("server-timing", "").split(",") if each)
+    try:
+        parts = [each.strip().split(";dur=") for each in answer.headers["server-timing"].split(",")]
+        timings = {stage: float(ms) for stage, ms in parts}
+    except (KeyError, ValueError):
+        raise _no_service(answer) from None
     return ServedPicture(
         answer.content,
         answer.headers.get("x-nst-model", ""),
         answer.headers.get("x-nst-provider", ""),
-        {stage: float(ms) for stage, ms in timings.items()},
+        timings,
     )
 
 
@@ -213,5 +253,5 @@ def _checked(answer: httpx.Response) -> httpx.Response:
     raise kind(message)
 
 
-def _unreachable(address: httpx.URL, failed: httpx.HTTPError) -> InferenceError:
+def _unreachable(address: httpx.URL, failed: Exception) -> InferenceError:
     return InferenceError(f"{address}: {failed or type(failed).__name__}; see whether `nst serve` runs there")

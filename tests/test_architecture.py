@@ -56,7 +56,6 @@ OWNERS = {
         "benchmark.kernel_contenders",
     ),
     "torchvision": ("vgg19.weights",),
-    "h11": ("server.guards",),  # what uvicorn reads requests with
     "uvicorn": ("server.run",),
 }
 # Owners that import so only inside functions, or for type checkers.

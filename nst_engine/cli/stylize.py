@@ -242,4 +242,4 @@ def _summary(count: int, skipped: int, failures: list[str]) -> int:
         print(f"nst: {failure}", file=sys.stderr)
     if count > 1:
         print(f"nst: {len(failures)} of {count} pictures could not be painted", file=sys.stderr)
-    return SOME_FAILED if len(failures) < count else BAD_INPUT
+    return SOME_FAILED if len(failures) < count + skipped else BAD_INPUT

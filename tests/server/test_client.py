@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,7 @@ def test_styles_and_models(client: Client) -> None:
         (ImageNotFoundError, "no such file", "nix.png", {"style": "scream"}),
         (OptionError, "photo: came a int", 5, {"style": "scream"}),
         (OptionError, "strength", None, {"style": "scream", "strength": 3}),
+        (OptionError, "nope: no such field", None, {"style": "scream", "nope": 1}),
     ],
 )
 def test_errors_are_those_of_the_library(  # noqa: PLR0917
@@ -110,3 +113,38 @@ def test_the_same_with_await(running: Service, photo: Path, style_image: Path) -
     assert pictures[4] != pictures[0]
     with Client(running.address, api_key="a-key") as client:
         assert client.stylize(photo, style="scream", format="png").content == pictures[0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"address": "localhost:8434"}, {"address": "http://[::1"}, {"address": None}, {"api_key": "k\u20ac"}],
+)
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_arguments_that_cannot_be_used(kind: Any, arguments: dict[str, Any]) -> None:
+    with pytest.raises(OptionError):
+        kind(**arguments)
+
+
+def test_what_answers_may_be_something_else(photo: Path) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.do_GET()
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with Client(f"http://127.0.0.1:{server.server_port}") as client:
+            for ask in (client.styles, client.models, lambda: client.stylize(photo, style="scream")):
+                with pytest.raises(InferenceError, match="is no `nst serve`"):
+                    ask()
+        with pytest.raises(InferenceError):
+            client.styles()  # it is closed
+        server.shutdown()
