@@ -22,7 +22,6 @@ class Admission:
         self._places = asyncio.Semaphore(running)
         self._most, self._timeout_s = running + waiting, timeout_s
         self.admitted = 0
-        self.rejected = 0
 
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -32,14 +31,12 @@ class Admission:
             BusyError: All are taken, or none became free in time.
         """
         if self.admitted >= self._most:
-            self.rejected += 1
             raise BusyError(f"{self.admitted} requests are in progress or waiting, which is all there is room for")
         self.admitted += 1
         try:
             try:
                 await asyncio.wait_for(self._places.acquire(), self._timeout_s)
             except TimeoutError:
-                self.rejected += 1
                 raise BusyError(f"no place became free within {self._timeout_s:g} s; try again later") from None
             try:
                 yield
@@ -47,8 +44,3 @@ class Admission:
                 self._places.release()
         finally:
             self.admitted -= 1
-
-    @property
-    def retry_after_s(self) -> int:
-        """When it is worth trying again."""
-        return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 
 from fastapi import Request
@@ -90,8 +91,6 @@ def picture_reply(
     Raises:
         ImageEncodeError: It cannot be written in that format.
     """
-    import time
-
     started = time.perf_counter()
     background = (255, 255, 255) if output_format == "jpeg" else None
     content = result.encode(output_format, quality=quality, background=background)
