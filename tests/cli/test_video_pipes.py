@@ -99,7 +99,7 @@ def test_from_stdin_into_files(tmp_path: Path, model: Path, clip: Path) -> None:
     content = clip.read_bytes()
     whole = tmp_path / "out.mp4"
     out, stderr = piped(model, content, "-", "-o", whole, "--start", "1", "--end", "2")
-    assert out.decode().strip().startswith(f"{whole}: 30 frames")
+    assert out.decode().startswith(f"{whole}: 30 frames")
     expected = [float(at) - 1 for at in times_of(clip) if 1 <= at < 2]
     assert [float(at) for at in times_of(whole)] == pytest.approx(expected, abs=1e-3)
     begins, samples = decoded_sound(whole)
@@ -201,7 +201,7 @@ def test_a_full_place_is_no_fault_of_the_input(model: Path, clip: Path) -> None:
             command(model, clip, "-o", "-"), env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, check=False
         )
     assert completed.returncode == 1
-    assert completed.stderr.decode().startswith("nst: stdout: cannot be written (No space left on device)")
+    assert completed.stderr.decode().strip().startswith("nst: stdout: cannot be written (No space left on device)")
 
 
 @pytest.mark.parametrize(
