@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nst_engine.errors import OptionError
 from nst_engine.reading import text_of
+from nst_engine.server.connections import LEAST_BYTES_PER_S
 from nst_engine.server.monitoring import Monitor
 from nst_engine.server.replies import error_reply
 
@@ -66,7 +67,7 @@ class Guards:
         app: What it guards.
         most_bytes: Of a body; more are answered 413, and not read.
         keys: One of them is wanted, where there are any: `Authorization: Bearer KEY`, or `X-API-Key: KEY`.
-        patience_s: How long the next part of a body may take.
+        patience_s: How long the next part of a body may take; and how far a body may lag behind `LEAST_BYTES_PER_S`.
         monitor: Counts.
     """
 
@@ -85,9 +86,12 @@ class Guards:
         asked = headers.get("x-request-id", "")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
+        method = scope["method"]
+        if method == "HEAD":  # is answered as GET is, without the body
+            scope = {**scope, "method": "GET"}
         request = Request(scope)
         body = _Body(receive, headers, self._most_bytes, self._patience_s)
-        answer = _Answer(send, request_id, body)
+        answer = _Answer(send, request_id, body, has_body=method != "HEAD")
         started = time.perf_counter()
 
         async def send_unless_cut_off(message: Message) -> None:
@@ -111,13 +115,13 @@ class Guards:
                 raise
             await error_reply(500, "InferenceError", _FAULT, request)(scope, receive, answer.send)
         finally:
-            self._note(scope, request_id, answer.status, time.perf_counter() - started, body.size)
+            self._note(scope, method, request_id, answer.status, time.perf_counter() - started, body.size)
 
     def _cut_off(self, request: Request, body: _Body) -> Response:
         if body.size > self._most_bytes:
             reply = error_reply(413, "ImageTooLargeError", self._too_large(), request)
         else:
-            reply = error_reply(408, "HTTPError", f"nothing of the body came for {self._patience_s:g} s", request)
+            reply = error_reply(408, "HTTPError", "the body came too slowly, or stopped", request)
         return reply
 
     def _refusal(self, request: Request, headers: Headers) -> Response | None:
@@ -139,14 +143,14 @@ class Guards:
     def _too_large(self) -> str:
         return f"the request is larger than {self._most_bytes:,} bytes; send a smaller picture"
 
-    def _note(self, scope: Scope, request_id: str, status: int, seconds: float, size: int) -> None:
+    def _note(self, scope: Scope, method: str, request_id: str, status: int, seconds: float, size: int) -> None:
         route = scope.get("route")
         path = getattr(route, "path", "unknown")
-        self._monitor.count(scope["method"], path, status, seconds)
+        self._monitor.count(method, path, status, seconds)
         record = {
             "request_id": request_id,
             "client": (scope.get("client") or ("",))[0],
-            "method": scope["method"],
+            "method": method,
             "path": scope["path"],
             "status": status,
             "ms": round(1e3 * seconds, 1),
@@ -164,6 +168,7 @@ class _Body:
 
     def __init__(self, receive: Receive, headers: Headers, most_bytes: int, patience_s: float) -> None:
         self._receive, self._most_bytes, self._patience_s = receive, most_bytes, patience_s
+        self._begun = time.monotonic()
         self.size, self.is_cut_off = 0, False
         self.is_whole = "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
 
@@ -171,7 +176,7 @@ class _Body:
         if self.is_whole:  # what comes now is only that the client goes away
             return await self._receive()
         try:
-            message = await asyncio.wait_for(self._receive(), self._patience_s)
+            message = await asyncio.wait_for(self._receive(), self._time_left())
         except TimeoutError:
             self.is_cut_off = True
             raise _CutOffError from None
@@ -183,13 +188,18 @@ class _Body:
                 raise _CutOffError
         return message
 
+    def _time_left(self) -> float:
+        """For the next part: bytes that come one by one do not hold a connection for ever."""
+        lasting = self._patience_s + self.size / LEAST_BYTES_PER_S - (time.monotonic() - self._begun)
+        return max(0.0, min(self._patience_s, lasting))
+
 
 class _Answer:
     """What is sent, with the headers that all answers have."""
 
-    def __init__(self, send: Send, request_id: str, body: _Body) -> None:
-        self._send, self._request_id, self._body = send, request_id, body
-        self.has_begun, self.status = False, 499
+    def __init__(self, send: Send, request_id: str, body: _Body, *, has_body: bool) -> None:
+        self._send, self._request_id, self._body, self._has_body = send, request_id, body, has_body
+        self.has_begun, self.has_ended, self.status = False, False, 499
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -200,4 +210,9 @@ class _Answer:
                 headers["Connection"] = "close"
             for name, value in _SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
+        elif not self._has_body:  # of a stream, nobody waits for the end
+            if self.has_ended:
+                return
+            message = {"type": "http.response.body"}
+        self.has_ended = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
