@@ -39,7 +39,7 @@ OWNERS = {
     "onnxscript": ("exporting",),
     "openvino": ("runtimes.openvino",),
     "prometheus_client": ("server.monitoring",),
-    "pydantic": ("server.settings",),
+    "pydantic": ("server.live", "server.settings"),
     "pydantic_settings": ("server.settings",),
     "rich": ("cli",),
     "shtab": ("cli.main",),

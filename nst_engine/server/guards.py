@@ -9,6 +9,7 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h11
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nst_engine.errors import OptionError
 from nst_engine.reading import text_of
+from nst_engine.server.handshakes import is_own_origin, key_of
 from nst_engine.server.monitoring import Monitor
 from nst_engine.server.replies import error_reply
 
@@ -65,19 +67,32 @@ class Guards:
     Args:
         app: What it guards.
         most_bytes: Of a body; more are answered 413, and not read.
+        most_bytes_of: Of bodies to these paths, instead.
         keys: One of them is wanted, where there are any: `Authorization: Bearer KEY`, or `X-API-Key: KEY`.
+        origins: Whose pages may open WebSockets, beside our own.
         patience_s: How long the next part of a body may take.
         monitor: Counts.
     """
 
     def __init__(
-        self, app: ASGIApp, *, most_bytes: int, keys: tuple[bytes, ...], patience_s: float, monitor: Monitor
+        self,
+        app: ASGIApp,
+        *,
+        most_bytes: int,
+        most_bytes_of: Mapping[str, int],
+        keys: tuple[bytes, ...],
+        origins: Sequence[str],
+        patience_s: float,
+        monitor: Monitor,
     ) -> None:
-        self._app, self._most_bytes, self._keys = app, most_bytes, keys
-        self._patience_s, self._monitor = patience_s, monitor
+        self._app, self._most_bytes, self._most_bytes_of, self._keys = app, most_bytes, most_bytes_of, keys
+        self._origins, self._patience_s, self._monitor = origins, patience_s, monitor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
+        if scope["type"] == "websocket" and not self._may_open(scope):
+            await send({"type": "websocket.close", "code": 1008})  # before it is accepted: answered 403
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -86,7 +101,7 @@ class Guards:
         request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         request = Request(scope)
-        body = _Body(receive, headers, self._most_bytes, self._patience_s)
+        body = _Body(receive, headers, self._most_of(request), self._patience_s)
         answer = _Answer(send, request_id, body)
         started = time.perf_counter()
 
@@ -113,31 +128,39 @@ class Guards:
         finally:
             self._note(scope, request_id, answer.status, time.perf_counter() - started, body.size)
 
+    def _most_of(self, request: Request) -> int:
+        return self._most_bytes_of.get(request.url.path, self._most_bytes)
+
     def _cut_off(self, request: Request, body: _Body) -> Response:
-        if body.size > self._most_bytes:
-            reply = error_reply(413, "ImageTooLargeError", self._too_large(), request)
+        if body.size > self._most_of(request):
+            reply = self._too_large(request)
         else:
             reply = error_reply(408, "HTTPError", f"nothing of the body came for {self._patience_s:g} s", request)
         return reply
 
     def _refusal(self, request: Request, headers: Headers) -> Response | None:
-        if self._keys and request.url.path not in _OPEN_PATHS and not self._has_key(headers):
+        if self._keys and request.url.path not in _OPEN_PATHS and not self._is_key(key_of(headers, ())):
             reply = error_reply(401, "HTTPError", "a key is wanted: Authorization: Bearer KEY", request)
             reply.headers["WWW-Authenticate"] = "Bearer"
             return reply
         declared = headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._most_bytes:
-            return error_reply(413, "ImageTooLargeError", self._too_large(), request)
+        if declared.isdigit() and int(declared) > self._most_of(request):
+            return self._too_large(request)
         return None
 
-    def _has_key(self, headers: Headers) -> bool:
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        given = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        # all are compared, whole, so that the time says nothing about them
-        return sum(secrets.compare_digest(given.encode("latin-1"), key) for key in self._keys) > 0
+    def _may_open(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        if not is_own_origin(headers, self._origins):
+            return False
+        return not self._keys or self._is_key(key_of(headers, scope.get("subprotocols", [])))
 
-    def _too_large(self) -> str:
-        return f"the request is larger than {self._most_bytes:,} bytes; send a smaller picture"
+    def _is_key(self, given: bytes) -> bool:
+        # all are compared, whole, so that the time says nothing about them
+        return sum(secrets.compare_digest(given, key) for key in self._keys) > 0
+
+    def _too_large(self, request: Request) -> Response:
+        message = f"the request is larger than {self._most_of(request):,} bytes; send a smaller file"
+        return error_reply(413, "ImageTooLargeError", message, request)
 
     def _note(self, scope: Scope, request_id: str, status: int, seconds: float, size: int) -> None:
         route = scope.get("route")

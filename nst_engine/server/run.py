@@ -35,13 +35,10 @@ _LOGGING: dict[str, Any] = {
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that says that it is draining, and whose end by a signal is no failure."""
+    """A server whose end by a signal is no failure."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop accepting; requests in progress are finished."""
-        engine = getattr(getattr(self.config.loaded_app, "state", None), "engine", None)
-        if engine is not None:
-            engine.is_draining = True
         super().handle_exit(sig, frame)
         if sig == signal.SIGTERM:
             self._captured_signals.clear()  # it would be raised again at the end, and kill the process
