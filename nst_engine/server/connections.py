@@ -1,4 +1,4 @@
-"""Connections that nobody holds for ever: with headers that never end, an answer that is not read, or by their number."""
+"""Connections that nobody holds for ever, by headers that never end or an answer that is not read; and how many."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _LOGGING: dict[str, Any] = {
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that says where it listens, and that it is draining; its end by a signal is no failure."""
+    """A server that says where it listens; its end by a signal is no failure."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Load what is to be loaded, listen, and say so."""
@@ -46,9 +46,6 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop accepting; requests in progress are finished."""
-        engine = getattr(getattr(self.config.loaded_app, "state", None), "engine", None)
-        if engine is not None:
-            engine.is_draining = True
         super().handle_exit(sig, frame)
         if sig == signal.SIGTERM:
             self._captured_signals.clear()  # it would be raised again at the end, and kill the process
