@@ -28,7 +28,7 @@ OWNERS = {
     "av": ("video.av",),
     "cv2": ("motion.opencv", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
     "pyvirtualcam": ("webcam",),
-    "h11": ("server.guards",),  # uvicorn's
+    "h11": ("server.guards", "server.connections"),  # uvicorn's
     "httpx": ("client",),
     "httpx_sse": ("client",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
@@ -57,7 +57,7 @@ OWNERS = {
         "benchmark.kernel_contenders",
     ),
     "torchvision": ("vgg19.weights",),
-    "uvicorn": ("server.run",),
+    "uvicorn": ("server.run", "server.connections"),
 }
 # Owners that import so only inside functions, or for type checkers.
 LAZY = {
