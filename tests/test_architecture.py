@@ -30,6 +30,7 @@ OWNERS = {
     "pyvirtualcam": ("webcam",),
     "h11": ("server.guards", "server.connections"),  # uvicorn's
     "httpx": ("client",),
+    "httpx_sse": ("client",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
     "fastapi": ("server",),
     "filelock": ("video.work_folder",),
