@@ -20,6 +20,7 @@ from nst_engine.server.access import keys_of
 from nst_engine.server.app import create_app
 from nst_engine.server.connections import BoundedConnection
 from nst_engine.server.engine import Engine, full_name
+from nst_engine.server.monitoring import forget_worker
 from nst_engine.server.settings import ENVIRONMENT_PREFIX, ServerSettings
 from nst_engine.server.shared import share
 
@@ -58,8 +59,11 @@ class Workers(Multiprocess):
     _is_announced = False
 
     def keep_subprocess_alive(self) -> None:
-        """Replace those that died."""
+        """Replace those that died; what they counted stays, but nothing of theirs is in progress."""
+        before = {process.pid for process in self.processes}
         super().keep_subprocess_alive()
+        for gone in before - {process.pid for process in self.processes}:
+            forget_worker(gone)
         if not self._is_announced and any(process.is_ready() for process in self.processes):
             self._is_announced = True
             _announce(self.config)

@@ -24,3 +24,8 @@ def share() -> tempfile.TemporaryDirectory[str]:
 def rates_table() -> Path | None:
     """The table of rates; None: this is the only worker."""
     return Path(os.environ[_FOLDER]) / "rates" if _FOLDER in os.environ else None
+
+
+def figures_folder() -> Path | None:
+    """Where all workers keep their figures; None: this is the only worker."""
+    return Path(os.environ[_FOLDER]) if _FOLDER in os.environ else None
