@@ -60,5 +60,8 @@ _OPTIONS = {
     "job_ttl": ("seconds that an ended job is kept (default: 86400)", "SECONDS"),
     "jobs_quota": ("bytes of all jobs' files (default: 4000000000)", "N"),
     "max_video_bytes": ("refuse larger videos (default: 500000000)", "N"),
+    "decoders": ("processes of a worker that decode uploaded pictures (default: 2)", "N"),
+    "decode_timeout": ("seconds until such a process is ended (default: 10)", "SECONDS"),
+    "decode_memory": ("bytes that decoding a picture may take, on Linux (default: 1500000000)", "N"),
     "live": ("live connections of a worker; 0: none (default: 2)", "N"),
 }

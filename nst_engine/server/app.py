@@ -93,11 +93,13 @@ async def _lifespan(
     app.state.engine, app.state.desk = loaded, JobDesk(settings)
     _tell_of_the_end(loaded)
     monitor.describe(loaded, app.state.desk)
+    await loaded.decoders.start()
     await asyncio.to_thread(app.state.desk.open)
     warming = asyncio.create_task(asyncio.to_thread(loaded.warm_up))
     try:
         yield
     finally:
+        await loaded.decoders.close()
         await asyncio.to_thread(app.state.desk.close)
         await asyncio.wait({warming})
         await asyncio.to_thread(loaded.close)

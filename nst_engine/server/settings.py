@@ -51,6 +51,9 @@ class ServerSettings(BaseSettings):
     job_ttl: float = Field(86_400.0, ge=1, le=864_000_000, description="seconds that an ended job is kept")
     jobs_quota: int = Field(4_000_000_000, ge=1, description="bytes of all jobs' files")
     max_video_bytes: int = Field(500_000_000, ge=1, description="refuse larger videos")
+    decoders: int = Field(2, ge=1, le=64, description="processes of a worker that decode uploaded pictures")
+    decode_timeout: float = Field(10.0, gt=0, le=3600, description="seconds until such a process is ended")
+    decode_memory: int = Field(1_500_000_000, ge=1, description="bytes that decoding a picture may take, on Linux")
     live: int = Field(2, ge=0, le=1024, description="live connections of a worker; 0: none")
 
     @field_validator("models", "cors_origin", mode="before")
