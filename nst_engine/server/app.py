@@ -12,7 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from nst_engine.errors import NSTError
-from nst_engine.server import documentation, listings, monitoring, painting
+from nst_engine.server import documentation, listings, monitoring, page, painting
 from nst_engine.server.engine import Engine
 from nst_engine.server.guards import FORM_OVERHEAD_BYTES, Guards, keys_of
 from nst_engine.server.monitoring import Monitor
@@ -57,7 +57,7 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
         redoc_url=None,
     )
     app.state.monitor = monitor
-    for router in (painting.router, listings.router, monitoring.router):
+    for router in (page.router, painting.router, listings.router, monitoring.router):
         app.include_router(router)
     documentation.add_documentation(app)
     app.add_exception_handler(NSTError, reply_to_nst_error)
