@@ -93,6 +93,14 @@ class BusyError(NSTError, TimeoutError):
     """`max_concurrency` pictures were in progress until the timeout."""
 
 
+class JobNotFoundError(NSTError, LookupError):
+    """The service has no such job, or no longer."""
+
+
+class JobStateError(NSTError, RuntimeError):
+    """A job of the service has no result: not yet, or never."""
+
+
 class CancelledError(NSTError, RuntimeError):
     """The work was stopped by its `CancelToken`."""
 

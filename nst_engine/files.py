@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -93,6 +94,11 @@ def check_is_no_input(path: Path, inputs: Iterable[object], cure: str = " Choose
         if isinstance(source, str | os.PathLike) and _same_file(path, Path(source)):
             name = label_of_path(source)
             raise OutputError(f"{label_of_path(path)}: is the input {name}, which would be lost.{cure}")
+
+
+def is_no_room(error: OSError) -> bool:
+    """Whether a disk, a quota or a limit on files is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_atomically(path: PathLike, content: bytes, *, follows_links: bool = True) -> None:

@@ -28,8 +28,9 @@ OWNERS = {
     "av": ("video.av",),
     "cv2": ("motion.opencv", "benchmark.backends.opencv_dnn", "benchmark.kernel_contenders"),
     "pyvirtualcam": ("webcam",),
-    "h11": ("server.guards",),  # uvicorn's
+    "h11": ("server.guards", "server.connections"),  # uvicorn's
     "httpx": ("client",),
+    "httpx_sse": ("client",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
     "fastapi": ("server",),
     "filelock": ("video.work_folder",),
@@ -39,7 +40,7 @@ OWNERS = {
     "onnxscript": ("exporting",),
     "openvino": ("runtimes.openvino",),
     "prometheus_client": ("server.monitoring",),
-    "pydantic": ("server.settings",),
+    "pydantic": ("server.live", "server.settings"),
     "pydantic_settings": ("server.settings",),
     "rich": ("cli",),
     "shtab": ("cli.main",),
@@ -56,7 +57,7 @@ OWNERS = {
         "benchmark.kernel_contenders",
     ),
     "torchvision": ("vgg19.weights",),
-    "uvicorn": ("server.run",),
+    "uvicorn": ("server.run", "server.connections"),
 }
 # Owners that import so only inside functions, or for type checkers.
 LAZY = {

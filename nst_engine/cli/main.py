@@ -16,9 +16,13 @@ from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GON
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.signals import StopSignals
 from nst_engine.cli.verbosity import add_verbosity, logged, verbosity_of
+from nst_engine.environment import did_you_mean, let_idle_threads_sleep
 from nst_engine.errors import NSTError
 from nst_engine.version import __version__
 from nst_engine.wording import printable
+
+# argparse's own words
+_INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -26,6 +30,9 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is, and exit with 2."""
+        if choice := _INVALID_CHOICE.search(message):
+            hint = did_you_mean(choice[1], re.findall(r"[\w-]+", choice[2]))
+            message = message.replace(choice[0], f"invalid choice: '{choice[1]}' ({hint}choose from {choice[2]})")
         self.exit(BAD_INPUT, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
 
 
@@ -100,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code, see `nst_engine.cli.exit_codes`; 128 + the signal that ended it."""
     _open_closed_streams()
+    let_idle_threads_sleep()
     with StopSignals() as signals:
         return signals.code(_run(list(sys.argv[1:] if argv is None else argv)))
 

@@ -53,5 +53,12 @@ _OPTIONS = {
     "timeout": ("seconds until a request is answered or given up (default: 30)", "SECONDS"),
     "api_key_file": ("a key in each line; requests need one (default: none needed)", "FILE"),
     "cors_origin": ("origins whose pages may ask, such as https://example.org", "ORIGIN,..."),
-    "data_folder": ("for encoded styles (default: below the user's cache)", "DIR"),
+    "data_folder": ("for encoded styles and jobs (default: below the user's cache)", "DIR"),
+    "jobs": ("optimizations and videos at once, all workers together; 0: none (default: 1)", "N"),
+    "jobs_waiting": ("jobs that wait; further ones are answered 503 (default: 16)", "N"),
+    "job_timeout": ("seconds that a job may take (default: 3600)", "SECONDS"),
+    "job_ttl": ("seconds that an ended job is kept (default: 86400)", "SECONDS"),
+    "jobs_quota": ("bytes of all jobs' files (default: 4000000000)", "N"),
+    "max_video_bytes": ("refuse larger videos (default: 500000000)", "N"),
+    "live": ("live connections of a worker; 0: none (default: 2)", "N"),
 }

@@ -92,7 +92,8 @@ def files_read(arguments: argparse.Namespace) -> list[Path]:
 
     styles = [style_path(file) for file, _ in weighted_files(getattr(arguments, "style_image", []))]
     masks = [Path(mask) for mask in getattr(arguments, "style_masks", [])]
-    return [*styles, *masks, find_model(model_of(arguments)).path]
+    models = [] if getattr(arguments, "server", None) else [find_model(model_of(arguments)).path]
+    return [*styles, *masks, *models]
 
 
 def weighted_files(texts: Sequence[str]) -> list[tuple[str, float]]:
@@ -134,6 +135,19 @@ def requested_styles(arguments: argparse.Namespace) -> Style:
         OptionError: Weights that cannot be read.
     """
     return _typed_style(arguments.style, arguments.style_image)
+
+
+def typed_shares(arguments: argparse.Namespace) -> dict[str, float]:
+    """The styles by the names that results are called after, with their weights as typed.
+
+    Raises:
+        OptionError: Weights that cannot be read.
+    """
+    from nst_engine.stylize.style_mix import parse_style_mix
+
+    if arguments.style_image:
+        return {Path(file).stem: weight for file, weight in weighted_files(arguments.style_image)}
+    return {} if arguments.style is None else parse_style_mix(arguments.style)
 
 
 def _typed_style(style: str | None, style_images: Sequence[str]) -> Style:

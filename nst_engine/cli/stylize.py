@@ -15,6 +15,7 @@ from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED, SOME_FAILED
 from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.option_flags import add_options, explicit_options, options_of
+from nst_engine.cli.served import ServedStylizer
 from nst_engine.cli.style_arguments import (
     ANY_STYLE,
     add_style_arguments,
@@ -69,6 +70,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--quality", type=int, default=95, metavar="1-100", help="of JPEG, WebP, AVIF and HEIC (default: 95)"
     )
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help="paint by an `nst serve` there, such as http://127.0.0.1:8000; its key, if it wants one, in "
+        "$NST_ENGINE_API_KEY",
+    )
     parser.add_argument("--resume", action="store_true", help="skip photos whose result is there already")
     parser.add_argument("--overwrite", action="store_true", help="a result may replace a photo")
     parser.add_argument("--json", action="store_true", help="a line of JSON per picture on stdout")
@@ -88,7 +95,11 @@ def run(arguments: argparse.Namespace) -> int:
     is_known = not any(Path(photo).is_dir() for photo in arguments.photos)
     expected_pictures = len(arguments.photos) if is_known else None
     streams = _streams(arguments, expected_pictures)
-    stylizer = open_stylizer(arguments, expected_pictures=expected_pictures, streams=streams)
+    with _opened(arguments, expected_pictures=expected_pictures, streams=streams) as stylizer:
+        return _run_on_files(arguments, stylizer, streams)
+
+
+def _run_on_files(arguments: argparse.Namespace, stylizer: Stylizer | ServedStylizer, streams: int) -> int:
     style, shares = _style(arguments, stylizer)
     jobs = _jobs(arguments, shares)
     skipped = sum(job.output.exists() for job in jobs) if arguments.resume else 0
@@ -139,8 +150,8 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
         check_image_output(arguments.output, inputs=inputs)
     limits = options_of(arguments, ImageLimits)
     source = read_file(sys.stdin.buffer, "stdin", limits) if photo == _PIPE else content_path(photo)
-    stylizer = open_stylizer(arguments, expected_pictures=1)
-    result = _stylized(stylizer, _style(arguments, stylizer)[0], arguments, source)
+    with _opened(arguments, expected_pictures=1) as stylizer:
+        result = _stylized(stylizer, _style(arguments, stylizer)[0], arguments, source)
     if arguments.output in (None, _PIPE):
         sys.stdout.buffer.write(encode_image(result.pixels, "PNG", alpha=result.alpha))
         sys.stdout.buffer.flush()
@@ -150,8 +161,16 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _style(arguments: argparse.Namespace, stylizer: Stylizer) -> tuple[Style, Mapping[str, float]]:
+def _opened(arguments: argparse.Namespace, **options: Any) -> Stylizer | ServedStylizer:
+    if arguments.server is None:
+        return open_stylizer(arguments, **options)
+    return ServedStylizer(arguments)
+
+
+def _style(arguments: argparse.Namespace, stylizer: Stylizer | ServedStylizer) -> tuple[Style, Mapping[str, float]]:
     """What is painted in, and the shares of each style; the styles one by one where each has its region."""
+    if isinstance(stylizer, ServedStylizer):
+        return None, stylizer.shares
     chosen = chosen_style(arguments, stylizer)
     return (requested_styles(arguments) if arguments.style_masks else chosen), chosen.shares
 
@@ -189,14 +208,16 @@ def _streams(arguments: argparse.Namespace, expected_pictures: int | None) -> in
     return suitable_streams(expected_pictures, options_of(arguments, SessionOptions).threads or usable_cpus())
 
 
-def _stylize(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, job: Job) -> str:
+def _stylize(stylizer: Stylizer | ServedStylizer, style: Style, arguments: argparse.Namespace, job: Job) -> str:
     """Write the result; what to print of it, without its pixels: others may have to wait for an earlier picture."""
     result = _stylized(stylizer, style, arguments, job.source)
     result.save(job.output, quality=arguments.quality, overwrite=arguments.overwrite)
     return _shown_result(arguments, str(job.source), job.output, result)
 
 
-def _stylized(stylizer: Stylizer, style: Style, arguments: argparse.Namespace, source: Any) -> StylizeResult[Any]:
+def _stylized(
+    stylizer: Stylizer | ServedStylizer, style: Style, arguments: argparse.Namespace, source: Any
+) -> StylizeResult[Any]:
     return stylizer.stylize(
         source, style, style_masks=arguments.style_masks, **explicit_options(arguments, StylizeOptions)
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from nst_engine.cli.exit_codes import INTERRUPTED
+from nst_engine.cli.exit_codes import FAILED, INTERRUPTED
 from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.option_flags import add_options, options_of
@@ -22,7 +22,7 @@ from nst_engine.cli.style_arguments import (
     files_read,
 )
 from nst_engine.cli.style_keyframes import take_times, timed_choices
-from nst_engine.errors import NSTError, OptionError
+from nst_engine.errors import NSTError, OptionError, OutputError
 from nst_engine.files import check_is_no_input
 from nst_engine.motion.options import FrameOptions
 from nst_engine.video.options import VideoOptions
@@ -99,6 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"nst: interrupted{_kept(output, options)}", file=sys.stderr)
         return INTERRUPTED
     except NSTError as error:
+        if not isinstance(output, Path) and isinstance(error, OutputError) and error.errno is not None:
+            print(f"nst: {with_flags(error)}", file=sys.stderr)  # as of any other command that prints
+            return FAILED
         resumable = _kept(output, options) if isinstance(output, Path) and finished_frames(output) else ""
         raise type(error)(f"{with_flags(error)}{resumable}") from error
     _report(arguments, result, styles, stylizer)

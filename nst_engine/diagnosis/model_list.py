@@ -19,31 +19,43 @@ def listed_models(places: Sequence[Path] = ()) -> list[dict[str, Any]]:
         places: Model files, and folders of them.
 
     Returns:
-        For each `name`, `path`, `size_bytes`, and `description`, `styles`, `takes`; or the `error` that it would give.
+        For each `name`, `path`, `size_bytes`, and `description`, `styles`, `takes`; or, of a file in a folder, the
+        `error` that it would give.
 
     Raises:
         ModelNotFoundError: There is no such place.
+        NSTError: A file that was named is no model, or does not say what it takes.
     """
     bundled = bundled_models()
     files = [find_model(BUNDLED_PREFIX + name) for name in bundled]
+    named = []
     for place in places:
         if not place.exists():
             raise ModelNotFoundError(f"{place}: no such file or folder")
-        matches = sorted(place.glob("*.onnx")) if place.is_dir() else [place]
-        files += [find_model(path) for path in matches]
-    listed = [_described(file) for file in files]
+        if place.is_dir():
+            files += [find_model(path) for path in sorted(place.glob("*.onnx"))]
+        else:
+            named.append(find_model(place))
+    listed = [_described(file) for file in files] + [_checked(file) for file in named]
     for entry, model in zip(listed, bundled.values(), strict=False):
         entry["description"] = model.description
     return listed
 
 
 def _described(file: ModelFile) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": file.name, "path": str(file.path), "size_bytes": file.path.stat().st_size}
     try:
-        spec = file.spec(metadata_of(file.path.read_bytes(), file.name))
+        return _checked(file)
     except NSTError as error:
-        return entry | {"error": str(error)}
-    return entry | {"styles": list(spec.styles), "any_style": spec.style is not None, "takes": _takes(spec)}
+        return _place_of(file) | {"error": str(error)}
+
+
+def _checked(file: ModelFile) -> dict[str, Any]:
+    spec = file.spec(metadata_of(file.path.read_bytes(), file.name))
+    return _place_of(file) | {"styles": list(spec.styles), "any_style": spec.style is not None, "takes": _takes(spec)}
+
+
+def _place_of(file: ModelFile) -> dict[str, Any]:
+    return {"name": file.name, "path": str(file.path), "size_bytes": file.path.stat().st_size}
 
 
 def _takes(spec: ModelSpec) -> str:

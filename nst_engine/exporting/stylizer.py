@@ -166,6 +166,11 @@ def checkpoint_of(path: Path) -> Checkpoint:
         ModelChecksumError: The file is damaged, or not a model that this project has exported.
     """
     model = loaded_model(path)
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        raise ModelChecksumError(
+            f"{path}: is quantised, and its weights cannot be had back; take the model that it was made from, such as "
+            "bundled:quality"
+        )
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     tensors = {key: torch.from_numpy(value) for key, value in stylizer_weights(model).items()}
     try:
@@ -189,5 +194,6 @@ def checkpoint_of(path: Path) -> Checkpoint:
 def _check_holds_styles(path: Path, spec: Mapping[str, Any]) -> None:
     if spec.get("style"):
         raise ModelChecksumError(
-            f"{path}: takes any painting as it is (nst stylize --style-image), so nothing is learnt on from it here"
+            f"{path}: takes any painting as it is (nst stylize --style-image), so it is neither taught further styles "
+            "nor exported; it is ONNX already: other programs take the file as it is, see docs/models.md"
         )

@@ -20,6 +20,8 @@ BUNDLED_PREFIX = "bundled:"
 #: Of the names of quantised models.
 INT8_SUFFIX = "-int8"
 
+_OPENVINO_SUFFIX = ".xml"
+
 _sha256 = cache(file_sha256)  # a model file is opened again and again
 
 _FOLDER = Path(__file__).parents[1] / "bundled" / "models"
@@ -126,6 +128,7 @@ def find_model(model: str | os.PathLike[str]) -> ModelFile:
     Raises:
         ModelNotFoundError: No such file, or no bundled model of that name.
         ModelChecksumError: A bundled file is not the one that was shipped.
+        ModelSpecError: The file is of a format that no runtime here takes.
     """
     name = os.fspath(model)
     bundled = bundled_models()
@@ -133,6 +136,11 @@ def find_model(model: str | os.PathLike[str]) -> ModelFile:
         return _bundled_file(name.removeprefix(BUNDLED_PREFIX), bundled)
     path = Path(model)
     came = why_no_file(path)
+    if came is None and path.suffix.lower() == _OPENVINO_SUFFIX:
+        raise ModelSpecError(
+            f"{name}: is a model in OpenVINO's own format, for other programs; here its .onnx is wanted: give the file "
+            f"that it was exported from, with `backend='openvino'` to run it by OpenVINO"
+        )
     if came is None:
         return ModelFile(name, path, "export or download it again")
     names = ", ".join(BUNDLED_PREFIX + each for each in bundled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from nst_engine.errors import BusyError
 
@@ -44,3 +44,31 @@ class Admission:
                 self._places.release()
         finally:
             self.admitted -= 1
+
+
+class Places:
+    """Places that nobody waits for: connections that last.
+
+    Args:
+        most: How many there are.
+        what: Of which, for messages.
+    """
+
+    def __init__(self, most: int, what: str) -> None:
+        self._most, self._what = most, what
+        self.taken = 0
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """A place, held while the block runs.
+
+        Raises:
+            BusyError: All are taken.
+        """
+        if self.taken >= self._most:
+            raise BusyError(f"all {self._most} {self._what} of this service are taken; try again later")
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1

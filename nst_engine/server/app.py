@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
+import threading
 from collections.abc import AsyncIterator
+from functools import partial
+from types import FrameType
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -12,11 +16,17 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from nst_engine.errors import NSTError
-from nst_engine.server import documentation, listings, monitoring, page, painting
+from nst_engine.server import documentation, listings, live, monitoring, optimizations, page, painting, videos
 from nst_engine.server.engine import Engine
 from nst_engine.server.guards import FORM_OVERHEAD_BYTES, Guards, keys_of
+from nst_engine.server.jobs.desk import JobDesk
 from nst_engine.server.monitoring import Monitor
-from nst_engine.server.replies import reply_to_http_error, reply_to_invalid_request, reply_to_nst_error
+from nst_engine.server.replies import (
+    reply_to_http_error,
+    reply_to_invalid_request,
+    reply_to_nst_error,
+    reply_to_os_error,
+)
 from nst_engine.server.settings import ServerSettings, read_settings
 from nst_engine.version import __version__
 
@@ -36,37 +46,31 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
     settings = settings or read_settings()
     keys, monitor = keys_of(settings.api_key_file), Monitor()
 
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loaded = await asyncio.to_thread(Engine, settings) if engine is None else engine
-        app.state.engine = loaded
-        monitor.describe(loaded)
-        warming = asyncio.create_task(asyncio.to_thread(loaded.warm_up))
-        try:
-            yield
-        finally:
-            await asyncio.wait({warming})
-            await asyncio.to_thread(loaded.close)
-
     app = FastAPI(
         title="nst-engine",
         version=__version__,
         description=_DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, settings, engine, monitor),
         docs_url=None,
         redoc_url=None,
     )
     app.state.monitor = monitor
-    for router in (page.router, painting.router, listings.router, monitoring.router):
-        app.include_router(router)
+    for stage in (page, painting, optimizations, videos, live, listings, monitoring):
+        app.include_router(stage.router)
     documentation.add_documentation(app)
-    app.add_exception_handler(NSTError, reply_to_nst_error)
-    app.add_exception_handler(RequestValidationError, reply_to_invalid_request)
-    app.add_exception_handler(HTTPException, reply_to_http_error)
+    _add_error_replies(app)
     app.add_middleware(
         Guards,
         most_bytes=2 * settings.max_bytes + FORM_OVERHEAD_BYTES,  # a photo and a style image
+        most_bytes_of={
+            path: most + FORM_OVERHEAD_BYTES
+            for path, most in (
+                ("/v1/optimizations", (1 + optimizations.MOST_STYLE_IMAGES) * settings.max_bytes),
+                ("/v1/videos", settings.max_video_bytes + settings.max_bytes),
+            )
+        },
         keys=keys,
+        origins=settings.cors_origin,
         patience_s=settings.timeout,
         monitor=monitor,
     )
@@ -79,3 +83,44 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
             expose_headers=["*"],
         )
     return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(
+    settings: ServerSettings, engine: Engine | None, monitor: Monitor, app: FastAPI
+) -> AsyncIterator[None]:
+    loaded = await asyncio.to_thread(Engine, settings) if engine is None else engine
+    app.state.engine, app.state.desk = loaded, JobDesk(settings)
+    _tell_of_the_end(loaded)
+    monitor.describe(loaded, app.state.desk)
+    await asyncio.to_thread(app.state.desk.open)
+    warming = asyncio.create_task(asyncio.to_thread(loaded.warm_up))
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(app.state.desk.close)
+        await asyncio.wait({warming})
+        await asyncio.to_thread(loaded.close)
+
+
+def _add_error_replies(app: FastAPI) -> None:
+    app.add_exception_handler(NSTError, reply_to_nst_error)
+    app.add_exception_handler(OSError, reply_to_os_error)
+    app.add_exception_handler(RequestValidationError, reply_to_invalid_request)
+    app.add_exception_handler(HTTPException, reply_to_http_error)
+
+
+def _tell_of_the_end(engine: Engine) -> None:
+    """Let the engine know, before the server does, that it was told to stop: answers without end come to theirs."""
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        engine.is_draining = True
+        before = handlers[signal.Signals(number)]
+        if callable(before):
+            before(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():  # of a test, or of another program
+        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in handlers:
+        signal.signal(number, drain)

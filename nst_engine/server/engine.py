@@ -11,9 +11,8 @@ from nst_engine.cancellation import CancelToken
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import BusyError, ModelNotFoundError, NSTError, OutputError, StyleNotFoundError
 from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
-from nst_engine.runtimes.devices import cache_folder
 from nst_engine.runtimes.options import suitable_streams
-from nst_engine.server.admission import Admission
+from nst_engine.server.admission import Admission, Places
 from nst_engine.server.settings import ServerSettings
 from nst_engine.stylize.result import StylizeResult
 from nst_engine.stylize.style_embedding import StyleEmbedding
@@ -52,9 +51,10 @@ class Engine:
             for name in settings.models
         }
         self.admission = Admission(streams + 1, settings.queue, settings.timeout)
+        self.live = Places(settings.live, "live connections")
         self.is_warm = False
         self.is_draining = False
-        self._styles_folder = (settings.data_folder or cache_folder() / "server") / "styles"
+        self._styles_folder = settings.storage / "styles"
 
     def warm_up(self) -> None:
         """Run every model, so that no request is slow."""
@@ -124,7 +124,7 @@ class Engine:
         Raises:
             StyleNotFoundError: There is none.
         """
-        path = self._styles_folder / f"{identity}.safetensors"
+        path = self.style_file(identity)
         if not identity.isalnum() or len(identity) > _MOST_OF_AN_IDENTITY or not path.is_file():
             raise StyleNotFoundError("style_id: there is no such style here; encode it by POST /v1/styles/encode")
         try:
@@ -133,17 +133,20 @@ class Engine:
             path.unlink(missing_ok=True)
             raise StyleNotFoundError("style_id: its file was damaged; encode it again") from None
 
-    def _keep(self, embedding: StyleEmbedding) -> Path:
+    def style_file(self, identity: str) -> Path:
+        """Where a style is kept, if it is."""
+        return self._styles_folder / f"{identity}.safetensors"
+
+    def _keep(self, embedding: StyleEmbedding) -> None:
         try:
             self._styles_folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"encoded styles cannot be kept here ({error.strerror}); the service needs another `data_folder`"
             ) from error
-        path = self._styles_folder / f"{embedding.identity}.safetensors"
+        path = self.style_file(embedding.identity)
         if not path.exists():
             embedding.save(path)
-        return path
 
 
 def full_name(name: str) -> str:

@@ -9,6 +9,7 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h11
@@ -19,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nst_engine.errors import OptionError
 from nst_engine.reading import text_of
+from nst_engine.server.connections import LEAST_BYTES_PER_S
+from nst_engine.server.handshakes import is_own_origin, key_of
 from nst_engine.server.monitoring import Monitor
 from nst_engine.server.replies import error_reply
 
@@ -66,19 +69,32 @@ class Guards:
     Args:
         app: What it guards.
         most_bytes: Of a body; more are answered 413, and not read.
+        most_bytes_of: Of bodies to these paths, instead.
         keys: One of them is wanted, where there are any: `Authorization: Bearer KEY`, or `X-API-Key: KEY`.
-        patience_s: How long the next part of a body may take.
+        origins: Whose pages may open WebSockets, beside our own.
+        patience_s: How long the next part of a body may take; and how far a body may lag behind `LEAST_BYTES_PER_S`.
         monitor: Counts.
     """
 
     def __init__(
-        self, app: ASGIApp, *, most_bytes: int, keys: tuple[bytes, ...], patience_s: float, monitor: Monitor
+        self,
+        app: ASGIApp,
+        *,
+        most_bytes: int,
+        most_bytes_of: Mapping[str, int],
+        keys: tuple[bytes, ...],
+        origins: Sequence[str],
+        patience_s: float,
+        monitor: Monitor,
     ) -> None:
-        self._app, self._most_bytes, self._keys = app, most_bytes, keys
-        self._patience_s, self._monitor = patience_s, monitor
+        self._app, self._most_bytes, self._most_bytes_of, self._keys = app, most_bytes, most_bytes_of, keys
+        self._origins, self._patience_s, self._monitor = origins, patience_s, monitor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
+        if scope["type"] == "websocket" and not self._may_open(scope):
+            await send({"type": "websocket.close", "code": 1008})  # before it is accepted: answered 403
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -86,9 +102,12 @@ class Guards:
         asked = headers.get("x-request-id", "")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
+        method = scope["method"]
+        if method == "HEAD":  # is answered as GET is, without the body
+            scope = {**scope, "method": "GET"}
         request = Request(scope)
-        body = _Body(receive, headers, self._most_bytes, self._patience_s)
-        answer = _Answer(send, request_id, body)
+        body = _Body(receive, headers, self._most_of(request), self._patience_s)
+        answer = _Answer(send, method, request_id, body)
         started = time.perf_counter()
 
         async def send_unless_cut_off(message: Message) -> None:
@@ -112,46 +131,54 @@ class Guards:
                 raise
             await error_reply(500, "InferenceError", _FAULT, request)(scope, receive, answer.send)
         finally:
-            self._note(scope, request_id, answer.status, time.perf_counter() - started, body.size)
+            self._note(scope, answer, time.perf_counter() - started, body.size)
+
+    def _most_of(self, request: Request) -> int:
+        return self._most_bytes_of.get(request.url.path, self._most_bytes)
 
     def _cut_off(self, request: Request, body: _Body) -> Response:
-        if body.size > self._most_bytes:
-            reply = error_reply(413, "ImageTooLargeError", self._too_large(), request)
+        if body.size > self._most_of(request):
+            reply = self._too_large(request)
         else:
-            reply = error_reply(408, "HTTPError", f"nothing of the body came for {self._patience_s:g} s", request)
+            reply = error_reply(408, "HTTPError", "the body came too slowly, or stopped", request)
         return reply
 
     def _refusal(self, request: Request, headers: Headers) -> Response | None:
         path = request.url.path
         is_open = path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER)
-        if self._keys and not is_open and not self._has_key(headers):
+        if self._keys and not is_open and not self._is_key(key_of(headers, ())):
             reply = error_reply(401, "HTTPError", "a key is wanted: Authorization: Bearer KEY", request)
             reply.headers["WWW-Authenticate"] = "Bearer"
             return reply
         declared = headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._most_bytes:
-            return error_reply(413, "ImageTooLargeError", self._too_large(), request)
+        if declared.isdigit() and int(declared) > self._most_of(request):
+            return self._too_large(request)
         return None
 
-    def _has_key(self, headers: Headers) -> bool:
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        given = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+    def _may_open(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        if not is_own_origin(headers, self._origins):
+            return False
+        return not self._keys or self._is_key(key_of(headers, scope.get("subprotocols", [])))
+
+    def _is_key(self, given: bytes) -> bool:
         # all are compared, whole, so that the time says nothing about them
-        return sum(secrets.compare_digest(given.encode("latin-1"), key) for key in self._keys) > 0
+        return sum(secrets.compare_digest(given, key) for key in self._keys) > 0
 
-    def _too_large(self) -> str:
-        return f"the request is larger than {self._most_bytes:,} bytes; send a smaller picture"
+    def _too_large(self, request: Request) -> Response:
+        message = f"the request is larger than {self._most_of(request):,} bytes; send a smaller file"
+        return error_reply(413, "ImageTooLargeError", message, request)
 
-    def _note(self, scope: Scope, request_id: str, status: int, seconds: float, size: int) -> None:
+    def _note(self, scope: Scope, answer: _Answer, seconds: float, size: int) -> None:
         route = scope.get("route")
         path = getattr(route, "path", "unknown")
-        self._monitor.count(scope["method"], path, status, seconds)
+        self._monitor.count(answer.method, path, answer.status, seconds)
         record = {
-            "request_id": request_id,
+            "request_id": answer.request_id,
             "client": (scope.get("client") or ("",))[0],
-            "method": scope["method"],
+            "method": answer.method,
             "path": scope["path"],
-            "status": status,
+            "status": answer.status,
             "ms": round(1e3 * seconds, 1),
             "bytes_in": size,
         }
@@ -167,6 +194,7 @@ class _Body:
 
     def __init__(self, receive: Receive, headers: Headers, most_bytes: int, patience_s: float) -> None:
         self._receive, self._most_bytes, self._patience_s = receive, most_bytes, patience_s
+        self._begun = time.monotonic()
         self.size, self.is_cut_off = 0, False
         self.is_whole = "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
 
@@ -174,7 +202,7 @@ class _Body:
         if self.is_whole:  # what comes now is only that the client goes away
             return await self._receive()
         try:
-            message = await asyncio.wait_for(self._receive(), self._patience_s)
+            message = await asyncio.wait_for(self._receive(), self._time_left())
         except TimeoutError:
             self.is_cut_off = True
             raise _CutOffError from None
@@ -186,21 +214,31 @@ class _Body:
                 raise _CutOffError
         return message
 
+    def _time_left(self) -> float:
+        """For the next part: bytes that come one by one do not hold a connection for ever."""
+        lasting = self._patience_s + self.size / LEAST_BYTES_PER_S - (time.monotonic() - self._begun)
+        return max(0.0, min(self._patience_s, lasting))
+
 
 class _Answer:
     """What is sent, with the headers that all answers have."""
 
-    def __init__(self, send: Send, request_id: str, body: _Body) -> None:
-        self._send, self._request_id, self._body = send, request_id, body
-        self.has_begun, self.status = False, 499
+    def __init__(self, send: Send, method: str, request_id: str, body: _Body) -> None:
+        self.method, self.request_id, self._send, self._body = method, request_id, send, body
+        self.has_begun, self.has_ended, self.status = False, False, 499
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.has_begun, self.status = True, message["status"]
             headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = self._request_id
+            headers["X-Request-ID"] = self.request_id
             if not self._body.is_whole:  # else all the rest of it would be read
                 headers["Connection"] = "close"
             for name, value in _SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
+        elif self.method == "HEAD":  # of a stream, nobody waits for the end
+            if self.has_ended:
+                return
+            message = {"type": "http.response.body"}
+        self.has_ended = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
+from nst_engine.errors import OutputError
 from nst_engine.version import __version__
 
 if TYPE_CHECKING:
     from nst_engine.server.engine import Engine
+    from nst_engine.server.jobs.desk import JobDesk
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -37,11 +42,12 @@ class Monitor:
         self._in_progress = Gauge("nst_requests_in_progress", "Pictures in progress and waiting.", registry=registry)
         self._models = Info("nst_engine", "What computes.", registry=registry)
 
-    def describe(self, engine: Engine) -> None:
-        """Name the version and what computes; follow the queue."""
+    def describe(self, engine: Engine, desk: JobDesk) -> None:
+        """Name the version and what computes; follow the queue and the jobs."""
         providers = ", ".join(f"{name}: {each.provider}" for name, each in engine.models.items())
         self._models.info({"version": __version__, "providers": providers})
         self._in_progress.set_function(lambda: engine.admission.admitted)
+        self.registry.register(_Jobs(desk))
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request that was answered."""
@@ -55,6 +61,18 @@ class Monitor:
         """One picture's stages."""
         for stage, ms in timings_ms.items():
             self._stages.labels(model, stage).observe(ms / 1e3)
+
+
+class _Jobs(Collector):
+    def __init__(self, desk: JobDesk) -> None:
+        self._desk = desk
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily("nst_jobs", "Optimizations and videos, of all workers.", labels=["state"])
+        with contextlib.suppress(OutputError):  # whoever hands in a job is told
+            for state, count in self._desk.store.counts().items():
+                family.add_metric([state], count)
+        yield family
 
 
 @router.get("/healthz", summary="The process lives")

@@ -19,13 +19,18 @@ from nst_engine.errors import (
     ImageNotFoundError,
     ImageTooLargeError,
     InferenceError,
+    JobNotFoundError,
+    JobStateError,
+    MissingDependencyError,
     ModelNotFoundError,
     NSTError,
     OptionError,
     OutOfMemoryError,
     OutputError,
     StyleNotFoundError,
+    VideoDecodeError,
 )
+from nst_engine.files import is_no_room
 from nst_engine.stylize.result import StylizeResult
 
 RETRY_AFTER_S = 1
@@ -39,11 +44,15 @@ _STATUS: tuple[tuple[type[NSTError], int], ...] = (
     (OutOfMemoryError, 503),
     (InferenceError, 500),
     (OutputError, 507),
+    (MissingDependencyError, 501),
     (ModelNotFoundError, 404),
+    (JobNotFoundError, 404),
+    (JobStateError, 409),
     (StyleNotFoundError, 404),
     (ImageNotFoundError, 422),
     (ImageDecodeError, 422),
     (ImageEncodeError, 422),
+    (VideoDecodeError, 422),
     (OptionError, 422),
 )
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
@@ -65,6 +74,13 @@ async def reply_to_nst_error(request: Request, error: Exception) -> Response:
     """For `FastAPI.add_exception_handler`."""
     assert isinstance(error, NSTError)
     return error_reply(status_of(error), type(error).__name__, str(error), request)
+
+
+async def reply_to_os_error(request: Request, error: Exception) -> Response:
+    """For `FastAPI.add_exception_handler`: an upload that the disk has no room for; others are faults."""
+    if isinstance(error, OSError) and is_no_room(error):
+        return error_reply(507, "OutputError", f"the disk of the service is full ({error.strerror})", request)
+    raise error
 
 
 async def reply_to_invalid_request(request: Request, error: Exception) -> Response:

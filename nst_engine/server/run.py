@@ -17,6 +17,7 @@ from uvicorn.supervisors import Multiprocess
 from nst_engine.errors import OptionError
 from nst_engine.models.find import find_model
 from nst_engine.server.app import create_app
+from nst_engine.server.connections import BoundedConnection
 from nst_engine.server.engine import Engine, full_name
 from nst_engine.server.guards import keys_of
 from nst_engine.server.settings import ENVIRONMENT_PREFIX, ServerSettings
@@ -35,16 +36,32 @@ _LOGGING: dict[str, Any] = {
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that says that it is draining, and whose end by a signal is no failure."""
+    """A server that says where it listens; its end by a signal is no failure."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Load what is to be loaded, listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            _announce(self.config)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop accepting; requests in progress are finished."""
-        engine = getattr(getattr(self.config.loaded_app, "state", None), "engine", None)
-        if engine is not None:
-            engine.is_draining = True
         super().handle_exit(sig, frame)
         if sig == signal.SIGTERM:
             self._captured_signals.clear()  # it would be raised again at the end, and kill the process
+
+
+class Workers(Multiprocess):
+    """Processes that listen at one address; what they do is said when the first of them listens."""
+
+    _is_announced = False
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace those that died."""
+        super().keep_subprocess_alive()
+        if not self._is_announced and any(process.is_ready() for process in self.processes):
+            self._is_announced = True
+            _announce(self.config)
 
 
 def serve(settings: ServerSettings) -> None:
@@ -58,12 +75,12 @@ def serve(settings: ServerSettings) -> None:
         find_model(full_name(name))
     listening = _listening(settings)
     host, port = listening.getsockname()[:2]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    print(f"nst: {settings.workers} workers at {address}; API at {address}/docs", file=sys.stderr, flush=True)
+    print(f"nst: loading {', '.join(settings.models)}", file=sys.stderr, flush=True)
     config = uvicorn.Config(
         _FACTORY if settings.workers > 1 else create_app(settings, Engine(settings)),
         factory=settings.workers > 1,
-        host=settings.host,
+        http=BoundedConnection,
+        host=host,
         port=port,
         workers=settings.workers,
         log_config=_LOGGING,
@@ -79,7 +96,13 @@ def serve(settings: ServerSettings) -> None:
     for name, value in settings.model_dump(exclude_none=True).items():  # how the workers' processes get them
         text = ",".join(value) if isinstance(value, tuple) else str(value)
         os.environ[f"{ENVIRONMENT_PREFIX}{name.upper()}"] = text
-    Multiprocess(config, sockets=[listening]).run()
+    Workers(config, sockets=[listening]).run()
+
+
+def _announce(config: uvicorn.Config) -> None:
+    address = f"http://{f'[{config.host}]' if ':' in config.host else config.host}:{config.port}"
+    workers = f"{config.workers} workers at" if config.workers > 1 else "serving at"
+    print(f"nst: {workers} {address}; API at {address}/docs", file=sys.stderr, flush=True)
 
 
 def _listening(settings: ServerSettings) -> socket.socket:

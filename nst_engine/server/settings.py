@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from nst_engine.environment import usable_cpus
 from nst_engine.errors import OptionError
 from nst_engine.limits import ImageLimits
-from nst_engine.runtimes.devices import Backend, Precision
+from nst_engine.runtimes.devices import Backend, Precision, cache_folder
 
 ENVIRONMENT_PREFIX = "NST_ENGINE_"
 
@@ -44,7 +44,14 @@ class ServerSettings(BaseSettings):
     timeout: float = Field(30.0, gt=0, le=86_400, description="seconds until a request is answered or given up")
     api_key_file: Path | None = Field(None, description="a key in each line; requests need one (default: none needed)")
     cors_origin: _Names = Field((), description="origins whose pages may ask, such as https://example.org")
-    data_folder: Path | None = Field(None, description="for encoded styles (default: below the user's cache)")
+    data_folder: Path | None = Field(None, description="for encoded styles and jobs (default: below the user's cache)")
+    jobs: int = Field(1, ge=0, le=64, description="optimizations and videos at once, all workers together; 0: none")
+    jobs_waiting: int = Field(16, ge=0, le=100_000, description="jobs that wait; further ones are answered 503")
+    job_timeout: float = Field(3600.0, gt=0, le=8_640_000, description="seconds that a job may take")
+    job_ttl: float = Field(86_400.0, ge=1, le=864_000_000, description="seconds that an ended job is kept")
+    jobs_quota: int = Field(4_000_000_000, ge=1, description="bytes of all jobs' files")
+    max_video_bytes: int = Field(500_000_000, ge=1, description="refuse larger videos")
+    live: int = Field(2, ge=0, le=1024, description="live connections of a worker; 0: none")
 
     @field_validator("models", "cors_origin", mode="before")
     @classmethod
@@ -62,6 +69,11 @@ class ServerSettings(BaseSettings):
     def limits(self) -> ImageLimits:
         """Of uploads."""
         return ImageLimits(max_bytes=self.max_bytes, max_pixels=self.max_pixels)
+
+    @property
+    def storage(self) -> Path:
+        """Where encoded styles and jobs are."""
+        return self.data_folder or cache_folder() / "server"
 
     @property
     def threads_of_a_worker(self) -> int:

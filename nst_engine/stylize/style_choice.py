@@ -67,7 +67,7 @@ def weighted(style: Style) -> list[tuple[Any, float]]:
         OptionError: None given, or invalid weights.
     """
     if style is None:
-        raise OptionError("style: none came; give a style image, an embedding, or a bundled painting's name")
+        raise OptionError("none came; give a style image, an embedding, or a bundled painting's name", option="style")
     if isinstance(style, Mapping):
         pairs = list(style.items())
     elif _is_pairs(style):

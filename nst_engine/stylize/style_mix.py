@@ -62,7 +62,7 @@ def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float
     """
     if style is None:
         if len(styles) != 1:
-            raise OptionError(f"style: none came, and the model has several; choose from {', '.join(styles)}")
+            raise OptionError(f"none came, and the model has several; choose from {', '.join(styles)}", option="style")
         style = styles[0]
     if not isinstance(style, str | Mapping):
         raise OptionError(f"style: came {style!r}, wanted a name or a mapping of names to weights")

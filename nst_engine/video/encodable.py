@@ -79,8 +79,10 @@ class EncodableFrames:
         )
 
     def unwritten(self, error: Exception) -> OutputError:
-        """What to say of a place that takes no more."""
-        return OutputError(f"{self._label}: cannot be written ({_reason(error)}); check the space on the disk")
+        """What to say of a place that takes no more; with its `errno`."""
+        problem = OutputError(f"{self._label}: cannot be written ({_reason(error)}); check the space on the disk")
+        problem.errno = getattr(error, "errno", None)
+        return problem
 
 
 def _reason(error: Exception) -> object:

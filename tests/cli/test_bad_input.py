@@ -39,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(root / "whole.jpg", painting(64, 64))
     (root / "truncated.jpg").write_bytes((root / "whole.jpg").read_bytes()[:900])
     (root / "empty.png").touch()
+    (root / "net.xml").write_text('<?xml version="1.0"?>')
     (root / "text.png").write_text("no picture\n")
     (root / "huge.png").write_bytes(png_header(20_000, 20_000))
     frames = [Image.fromarray(painting(24, 24, seed)).quantize(16) for seed in range(3)]
@@ -105,6 +106,10 @@ def refused(arguments: list[str], folder: Path, capsys: pytest.CaptureFixture[st
 CASES: dict[str, tuple[list[str], list[str]]] = {
     "nothing at all": ([], ["COMMAND", "nst --help"]),
     "unknown command": (["paint"], ["'paint'", "optimize", "gallery", "reconstruct", "info"]),
+    "misspelt command": (["stylze"], ["'stylze'", "did you mean stylize"]),
+    "misspelt choice": (["stylize", "content.png", "--preserve-color", "lum"], ["did you mean luma"]),
+    "no style of several": (["stylize", "content.png"], ["--style: none came", "great-wave"]),
+    "OpenVINO's file": (["stylize", "content.png", "--model", "net.xml"], ["net.xml", "OpenVINO", ".onnx is wanted"]),
     "no content": (["optimize"], ["no picture", "nst optimize CONTENT"]),
     "no style": (["optimize", "content.png"], ["no style", "--style"]),
     "no styles": (["gallery", "content.png", "-o", "out/sheet.png"], ["--styles"]),

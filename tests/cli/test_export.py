@@ -93,7 +93,8 @@ def test_a_checkpoint_of_another_network_is_refused(
         (["bundled:live", "-o", "m.xml"], "ends in .onnx"),
         (["bundled:live", "--format", "openvino", "-o", "m.onnx"], "ends in .xml"),
         (["bundled:live", "--format", "openvino", "--precision", "int8", "-o", "m.xml"], "--precision float16"),
-        (["bundled:any", "-o", "m.onnx"], "takes any painting as it is"),
+        (["bundled:any", "-o", "m.onnx"], "it is ONNX already: other programs take the file as it is"),
+        (["bundled:quality-int8", "-o", "m.onnx"], "is quantised, and its weights cannot be had back; take"),
         (["bundled:liv", "-o", "m.onnx"], "did you mean"),
         (["nothing.safetensors", "-o", "m.onnx"], "nothing.safetensors"),
         (["bundled:live", "-o", "there.onnx"], "is there already"),
@@ -129,5 +130,8 @@ def test_models_are_listed_with_what_they_take(tmp_path: Path) -> None:
     assert "no ONNX model" in listed[str(tmp_path / "no.onnx")]["error"]
     listing = nst("models", cwd=tmp_path)
     assert "16 styles: auvers" in listing.stdout
-    assert nst("models", "nowhere", cwd=tmp_path).returncode == 2
+    for place, message in (("nowhere", "no such file"), ("no.onnx", "no ONNX model")):
+        refused = nst("models", place, cwd=tmp_path)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert message in refused.stderr
     assert json.loads(nst("info", "--json", cwd=tmp_path).stdout)["model_files"]["bundled:live"] == live["path"]

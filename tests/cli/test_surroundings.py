@@ -47,6 +47,7 @@ def shell(command: str, folder: Path, **environment: str) -> subprocess.Complete
         ("nst stylize - --model own.onnx --style wave --threads 1 -o out.png <&-", 2),
         ("nst --version >/dev/full", 1),
         ("nst styles --model own.onnx >/dev/full", 1),
+        ("nst stylize photo.png --model own.onnx --style wave --threads 1 -o - >/dev/full", 1),
     ],
 )
 def test_closed_and_full_streams_are_no_traceback(tmp_path: Path, photo: Path, command: str, code: int) -> None:

@@ -195,6 +195,15 @@ def test_a_reader_that_goes_away_ends_it_quietly(model: Path, clip: Path) -> Non
     process.stderr.close()
 
 
+def test_a_full_place_is_no_fault_of_the_input(model: Path, clip: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        completed = subprocess.run(
+            command(model, clip, "-o", "-"), env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert completed.returncode == 1
+    assert completed.stderr.decode().strip().startswith("nst: stdout: cannot be written (No space left on device)")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

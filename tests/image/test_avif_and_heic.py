@@ -121,6 +121,18 @@ def test_boxes_of_any_kind_end_in_an_error_or_sizes() -> None:
     assert 100 < refused < 2900
 
 
+@pytest.mark.parametrize("side", [24, 300])
+def test_zeros_instead_of_the_picture_are_noticed(side: int) -> None:
+    whole = encode_image(noise(side, side), "avif")
+    for begin, end in ((len(whole) // 2, len(whole)), (len(whole) // 2, len(whole) * 9 // 10)):
+        damaged = whole[:begin] + bytes(end - begin) + whole[end:]
+        with pytest.raises(ImageDecodeError, match="the AVIF is truncated or damaged"):
+            load_image(damaged)
+    dots = np.full((800, 800, 3), 255, np.uint8)
+    dots[::112, ::76] = 0
+    assert load_image(encode_image(dots, "avif")).pixels.shape == dots.shape
+
+
 def test_a_sequence_is_no_still_picture() -> None:
     frames = [Image.fromarray(noise(32, 32, seed=seed)) for seed in range(3)]
     content = saved(frames[0], "AVIF", save_all=True, append_images=frames[1:])

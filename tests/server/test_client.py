@@ -12,10 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli.running import painting, write
+from cli.running import nst, painting, write
 
-from nst_engine import AsyncClient, Client, ImageDecodeError, NSTError, StyleNotFoundError, Stylizer
-from nst_engine.errors import ImageNotFoundError, InferenceError, OptionError
+from nst_engine import AsyncClient, Client, ImageDecodeError, NSTError, StyleNotFoundError, Stylizer, load_image
+from nst_engine.errors import (
+    ImageNotFoundError,
+    InferenceError,
+    JobNotFoundError,
+    JobStateError,
+    OptionError,
+    VideoDecodeError,
+    VideoNotFoundError,
+)
+from nst_engine.video import write_video
 
 from .running import Service, service
 
@@ -91,7 +100,7 @@ def test_a_service_that_is_not_there_or_wants_a_key(running: Service, photo: Pat
         port = taken.getsockname()[1]
     with Client(f"http://127.0.0.1:{port}") as client, pytest.raises(InferenceError, match="whether `nst serve` runs"):
         client.styles()
-    with Client(running.address) as client, pytest.raises(InferenceError, match="401: a key is wanted"):
+    with Client(running.address) as client, pytest.raises(OptionError, match="api_key"):
         client.stylize(photo, style="scream")
 
 
@@ -148,3 +157,117 @@ def test_what_answers_may_be_something_else(photo: Path) -> None:
         with pytest.raises(InferenceError):
             client.styles()  # it is closed
         server.shutdown()
+
+
+QUICK: dict[str, Any] = {"style": "great-wave", "image_size": 64, "num_iterations": 8, "save_every": 4}
+
+
+def test_an_optimization_is_followed(client: Client, photo: Path) -> None:
+    job = client.optimize(photo, **QUICK)
+    assert not job.has_ended
+    told = list(client.follow(job))
+    assert told[-1].data["state"] == "done"
+    assert {event.kind for event in told} == {"state", "progress", "snapshot"}
+    job = client.wait(job)
+    assert (job.kind, job.state, job.error) == ("optimization", "done", None)
+    assert job.done == job.total
+    assert job.losses["total"] > 0
+    assert client.result(job).startswith(b"\x89PNG")
+    assert client.snapshot(job, job.snapshots[0]).startswith(b"\xff\xd8")
+    client.cancel(job)
+    with pytest.raises(JobNotFoundError):
+        client.job(job)
+
+
+def test_jobs_raise_what_they_failed_by(client: Client, tmp_path: Path, photo: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"no video" * 100)
+    job = client.wait(client.paint_video(path, style="scream", stability="off"))
+    assert isinstance(job.error, VideoDecodeError)
+    with pytest.raises(VideoDecodeError, match=str(job.error)):
+        client.result(job)
+    with pytest.raises(VideoNotFoundError, match="cannot be read"):
+        client.paint_video(tmp_path / "none.mp4")
+    endless = client.optimize(photo, style="scream", image_size=256, num_iterations=2000)
+    with pytest.raises(JobStateError):
+        client.result(endless)
+    client.cancel(endless)
+    assert client.wait(endless).state == "cancelled"
+    with pytest.raises(OptionError, match="strenght"):
+        client.paint_video(path, strenght=1)  # type: ignore[call-arg]
+
+
+def test_a_video_comes_back(client: Client, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    write_video(clip, [painting(32, 48)] * 3, fps=10, hold_seconds=0.1)
+    job = client.wait(client.paint_video(clip, style={"scream": 1.0}, stability="off", max_side=32))
+    assert job.state == "done"
+    assert client.result(job)[4:8] == b"ftyp"
+
+
+def test_jobs_with_await(running: Service, photo: Path) -> None:
+    async def ask() -> tuple[list[str], bytes]:
+        async with AsyncClient(running.address, api_key="a-key") as client:
+            job = await client.optimize(photo, **QUICK)
+            kinds = [event.kind async for event in client.follow(job)]
+            job = await client.wait(job)
+            picture = await client.result(job)
+            assert (await client.snapshot(job, 4)).startswith(b"\xff\xd8")
+            await client.cancel(job)
+            with pytest.raises(JobNotFoundError):
+                await client.job(job)
+            with pytest.raises(JobNotFoundError):
+                async for _ in client.follow(job):
+                    pass
+            return kinds, picture
+
+    kinds, picture = asyncio.run(ask())
+    assert "snapshot" in kinds
+    assert picture.startswith(b"\x89PNG")
+
+
+def test_the_command_paints_by_a_service(running: Service, tmp_path: Path, photo: Path, style_image: Path) -> None:
+    options = ("--style", "scream:0.25,seaport:0.75", "--strength", "0.8", "--server", running.address)
+    said = nst("stylize", photo, *options, "-o", "out.png", cwd=tmp_path, NST_ENGINE_API_KEY="a-key")
+    assert said.returncode == 0, said.stderr
+    assert "bundled:live" in said.stdout
+    expected = Stylizer("bundled:live", device="cpu", threads=1).stylize(
+        photo, {"scream": 0.25, "seaport": 0.75}, strength=0.8
+    )
+    np.testing.assert_array_equal(load_image(tmp_path / "out.png").pixels, expected.pixels)
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        write(tmp_path / "photos" / f"{number}.png", painting(30, 40, seed=number))
+    (tmp_path / "photos" / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
+    command = ("--style-image", style_image, "--server", running.address, "--json", "-o", "painted/")
+    said = nst("stylize", "photos", *command, cwd=tmp_path, NST_ENGINE_API_KEY="a-key")
+    assert said.returncode == 3, said.stderr
+    assert sorted(each.name for each in (tmp_path / "painted").iterdir()) == [f"{n}_fear.png" for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--device", "cpu"), "--device"),
+        (("--streams", "2"), "--streams"),
+        (("--style-mask", "photo.png"), "--style-mask"),
+        (("--style", "screm"), "scream"),
+        (("--server", "localhost:8000"), "--server"),
+        (("--server", "http://127.0.0.1:1"), "nst serve"),
+    ],
+)
+def test_what_a_service_cannot_do_is_told(
+    running: Service, tmp_path: Path, photo: Path, options: tuple[str, ...], said: str
+) -> None:
+    command = ("--style", "scream", "--server", running.address, *options)
+    ended = nst("stylize", photo, *command, cwd=tmp_path, NST_ENGINE_API_KEY="a-key")
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("*_scream*"))
+
+
+def test_a_key_that_is_missing_is_told(running: Service, tmp_path: Path, photo: Path) -> None:
+    ended = nst("stylize", photo, "--style", "scream", "--server", running.address, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "NST_ENGINE_API_KEY" in ended.stderr

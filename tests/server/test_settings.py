@@ -20,7 +20,11 @@ def test_flags_are_the_settings_with_their_defaults() -> None:
         assert text.startswith(described.partition(" (default")[0])
         if default not in (None, ()):
             shown = (
-                ",".join(default) if isinstance(default, tuple) else f"{default:g}" if name == "timeout" else default
+                ",".join(default)
+                if isinstance(default, tuple)
+                else f"{default:g}"
+                if isinstance(default, float)
+                else default
             )
             assert text.endswith(f"(default: {shown})"), name
 

@@ -1,0 +1,43 @@
+"""Where the service is, and who asks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from nst_engine.environment import needed
+from nst_engine.errors import NSTError, OptionError
+
+with needed("nst_engine.Client asks with httpx", "client"):
+    import httpx
+
+#: Between two signs of life of a job that is followed.
+LONGEST_SILENCE_S = 60.0
+DEFAULT_ADDRESS = "http://127.0.0.1:8000"
+
+
+def key_headers(api_key: str | None) -> dict[str, str]:
+    """With the key."""
+    return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+
+
+def checked_address(address: str) -> str:
+    """The address, if it is one.
+
+    Raises:
+        OptionError: It is none.
+    """
+    if not str(address).startswith(("http://", "https://")):
+        raise OptionError(f"{address!r} came; type http://{address}", option="address")
+    return address
+
+
+@contextlib.contextmanager
+def refused_arguments() -> Iterator[None]:
+    """Httpx has no one exception for arguments that it cannot use."""
+    try:
+        yield
+    except (httpx.InvalidURL, UnicodeError, TypeError, ValueError) as refused:
+        if isinstance(refused, NSTError):
+            raise
+        raise OptionError(f"address, api_key or timeout cannot be used ({refused})") from refused
