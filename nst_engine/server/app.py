@@ -16,7 +16,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from nst_engine.errors import NSTError
-from nst_engine.server import documentation, listings, live, monitoring, optimizations, painting, videos
+from nst_engine.server import documentation, listings, live, monitoring, optimizations, page, painting, videos
 from nst_engine.server.engine import Engine
 from nst_engine.server.guards import FORM_OVERHEAD_BYTES, Guards, keys_of
 from nst_engine.server.jobs.desk import JobDesk
@@ -55,7 +55,7 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
         redoc_url=None,
     )
     app.state.monitor = monitor
-    for stage in (painting, optimizations, videos, live, listings, monitoring):
+    for stage in (page, painting, optimizations, videos, live, listings, monitoring):
         app.include_router(stage.router)
     documentation.add_documentation(app)
     _add_error_replies(app)

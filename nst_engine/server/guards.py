@@ -32,7 +32,8 @@ _LOG = logging.getLogger("nst_engine.server.access")
 _FAILURES = logging.getLogger("nst_engine.server")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 _FAULT = "the service failed, and its log says why; give its operator this request_id"
-_OPEN_PATHS = ("/healthz", "/readyz")
+_OPEN_PATHS = ("/healthz", "/readyz", "/")  # the page asks for the key itself
+_OPEN_FOLDER = "/assets/"
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -143,7 +144,9 @@ class Guards:
         return reply
 
     def _refusal(self, request: Request, headers: Headers) -> Response | None:
-        if self._keys and request.url.path not in _OPEN_PATHS and not self._is_key(key_of(headers, ())):
+        path = request.url.path
+        is_open = path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER)
+        if self._keys and not is_open and not self._is_key(key_of(headers, ())):
             reply = error_reply(401, "HTTPError", "a key is wanted: Authorization: Bearer KEY", request)
             reply.headers["WWW-Authenticate"] = "Bearer"
             return reply
