@@ -52,6 +52,7 @@ _OPTIONS = {
     "queue": ("requests that wait; further ones are answered 503 at once (default: 32)", "N"),
     "timeout": ("seconds until a request is answered or given up (default: 30)", "SECONDS"),
     "api_key_file": ("a key in each line; requests need one (default: none needed)", "FILE"),
+    "rate": ("requests a minute of each key, or address; 0: any number (default: 0)", "N"),
     "cors_origin": ("origins whose pages may ask, such as https://example.org", "ORIGIN,..."),
     "data_folder": ("for encoded styles and jobs (default: below the user's cache)", "DIR"),
     "jobs": ("optimizations and videos at once, all workers together; 0: none (default: 1)", "N"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from nst_engine.errors import BusyError
 
@@ -22,6 +22,11 @@ class Admission:
         self._places = asyncio.Semaphore(running)
         self._most, self._timeout_s = running + waiting, timeout_s
         self.admitted = 0
+        self._tell: Callable[[int], None] = lambda _: None
+
+    def tell(self, of_changes: Callable[[int], None]) -> None:
+        """Call that with the number of those admitted, whenever it changes."""
+        self._tell = of_changes
 
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -33,6 +38,7 @@ class Admission:
         if self.admitted >= self._most:
             raise BusyError(f"{self.admitted} requests are in progress or waiting, which is all there is room for")
         self.admitted += 1
+        self._tell(self.admitted)
         try:
             try:
                 await asyncio.wait_for(self._places.acquire(), self._timeout_s)
@@ -44,6 +50,7 @@ class Admission:
                 self._places.release()
         finally:
             self.admitted -= 1
+            self._tell(self.admitted)
 
 
 class Places:

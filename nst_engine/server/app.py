@@ -17,10 +17,12 @@ from starlette.exceptions import HTTPException
 
 from nst_engine.errors import NSTError
 from nst_engine.server import documentation, listings, live, monitoring, optimizations, page, painting, videos
+from nst_engine.server.access import Access, keys_of
 from nst_engine.server.engine import Engine
-from nst_engine.server.guards import FORM_OVERHEAD_BYTES, Guards, keys_of
+from nst_engine.server.guards import FORM_OVERHEAD_BYTES, Guards
 from nst_engine.server.jobs.desk import JobDesk
 from nst_engine.server.monitoring import Monitor
+from nst_engine.server.rate import Rate
 from nst_engine.server.replies import (
     reply_to_http_error,
     reply_to_invalid_request,
@@ -28,6 +30,7 @@ from nst_engine.server.replies import (
     reply_to_os_error,
 )
 from nst_engine.server.settings import ServerSettings, read_settings
+from nst_engine.server.shared import rates_table
 from nst_engine.version import __version__
 
 _DESCRIPTION = "Neural style transfer: a photo in, the same picture painted in any style out."
@@ -69,8 +72,7 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
                 ("/v1/videos", settings.max_video_bytes + settings.max_bytes),
             )
         },
-        keys=keys,
-        origins=settings.cors_origin,
+        access=Access(keys, settings.cors_origin, Rate(settings.rate, rates_table())),
         patience_s=settings.timeout,
         monitor=monitor,
     )

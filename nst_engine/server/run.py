@@ -16,11 +16,13 @@ from uvicorn.supervisors import Multiprocess
 
 from nst_engine.errors import OptionError
 from nst_engine.models.find import find_model
+from nst_engine.server.access import keys_of
 from nst_engine.server.app import create_app
 from nst_engine.server.connections import BoundedConnection
 from nst_engine.server.engine import Engine, full_name
-from nst_engine.server.guards import keys_of
+from nst_engine.server.monitoring import forget_worker
 from nst_engine.server.settings import ENVIRONMENT_PREFIX, ServerSettings
+from nst_engine.server.shared import share
 
 _FACTORY = "nst_engine.server.app:create_app"
 _LOGGING: dict[str, Any] = {
@@ -57,8 +59,11 @@ class Workers(Multiprocess):
     _is_announced = False
 
     def keep_subprocess_alive(self) -> None:
-        """Replace those that died."""
+        """Replace those that died; what they counted stays, but nothing of theirs is in progress."""
+        before = {process.pid for process in self.processes}
         super().keep_subprocess_alive()
+        for gone in before - {process.pid for process in self.processes}:
+            forget_worker(gone)
         if not self._is_announced and any(process.is_ready() for process in self.processes):
             self._is_announced = True
             _announce(self.config)
@@ -96,7 +101,8 @@ def serve(settings: ServerSettings) -> None:
     for name, value in settings.model_dump(exclude_none=True).items():  # how the workers' processes get them
         text = ",".join(value) if isinstance(value, tuple) else str(value)
         os.environ[f"{ENVIRONMENT_PREFIX}{name.upper()}"] = text
-    Workers(config, sockets=[listening]).run()
+    with share():
+        Workers(config, sockets=[listening]).run()
 
 
 def _announce(config: uvicorn.Config) -> None:

@@ -43,6 +43,7 @@ class ServerSettings(BaseSettings):
     queue: int = Field(32, ge=0, le=100_000, description="requests that wait; further ones are answered 503 at once")
     timeout: float = Field(30.0, gt=0, le=86_400, description="seconds until a request is answered or given up")
     api_key_file: Path | None = Field(None, description="a key in each line; requests need one (default: none needed)")
+    rate: int = Field(0, ge=0, le=1_000_000, description="requests a minute of each key, or address; 0: any number")
     cors_origin: _Names = Field((), description="origins whose pages may ask, such as https://example.org")
     data_folder: Path | None = Field(None, description="for encoded styles and jobs (default: below the user's cache)")
     jobs: int = Field(1, ge=0, le=64, description="optimizations and videos at once, all workers together; 0: none")
