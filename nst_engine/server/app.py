@@ -73,6 +73,7 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
             )
         },
         access=Access(keys, settings.cors_origin, Rate(settings.rate, rates_table())),
+        has_room=lambda path: path not in painting.PATHS or app.state.engine.admission.has_room,
         patience_s=settings.timeout,
         monitor=monitor,
     )

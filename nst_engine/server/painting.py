@@ -17,6 +17,8 @@ from nst_engine.server.style_form import StyleForm, bytes_of
 
 router = APIRouter(prefix="/v1", tags=["stylize"])
 
+#: Whatever is sent here needs a place of the engine's.
+PATHS = ("/v1/stylize", "/v1/styles/encode")
 _T = TypeVar("_T")
 OutputFormat = Literal["jpeg", "png", "webp"]
 _PICTURES: dict[str, Any] = {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")}
