@@ -21,7 +21,8 @@ from nst_engine.server.replies import error_reply
 
 #: For the description of the API; `Access` looks itself, before a body is read.
 KEY_SCHEMES = (HTTPBearer(auto_error=False), APIKeyHeader(name="X-API-Key", auto_error=False))
-_OPEN_PATHS = ("/healthz", "/readyz")
+_OPEN_PATHS = ("/healthz", "/readyz", "/")  # the page asks for the key itself
+_OPEN_FOLDER = "/assets/"
 
 
 def keys_of(file: Path | None) -> tuple[bytes, ...]:
@@ -56,7 +57,8 @@ class Access:
 
     def refusal(self, request: Request, headers: Headers) -> Response | None:
         """401 or 429; None: it is welcome."""
-        if request.url.path in _OPEN_PATHS:
+        path = request.url.path
+        if path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER):
             return None
         given = key_of(headers, ())
         is_known = self._is_key(given)

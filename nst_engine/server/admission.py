@@ -28,6 +28,11 @@ class Admission:
         """Call that with the number of those admitted, whenever it changes."""
         self._tell = of_changes
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a place would be given, at once or after a wait."""
+        return self.admitted < self._most
+
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """A place, held while the block runs.
@@ -35,7 +40,7 @@ class Admission:
         Raises:
             BusyError: All are taken, or none became free in time.
         """
-        if self.admitted >= self._most:
+        if not self.has_room:
             raise BusyError(f"{self.admitted} requests are in progress or waiting, which is all there is room for")
         self.admitted += 1
         self._tell(self.admitted)

@@ -16,7 +16,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from nst_engine.errors import NSTError
-from nst_engine.server import documentation, listings, live, monitoring, optimizations, painting, videos
+from nst_engine.server import documentation, listings, live, monitoring, optimizations, page, painting, videos
 from nst_engine.server.access import KEY_SCHEMES, Access, keys_of
 from nst_engine.server.description import mend_description
 from nst_engine.server.engine import Engine
@@ -64,7 +64,8 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
     wanted = [Security(each) for each in KEY_SCHEMES] if keys else []
     for stage in (painting, optimizations, videos, live, listings):
         app.include_router(stage.router, responses=error_replies(), dependencies=wanted)
-    app.include_router(monitoring.router)
+    for stage in (page, monitoring):
+        app.include_router(stage.router)
     mend_description(app)
     documentation.add_documentation(app)
     _add_error_replies(app)
@@ -79,6 +80,7 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
             )
         },
         access=Access(keys, settings.cors_origin, Rate(settings.rate, rates_table())),
+        has_room=lambda path: path not in painting.PATHS or app.state.engine.admission.has_room,
         patience_s=settings.timeout,
         monitor=monitor,
     )

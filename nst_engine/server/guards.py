@@ -9,7 +9,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import h11
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,6 +24,8 @@ from nst_engine.server.replies import error_reply
 
 #: Of everything in a form beside the picture.
 FORM_OVERHEAD_BYTES = 64 * 1024
+
+_LITTLE_BYTES = 1 << 20
 
 _LOG = logging.getLogger("nst_engine.server.access")
 _FAILURES = logging.getLogger("nst_engine.server")
@@ -48,6 +50,7 @@ class Guards:
         most_bytes: Of a body; more are answered 413, and not read.
         most_bytes_of: Of bodies to these paths, instead.
         access: Who may ask.
+        has_room: Whether what is sent to a path would find a place.
         patience_s: How long the next part of a body may take; and how far a body may lag behind `LEAST_BYTES_PER_S`.
         monitor: Counts.
     """
@@ -59,11 +62,12 @@ class Guards:
         most_bytes: int,
         most_bytes_of: Mapping[str, int],
         access: Access,
+        has_room: Callable[[str], bool],
         patience_s: float,
         monitor: Monitor,
     ) -> None:
         self._app, self._most_bytes, self._most_bytes_of = app, most_bytes, most_bytes_of
-        self._access, self._patience_s, self._monitor = access, patience_s, monitor
+        self._access, self._has_room, self._patience_s, self._monitor = access, has_room, patience_s, monitor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -92,6 +96,7 @@ class Guards:
         try:
             refused = self._refusal(request, headers)
             if refused is not None:
+                await body.pass_over()
                 await refused(scope, receive, answer.send)
                 return
             with contextlib.suppress(_CutOffError):
@@ -125,6 +130,10 @@ class Guards:
         declared = headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > self._most_of(request):
             return self._too_large(request)
+        if request.method == "POST" and not self._has_room(request.url.path):
+            # before the form is read: in an overload that would take more time than the pictures
+            message = "all places are taken, in progress and waiting; try again later"
+            return error_reply(503, "BusyError", message, request)
         return None
 
     def _too_large(self, request: Request) -> Response:
@@ -158,7 +167,8 @@ class _Body:
         self._receive, self._most_bytes, self._patience_s = receive, most_bytes, patience_s
         self._begun = time.monotonic()
         self.size, self.is_cut_off = 0, False
-        self.is_whole = "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
+        self._declared = headers.get("content-length", "0") if "transfer-encoding" not in headers else ""
+        self.is_whole = self._declared == "0"
 
     async def receive(self) -> Message:
         if self.is_whole:  # what comes now is only that the client goes away
@@ -175,6 +185,13 @@ class _Body:
                 self.is_cut_off = True
                 raise _CutOffError
         return message
+
+    async def pass_over(self) -> None:
+        """Read what is left of it, if that is little: who is still sending may not see the answer, and comes again."""
+        if self._declared.isdigit() and int(self._declared) <= _LITTLE_BYTES:
+            with contextlib.suppress(_CutOffError):
+                while not self.is_whole and (await self.receive())["type"] == "http.request":
+                    pass
 
     def _time_left(self) -> float:
         """For the next part: bytes that come one by one do not hold a connection for ever."""

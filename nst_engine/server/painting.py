@@ -18,6 +18,8 @@ from nst_engine.server.tracing import trace_stages
 
 router = APIRouter(prefix="/v1", tags=["stylize"])
 
+#: Whatever is sent here needs a place of the engine's.
+PATHS = ("/v1/stylize", "/v1/styles/encode")
 _T = TypeVar("_T")
 OutputFormat = Literal["jpeg", "png", "webp"]
 _PICTURES: dict[str, Any] = {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")}

@@ -23,7 +23,10 @@ from nst_engine.server.engine import Engine, full_name
 from nst_engine.server.monitoring import forget_worker
 from nst_engine.server.settings import ENVIRONMENT_PREFIX, ServerSettings
 from nst_engine.server.shared import share
+from nst_engine.stylize.workspace import share_arenas
 
+#: Pictures come in threads that come and go; measured in `benchmarks/bench_service.py` as MALLOC_ARENA_MAX.
+_ARENAS = 2
 _FACTORY = "nst_engine.server.app:create_app"
 _LOGGING: dict[str, Any] = {
     "version": 1,
@@ -75,6 +78,8 @@ def serve(settings: ServerSettings) -> None:
     Raises:
         OptionError: The address cannot be used, or another setting.
     """
+    share_arenas(_ARENAS)
+    os.environ.setdefault("MALLOC_ARENA_MAX", str(_ARENAS))  # of the processes that are started
     keys_of(settings.api_key_file)
     for name in settings.models:
         find_model(full_name(name))

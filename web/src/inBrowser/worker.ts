@@ -1,0 +1,62 @@
+/** Runs the model beside the page, which stays responsive. */
+
+import * as ort from 'onnxruntime-web/webgpu';
+import loader from '../../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.mjs?url';
+import wasm from '../../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm?url';
+import type { Job, Reply } from './messages';
+import { mixed, rgbOf } from './pixels';
+import { styleNames } from './styleNames';
+
+const MODEL = '/assets/live.onnx';
+const PROVIDERS = { webgpu: 'WebGPU', wasm: 'WebAssembly' } as const;
+
+ort.env.wasm.wasmPaths = { mjs: new URL(loader, location.href).href, wasm: new URL(wasm, location.href).href };
+ort.env.logLevel = 'error';
+
+interface Loaded {
+  session: ort.InferenceSession;
+  styles: string[];
+  provider: string;
+}
+
+let loading: Promise<Loaded> | null = null;
+
+async function load(): Promise<Loaded> {
+  const answer = await fetch(MODEL);
+  if (!answer.ok) throw new Error(`The model cannot be fetched (${answer.status}).`);
+  const model = new Uint8Array(await answer.arrayBuffer());
+  const provider = (await navigator.gpu?.requestAdapter()) ? 'webgpu' : 'wasm';
+  const session = await ort.InferenceSession.create(model, { executionProviders: [provider] });
+  return { session, styles: styleNames(model), provider: PROVIDERS[provider] };
+}
+
+async function paint({ id, width, height, pixels, shares, strength }: Job): Promise<Reply> {
+  loading ??= load();
+  const { session, styles, provider } = await loading;
+  const started = performance.now();
+  const weights = new Float32Array(styles.length);
+  for (const [name, share] of shares) {
+    const place = styles.indexOf(name);
+    if (place < 0) throw new Error(`The model of the browser does not know ${name}; paint it by the service.`);
+    weights[place] = share;
+  }
+  const photo = new Uint8ClampedArray(pixels);
+  const results = await session.run({
+    image: new ort.Tensor('uint8', rgbOf(photo), [1, height, width, 3]),
+    style_weights: new ort.Tensor('float32', weights, [1, styles.length]),
+  });
+  const painted = results.stylized_image!;
+  const mix = mixed(photo, painted.data as Uint8Array, strength);
+  painted.dispose();
+  return { id, pixels: mix.buffer, ms: performance.now() - started, provider };
+}
+
+addEventListener('message', ({ data }: MessageEvent<Job>) => {
+  paint(data).then(
+    (reply) => postMessage(reply, 'pixels' in reply ? { transfer: [reply.pixels] } : {}),
+    (error: unknown) => {
+      loading = null;
+      postMessage({ id: data.id, error: error instanceof Error ? error.message : String(error) } satisfies Reply);
+    },
+  );
+});
