@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +19,8 @@ from nst_engine.server.handshakes import is_own_origin, key_of
 from nst_engine.server.rate import Rate, caller_at
 from nst_engine.server.replies import error_reply
 
+#: For the description of the API; `Access` looks itself, before a body is read.
+KEY_SCHEMES = (HTTPBearer(auto_error=False), APIKeyHeader(name="X-API-Key", auto_error=False))
 _OPEN_PATHS = ("/healthz", "/readyz", "/")  # the page asks for the key itself
 _OPEN_FOLDER = "/assets/"
 

@@ -10,20 +10,22 @@ from collections.abc import AsyncIterator
 from functools import partial
 from types import FrameType
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from nst_engine.errors import NSTError
 from nst_engine.server import documentation, listings, live, monitoring, optimizations, page, painting, videos
-from nst_engine.server.access import Access, keys_of
+from nst_engine.server.access import KEY_SCHEMES, Access, keys_of
+from nst_engine.server.description import mend_description
 from nst_engine.server.engine import Engine
 from nst_engine.server.guards import FORM_OVERHEAD_BYTES, Guards
 from nst_engine.server.jobs.desk import JobDesk
 from nst_engine.server.monitoring import Monitor
 from nst_engine.server.rate import Rate
 from nst_engine.server.replies import (
+    error_replies,
     reply_to_http_error,
     reply_to_invalid_request,
     reply_to_nst_error,
@@ -31,6 +33,7 @@ from nst_engine.server.replies import (
 )
 from nst_engine.server.settings import ServerSettings, read_settings
 from nst_engine.server.shared import rates_table
+from nst_engine.server.tracing import add_traces
 from nst_engine.version import __version__
 
 _DESCRIPTION = "Neural style transfer: a photo in, the same picture painted in any style out."
@@ -58,8 +61,12 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
         redoc_url=None,
     )
     app.state.monitor = monitor
-    for stage in (page, painting, optimizations, videos, live, listings, monitoring):
+    wanted = [Security(each) for each in KEY_SCHEMES] if keys else []
+    for stage in (painting, optimizations, videos, live, listings):
+        app.include_router(stage.router, responses=error_replies(), dependencies=wanted)
+    for stage in (page, monitoring):
         app.include_router(stage.router)
+    mend_description(app)
     documentation.add_documentation(app)
     _add_error_replies(app)
     app.add_middleware(
@@ -85,6 +92,7 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
             allow_headers=["*"],
             expose_headers=["*"],
         )
+    add_traces(app)
     return app
 
 

@@ -111,7 +111,12 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok", "version": __version__}
 
 
-@router.get("/readyz", summary="Requests are welcome", response_model=None)
+@router.get(
+    "/readyz",
+    summary="Requests are welcome",
+    response_model=None,
+    responses={503: {"description": "Not yet, or no more"}},
+)
 async def readyz(request: Request) -> Response:
     """200 once all models are warm, and until the service is told to stop; else 503."""
     engine: Any = request.app.state.engine
@@ -120,7 +125,12 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": status}, 200 if is_ready else 503)
 
 
-@router.get("/metrics", summary="Figures for Prometheus", response_model=None)
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
 async def metrics(request: Request) -> Response:
     """Of all workers, in the text format of Prometheus."""
     monitor: Monitor = request.app.state.monitor

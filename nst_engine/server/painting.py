@@ -14,6 +14,7 @@ from nst_engine.errors import CancelledError
 from nst_engine.server.engine import Engine
 from nst_engine.server.replies import picture_reply
 from nst_engine.server.style_form import StyleForm, bytes_of
+from nst_engine.server.tracing import trace_stages
 
 router = APIRouter(prefix="/v1", tags=["stylize"])
 
@@ -60,10 +61,11 @@ async def stylize(
         picture_reply, result, output_format=format, quality=quality, as_json=response == "json"
     )
     request.app.state.monitor.count_stages(result.model, timings)
+    trace_stages(result.model, timings)
     return reply
 
 
-@router.post("/styles/encode")
+@router.post("/styles/encode", status_code=201)
 async def encode(
     request: Request,
     style_image: Annotated[UploadFile, File(description="any picture")],

@@ -164,6 +164,10 @@ def test_a_client_that_goes_away_frees_its_place(client: httpx.Client) -> None:
 
 def test_the_log_is_a_line_of_json_for_each_request(small: Service, client: httpx.Client) -> None:
     client.get("/v1/models", headers={"X-Request-ID": "in-the-log"})
+    deadline = time.monotonic() + 10
+    while "in-the-log" not in small.log.read_text():  # it is written when the answer has been sent
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     line = next(line for line in small.log.read_text().splitlines() if "in-the-log" in line)
     record = json.loads(line[line.index("{") :])
     assert record["path"] == "/v1/models"
