@@ -2,7 +2,8 @@
 
 The bare engine and the service, one process each, take turns: the same JPEG in, a JPEG out, the same threads. The
 clients have a process of their own, on the same cores. Then 1, 8 and 64 clients; then ten times as many requests as
-the service can paint, after which its latency is measured again; with `--soak MINUTES` resident memory over time.
+the service can paint, after which its latency is measured again; with `--soak MINUTES` resident memory over time. And
+what batches would bring: pictures together in one run, or side by side as the service paints them.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ SIZES = {"512²": (512, 512), "720p": (720, 1280)}
 CLIENTS = (1, 8, 64)
 SATURATING = 8
 STYLE, QUALITY = "great-wave", 90
+_BATCHED = 48
 #: Of the overload: requests a second in multiples of what is painted, and what `nst serve` is given.
 OVERLOAD, OVERLOAD_TIMEOUT_S, OVERLOAD_QUEUE = 10, 5.0, 16
 
@@ -69,6 +71,7 @@ def main() -> None:
                 "throughput": _throughput(folder, arguments),
                 "latency": _latency(folder, arguments),
                 "overload": _overload(folder, arguments),
+                "batches_ms": _batches(arguments),
             }
     path.write_text(json.dumps(report, indent=1) + "\n")
 
@@ -102,8 +105,17 @@ def _throughput(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
-def measure(what: str, *, network: str, size: str, folder: str, seconds: float, threads: int) -> float:
-    """Pictures a second, in a process of its own."""
+def _batches(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Milliseconds a picture."""
+    runs = {network: {"what": "batches", "network": network} for network in NETWORKS}
+    answers = answers_in_turn("bench_server", runs, rounds=1, threads=arguments.threads)
+    return {network: answer for network, (answer,) in answers.items()}
+
+
+def measure(what: str, *, network: str, threads: int, size: str = "", folder: str = "", seconds: float = 0.0) -> Any:
+    """Pictures a second, or milliseconds of batches, in a process of its own."""
+    if what == "batches":
+        return {f"{side}²": _batch_times(network, side, threads) for side in (256, 512)}
     photo = Path(folder) / f"{size}.jpg"
     if what == "engine":
         return _engine_rate(network, photo, seconds, threads)
@@ -129,6 +141,29 @@ def _engine_rate(network: str, photo: Path, seconds: float, threads: int) -> flo
             while time.perf_counter() - begun < seconds:
                 count += len(list(workers.map(paint, range(4 * streams + 4))))
             return count / (time.perf_counter() - begun)
+
+
+def _batch_times(network: str, side: int, threads: int) -> dict[str, float]:
+    """Of one picture: side by side, and several in one run."""
+    from nst_engine import Stylizer
+
+    photo = resize_image(load_image(content_path("coffee")).pixels, side, side)
+    streams = suitable_streams(None, threads)
+    ways: dict[str, float] = {}
+    stylizer = Stylizer(f"bundled:{network}", threads=threads, streams=streams)
+    with stylizer, ThreadPoolExecutor(streams + 1) as workers:
+        for _ in range(2):  # the first time warms up
+            started = time.perf_counter()
+            list(workers.map(lambda _: stylizer.stylize(photo, STYLE).width, range(_BATCHED)))
+            ways["side by side"] = 1e3 * (time.perf_counter() - started) / _BATCHED
+    with Stylizer(f"bundled:{network}", threads=threads, streams=1) as stylizer:
+        for count in (1, 4, 8):
+            for _ in range(2):
+                started = time.perf_counter()
+                for _ in range(_BATCHED // count):
+                    stylizer.stylize_batch([photo] * count, STYLE)
+                ways[f"batches of {count}"] = 1e3 * (time.perf_counter() - started) / _BATCHED
+    return {way: round(ms, 1) for way, ms in ways.items()}
 
 
 def _latency(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:

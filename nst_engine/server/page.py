@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import mimetypes
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -28,6 +27,14 @@ _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+}
+_MEDIA_TYPES = {  # those of `mimetypes` are the machine's, and Windows has other ones for scripts
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
 }
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
@@ -66,7 +73,7 @@ def _built_file(name: str, request: Request, caching: str) -> Response:
         headers["Content-Encoding"] = "gzip"
     else:
         content = gzip.decompress(content)
-    return Response(content, media_type=mimetypes.guess_type(name)[0], headers=headers)
+    return Response(content, media_type=_MEDIA_TYPES[PurePosixPath(name).suffix], headers=headers)
 
 
 @cache

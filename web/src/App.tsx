@@ -14,9 +14,9 @@ export function App() {
       <main>
         <div className="work">
           <Stage studio={studio} />
-          <History entries={studio.entries} shown={studio.shown?.id ?? null} onShow={studio.show} />
         </div>
         <Panel studio={studio} />
+        <History entries={studio.entries} shown={studio.shown?.id ?? null} onShow={studio.show} />
       </main>
     </>
   );

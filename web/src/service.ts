@@ -34,6 +34,9 @@ export const sentenceOf = (error: unknown): string => {
   return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
 };
 
+/** A character for each byte of the text in UTF-8: what headers and base64 take. */
+export const bytesText = (text: string): string => String.fromCharCode(...new TextEncoder().encode(text));
+
 export class Service {
   /** Kept for this visit only; never stored. */
   key = '';
@@ -44,7 +47,7 @@ export class Service {
   /** An answer whose status is a success. */
   async ask(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
-    if (this.key) headers.set('Authorization', `Bearer ${this.key}`);
+    if (this.key) headers.set('Authorization', `Bearer ${bytesText(this.key)}`);
     let answer: Response;
     try {
       answer = await fetch(path, { ...init, headers });

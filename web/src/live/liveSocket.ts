@@ -1,4 +1,5 @@
 import { styleFields, type Choice } from '../painting/choice';
+import { bytesText } from '../service';
 import type { Stability } from '../settings';
 
 export interface LiveCallbacks {
@@ -74,7 +75,7 @@ export class LiveSocket {
 }
 
 const base64url = (text: string): string =>
-  btoa(String.fromCharCode(...new TextEncoder().encode(text)))
+  btoa(bytesText(text))
     .replaceAll('+', '-')
     .replaceAll('/', '_')
     .replaceAll('=', '');

@@ -10,7 +10,7 @@ interface Properties {
 /** The photo and what became of it, one over the other; the slider says how much of each is seen. */
 export function Comparison({ before, after, zoom }: Properties) {
   const [split, setSplit] = useState(0);
-  const style = { '--aspect': after.width / after.height, '--split': `${split}%`, '--zoom': zoom } as CSSProperties;
+  const style = { '--aspect': after.width / after.height, '--seen': split, '--zoom': zoom } as CSSProperties;
   return (
     <div className="frame" style={style}>
       <img src={after.url} alt={`${before.name}, painted`} width={after.width} height={after.height} />
