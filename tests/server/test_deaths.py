@@ -96,6 +96,7 @@ def test_a_disk_that_is_full_when_a_job_comes(tmp_path: Path) -> None:
                 answer = client.post("/v1/optimizations", files={"photo": LARGE}, data={"style": "scream"})
                 assert answer.status_code == 507
                 assert answer.json()["error"]["type"] == "OutputError"
+                assert str(tmp_path) not in answer.text
             assert stylize(client, style="scream").status_code == 200
         assert not list((tmp_path / "data" / "jobs").iterdir())
         job = begin(client, "optimizations", PHOTO, **QUICK)
@@ -119,6 +120,7 @@ def test_a_disk_that_fills_while_a_job_writes(tmp_path: Path) -> None:
         assert failed["error"]["type"] == "OutputError"
         answer = client.get(job["links"]["result"])
         assert answer.status_code == 507
+        assert str(tmp_path) not in answer.text
         assert not parts(folder)
         for iteration in state_of(client, job)["snapshots"]:
             snapshot = client.get(f"{job['links']['self']}/snapshots/{iteration}").content
