@@ -34,6 +34,7 @@ from nst_engine.benchmark.machine import fingerprint
 from nst_engine.catalogue import content_path
 from nst_engine.environment import usable_cpus
 from nst_engine.image import load_image, resize_image, save_image
+from nst_engine.process import keep_freed_memory
 from nst_engine.runtimes.options import suitable_streams
 
 NETWORKS = ("quality", "live")
@@ -128,6 +129,7 @@ def _engine_rate(network: str, photo: Path, seconds: float, threads: int) -> flo
     """As many side by side as the service has, one more being decoded or encoded."""
     from nst_engine import Stylizer
 
+    keep_freed_memory()  # as the service does
     streams = suitable_streams(None, threads)
     content = photo.read_bytes()
     with Stylizer(f"bundled:{network}", threads=threads, streams=streams) as stylizer:

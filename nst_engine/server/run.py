@@ -16,6 +16,7 @@ from uvicorn.supervisors import Multiprocess
 
 from nst_engine.errors import OptionError
 from nst_engine.models.find import find_model
+from nst_engine.process import share_arenas
 from nst_engine.server.access import keys_of
 from nst_engine.server.app import create_app
 from nst_engine.server.connections import BoundedConnection
@@ -23,7 +24,6 @@ from nst_engine.server.engine import Engine, full_name
 from nst_engine.server.monitoring import forget_worker
 from nst_engine.server.settings import ENVIRONMENT_PREFIX, ServerSettings
 from nst_engine.server.shared import share
-from nst_engine.stylize.workspace import share_arenas
 
 #: Pictures come in threads that come and go; measured in `benchmarks/bench_service.py` as MALLOC_ARENA_MAX.
 _ARENAS = 2

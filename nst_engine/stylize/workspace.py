@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_M_ARENA_MAX = -8  # of glibc's malloc.h
 _ALIGNMENT_BYTES = 64  # a cache line, and the widest SIMD vector
 
 
@@ -67,16 +65,6 @@ def return_free_memory() -> None:
     glibc keeps it, and arrays of many sizes, allocated and freed in turn, fragment the heap.
     """
     _trimming()(0)
-
-
-def share_arenas(count: int) -> None:
-    """Let all threads of this process allocate from so many of glibc's arenas; for programs of our own.
-
-    Else each thread has its own, and keeps there what it has freed. Without glibc, or with `MALLOC_ARENA_MAX`: nothing.
-    """
-    if "MALLOC_ARENA_MAX" not in os.environ:
-        with contextlib.suppress(AttributeError, OSError, TypeError):
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, count)
 
 
 @cache
