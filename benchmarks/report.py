@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tables
+import tables_server
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -27,6 +28,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
         "stylize-table": lambda of: f"{tables.stylize_table(of('stylize'))}\n\n{tables.auto_text(of('stylize'))}",
         "stages-table": lambda of: tables.stages_table(of("stylize")),
         "files-table": lambda of: tables.files_table(of("stylize")),
+        "server-text": lambda of: tables_server.server_text(of("server")),
         "service-text": lambda of: tables.service_text(of("service")),
         "web-text": lambda of: tables.web_text(of("web")),
         "stability-table": lambda of: tables.stability_table(of("video")),

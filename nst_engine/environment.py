@@ -65,16 +65,6 @@ def _source_folder() -> Path | None:
     return folder if url.scheme == "file" and (folder / "pyproject.toml").is_file() else None
 
 
-def let_idle_threads_sleep() -> None:
-    """Set, before torch is loaded, that threads of OpenMP wait for one another briefly and then asleep.
-
-    By default they spin for as long as a scheduler's turn: where another program takes one of the cores, `optimize` was
-    measured to take ten times as long. For programs of our own; a host application decides itself.
-    """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-
 @contextlib.contextmanager
 def needed(what: str, extra: str, *, instead: str = "", says_why: bool = False) -> Iterator[None]:
     """Turn a failed import in the block into a message with the command that installs the package.

@@ -39,8 +39,9 @@ OWNERS = {
     "onnxruntime": ("runtimes.onnxruntime", "exporting.int8", "exporting.parity", "benchmark.backends.engine"),
     "onnxscript": ("exporting",),
     "openvino": ("runtimes.openvino",),
+    "opentelemetry": ("server.tracing",),
     "prometheus_client": ("server.monitoring",),
-    "pydantic": ("server.live", "server.settings"),
+    "pydantic": ("server.live", "server.replies", "server.settings"),
     "pydantic_settings": ("server.settings",),
     "rich": ("cli",),
     "shtab": ("cli.main",),
@@ -63,6 +64,7 @@ OWNERS = {
 LAZY = {
     ("pillow_heif", "image.formats"),
     ("openvino", "runtimes.openvino"),
+    ("opentelemetry", "server.tracing"),
     ("torch", "vgg19.weights"),
     ("cv2", "benchmark"),
     ("pyvirtualcam", "webcam"),

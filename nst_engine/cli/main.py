@@ -16,8 +16,9 @@ from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GON
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.signals import StopSignals
 from nst_engine.cli.verbosity import add_verbosity, logged, verbosity_of
-from nst_engine.environment import did_you_mean, let_idle_threads_sleep
+from nst_engine.environment import did_you_mean
 from nst_engine.errors import NSTError
+from nst_engine.process import keep_freed_memory, let_idle_threads_sleep
 from nst_engine.version import __version__
 from nst_engine.wording import printable
 
@@ -108,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code, see `nst_engine.cli.exit_codes`; 128 + the signal that ended it."""
     _open_closed_streams()
     let_idle_threads_sleep()
+    keep_freed_memory()
     with StopSignals() as signals:
         return signals.code(_run(list(sys.argv[1:] if argv is None else argv)))
 

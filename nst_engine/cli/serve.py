@@ -52,6 +52,7 @@ _OPTIONS = {
     "queue": ("requests that wait; further ones are answered 503 at once (default: 32)", "N"),
     "timeout": ("seconds until a request is answered or given up (default: 30)", "SECONDS"),
     "api_key_file": ("a key in each line; requests need one (default: none needed)", "FILE"),
+    "rate": ("requests a minute of each key, or address; 0: any number (default: 0)", "N"),
     "cors_origin": ("origins whose pages may ask, such as https://example.org", "ORIGIN,..."),
     "data_folder": ("for encoded styles and jobs (default: below the user's cache)", "DIR"),
     "jobs": ("optimizations and videos at once, all workers together; 0: none (default: 1)", "N"),
@@ -60,5 +61,8 @@ _OPTIONS = {
     "job_ttl": ("seconds that an ended job is kept (default: 86400)", "SECONDS"),
     "jobs_quota": ("bytes of all jobs' files (default: 4000000000)", "N"),
     "max_video_bytes": ("refuse larger videos (default: 500000000)", "N"),
+    "decoders": ("processes of a worker that decode uploaded pictures (default: 2)", "N"),
+    "decode_timeout": ("seconds until such a process is ended (default: 10)", "SECONDS"),
+    "decode_memory": ("bytes that decoding a picture may take, on Linux (default: 1500000000)", "N"),
     "live": ("live connections of a worker; 0: none (default: 2)", "N"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from nst_engine.errors import BusyError
 
@@ -22,6 +22,16 @@ class Admission:
         self._places = asyncio.Semaphore(running)
         self._most, self._timeout_s = running + waiting, timeout_s
         self.admitted = 0
+        self._tell: Callable[[int], None] = lambda _: None
+
+    def tell(self, of_changes: Callable[[int], None]) -> None:
+        """Call that with the number of those admitted, whenever it changes."""
+        self._tell = of_changes
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a place would be given, at once or after a wait."""
+        return self.admitted < self._most
 
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -30,9 +40,10 @@ class Admission:
         Raises:
             BusyError: All are taken, or none became free in time.
         """
-        if self.admitted >= self._most:
+        if not self.has_room:
             raise BusyError(f"{self.admitted} requests are in progress or waiting, which is all there is room for")
         self.admitted += 1
+        self._tell(self.admitted)
         try:
             try:
                 await asyncio.wait_for(self._places.acquire(), self._timeout_s)
@@ -44,6 +55,7 @@ class Admission:
                 self._places.release()
         finally:
             self.admitted -= 1
+            self._tell(self.admitted)
 
 
 class Places:

@@ -10,24 +10,30 @@ from collections.abc import AsyncIterator
 from functools import partial
 from types import FrameType
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from nst_engine.errors import NSTError
 from nst_engine.server import documentation, listings, live, monitoring, optimizations, page, painting, videos
+from nst_engine.server.access import KEY_SCHEMES, Access, keys_of
+from nst_engine.server.description import mend_description
 from nst_engine.server.engine import Engine
-from nst_engine.server.guards import FORM_OVERHEAD_BYTES, Guards, keys_of
+from nst_engine.server.guards import FORM_OVERHEAD_BYTES, Guards
 from nst_engine.server.jobs.desk import JobDesk
 from nst_engine.server.monitoring import Monitor
+from nst_engine.server.rate import Rate
 from nst_engine.server.replies import (
+    error_replies,
     reply_to_http_error,
     reply_to_invalid_request,
     reply_to_nst_error,
     reply_to_os_error,
 )
 from nst_engine.server.settings import ServerSettings, read_settings
+from nst_engine.server.shared import rates_table
+from nst_engine.server.tracing import add_traces
 from nst_engine.version import __version__
 
 _DESCRIPTION = "Neural style transfer: a photo in, the same picture painted in any style out."
@@ -55,8 +61,12 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
         redoc_url=None,
     )
     app.state.monitor = monitor
-    for stage in (page, painting, optimizations, videos, live, listings, monitoring):
+    wanted = [Security(each) for each in KEY_SCHEMES] if keys else []
+    for stage in (painting, optimizations, videos, live, listings):
+        app.include_router(stage.router, responses=error_replies(), dependencies=wanted)
+    for stage in (page, monitoring):
         app.include_router(stage.router)
+    mend_description(app)
     documentation.add_documentation(app)
     _add_error_replies(app)
     app.add_middleware(
@@ -69,8 +79,8 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
                 ("/v1/videos", settings.max_video_bytes + settings.max_bytes),
             )
         },
-        keys=keys,
-        origins=settings.cors_origin,
+        access=Access(keys, settings.cors_origin, Rate(settings.rate, rates_table())),
+        has_room=lambda path: path not in painting.PATHS or app.state.engine.admission.has_room,
         patience_s=settings.timeout,
         monitor=monitor,
     )
@@ -82,6 +92,7 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
             allow_headers=["*"],
             expose_headers=["*"],
         )
+    add_traces(app)
     return app
 
 
@@ -93,11 +104,13 @@ async def _lifespan(
     app.state.engine, app.state.desk = loaded, JobDesk(settings)
     _tell_of_the_end(loaded)
     monitor.describe(loaded, app.state.desk)
+    await loaded.decoders.start()
     await asyncio.to_thread(app.state.desk.open)
     warming = asyncio.create_task(asyncio.to_thread(loaded.warm_up))
     try:
         yield
     finally:
+        await loaded.decoders.close()
         await asyncio.to_thread(app.state.desk.close)
         await asyncio.wait({warming})
         await asyncio.to_thread(loaded.close)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nst_engine.cancellation import CancelToken
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import BusyError, ModelNotFoundError, NSTError, OutputError, StyleNotFoundError
 from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
 from nst_engine.runtimes.options import suitable_streams
 from nst_engine.server.admission import Admission, Places
+from nst_engine.server.decoders import Decoders
 from nst_engine.server.settings import ServerSettings
 from nst_engine.stylize.result import StylizeResult
 from nst_engine.stylize.style_embedding import StyleEmbedding
@@ -51,6 +53,7 @@ class Engine:
             for name in settings.models
         }
         self.admission = Admission(streams + 1, settings.queue, settings.timeout)
+        self.decoders = Decoders(settings.decoders, settings.limits, settings.decode_timeout, settings.decode_memory)
         self.live = Places(settings.live, "live connections")
         self.is_warm = False
         self.is_draining = False
@@ -88,24 +91,45 @@ class Engine:
         hint = did_you_mean(name, self.models)
         raise ModelNotFoundError(f"model: {name!r} came; {hint}there are {', '.join(self.models)}")
 
-    async def stylize(self, stylizer: Stylizer, photo: bytes, style: Any, **options: Any) -> StylizeResult[Any]:
+    async def stylize(
+        self, stylizer: Stylizer, photo: bytes, style: Any, *, max_side: int, **options: Any
+    ) -> StylizeResult[Any]:
         """One picture, when its turn comes; cancelled with its task.
+
+        Args:
+            stylizer: The model.
+            photo: The file's content.
+            style: As `Stylizer.stylize` takes it; or a style image's content.
+            max_side: The photo is shrunk to it.
+            options: Of `Stylizer.stylize`.
 
         Raises:
             BusyError: The queue is full, or the time is over.
             NSTError: What `Stylizer.stylize` raises.
         """
         async with self.admission.place():
-            token = CancelToken()
             try:
                 return await asyncio.wait_for(
-                    stylizer.astylize(photo, style, cancel=token, **options), self.settings.timeout
+                    self._painted(stylizer, photo, style, max_side, options), self.settings.timeout
                 )
             except TimeoutError:
-                token.cancel()
                 raise BusyError(
                     f"not done within {self.settings.timeout:g} s; send a smaller picture, or `max_side`"
                 ) from None
+
+    async def _painted(
+        self, stylizer: Stylizer, photo: bytes, style: Any, max_side: int, options: dict[str, Any]
+    ) -> StylizeResult[Any]:
+        if isinstance(style, bytes):
+            style = await self.decoders.decode(style, "style_image", first_frame=True)
+        begun = time.perf_counter()
+        picture = await self.decoders.decode(photo, "photo", max_side=max_side)
+        decode_ms = 1e3 * (time.perf_counter() - begun)
+        result = await stylizer.astylize(picture, style, **options)
+        times = dict(result.timings_ms)
+        return replace(
+            result, timings_ms={**times, "decode": times["decode"] + decode_ms, "total": times["total"] + decode_ms}
+        )
 
     async def encode(self, stylizer: Stylizer, picture: bytes, label: str | None) -> StyleEmbedding:
         """A style image, encoded and kept.
@@ -114,7 +138,8 @@ class Engine:
             NSTError: What `Stylizer.encode_style` raises.
         """
         async with self.admission.place():
-            embedding = await asyncio.to_thread(stylizer.encode_style, picture, label=label)
+            decoded = await self.decoders.decode(picture, "style_image", first_frame=True)
+            embedding = await asyncio.to_thread(stylizer.encode_style, decoded, label=label)
             await asyncio.to_thread(self._keep, embedding)
             return embedding
 

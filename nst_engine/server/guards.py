@@ -9,8 +9,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import h11
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,22 +17,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from nst_engine.errors import OptionError
-from nst_engine.reading import text_of
+from nst_engine.server.access import Access
 from nst_engine.server.connections import LEAST_BYTES_PER_S
-from nst_engine.server.handshakes import is_own_origin, key_of
 from nst_engine.server.monitoring import Monitor
 from nst_engine.server.replies import error_reply
 
 #: Of everything in a form beside the picture.
 FORM_OVERHEAD_BYTES = 64 * 1024
 
+_LITTLE_BYTES = 1 << 20
+
 _LOG = logging.getLogger("nst_engine.server.access")
 _FAILURES = logging.getLogger("nst_engine.server")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 _FAULT = "the service failed, and its log says why; give its operator this request_id"
-_OPEN_PATHS = ("/healthz", "/readyz", "/")  # the page asks for the key itself
-_OPEN_FOLDER = "/assets/"
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -45,24 +42,6 @@ _SECURITY_HEADERS = {
 }
 
 
-def keys_of(file: Path | None) -> tuple[bytes, ...]:
-    """The keys in a file, a line each; empty: none is needed.
-
-    Raises:
-        OptionError: It cannot be read, or holds none.
-    """
-    if file is None:
-        return ()
-    try:
-        lines = [line.strip() for line in text_of(file).splitlines()]
-    except (OSError, ValueError) as error:
-        raise OptionError(f"{file}: cannot be read ({error})", option="api_key_file") from error
-    keys = tuple(line.encode() for line in lines if line and not line.startswith("#"))
-    if not keys:
-        raise OptionError(f"{file}: holds no key; write one in a line", option="api_key_file")
-    return keys
-
-
 class Guards:
     """ASGI middleware around the service.
 
@@ -70,8 +49,8 @@ class Guards:
         app: What it guards.
         most_bytes: Of a body; more are answered 413, and not read.
         most_bytes_of: Of bodies to these paths, instead.
-        keys: One of them is wanted, where there are any: `Authorization: Bearer KEY`, or `X-API-Key: KEY`.
-        origins: Whose pages may open WebSockets, beside our own.
+        access: Who may ask.
+        has_room: Whether what is sent to a path would find a place.
         patience_s: How long the next part of a body may take; and how far a body may lag behind `LEAST_BYTES_PER_S`.
         monitor: Counts.
     """
@@ -82,17 +61,17 @@ class Guards:
         *,
         most_bytes: int,
         most_bytes_of: Mapping[str, int],
-        keys: tuple[bytes, ...],
-        origins: Sequence[str],
+        access: Access,
+        has_room: Callable[[str], bool],
         patience_s: float,
         monitor: Monitor,
     ) -> None:
-        self._app, self._most_bytes, self._most_bytes_of, self._keys = app, most_bytes, most_bytes_of, keys
-        self._origins, self._patience_s, self._monitor = origins, patience_s, monitor
+        self._app, self._most_bytes, self._most_bytes_of = app, most_bytes, most_bytes_of
+        self._access, self._has_room, self._patience_s, self._monitor = access, has_room, patience_s, monitor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "websocket" and not self._may_open(scope):
+        if scope["type"] == "websocket" and not self._access.may_open(scope):
             await send({"type": "websocket.close", "code": 1008})  # before it is accepted: answered 403
             return
         if scope["type"] != "http":
@@ -117,6 +96,7 @@ class Guards:
         try:
             refused = self._refusal(request, headers)
             if refused is not None:
+                await body.pass_over()
                 await refused(scope, receive, answer.send)
                 return
             with contextlib.suppress(_CutOffError):
@@ -144,26 +124,17 @@ class Guards:
         return reply
 
     def _refusal(self, request: Request, headers: Headers) -> Response | None:
-        path = request.url.path
-        is_open = path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER)
-        if self._keys and not is_open and not self._is_key(key_of(headers, ())):
-            reply = error_reply(401, "HTTPError", "a key is wanted: Authorization: Bearer KEY", request)
-            reply.headers["WWW-Authenticate"] = "Bearer"
-            return reply
+        refused = self._access.refusal(request, headers)
+        if refused is not None:
+            return refused
         declared = headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > self._most_of(request):
             return self._too_large(request)
+        if request.method == "POST" and not self._has_room(request.url.path):
+            # before the form is read: in an overload that would take more time than the pictures
+            message = "all places are taken, in progress and waiting; try again later"
+            return error_reply(503, "BusyError", message, request)
         return None
-
-    def _may_open(self, scope: Scope) -> bool:
-        headers = Headers(scope=scope)
-        if not is_own_origin(headers, self._origins):
-            return False
-        return not self._keys or self._is_key(key_of(headers, scope.get("subprotocols", [])))
-
-    def _is_key(self, given: bytes) -> bool:
-        # all are compared, whole, so that the time says nothing about them
-        return sum(secrets.compare_digest(given, key) for key in self._keys) > 0
 
     def _too_large(self, request: Request) -> Response:
         message = f"the request is larger than {self._most_of(request):,} bytes; send a smaller file"
@@ -196,7 +167,8 @@ class _Body:
         self._receive, self._most_bytes, self._patience_s = receive, most_bytes, patience_s
         self._begun = time.monotonic()
         self.size, self.is_cut_off = 0, False
-        self.is_whole = "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
+        self._declared = headers.get("content-length", "0") if "transfer-encoding" not in headers else ""
+        self.is_whole = self._declared == "0"
 
     async def receive(self) -> Message:
         if self.is_whole:  # what comes now is only that the client goes away
@@ -213,6 +185,13 @@ class _Body:
                 self.is_cut_off = True
                 raise _CutOffError
         return message
+
+    async def pass_over(self) -> None:
+        """Read what is left of it, if that is little: who is still sending may not see the answer, and comes again."""
+        if self._declared.isdigit() and int(self._declared) <= _LITTLE_BYTES:
+            with contextlib.suppress(_CutOffError):
+                while not self.is_whole and (await self.receive())["type"] == "http.request":
+                    pass
 
     def _time_left(self) -> float:
         """For the next part: bytes that come one by one do not hold a connection for ever."""

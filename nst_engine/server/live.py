@@ -8,12 +8,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+import numpy as np
 from fastapi import APIRouter, Depends, Query, WebSocket, WebSocketDisconnect
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nst_engine.color import ColorMode
 from nst_engine.errors import BusyError, NSTError, OptionError
-from nst_engine.image import encode_image, load_image
+from nst_engine.image import encode_image
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.options import Stability
 from nst_engine.server.engine import Engine
@@ -166,8 +168,10 @@ class LiveSession:
             if frame is None:
                 continue
             begun = time.perf_counter()
+            largest = min(self._form.max_side, self._engine.settings.max_side)
             try:
-                content = await asyncio.to_thread(self._painted, frame)
+                decoded = await self._engine.decoders.decode(frame, "the frame", max_side=largest)
+                content = await asyncio.to_thread(self._painted, decoded.pixels)
             except NSTError as error:
                 await self._socket.send_json({"type": "error", "message": str(error)})
                 continue
@@ -186,7 +190,5 @@ class LiveSession:
                 )
                 painted, ms, self._received, told_at = 0, 0.0, 0, time.monotonic()
 
-    def _painted(self, content: bytes) -> bytes:
-        limits, largest = self._engine.settings.limits, min(self._form.max_side, self._engine.settings.max_side)
-        frame = load_image(content, limits=limits, name="the frame", max_side=largest).pixels
+    def _painted(self, frame: NDArray[np.uint8]) -> bytes:
         return encode_image(self._painter.stylize_frame(frame), "JPEG", quality=self._form.quality)

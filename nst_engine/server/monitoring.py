@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
 from nst_engine.errors import OutputError
+from nst_engine.server.shared import figures_folder
 from nst_engine.version import __version__
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ router = APIRouter(tags=["monitoring"])
 
 
 class Monitor:
-    """The figures of one worker."""
+    """The figures of this worker; and of all, where they share a folder (`shared.figures_folder`)."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -39,15 +42,21 @@ class Monitor:
             "nst_stage_seconds", "Time of a picture's stages.", ("model", "stage"), buckets=_SECONDS, registry=registry
         )
         self._rejected = Counter("nst_rejected", "Requests for which there was no room.", registry=registry)
-        self._in_progress = Gauge("nst_requests_in_progress", "Pictures in progress and waiting.", registry=registry)
-        self._models = Info("nst_engine", "What computes.", registry=registry)
+        self._in_progress = Gauge(
+            "nst_requests_in_progress",
+            "Pictures in progress and waiting.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        # the same of every worker
+        self._common = CollectorRegistry()
 
     def describe(self, engine: Engine, desk: JobDesk) -> None:
         """Name the version and what computes; follow the queue and the jobs."""
         providers = ", ".join(f"{name}: {each.provider}" for name, each in engine.models.items())
-        self._models.info({"version": __version__, "providers": providers})
-        self._in_progress.set_function(lambda: engine.admission.admitted)
-        self.registry.register(_Jobs(desk))
+        self._common.register(_Info({"version": __version__, "providers": providers}))
+        engine.admission.tell(self._in_progress.set)
+        self._common.register(_Jobs(desk))
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request that was answered."""
@@ -62,6 +71,22 @@ class Monitor:
         for stage, ms in timings_ms.items():
             self._stages.labels(model, stage).observe(ms / 1e3)
 
+    def as_text(self) -> bytes:
+        """In the text format of Prometheus."""
+        registry = self.registry
+        if folder := figures_folder():
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
+        return generate_latest(registry) + generate_latest(self._common)
+
+
+class _Info(Collector):
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values = values
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("nst_engine", "What computes.", value=self._values)
+
 
 class _Jobs(Collector):
     def __init__(self, desk: JobDesk) -> None:
@@ -75,13 +100,23 @@ class _Jobs(Collector):
         yield family
 
 
+def forget_worker(process: int | None) -> None:
+    """What a worker has counted stays, and nothing of it is in progress: it has died."""
+    mark_process_dead(process, str(figures_folder()))  # type: ignore[no-untyped-call]
+
+
 @router.get("/healthz", summary="The process lives")
 async def healthz() -> dict[str, str]:
     """Answers as long as the process does."""
     return {"status": "ok", "version": __version__}
 
 
-@router.get("/readyz", summary="Requests are welcome", response_model=None)
+@router.get(
+    "/readyz",
+    summary="Requests are welcome",
+    response_model=None,
+    responses={503: {"description": "Not yet, or no more"}},
+)
 async def readyz(request: Request) -> Response:
     """200 once all models are warm, and until the service is told to stop; else 503."""
     engine: Any = request.app.state.engine
@@ -90,7 +125,13 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": status}, 200 if is_ready else 503)
 
 
-@router.get("/metrics", summary="Figures for Prometheus", response_model=None)
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
 async def metrics(request: Request) -> Response:
-    """In the text format of Prometheus."""
-    return Response(generate_latest(request.app.state.monitor.registry), media_type=CONTENT_TYPE_LATEST)
+    """Of all workers, in the text format of Prometheus."""
+    monitor: Monitor = request.app.state.monitor
+    return Response(await asyncio.to_thread(monitor.as_text), media_type=CONTENT_TYPE_LATEST)

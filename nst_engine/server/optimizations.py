@@ -13,7 +13,6 @@ from nst_engine.catalogue import bundled_styles
 from nst_engine.color import ColorMode
 from nst_engine.environment import is_importable, pip_install
 from nst_engine.errors import MissingDependencyError, OptionError
-from nst_engine.image import load_image
 from nst_engine.optimization.options import OptimizeOptions, OptimizerName, StyleLoss, layer_list
 from nst_engine.server.engine import Engine
 from nst_engine.server.following import accepted, desk_of, following
@@ -88,9 +87,10 @@ async def optimize(
     if len(images) > MOST_STYLE_IMAGES:
         raise OptionError(f"{len(images)} came; at most {MOST_STYLE_IMAGES} are taken", option="style_image")
     uploads = {"photo": photo, **{f"style_image_{number}": each for number, each in enumerate(images)}}
-    for upload in uploads.values():
-        await asyncio.to_thread(load_image, upload.file, limits=engine.settings.limits, max_side=form.image_size)
-        await upload.seek(0)
+    async with engine.admission.place():
+        for name, upload in uploads.items():
+            await engine.decoders.decode(await upload.read(), name, max_side=form.image_size)
+            await upload.seek(0)
     wanted = {
         "options": form.options(engine.settings.max_side, (*[1.0] * len(images), *names.values())),
         "styles": list(names),

@@ -13,10 +13,13 @@ from nst_engine.color import ColorMode
 from nst_engine.errors import CancelledError
 from nst_engine.server.engine import Engine
 from nst_engine.server.replies import picture_reply
-from nst_engine.server.style_form import StyleForm, bytes_of
+from nst_engine.server.style_form import StyleForm, bytes_of, style_form
+from nst_engine.server.tracing import trace_stages
 
 router = APIRouter(prefix="/v1", tags=["stylize"])
 
+#: Whatever is sent here needs a place of the engine's.
+PATHS = ("/v1/stylize", "/v1/styles/encode")
 _T = TypeVar("_T")
 OutputFormat = Literal["jpeg", "png", "webp"]
 _PICTURES: dict[str, Any] = {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")}
@@ -27,7 +30,7 @@ async def stylize(
     *,
     request: Request,
     photo: Annotated[UploadFile, File(description="PNG, JPEG, WebP, TIFF or BMP")],
-    wanted: Annotated[StyleForm, Depends()],
+    wanted: Annotated[StyleForm, Depends(style_form)],
     strength: Annotated[float, Form(ge=0, le=2, description="0: the photo; 1: the stylized one")] = 1.0,
     stroke_size: Annotated[float, Form(ge=0.1, le=8)] = 1.0,
     preserve_color: Annotated[ColorMode | None, Form(description="keep the photo's colours")] = None,
@@ -58,10 +61,11 @@ async def stylize(
         picture_reply, result, output_format=format, quality=quality, as_json=response == "json"
     )
     request.app.state.monitor.count_stages(result.model, timings)
+    trace_stages(result.model, timings)
     return reply
 
 
-@router.post("/styles/encode")
+@router.post("/styles/encode", status_code=201)
 async def encode(
     request: Request,
     style_image: Annotated[UploadFile, File(description="any picture")],

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from nst_engine.errors import (
@@ -55,7 +56,42 @@ _STATUS: tuple[tuple[type[NSTError], int], ...] = (
     (VideoDecodeError, 422),
     (OptionError, 422),
 )
+_WHEN = {
+    400: "The body is not the form that its headers say",
+    401: "No key came, or a wrong one",
+    404: "No such style, model or job",
+    408: "The request came too slowly",
+    409: "The job is in another state",
+    413: "Too many bytes or pixels",
+    422: "A field, or a picture, that cannot be used",
+    429: "Too many requests of this key, or address",
+    501: "What that needs is not installed here",
+    503: "No room; `Retry-After` says when to try again",
+    507: "No room on the disk, or in the quota",
+}
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+
+
+class Problem(BaseModel):
+    """What went wrong.
+
+    Attributes:
+        type: Name of the exception that the library would raise.
+        message: What came, what was wanted, what to do.
+        request_id: As in the header `X-Request-ID`, and in the service's log.
+    """
+
+    type: str
+    message: str
+    request_id: str
+
+
+def error_replies() -> dict[int | str, dict[str, Any]]:
+    """For the description of the routes: how they may fail."""
+    body = {"type": "object", "required": ["error"], "properties": {"error": Problem.model_json_schema()}}
+    # as `content`: a `model` would be described in the media type of the route, such as that of events
+    content = {"application/json": {"schema": body}}
+    return {status: {"content": content, "description": description} for status, description in _WHEN.items()}
 
 
 def status_of(error: NSTError) -> int:
@@ -96,6 +132,9 @@ async def reply_to_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     reply = error_reply(error.status_code, "HTTPError", str(error.detail), request)
     reply.headers.update(error.headers or {})
+    described = request.app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", None))
+    if error.status_code == 405 and described:  # Starlette names the methods of the first route of that path alone
+        reply.headers["Allow"] = ", ".join(method.upper() for method in described)
     return reply
 
 

@@ -16,12 +16,17 @@ from uvicorn.supervisors import Multiprocess
 
 from nst_engine.errors import OptionError
 from nst_engine.models.find import find_model
+from nst_engine.process import share_arenas
+from nst_engine.server.access import keys_of
 from nst_engine.server.app import create_app
 from nst_engine.server.connections import BoundedConnection
 from nst_engine.server.engine import Engine, full_name
-from nst_engine.server.guards import keys_of
+from nst_engine.server.monitoring import forget_worker
 from nst_engine.server.settings import ENVIRONMENT_PREFIX, ServerSettings
+from nst_engine.server.shared import share
 
+#: Pictures come in threads that come and go; measured in `benchmarks/bench_service.py` as MALLOC_ARENA_MAX.
+_ARENAS = 2
 _FACTORY = "nst_engine.server.app:create_app"
 _LOGGING: dict[str, Any] = {
     "version": 1,
@@ -57,8 +62,11 @@ class Workers(Multiprocess):
     _is_announced = False
 
     def keep_subprocess_alive(self) -> None:
-        """Replace those that died."""
+        """Replace those that died; what they counted stays, but nothing of theirs is in progress."""
+        before = {process.pid for process in self.processes}
         super().keep_subprocess_alive()
+        for gone in before - {process.pid for process in self.processes}:
+            forget_worker(gone)
         if not self._is_announced and any(process.is_ready() for process in self.processes):
             self._is_announced = True
             _announce(self.config)
@@ -70,6 +78,8 @@ def serve(settings: ServerSettings) -> None:
     Raises:
         OptionError: The address cannot be used, or another setting.
     """
+    share_arenas(_ARENAS)
+    os.environ.setdefault("MALLOC_ARENA_MAX", str(_ARENAS))  # of the processes that are started
     keys_of(settings.api_key_file)
     for name in settings.models:
         find_model(full_name(name))
@@ -96,7 +106,8 @@ def serve(settings: ServerSettings) -> None:
     for name, value in settings.model_dump(exclude_none=True).items():  # how the workers' processes get them
         text = ",".join(value) if isinstance(value, tuple) else str(value)
         os.environ[f"{ENVIRONMENT_PREFIX}{name.upper()}"] = text
-    Workers(config, sockets=[listening]).run()
+    with share():
+        Workers(config, sockets=[listening]).run()
 
 
 def _announce(config: uvicorn.Config) -> None:

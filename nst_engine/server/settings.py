@@ -43,6 +43,7 @@ class ServerSettings(BaseSettings):
     queue: int = Field(32, ge=0, le=100_000, description="requests that wait; further ones are answered 503 at once")
     timeout: float = Field(30.0, gt=0, le=86_400, description="seconds until a request is answered or given up")
     api_key_file: Path | None = Field(None, description="a key in each line; requests need one (default: none needed)")
+    rate: int = Field(0, ge=0, le=1_000_000, description="requests a minute of each key, or address; 0: any number")
     cors_origin: _Names = Field((), description="origins whose pages may ask, such as https://example.org")
     data_folder: Path | None = Field(None, description="for encoded styles and jobs (default: below the user's cache)")
     jobs: int = Field(1, ge=0, le=64, description="optimizations and videos at once, all workers together; 0: none")
@@ -51,6 +52,9 @@ class ServerSettings(BaseSettings):
     job_ttl: float = Field(86_400.0, ge=1, le=864_000_000, description="seconds that an ended job is kept")
     jobs_quota: int = Field(4_000_000_000, ge=1, description="bytes of all jobs' files")
     max_video_bytes: int = Field(500_000_000, ge=1, description="refuse larger videos")
+    decoders: int = Field(2, ge=1, le=64, description="processes of a worker that decode uploaded pictures")
+    decode_timeout: float = Field(10.0, gt=0, le=3600, description="seconds until such a process is ended")
+    decode_memory: int = Field(1_500_000_000, ge=1, description="bytes that decoding a picture may take, on Linux")
     live: int = Field(2, ge=0, le=1024, description="live connections of a worker; 0: none")
 
     @field_validator("models", "cors_origin", mode="before")

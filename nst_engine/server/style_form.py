@@ -19,12 +19,12 @@ from nst_engine.stylize.stylizer import Stylizer
 
 @dataclass
 class StyleForm:
-    """A name or blend, an image, or what was read of one before; a dependency of routes."""
+    """A name or blend, an image, or what was read of one before; and the model. See `style_form`."""
 
-    style: Annotated[str | None, Form(description="a name, or a blend as great-wave:0.7,scream:0.3")] = None
-    style_image: Annotated[UploadFile | None, File(description="any picture as the style")] = None
-    style_id: Annotated[str | None, Form(description="of a style image that was encoded before")] = None
-    model: Annotated[str | None, Form(description="default: the first, or the first that reads style images")] = None
+    style: str | None
+    style_image: UploadFile | None
+    style_id: str | None
+    model: str | None
 
     def model_of(self, engine: Engine) -> Stylizer:
         """The model.
@@ -47,6 +47,16 @@ class StyleForm:
         if self.style_image is not None:
             return await bytes_of(self.style_image)
         return await asyncio.to_thread(named_choice, engine, stylizer, self.style, self.style_id)
+
+
+async def style_form(
+    style: Annotated[str | None, Form(description="a name, or a blend as great-wave:0.7,scream:0.3")] = None,
+    style_image: Annotated[UploadFile | None, File(description="any picture as the style")] = None,
+    style_id: Annotated[str | None, Form(description="of a style image that was encoded before")] = None,
+    model: Annotated[str | None, Form(description="default: the first, or the first that reads style images")] = None,
+) -> StyleForm:
+    """The dependency of routes: FastAPI would make the class itself in a thread, whose turn costs more than that."""
+    return StyleForm(style, style_image, style_id, model)
 
 
 def named_choice(engine: Engine, stylizer: Stylizer, style: str | None, style_id: str | None) -> Style:

@@ -14,7 +14,7 @@ from nst_engine.errors import ImageTooLargeError
 from nst_engine.motion.options import Stability
 from nst_engine.server.engine import Engine
 from nst_engine.server.following import accepted, desk_of, following
-from nst_engine.server.style_form import StyleForm
+from nst_engine.server.style_form import StyleForm, style_form
 from nst_engine.stylize.style_embedding import StyleEmbedding
 
 router: APIRouter = following("video")
@@ -25,7 +25,7 @@ async def paint(
     *,
     request: Request,
     video: Annotated[UploadFile, File(description="what PyAV reads, or a GIF, an animated WebP or PNG")],
-    wanted: Annotated[StyleForm, Depends()],
+    wanted: Annotated[StyleForm, Depends(style_form)],
     strength: Annotated[float, Form(ge=0, le=1, description="0: the video; 1: the stylized one")] = 1.0,
     stroke_size: Annotated[float, Form(ge=0.1, le=8)] = 1.0,
     preserve_color: Annotated[ColorMode | None, Form(description="keep the video's colours")] = None,

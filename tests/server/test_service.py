@@ -164,6 +164,10 @@ def test_a_client_that_goes_away_frees_its_place(client: httpx.Client) -> None:
 
 def test_the_log_is_a_line_of_json_for_each_request(small: Service, client: httpx.Client) -> None:
     client.get("/v1/models", headers={"X-Request-ID": "in-the-log"})
+    deadline = time.monotonic() + 10
+    while "in-the-log" not in small.log.read_text():  # it is written when the answer has been sent
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     line = next(line for line in small.log.read_text().splitlines() if "in-the-log" in line)
     record = json.loads(line[line.index("{") :])
     assert record["path"] == "/v1/models"
@@ -206,6 +210,33 @@ def test_a_killed_worker_is_replaced_and_styles_are_known_to_all(tmp_path: Path)
         wait_until_ready(running.address)
         assert set(answers) == {200}
         assert running.stop() == 0
+
+
+def test_figures_are_those_of_all_workers(tmp_path: Path) -> None:
+    def ask() -> None:
+        with running.client(headers={"Connection": "close"}) as client:
+            assert client.get("/v1/models").status_code == 200
+            assert stylize(client, style="scream").status_code == 200
+
+    def counted() -> set[float]:
+        with running.client(headers={"Connection": "close"}) as client:
+            return {figure(client, 'nst_requests_total{method="GET",route="/v1/models"') for _ in range(8)}
+
+    with service(tmp_path, "--models", "live", "--workers", "2") as running:
+        for _ in range(12):
+            ask()
+        assert counted() == {12}
+        with running.client() as client:
+            assert figure(client, "nst_stage_seconds_count") == 12 * 6
+            assert figure(client, "nst_requests_in_progress") == 0
+            assert "nst_engine_info" in client.get("/metrics").text
+        children = subprocess.run(
+            ["pgrep", "-P", str(running.process.pid), "-f", "spawn_main"], capture_output=True, text=True, check=True
+        )
+        os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
+        time.sleep(1)
+        wait_until_ready(running.address)
+        assert counted() == {12}
 
 
 @pytest.mark.parametrize(

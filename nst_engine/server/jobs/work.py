@@ -13,9 +13,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from nst_engine.environment import let_idle_threads_sleep
 from nst_engine.errors import NSTError, OutputError
 from nst_engine.files import is_no_room
+from nst_engine.process import keep_freed_memory, let_idle_threads_sleep
 from nst_engine.server.jobs.folder import JobFolder
 from nst_engine.server.jobs.machine import Machine
 
@@ -29,6 +29,7 @@ def main() -> int:
     machine = Machine(**json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_end_with_the_service, daemon=True).start()
     let_idle_threads_sleep()
+    keep_freed_memory()
     if hasattr(os, "nice"):
         os.nice(_NICER)
     try:

@@ -1,0 +1,31 @@
+"""A folder that the workers of one run of the service share, for what they count together."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from nst_engine.server.rate import make_table
+
+_FOLDER = "NST_ENGINE_SHARED_FOLDER"
+#: How prometheus_client is told, before it is imported.
+_FIGURES = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def share() -> tempfile.TemporaryDirectory[str]:
+    """Make the folder, and tell the processes that will be started; it is removed when it is closed."""
+    folder = tempfile.TemporaryDirectory(prefix="nst-serve-")
+    make_table(Path(folder.name) / "rates")
+    os.environ[_FOLDER] = os.environ[_FIGURES] = folder.name
+    return folder
+
+
+def rates_table() -> Path | None:
+    """The table of rates; None: this is the only worker."""
+    return Path(os.environ[_FOLDER]) / "rates" if _FOLDER in os.environ else None
+
+
+def figures_folder() -> Path | None:
+    """Where all workers keep their figures; None: this is the only worker."""
+    return Path(os.environ[_FOLDER]) if _FOLDER in os.environ else None
