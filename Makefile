@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench clean
+.PHONY: help demo serve web test check format bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -25,7 +25,16 @@ demo: $(VENV)/.installed-cpu ## install, and paint a bundled photo in a bundled 
 serve: $(VENV)/.installed-cpu,openvino,opencv-headless,serve ## install, and paint for others over HTTP: http://127.0.0.1:8000/docs
 	$(BIN)/nst serve
 
-test: $(VENV)/.installed-dev ## install what the tests need, and run them all
+# what the page is built and tested with; without Node.js it is said what is missing
+web/node_modules/.installed: web/package-lock.json
+	@command -v npm >/dev/null || { echo "make: the page (web/) is built and tested by Node.js 20.19 or later, with npm, which is not here: install it (nodejs.org, or your package manager), and type this again" >&2; exit 2; }
+	npm ci --prefix web --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+web: web/node_modules/.installed ## build the page anew, into the package
+	npm run --prefix web build
+
+test: $(VENV)/.installed-dev web/node_modules/.installed ## install what the tests need, and run them all
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/.installed-dev ## what CI checks besides the tests: lint, format, types

@@ -27,11 +27,11 @@ test('a service that is gone is told, and asked again', async () => {
   expected.push(/ERR_FAILED/);
   await page.route('**/v1/stylize', (route) => route.abort());
   await givePhoto(page);
-  await page.getByText('The service cannot be reached; is it still running?').first().waitFor();
+  await page.locator('.stage [role=alert]', { hasText: 'The service cannot be reached; is it still running?' }).waitFor();
   await page.unroute('**/v1/stylize');
   await page.getByRole('button', { name: 'Try again' }).click();
   await painted(page);
-  expect(await page.locator('.stage [role=alert]').allInnerTexts()).not.toContain('The service');
+  expect(await page.locator('.stage .error').count()).toBe(0);
 });
 
 test('a key is asked for when the service wants one; its own errors are shown', async () => {
@@ -45,7 +45,7 @@ test('a key is asked for when the service wants one; its own errors are shown', 
   await page.getByRole('button', { name: 'Use it' }).click();
   await style(page, 'The Scream').click();
   await givePhoto(page);
-  await page.locator('.stage [role=alert]', { hasText: /larger than [\d,]+ bytes came|larger|bytes/ }).waitFor();
+  await page.locator('.stage [role=alert]', { hasText: /bytes/ }).waitFor();
   expect(await field.count()).toBe(0);
   expect(await page.evaluate(() => ({ ...localStorage, ...sessionStorage, cookie: document.cookie }))).toEqual({ cookie: '' });
 });

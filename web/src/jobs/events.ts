@@ -11,7 +11,7 @@ export async function* eventsOf(answer: Response): AsyncGenerator<ServerEvent> {
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
-    text += value.replaceAll('\r\n', '\n');
+    text = (text + value).replaceAll('\r\n', '\n');
     const parts = text.split('\n\n');
     text = parts.pop()!;
     for (const part of parts) {
