@@ -76,6 +76,27 @@ def test_killing_workers_under_load_leaves_the_others_answering(tmp_path: Path) 
         assert running.stop() == 0
 
 
+def test_workers_end_with_the_service(tmp_path: Path) -> None:
+    with service(tmp_path, "--models", "live", "--workers", "2") as running:
+        wait_until_ready(running.address)
+        workers = workers_of(running)
+        os.kill(running.process.pid, signal.SIGKILL)
+        running.process.wait(timeout=60)
+        deadline = time.monotonic() + 30
+        while any(is_running(worker) for worker in workers):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{running.address}/healthz")
+
+
+def is_running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_a_job_that_takes_its_workers_along_fails_at_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "LEASE_S", -1.0)  # whoever has claimed it is dead
     jobs = JobStore(tmp_path / "jobs.sqlite", running=1, waiting=1, time_to_live_s=60)
