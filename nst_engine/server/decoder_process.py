@@ -22,6 +22,7 @@ from nst_engine.errors import ImageDecodeError, NSTError
 from nst_engine.image import load_image
 from nst_engine.limits import ImageLimits
 from nst_engine.process import keep_freed_memory
+from nst_engine.process import keep_freed_memory
 
 #: Seconds after which it ends itself, if nobody has ended it.
 _GRACE_S = 5
@@ -29,6 +30,7 @@ _GRACE_S = 5
 
 def main() -> int:
     """Decode until stdin ends."""
+    keep_freed_memory()
     keep_freed_memory()
     settings = json.loads(sys.argv[1])
     with Path(settings["memory"]).open("r+b") as file:

@@ -14,7 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 from cli.running import painting
+
+from nst_engine.server.jobs import store
+from nst_engine.server.jobs.job import new_identity
+from nst_engine.server.jobs.store import JobStore
 
 from .jobs_of import begin, state_of, wait_for
 from .running import Service, service, wait_until_ready
@@ -69,6 +74,22 @@ def test_killing_workers_under_load_leaves_the_others_answering(tmp_path: Path) 
         assert len(workers_of(running)) == 2
         assert killed not in workers_of(running)
         assert running.stop() == 0
+
+
+def test_a_job_that_takes_its_workers_along_fails_at_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "LEASE_S", -1.0)  # whoever has claimed it is dead
+    jobs = JobStore(tmp_path / "jobs.sqlite", running=1, waiting=1, time_to_live_s=60)
+    jobs.prepare()
+    identity = new_identity()
+    jobs.add(identity, "optimization")
+    for attempt in (1, 2, 3):
+        claimed = jobs.claim(f"worker {attempt}")
+        assert claimed is not None
+        assert (claimed.identity, claimed.attempts) == (identity, attempt)
+    assert jobs.claim("worker 4") is None
+    failed = jobs.job(identity)
+    assert (failed.state, failed.error_type) == ("failed", "InferenceError")
+    jobs.close()
 
 
 @contextlib.contextmanager
