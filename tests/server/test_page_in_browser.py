@@ -15,7 +15,6 @@ from .running import service
 
 WEB = Path(__file__).parents[2] / "web"
 KEY = "kéy of the tests"
-TESTS = sorted(path.name for path in (WEB / "browser").glob("*.test.ts"))
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +38,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[st
         }
 
 
-@pytest.mark.parametrize("name", TESTS)
-def test_in_chromium(environment: Mapping[str, str], name: str) -> None:
-    command = ["npx", "vitest", "run", "--config", "vitest.browser.config.ts", f"browser/{name}"]
+def test_in_chromium(environment: Mapping[str, str]) -> None:
+    """All at one service: each worker of pytest would start its own."""
     ran = subprocess.run(
-        command, cwd=WEB, env={**os.environ, **environment}, check=False, capture_output=True, encoding="utf-8"
+        ["npx", "vitest", "run", "--config", "vitest.browser.config.ts"],
+        cwd=WEB,
+        env={**os.environ, **environment},
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -3,6 +3,7 @@ import { durationText, waitingText } from '../jobs/job';
 import { ErrorNote } from '../parts/ErrorNote';
 import { Slider } from '../parts/Slider';
 import type { Picture } from '../picture';
+import { Photo } from '../viewing/Photo';
 import type { Source } from '../viewing/Sources';
 import { Viewer } from '../viewing/Viewer';
 import { LossChart } from './LossChart';
@@ -29,14 +30,11 @@ export function OptimiseStage({ photo, optimisation, styles, fileName, onCancel,
       {showsResult ? (
         <Viewer photo={optimisation.photo ?? photo} result={result} styles={styles} fileName={fileName} />
       ) : (
-        <figure className="photo">
-          <img
-            src={snapshot?.url ?? photo.url}
-            alt={snapshot ? `The picture after iteration ${snapshot.iteration}` : `${photo.name}, as it was given`}
-            width={photo.width}
-            height={photo.height}
-          />
-        </figure>
+        <Photo
+          photo={photo}
+          url={snapshot?.url ?? photo.url}
+          text={snapshot ? `The picture after iteration ${snapshot.iteration}` : `${photo.name}, as it was given`}
+        />
       )}
       <div className="state">
         <span role="status">{textOf(optimisation)}</span>

@@ -2,6 +2,7 @@ import type { Catalogue } from '../catalogue';
 import { ErrorNote } from '../parts/ErrorNote';
 import type { Picture } from '../picture';
 import { type Source } from '../viewing/Sources';
+import { Photo } from '../viewing/Photo';
 import { Viewer } from '../viewing/Viewer';
 import type { Choice } from './choice';
 import type { Painting } from './usePainting';
@@ -19,19 +20,18 @@ interface Properties {
 /** The photo, or what was painted of it. */
 export function PaintStage({ photo, painting, choice, catalogue, times, onRetry }: Properties) {
   const isWorking = painting.state === 'working';
+  const seen = painting.state === 'done' ? painting.result : painting.state === 'working' ? painting.before : null;
   return (
-    <div className="stage" aria-busy={isWorking}>
-      {painting.state === 'done' ? (
+    <div className={isWorking ? 'stage working' : 'stage'} aria-busy={isWorking}>
+      {seen ? (
         <Viewer
-          photo={painting.result.photo}
-          result={painting.result.picture}
+          photo={seen.photo}
+          result={seen.picture}
           styles={sourcesOf(choice, catalogue)}
           fileName={fileNameOf(photo, choice)}
         />
       ) : (
-        <figure className={isWorking ? 'photo working' : 'photo'}>
-          <img src={photo.url} alt={`${photo.name}, as it was given`} width={photo.width} height={photo.height} />
-        </figure>
+        <Photo photo={photo} url={photo.url} text={`${photo.name}, as it was given`} />
       )}
       <p className="state" role="status">
         {painting.state === 'idle' && (choice.own ? 'Your style is being read…' : 'Choose a style.')}

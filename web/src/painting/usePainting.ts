@@ -11,7 +11,8 @@ export interface Result extends Painted {
 
 export type Painting =
   | { state: 'idle' }
-  | { state: 'working' }
+  /** With the result before, of the same photo. */
+  | { state: 'working'; before: Result | null }
   | { state: 'done'; result: Result }
   | { state: 'failed'; message: string };
 
@@ -42,7 +43,10 @@ export function usePainting(
       set({ state: 'done', result });
       onDone(result);
     };
-    set({ state: 'working' });
+    set((now) => {
+      const before = now.state === 'done' ? now.result : now.state === 'working' ? now.before : null;
+      return { state: 'working', before: before?.photo === photo ? before : null };
+    });
     const timer = setTimeout(() => {
       paint().catch((error) => {
         if (!stop.signal.aborted && !isAbort(error)) set({ state: 'failed', message: sentenceOf(error) });
