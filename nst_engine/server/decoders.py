@@ -145,7 +145,7 @@ class _Decoder:
     @classmethod
     async def started(cls, limits: ImageLimits, timeout_s: float, most_bytes: int) -> _Decoder:
         capacity = max(4 * limits.max_pixels, limits.max_bytes)  # RGB and alpha, or the file
-        with _shared_memory(capacity) as path:
+        with _shared_memory(capacity) as (path, inherited):
             settings = {
                 "memory": str(path),
                 "capacity": capacity,
@@ -164,6 +164,7 @@ class _Decoder:
                     stdout=PIPE,
                     stderr=DEVNULL,
                     env=environment,
+                    pass_fds=inherited,
                 )
             except OSError as error:
                 raise BusyError(f"no process to decode pictures can be started ({error.strerror})") from error
@@ -222,13 +223,13 @@ class _Decoder:
 
 
 @contextlib.contextmanager
-def _shared_memory(capacity: int) -> Iterator[Path]:
-    """A file by whose path another process maps the same memory, until the block ends."""
+def _shared_memory(capacity: int) -> Iterator[tuple[Path, tuple[int, ...]]]:
+    """A file by whose path a child that inherits the descriptors maps the same memory; until the block ends."""
     if hasattr(os, "memfd_create"):  # no file system of which a container has 64 MB
         descriptor = os.memfd_create("nst-decoder")
         try:
             os.ftruncate(descriptor, capacity)
-            yield Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+            yield Path(f"/proc/self/fd/{descriptor}"), (descriptor,)
         finally:
             os.close(descriptor)
         return
@@ -236,4 +237,4 @@ def _shared_memory(capacity: int) -> Iterator[Path]:
         path = Path(folder) / "memory"
         with path.open("wb") as file:
             file.truncate(capacity)
-        yield path
+        yield path, ()
