@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]
 import pytest
 
 from nst_engine.server import page
