@@ -26,7 +26,7 @@ async function load(): Promise<Loaded> {
   if (!answer.ok) throw new Error(`The model cannot be fetched (${answer.status}).`);
   const model = new Uint8Array(await answer.arrayBuffer());
   const provider = (await navigator.gpu?.requestAdapter()) ? 'webgpu' : 'wasm';
-  const session = await ort.InferenceSession.create(model, { executionProviders: [provider] });
+  const session = await ort.InferenceSession.create(model, { executionProviders: [provider], logSeverityLevel: 3 });
   return { session, styles: styleNames(model), provider: PROVIDERS[provider] };
 }
 
