@@ -17,6 +17,7 @@ listed=$(tar -tzf "$sdist")
 if grep -q '/tests/' <<<"$listed"; then echo "the sdist holds some of the tests"; exit 1; fi
 grep -q '/csrc/.*\.h$' <<<"$listed" || { echo "the sdist lacks the extension's headers"; exit 1; }
 grep -q 'kernels/_native.*\.so' <<<"$(python -m zipfile -l "$wheel")" || { echo "the wheel lacks the extension"; exit 1; }
+grep -q 'page_files/index.html.gz' <<<"$(python -m zipfile -l "$wheel")" || { echo "the wheel lacks the page"; exit 1; }
 PATH="$folder/tools/bin:$PATH" auditwheel repair --wheel-dir "$folder/repaired" "$wheel" 2>&1 | tail -n 1
 echo "$(basename "$sdist"), $(basename "$folder"/repaired/*.whl)"
 

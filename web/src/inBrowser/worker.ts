@@ -8,6 +8,7 @@ import { mixed, rgbOf } from './pixels';
 import { styleNames } from './styleNames';
 
 const MODEL = '/assets/live.onnx';
+const ERRORS_ONLY = 3;
 const PROVIDERS = { webgpu: 'WebGPU', wasm: 'WebAssembly' } as const;
 
 ort.env.wasm.wasmPaths = { mjs: new URL(loader, location.href).href, wasm: new URL(wasm, location.href).href };
@@ -25,9 +26,18 @@ async function load(): Promise<Loaded> {
   const answer = await fetch(MODEL);
   if (!answer.ok) throw new Error(`The model cannot be fetched (${answer.status}).`);
   const model = new Uint8Array(await answer.arrayBuffer());
-  const provider = (await navigator.gpu?.requestAdapter()) ? 'webgpu' : 'wasm';
-  const session = await ort.InferenceSession.create(model, { executionProviders: [provider] });
-  return { session, styles: styleNames(model), provider: PROVIDERS[provider] };
+  const open = (provider: keyof typeof PROVIDERS) =>
+    ort.InferenceSession.create(model, { executionProviders: [provider], logSeverityLevel: ERRORS_ONLY });
+  const styles = styleNames(model);
+  const adapter = await navigator.gpu?.requestAdapter();
+  if (adapter && !adapter.info.isFallbackAdapter) {
+    try {
+      return { session: await open('webgpu'), styles, provider: PROVIDERS.webgpu };
+    } catch (error) {
+      console.info(`WebGPU cannot run the model (${String(error)}); WebAssembly does`);
+    }
+  }
+  return { session: await open('wasm'), styles, provider: PROVIDERS.wasm };
 }
 
 async function paint({ id, width, height, pixels, shares, strength }: Job): Promise<Reply> {
