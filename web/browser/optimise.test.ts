@@ -8,7 +8,7 @@ test('an optimisation shows snapshots, losses and its result', async () => {
   await page.evaluate(() => {
     const { fetch } = globalThis;
     globalThis.fetch = (path, init) => {
-      if (init?.body instanceof FormData) Object.assign(globalThis, { sent: Object.fromEntries(init.body) });
+      if (path === '/v1/optimizations' && init?.body instanceof FormData) Object.assign(globalThis, { sent: Object.fromEntries(init.body) });
       return fetch(path, init);
     };
   });
