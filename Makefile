@@ -22,7 +22,7 @@ demo: $(VENV)/.installed-cpu ## install, and paint a bundled photo in a bundled 
 	$(BIN)/nst stylize chelsea --style great-wave --output demo/chelsea_great-wave.png
 	@echo "The picture is $(CURDIR)/demo/chelsea_great-wave.png"
 
-serve: $(VENV)/.installed-cpu,openvino,opencv-headless,serve ## install, and paint for others over HTTP: http://127.0.0.1:8000/docs
+serve: $(VENV)/.installed-cpu,openvino,opencv-headless,optimize,serve ## install, and paint for others over HTTP: http://127.0.0.1:8000
 	$(BIN)/nst serve
 
 # what the page is built and tested with; without Node.js it is said what is missing

@@ -260,9 +260,11 @@ class _Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:  # show an error without the bar
-            self._bar.live.transient = True
-        self._bar.stop()
+        if error is None:
+            self._bar.stop()
+            return
+        self._bar.live.transient = True  # show an error without the bar, and without the line that ends it in files
+        self._bar.live.stop()
 
     def show(self, progress: VideoProgress) -> None:
         """Update after each frame."""

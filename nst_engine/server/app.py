@@ -32,7 +32,7 @@ from nst_engine.server.replies import (
     reply_to_os_error,
 )
 from nst_engine.server.settings import ServerSettings, read_settings
-from nst_engine.server.shared import rates_table
+from nst_engine.server.shared import end_with_the_parent, rates_table
 from nst_engine.server.tracing import add_traces
 from nst_engine.version import __version__
 
@@ -103,6 +103,7 @@ async def _lifespan(
     loaded = await asyncio.to_thread(Engine, settings) if engine is None else engine
     app.state.engine, app.state.desk = loaded, JobDesk(settings)
     _tell_of_the_end(loaded)
+    end_with_the_parent()
     monitor.describe(loaded, app.state.desk)
     await loaded.decoders.start()
     await asyncio.to_thread(app.state.desk.open)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from starlette.datastructures import UploadFile
 
 from nst_engine.errors import BusyError, ImageDecodeError, ImageTooLargeError, MissingDependencyError, NSTError
 from nst_engine.image import Picture
@@ -62,12 +63,12 @@ class Decoders:
         await asyncio.gather(*(decoder.end() for decoder in self._idle))
 
     async def decode(
-        self, content: bytes, name: str, *, max_side: int | None = None, first_frame: bool = False
+        self, source: bytes | UploadFile, name: str, *, max_side: int | None = None, first_frame: bool = False
     ) -> Picture:
         """A picture, as `nst_engine.load_image` reads it; decoding is ended with the task.
 
         Args:
-            content: Of the file.
+            source: The file; an upload is read when its turn has come, so that those that wait take no memory.
             name: For messages.
             max_side: Larger pictures are shrunk to it, px; None: none is.
             first_frame: Take the first picture of an animation.
@@ -78,9 +79,11 @@ class Decoders:
             MissingDependencyError: What reads it is not installed.
             BusyError: No decoder can be started.
         """
-        self._limits.check_bytes(name, len(content))
-        asked = {"size": len(content), "name": name, "max_side": max_side, "first_frame": first_frame}
+        size = len(source) if isinstance(source, bytes) else source.size or 0
+        self._limits.check_bytes(name, size)
+        asked = {"size": size, "name": name, "max_side": max_side, "first_frame": first_frame}
         async with self._one() as decoder:
+            content = source if isinstance(source, bytes) else await source.read()
             try:
                 said = await asyncio.wait_for(decoder.ask(content, asked), self._timeout_s)
                 if "error" not in said:

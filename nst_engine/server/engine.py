@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from starlette.datastructures import UploadFile
+
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import BusyError, ModelNotFoundError, NSTError, OutputError, StyleNotFoundError
 from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
@@ -92,14 +94,14 @@ class Engine:
         raise ModelNotFoundError(f"model: {name!r} came; {hint}there are {', '.join(self.models)}")
 
     async def stylize(
-        self, stylizer: Stylizer, photo: bytes, style: Any, *, max_side: int, **options: Any
+        self, stylizer: Stylizer, photo: UploadFile, style: Any, *, max_side: int, **options: Any
     ) -> StylizeResult[Any]:
         """One picture, when its turn comes; cancelled with its task.
 
         Args:
             stylizer: The model.
-            photo: The file's content.
-            style: As `Stylizer.stylize` takes it; or a style image's content.
+            photo: The file.
+            style: As `Stylizer.stylize` takes it; or a style image's file.
             max_side: The photo is shrunk to it.
             options: Of `Stylizer.stylize`.
 
@@ -118,9 +120,9 @@ class Engine:
                 ) from None
 
     async def _painted(
-        self, stylizer: Stylizer, photo: bytes, style: Any, max_side: int, options: dict[str, Any]
+        self, stylizer: Stylizer, photo: UploadFile, style: Any, max_side: int, options: dict[str, Any]
     ) -> StylizeResult[Any]:
-        if isinstance(style, bytes):
+        if isinstance(style, UploadFile):
             style = await self.decoders.decode(style, "style_image", first_frame=True)
         begun = time.perf_counter()
         picture = await self.decoders.decode(photo, "photo", max_side=max_side)
@@ -131,7 +133,7 @@ class Engine:
             result, timings_ms={**times, "decode": times["decode"] + decode_ms, "total": times["total"] + decode_ms}
         )
 
-    async def encode(self, stylizer: Stylizer, picture: bytes, label: str | None) -> StyleEmbedding:
+    async def encode(self, stylizer: Stylizer, picture: UploadFile, label: str | None) -> StyleEmbedding:
         """A style image, encoded and kept.
 
         Raises:

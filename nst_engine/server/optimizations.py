@@ -89,7 +89,7 @@ async def optimize(
     uploads = {"photo": photo, **{f"style_image_{number}": each for number, each in enumerate(images)}}
     async with engine.admission.place():
         for name, upload in uploads.items():
-            await engine.decoders.decode(await upload.read(), name, max_side=form.image_size)
+            await engine.decoders.decode(upload, name, max_side=form.image_size)
             await upload.seek(0)
     wanted = {
         "options": form.options(engine.settings.max_side, (*[1.0] * len(images), *names.values())),

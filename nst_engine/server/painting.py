@@ -13,7 +13,7 @@ from nst_engine.color import ColorMode
 from nst_engine.errors import CancelledError
 from nst_engine.server.engine import Engine
 from nst_engine.server.replies import picture_reply
-from nst_engine.server.style_form import StyleForm, bytes_of, style_form
+from nst_engine.server.style_form import StyleForm, style_form
 from nst_engine.server.tracing import trace_stages
 
 router = APIRouter(prefix="/v1", tags=["stylize"])
@@ -43,13 +43,12 @@ async def stylize(
     engine: Engine = request.app.state.engine
     stylizer = wanted.model_of(engine)
     chosen = await wanted.choice(engine, stylizer)
-    content = await bytes_of(photo)
     largest = engine.settings.max_side
     result = await unless_gone(
         request,
         engine.stylize(
             stylizer,
-            content,
+            photo,
             chosen,
             strength=strength,
             stroke_size=stroke_size,
@@ -75,7 +74,7 @@ async def encode(
     """Read a style image once; its `style_id` is then given to /v1/stylize, to any worker."""
     engine: Engine = request.app.state.engine
     stylizer = engine.model(model, reads_styles=True)
-    embedding = await engine.encode(stylizer, await bytes_of(style_image), label)
+    embedding = await engine.encode(stylizer, style_image, label)
     return JSONResponse({"style_id": embedding.identity, "label": embedding.label, "model": embedding.model}, 201)
 
 

@@ -109,7 +109,8 @@ def error_reply(status: int, kind: str, message: str, request: Request) -> JSONR
 async def reply_to_nst_error(request: Request, error: Exception) -> Response:
     """For `FastAPI.add_exception_handler`."""
     assert isinstance(error, NSTError)
-    return error_reply(status_of(error), type(error).__name__, str(error), request)
+    here = f"{request.app.state.engine.settings.storage}/"  # where that is, is nobody's business
+    return error_reply(status_of(error), type(error).__name__, str(error).replace(here, ""), request)
 
 
 async def reply_to_os_error(request: Request, error: Exception) -> Response:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import tempfile
+import threading
 from pathlib import Path
 
 from nst_engine.server.rate import make_table
@@ -19,6 +22,19 @@ def share() -> tempfile.TemporaryDirectory[str]:
     make_table(Path(folder.name) / "rates")
     os.environ[_FOLDER] = os.environ[_FIGURES] = folder.name
     return folder
+
+
+def end_with_the_parent() -> None:
+    """Let this worker end, in order, when the process that started it is no more: else it would keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def rates_table() -> Path | None:

@@ -38,14 +38,14 @@ class StyleForm:
             raise OptionError(f"{given[0]} and {given[1]} came; give one of them")
         return engine.model(self.model, reads_styles=bool(self.style_image or self.style_id))
 
-    async def choice(self, engine: Engine, stylizer: Stylizer) -> Style:
+    async def choice(self, engine: Engine, stylizer: Stylizer) -> Style | UploadFile:
         """The style, for this model; None: its only one.
 
         Raises:
             StyleNotFoundError: There is none of that name or `style_id`.
         """
         if self.style_image is not None:
-            return await bytes_of(self.style_image)
+            return self.style_image
         return await asyncio.to_thread(named_choice, engine, stylizer, self.style, self.style_id)
 
 
@@ -84,10 +84,3 @@ def named_mix(text: str, names: tuple[str, ...]) -> dict[str, float]:
         if name not in names:
             raise StyleNotFoundError(f"style: {name!r} came; {did_you_mean(name, names)}GET /v1/styles lists them")
     return mix
-
-
-async def bytes_of(upload: UploadFile) -> bytes:
-    """All of an upload, which is closed then."""
-    content = await upload.read()
-    await upload.close()
-    return content

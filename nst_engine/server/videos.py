@@ -8,6 +8,7 @@ from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
+from starlette import datastructures
 
 from nst_engine.color import ColorMode
 from nst_engine.errors import ImageTooLargeError
@@ -40,7 +41,7 @@ async def paint(
     stylizer = wanted.model_of(engine)
     chosen = await wanted.choice(engine, stylizer)
     files: dict[str, BinaryIO] = {"video": video.file}
-    if isinstance(chosen, bytes):
+    if isinstance(chosen, datastructures.UploadFile):
         chosen = await engine.encode(stylizer, chosen, None)
     elif not isinstance(chosen, StyleEmbedding):
         stylizer.choose_style(chosen)

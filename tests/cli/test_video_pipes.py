@@ -201,7 +201,7 @@ def test_a_full_place_is_no_fault_of_the_input(model: Path, clip: Path) -> None:
             command(model, clip, "-o", "-"), env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, check=False
         )
     assert completed.returncode == 1
-    assert completed.stderr.decode().strip().startswith("nst: stdout: cannot be written (No space left on device)")
+    assert completed.stderr.decode().startswith("nst: stdout: cannot be written (No space left on device)")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from image.samples import saved
+from image.samples import animated, saved
 from PIL import Image
 
 from .mutations import mutated, whole_files
@@ -110,7 +110,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "TIFF of 4 gigapixels": lambda: tiff(65_000, 65_000),
     "TIFF with a tile of a gigapixel": lambda: tiff(64, 64, tile=32_768),
     "GIF with a screen of 4 gigapixels": lambda: gif_screen(65_535, 65_535),
-    "GIF of 20,000 frames": lambda: WHOLE["animated GIF"][:-1] + WHOLE["animated GIF"][-60:-1] * 20_000 + b";",
+    "GIF of 2,000 frames": lambda: animated("GIF", frames=2000),
     "BMP of 4 gigapixels": lambda: (
         b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 65_000, 65_000, 1, 24, 0, 0, 0, 0, 0, 0)
     ),
@@ -133,7 +133,7 @@ def test_bombs_are_refused_before_they_burst(client: httpx.Client, name: str, fi
     begun = time.monotonic()
     answer: Any = stylize(client, bomb, style="scream") if field == "photo" else stylize(client, style_image=bomb)
     seconds = time.monotonic() - begun
-    harmless = ("rows go on", "text of", "profile of", "20,000 frames")  # what is too much is passed over
+    harmless = ("rows go on", "text of", "profile of", "frames")  # what is too much is passed over
     allowed = (200, 413, 422) if any(part in name for part in harmless) else (413, 422)
     assert answer.status_code in allowed, answer.text
     assert seconds < MOST_SECONDS

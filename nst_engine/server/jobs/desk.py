@@ -63,6 +63,7 @@ class JobDesk:
     def close(self) -> None:
         """Stop; what runs waits for the next start."""
         self._runner.close()
+        self.store.close()
 
     def hand_in(self, kind: JobKind, request: Mapping[str, Any], files: Mapping[str, BinaryIO]) -> Job:
         """A new job.
@@ -110,8 +111,8 @@ class JobDesk:
 
     def remove(self, identity: str) -> None:
         """Forget a job that has ended, with its files."""
+        self.folder_of(identity).remove()  # first: on a full disk, the store may not take the change before
         self.store.remove(identity)
-        self.folder_of(identity).remove()
 
 
 def _size(file: BinaryIO) -> int:

@@ -99,8 +99,17 @@ class JobRunner:
         except _ClosingError:
             self._store.put_back(job.identity, self._name)
         else:
-            self._store.end(job.identity, self._name, error)
+            self._end(job, error)
             _LOG.info("%s %s: %s", job.kind, job.identity, "done" if error is None else ": ".join(error))
+
+    def _end(self, job: Job, error: tuple[str, str] | None) -> None:
+        """Note it, as soon as there is room for that."""
+        while True:
+            try:
+                return self._store.end(job.identity, self._name, error)
+            except OutputError:
+                if self._closing.wait(_PAUSE_ON_FAILURE_S):
+                    raise
 
     def _error_of(self, job: Job, process: subprocess.Popen[bytes]) -> tuple[str, str] | None:
         """Wait for the process: None where it has done its job, else the name and the text of an exception."""
@@ -131,8 +140,8 @@ class JobRunner:
 
     def _remove_expired(self) -> None:
         for identity in self._store.expired():
+            self.folder_of(identity).remove()  # first: it makes the room for what the store writes
             self._store.remove(identity)
-            self.folder_of(identity).remove()
         known = self._store.identities()
         for path in self._folder.glob("*"):  # of processes that were killed between a job's files and its row
             if path.name not in known and time.time() - path.stat().st_mtime > _YOUNGEST_ORPHAN_S:

@@ -17,6 +17,7 @@ from nst_engine.server.jobs.job import Job, JobKind
 LEASE_S = 10.0
 _WAIT_FOR_LOCK_S = 10.0
 _MOST_ATTEMPTS = 3
+_RESERVED_PAGES, _PAGE_BYTES = 16, 4096
 _COLUMNS = "identity, kind, state, created, started, ended, expires, attempts, error_type, error_message"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -51,6 +52,7 @@ class JobStore:
 
     def __init__(self, file: Path, *, running: int, waiting: int, time_to_live_s: float) -> None:
         self._file, self._running, self._waiting, self._time_to_live_s = file, running, waiting, time_to_live_s
+        self._kept: sqlite3.Connection | None = None
 
     def prepare(self) -> None:
         """Make the file, if it is not there."""
@@ -58,9 +60,32 @@ class JobStore:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self._file.parent}: cannot be made ({error.strerror})") from error
-        with _refused(), contextlib.closing(self._connection()) as database:
+        with _refused():
+            self._kept = database = self._connection()
             database.execute("PRAGMA journal_mode=WAL")
             database.executescript(_SCHEMA)
+            database.execute("BEGIN IMMEDIATE")
+            self._reserve(database)
+            database.commit()
+            database.execute("PRAGMA wal_checkpoint")
+
+    @staticmethod
+    def _reserve(database: sqlite3.Connection) -> None:
+        """Room for what happens to jobs while the disk is full: free pages in the file, and in the log beside it.
+
+        That the connection stays open belongs to it: the last one removes the log, and the next could not make it
+        again, not even to read.
+        """
+        (free,) = database.execute("PRAGMA freelist_count").fetchone()
+        if free < _RESERVED_PAGES:
+            database.execute("CREATE TABLE reserved (room BLOB)")
+            database.execute("INSERT INTO reserved VALUES (zeroblob(?))", (_RESERVED_PAGES * _PAGE_BYTES,))
+            database.execute("DROP TABLE reserved")
+
+    def close(self) -> None:
+        """Nothing more is asked."""
+        if self._kept is not None:
+            self._kept.close()
 
     def check_room(self) -> None:
         """Before anything is written for a job.
@@ -205,8 +230,11 @@ class JobStore:
         return cursor.rowcount > 0
 
     def _connection(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._file, timeout=_WAIT_FOR_LOCK_S, isolation_level=None)
+        connection = sqlite3.connect(
+            self._file, timeout=_WAIT_FOR_LOCK_S, isolation_level=None, check_same_thread=False
+        )
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_RESERVED_PAGES}")  # then the log begins anew, in its own room
         return connection
 
     @contextlib.contextmanager

@@ -35,7 +35,7 @@ def main() -> int:
     try:
         _do(folder, machine)
     except NSTError as error:
-        return _failed(error)
+        return _failed(type(error)(str(error).replace(f"{folder.path}/", "")))
     except OSError as error:
         if not is_no_room(error):
             raise
