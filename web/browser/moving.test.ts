@@ -21,7 +21,7 @@ test('the camera is painted by the service, in the style that is chosen meanwhil
   await page.locator('.figures').waitFor();
   expect(await framesPerSecond(page)).toBeGreaterThan(0);
   expect(await page.locator('.figures').innerText()).toContain('by the service');
-  expect(await colours(page)).toBeGreaterThan(1000); // the fake camera has a few flat ones
+  await expect.poll(() => colours(page), { timeout: 30_000 }).toBeGreaterThan(1000); // the fake camera has a few flat ones
   await style(page, 'The Starry Night').click();
   await page.getByLabel('Strength').fill('0');
   await page.waitForFunction(() => {
@@ -41,7 +41,7 @@ test('the camera is painted in this browser', async () => {
   await page.getByRole('button', { name: 'Begin' }).click();
   await page.locator('.figures', { hasText: 'in this browser, Web' }).waitFor();
   expect(await framesPerSecond(page)).toBeGreaterThan(0);
-  expect(await colours(page)).toBeGreaterThan(1000);
+  await expect.poll(() => colours(page), { timeout: 30_000 }).toBeGreaterThan(1000);
 });
 
 test('a video is painted, with progress', async () => {
