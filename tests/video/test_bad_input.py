@@ -279,3 +279,26 @@ def test_sound_that_begins_hours_later_is_left_out_of_avi(tmp_path: Path) -> Non
     assert result.frames == 5
     assert any("begins after 100,000 s" in note for note in result.notes)
     assert (tmp_path / "out.avi").stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("matrix", [8, 10, 14])
+def test_colours_that_nobody_here_can_read_are_named(tmp_path: Path, matrix: int) -> None:
+    """YCgCo, BT.2020 of constant luminance, ICtCp."""
+    clip = tagged(tmp_path, matrix)
+    with pytest.raises(VideoDecodeError, match="turned into RGB"):
+        paint_video(clip, tmp_path / "painted.mkv", Identity())
+    assert not (tmp_path / "painted.mkv").exists()
+
+
+def test_a_matrix_that_is_none_is_passed_over_as_players_do(tmp_path: Path) -> None:
+    assert paint_video(tagged(tmp_path, 65), tmp_path / "painted.mkv", Identity()).frames == 3
+
+
+def tagged(folder: Path, matrix: int) -> Path:
+    """A clip whose file, not whose pixels, says that matrix; `ffv1` has it in the container alone."""
+    clip = write_clip(folder / "clip.mkv", pictures(3, 24, 32), codec="ffv1", tags=(5, 1, 5, 6))
+    content = clip.read_bytes()
+    said = b"\x55\xb1\x81"  # MatrixCoefficients, of one byte
+    assert content.count(said + b"\x05") == 1
+    clip.write_bytes(content.replace(said + b"\x05", said + bytes([matrix])))
+    return clip

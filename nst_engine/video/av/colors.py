@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from nst_engine.video.frames import BT470BG, BT709, FULL_RANGE, SMPTE170M, SRGB_TAGS, UNKNOWN, ColorTags
 
 _NOT_YUV = (0, UNKNOWN, 3)
+#: Of the numbers that H.273 gives to matrices; others are of damaged files.
+_LAST_MATRIX = 17
 # What players take untagged pictures for: from 720 rows on, or of 1280 columns, BT.709.
 _HD_ROWS, _HD_COLUMNS = 720, 1280
 # Swscale calls BT.601 by the number of one of its two names.
@@ -25,7 +27,7 @@ def tags_of(frame: av.VideoFrame) -> ColorTags:
     if frame.format.is_rgb or frame.format.has_palette:
         return SRGB_TAGS
     matrix = int(frame.colorspace)
-    if matrix in _NOT_YUV:
+    if matrix in _NOT_YUV or matrix > _LAST_MATRIX:
         is_hd = frame.height >= _HD_ROWS or frame.width >= _HD_COLUMNS
         matrix = BT709 if is_hd else SMPTE170M
     is_full = int(frame.color_range) == FULL_RANGE or frame.format.name.startswith("yuvj")

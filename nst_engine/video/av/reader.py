@@ -156,7 +156,14 @@ class VideoReader:
         return left if 0 < left < said or (left > said and is_whole) else said
 
     def _picture(self, frame: av.VideoFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        pixels = self._turn.upright(self._to_rgb(frame))
+        try:
+            rgb = self._to_rgb(frame)
+        except OSError as error:  # of damaged files, which say of their colours what does not go together
+            raise VideoDecodeError(
+                f"{self._label}: a frame of {frame.format.name} cannot be turned into RGB ({error.strerror}); convert it "
+                "to H.264 first"
+            ) from error
+        pixels = self._turn.upright(rgb)
         if pixels.shape[2] == 3:
             return pixels, None
         return np.ascontiguousarray(pixels[..., :3]), opaque_to_none(np.ascontiguousarray(pixels[..., 3]))
