@@ -160,8 +160,8 @@ class VideoReader:
             rgb = self._to_rgb(frame)
         except OSError as error:  # of damaged files, which say of their colours what does not go together
             raise VideoDecodeError(
-                f"{self._label}: a frame of {frame.format.name} cannot be turned into RGB ({error.strerror}); convert it "
-                "to H.264 first"
+                f"{self._label}: a frame of {frame.format.name} cannot be turned into RGB ({error.strerror}); "
+                "convert it to H.264 first"
             ) from error
         pixels = self._turn.upright(rgb)
         if pixels.shape[2] == 3:
