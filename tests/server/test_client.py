@@ -140,6 +140,11 @@ def test_arguments_that_cannot_be_used(kind: Any, arguments: dict[str, Any]) -> 
         kind(**arguments)
 
 
+def test_what_is_no_video_is_told(running: Service) -> None:
+    with Client(running.address, api_key="a-key") as client, pytest.raises(OptionError, match="video: came a int"):
+        client.paint_video(3)  # type: ignore[arg-type]
+
+
 def test_what_answers_may_be_something_else(photo: Path) -> None:
     class Other(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
