@@ -1,4 +1,4 @@
-"""One frame through `WS /v1/live`, as a camera's page sends them: `probe_live.py ADDRESS PHOTO`; exits 0 if it is painted."""
+"""One frame through `WS /v1/live`, as a camera's page sends them: `probe_live.py ADDRESS PHOTO`; 0 if it is painted."""
 
 from __future__ import annotations
 
