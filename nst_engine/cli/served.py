@@ -49,6 +49,8 @@ class ServedStylizer:
         try:
             self._client = Client(arguments.server, api_key=os.environ.get(KEY_VARIABLE), timeout=_LONGEST_WAIT_S)
         except OptionError as error:
+            if error.option == "api_key":
+                raise OptionError(str(error).replace("api_key", KEY_VARIABLE, 1)) from error
             raise OptionError(str(error).removeprefix("address: "), option="server") from error
 
     def __enter__(self) -> Self:

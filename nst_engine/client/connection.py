@@ -16,9 +16,19 @@ LONGEST_SILENCE_S = 60.0
 DEFAULT_ADDRESS = "http://127.0.0.1:8000"
 
 
-def key_headers(api_key: str | None) -> dict[str, str]:
-    """With the key."""
-    return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+def key_headers(api_key: str | None) -> dict[bytes, bytes]:
+    """With the key, in UTF-8 as the service reads its file.
+
+    Raises:
+        OptionError: It can be no key: empty, or not on one line.
+    """
+    if api_key is None:
+        return {}
+    if not api_key.strip() or not api_key.isprintable():
+        raise OptionError(
+            f"{api_key!r} came; a key is one line of text, such as the service has in its file", option="api_key"
+        )
+    return {b"Authorization": f"Bearer {api_key}".encode()}
 
 
 def checked_address(address: str) -> str:

@@ -101,12 +101,15 @@ def video_form(video: Source, fields: VideoFields) -> Iterator[dict[str, Any]]:
     """Likewise; a file is open while the block runs, and not read into memory.
 
     Raises:
+        OptionError: It is no path, and no bytes.
         VideoNotFoundError: There is no such file.
     """
     with contextlib.ExitStack() as opened:
         content: bytes | BinaryIO
         if isinstance(video, bytes):
             content = video
+        elif not isinstance(video, str | os.PathLike):
+            raise _no_source(video, "video")
         else:
             try:
                 content = opened.enter_context(Path(video).open("rb"))
@@ -131,4 +134,8 @@ def _file_of(source: Source, name: str) -> tuple[str, bytes]:
         return name, source
     if isinstance(source, str | os.PathLike):
         return name, read_path(source, str(source), DEFAULT_LIMITS)
-    raise OptionError(f"came a {type(source).__name__}; wanted a path, or the bytes of a file", option=name)
+    raise _no_source(source, name)
+
+
+def _no_source(came: object, name: str) -> OptionError:
+    return OptionError(f"came a {type(came).__name__}; wanted a path, or the bytes of a file", option=name)

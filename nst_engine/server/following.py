@@ -16,6 +16,7 @@ from nst_engine.server.jobs.desk import JobDesk
 from nst_engine.server.jobs.job import Job, JobKind
 
 _PAUSE_S = 0.2
+_MOST_OF_A_POSITION = 18
 _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".mp4": "video/mp4"}
 
 
@@ -38,8 +39,7 @@ def following(kind: JobKind) -> APIRouter:
         request: Request, job: found_job, last_event_id: Annotated[str | None, Header()] = None
     ) -> AsyncIterator[ServerSentEvent]:
         """All that has happened, and happens: `state`, `progress` and, of pictures, `snapshot`; ends with the job."""
-        begin = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
-        async for event in _events(request, job, begin):
+        async for event in _events(request, job, _position(last_event_id or "")):
             yield event
 
     @router.get("/{identity}/result", name=f"{kind}: result", response_class=Response)
@@ -57,10 +57,14 @@ def following(kind: JobKind) -> APIRouter:
         @router.get("/{identity}/snapshots/{iteration}", name=f"{kind}: snapshot", response_class=Response)
         async def snapshot(request: Request, job: found_job, iteration: int) -> Response:
             """The picture after so many iterations, as a JPEG."""
-            path = desk_of(request).folder_of(job.identity).snapshot_path(iteration)
-            if not path.is_file():
+            folder = desk_of(request).folder_of(job.identity)
+            if iteration not in folder.snapshots():  # no file is asked for under a name that anybody invents
                 raise JobNotFoundError(f"there is no snapshot of iteration {iteration}; the job lists those there are")
-            return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+            return FileResponse(
+                folder.snapshot_path(iteration),
+                media_type="image/jpeg",
+                headers={"Cache-Control": "private, max-age=3600"},
+            )
 
     return router
 
@@ -95,6 +99,11 @@ def _progress(event: dict[str, Any]) -> dict[str, Any]:
     return {"done": done, "total": total, "seconds": event["seconds"], "eta_seconds": event["eta_seconds"]}
 
 
+def _position(last_event_id: str) -> int:
+    """Where to go on; 0 where it is no id of ours."""
+    return int(last_event_id) if last_event_id.isdecimal() and len(last_event_id) <= _MOST_OF_A_POSITION else 0
+
+
 async def _events(request: Request, job: Job, position: int) -> AsyncIterator[ServerSentEvent]:
     desk, engine, state = desk_of(request), request.app.state.engine, ""
     assert isinstance(engine, Engine)
@@ -104,13 +113,12 @@ async def _events(request: Request, job: Job, position: int) -> AsyncIterator[Se
             job = await asyncio.to_thread(desk.store.job, job.identity)
         except JobNotFoundError:  # removed
             return
-        happened, end = await asyncio.to_thread(folder.events, position)
-        for event in happened:
+        for event, end in await asyncio.to_thread(folder.events, position):
+            position = end
             kind = event.pop("event")
             if kind == "snapshot":
                 event["url"] = f"{job.path}/snapshots/{event['iteration']}"
             yield ServerSentEvent(event=kind, data=event, id=str(end))
-        position = end
         if job.state != state:
             state = job.state
             yield ServerSentEvent(event="state", data=await asyncio.to_thread(job_as_json, desk, job))

@@ -79,7 +79,8 @@ async def live(socket: WebSocket, form: Annotated[LiveForm, Depends()]) -> None:
         with engine.live.place():
             stylizer = engine.model(form.model, reads_styles=bool(form.style_id))
             session = await asyncio.to_thread(LiveSession, socket, engine, stylizer, form)
-            await session.run()
+            with contextlib.suppress(WebSocketDisconnect):  # it has gone before anything was painted
+                await session.run()
     except BusyError as error:
         await _refuse(socket, error, _TRY_LATER)
     except NSTError as error:

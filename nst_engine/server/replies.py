@@ -69,6 +69,8 @@ _WHEN = {
     503: "No room; `Retry-After` says when to try again",
     507: "No room on the disk, or in the quota",
 }
+#: What FastAPI says, in its own words, of a field that holds text instead.
+_NO_FILE = "expected uploadfile"
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 
@@ -125,7 +127,10 @@ async def reply_to_invalid_request(request: Request, error: Exception) -> Respon
     assert isinstance(error, RequestValidationError)
     problem = error.errors()[0]
     place = ".".join(str(part) for part in problem["loc"][1:]) or "the request"
-    return error_reply(422, "OptionError", f"{place}: {problem['msg'].lower()}", request)
+    reason = problem["msg"].lower()
+    if _NO_FILE in reason:
+        reason = f"text came where a file is wanted, as by curl -F {place}=@FILE"
+    return error_reply(422, "OptionError", f"{place}: {reason}", request)
 
 
 async def reply_to_http_error(request: Request, error: Exception) -> Response:

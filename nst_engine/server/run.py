@@ -27,6 +27,7 @@ from nst_engine.server.shared import share
 
 #: Pictures come in threads that come and go; measured in `benchmarks/bench_service.py` as MALLOC_ARENA_MAX.
 _ARENAS = 2
+_PASSED_ON = [signal.Signals[name] for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
 _FACTORY = "nst_engine.server.app:create_app"
 _LOGGING: dict[str, Any] = {
     "version": 1,
@@ -60,6 +61,29 @@ class Workers(Multiprocess):
     """Processes that listen at one address; what they do is said when the first of them listens."""
 
     _is_announced = False
+    _ended_by: int | None = None
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        self._before = {number: signal.getsignal(number) for number in _PASSED_ON}
+        super().__init__(config, sockets)
+
+    def run(self) -> None:
+        """Until a signal; Ctrl-C and SIGHUP go on to whoever waited for them, as they do with one worker."""
+        super().run()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self._ended_by is not None:
+            signal.raise_signal(self._ended_by)
+
+    def handle_int(self) -> None:
+        """End."""
+        super().handle_int()
+        self._ended_by = signal.SIGINT
+
+    def handle_hup(self) -> None:
+        """End, too, instead of starting anew: the terminal has gone."""
+        self.should_exit.set()
+        self._ended_by = signal.SIGHUP
 
     def keep_subprocess_alive(self) -> None:
         """Replace those that died; what they counted stays, but nothing of theirs is in progress."""

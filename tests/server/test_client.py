@@ -32,7 +32,7 @@ from .running import Service, service
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    (folder / "keys.txt").write_text("a-key\n")
+    (folder / "keys.txt").write_text("a-key\nclé €\n", encoding="utf-8")
     with service(folder, "--models", "live,any-fast", "--api-key-file", "keys.txt") as started:
         yield started
 
@@ -126,12 +126,23 @@ def test_the_same_with_await(running: Service, photo: Path, style_image: Path) -
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"address": "localhost:8434"}, {"address": "http://[::1"}, {"address": None}, {"api_key": "k\u20ac"}],
+    [
+        {"address": "localhost:8434"},
+        {"address": "http://[::1"},
+        {"address": None},
+        {"api_key": ""},
+        {"api_key": "a\nkey"},
+    ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_arguments_that_cannot_be_used(kind: Any, arguments: dict[str, Any]) -> None:
     with pytest.raises(OptionError):
         kind(**arguments)
+
+
+def test_what_is_no_video_is_told(running: Service) -> None:
+    with Client(running.address, api_key="a-key") as client, pytest.raises(OptionError, match="video: came a int"):
+        client.paint_video(3)  # type: ignore[arg-type]
 
 
 def test_what_answers_may_be_something_else(photo: Path) -> None:
@@ -267,7 +278,16 @@ def test_what_a_service_cannot_do_is_told(
     assert not list(tmp_path.glob("*_scream*"))
 
 
-def test_a_key_that_is_missing_is_told(running: Service, tmp_path: Path, photo: Path) -> None:
-    ended = nst("stylize", photo, "--style", "scream", "--server", running.address, cwd=tmp_path)
+@pytest.mark.parametrize("environment", [{}, {"NST_ENGINE_API_KEY": ""}, {"NST_ENGINE_API_KEY": "a\nkey"}])
+def test_a_key_that_is_missing_is_told(
+    running: Service, tmp_path: Path, photo: Path, environment: dict[str, str]
+) -> None:
+    ended = nst("stylize", photo, "--style", "scream", "--server", running.address, cwd=tmp_path, **environment)
     assert ended.returncode == 2
     assert "NST_ENGINE_API_KEY" in ended.stderr
+    assert "whether `nst serve` runs" not in ended.stderr
+
+
+def test_a_key_in_any_script(running: Service) -> None:
+    with Client(running.address, api_key="clé €") as client:
+        assert client.models()

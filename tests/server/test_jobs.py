@@ -103,7 +103,23 @@ def test_events_go_on_after_the_last_one_seen(client: httpx.Client) -> None:
     rest = [(name, data) for name, data, _ in events(client, job, after=identity)]
     after = [(name, data) for name, data, each in told if each and int(each) > int(identity)]
     assert [pair for pair in rest if pair[0] != "state"] == [pair for pair in after if pair[0] != "state"]
-    assert list(events(client, job, after="99999999"))  # of another service: all of it
+    again = list(events(client, job))  # all at once, and each may yet be the last that arrives
+    positions = [int(each) for _, _, each in again if each]
+    assert positions == sorted(set(positions))
+    for other in (
+        "99999999",
+        str(positions[3] - 5),
+        "9" * 40,
+        "9" * 5000,
+    ):  # of another service, or nobody's: all of it
+        assert list(events(client, job, after=other)) == again
+
+
+def test_snapshots_that_are_none(client: httpx.Client) -> None:
+    job = begin(client, "optimizations", PHOTO, **QUICK)
+    wait_for(client, job, "done")
+    for iteration in (5, -1, int("9" * 300)):  # the last as a file's name would be too long
+        assert client.get(f"{job['links']['self']}/snapshots/{iteration}").status_code == 404
 
 
 def test_a_style_image_and_noise_as_the_first_picture(client: httpx.Client) -> None:

@@ -192,6 +192,15 @@ def test_others_may_not_open_it(running: Service, how: dict[str, Any]) -> None:
     assert refused.value.response.status_code == 403
 
 
+def test_a_client_that_goes_away_at_once_is_no_fault(running: Service) -> None:
+    for _ in range(5):
+        with opened(running, "style=scream") as socket:
+            socket.close_socket()
+    with opened(running, "style=scream") as socket:
+        told(socket, "ready")
+    assert "Traceback" not in running.log.read_text()
+
+
 def test_pages_of_allowed_origins_may(running: Service) -> None:
     with opened(running, origin="https://example.org") as socket:
         told(socket, "ready")

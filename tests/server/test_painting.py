@@ -76,6 +76,12 @@ def test_every_field_reaches_the_library(client: httpx.Client, live: Stylizer) -
     np.testing.assert_array_equal(load_image(answer.content).pixels, expected.pixels)
 
 
+def test_text_instead_of_a_file_is_told(client: httpx.Client) -> None:
+    answer = client.post("/v1/stylize", data={"photo": "photo.jpg", "style": "scream"})
+    assert answer.status_code == 422
+    assert "text came where a file is wanted" in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("kind", ["jpeg", "webp"])
 def test_formats_and_json(client: httpx.Client, kind: str) -> None:
     answer = stylize(client, style="scream", format=kind, quality="80", response="json")

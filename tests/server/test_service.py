@@ -188,6 +188,14 @@ def test_sigterm_finishes_what_was_accepted(tmp_path: Path) -> None:
         assert pending.result().status_code == 200
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGTERM, 0)])
+def test_several_workers_end_as_one_does(tmp_path: Path, number: int, code: int) -> None:
+    with service(tmp_path, "--models", "live", "--workers", "2") as running:
+        assert running.stop(number) == code
+        with pytest.raises(httpx.ConnectError):  # no worker of it still listens
+            httpx.get(f"{running.address}/healthz")
+
+
 def test_ctrl_c_ends_it_as_it_ends_other_commands(tmp_path: Path) -> None:
     with service(tmp_path, "--models", "live") as running:
         assert running.stop(signal.SIGINT) == 130

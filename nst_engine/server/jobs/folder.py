@@ -73,16 +73,25 @@ class JobFolder:
 
         return write
 
-    def events(self, position: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """The events from a position of the file on, and where they end; one that is half written comes later."""
+    def events(self, position: int = 0) -> list[tuple[dict[str, Any], int]]:
+        """The events from a position on, and where each ends; one that is half written comes later.
+
+        From the first on, where no event ends at that position: the job was begun again, or nobody was given it.
+        """
+        happened: list[tuple[dict[str, Any], int]] = []
         try:
-            with (self.path / _EVENTS).open("rb") as file:
-                file.seek(position)
-                content = file.read()
+            file = (self.path / _EVENTS).open("rb")
         except FileNotFoundError:
-            return [], 0
-        whole = content.rfind(b"\n") + 1
-        return [json.loads(line) for line in content[:whole].splitlines()], position + whole
+            return happened
+        with file:
+            file.seek(max(0, position - 1))
+            if position > 0 and file.read(1) != b"\n":
+                position = file.seek(0)
+            for line in file:
+                if line.endswith(b"\n"):
+                    position += len(line)
+                    happened.append((json.loads(line), position))
+        return happened
 
     def last_progress(self) -> dict[str, Any] | None:
         """The newest event of progress."""

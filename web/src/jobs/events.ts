@@ -1,3 +1,5 @@
+import { isAbort, ServiceError } from '../service';
+
 /** An event of a stream (text/event-stream). */
 export interface ServerEvent {
   name: string;
@@ -9,7 +11,10 @@ export async function* eventsOf(answer: Response): AsyncGenerator<ServerEvent> {
   const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch((error: unknown) => {
+      if (isAbort(error)) throw error;
+      throw new ServiceError('The connection to the service broke off; is it still running?', 0);
+    });
     if (done) return;
     text = (text + value).replaceAll('\r\n', '\n');
     const parts = text.split('\n\n');

@@ -1,4 +1,4 @@
-import type { Service } from '../service';
+import { type Service, ServiceError } from '../service';
 import { eventsOf, type ServerEvent } from './events';
 
 /** Work of the service that takes long. */
@@ -11,6 +11,11 @@ export interface Job {
   links: { self: string; events: string; result: string };
 }
 
+/** How long a service may be away: it takes up its jobs when it has started again. */
+const PATIENCE_MS = 60_000;
+const PAUSE_MS = 1000;
+const AWAY = [0, 502, 503, 504];
+
 /** Hands the events of a job to `onEvent` until it has ended; returns its end. A stream that breaks off is taken up again. */
 export async function follow(
   service: Service,
@@ -19,10 +24,18 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<Job> {
   let job = begun;
+  let heardAt = Date.now();
   while (job.state === 'waiting' || job.state === 'running') {
-    for await (const event of eventsOf(await service.ask(job.links.events, { signal }))) {
-      if (event.name === 'state') job = event.data as Job;
-      onEvent(event);
+    try {
+      for await (const event of eventsOf(await service.ask(job.links.events, { signal }))) {
+        heardAt = Date.now();
+        if (event.name === 'state') job = event.data as Job;
+        onEvent(event);
+      }
+    } catch (error) {
+      const isAway = error instanceof ServiceError && AWAY.includes(error.status);
+      if (!isAway || Date.now() - heardAt > PATIENCE_MS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
   return job;
