@@ -4,9 +4,14 @@
 # be written to but for /data and /tmp; behind nginx. In build/deploy/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-root=$PWD folder=$PWD/build/deploy port=18700
+root=$PWD folder=$PWD/build/deploy
+# ports that are free now
+read -r port front_port < <(python -c '
+import socket
+taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(each.getsockname()[1] for each in taken))')
 rm -rf "$folder"
-mkdir -p "$folder"/{data,logs,sources}
+mkdir -p "$folder"/{data,tmp,logs,sources}
 
 # what the image is built from, and nothing else
 tar --exclude='__pycache__' --exclude='*.so' -cf - constraints.txt csrc deploy/install.sh LICENSE MANIFEST.in nst_engine pyproject.toml \
@@ -29,19 +34,19 @@ systemd-analyze verify "$folder/nst-serve.service"
 # 0 is the safest; services of distributions are mostly at 9
 systemd-analyze security --offline=yes --threshold=25 "$folder/nst-serve.service" | tail -n 1
 
-chown -R 65532:65532 "$folder/data"
+chown -R 65532:65532 "$folder"/{data,tmp}
 # the mounts end with the shell; the one capability is for a Python that lies in a home here, where others may not read
 unshare --mount bash -euo pipefail -c "
   mount --bind '$folder/data' '$folder/data'
+  mount --bind '$folder/tmp' '$folder/tmp'
   mount -o remount,bind,ro /
-  mount -t tmpfs tmpfs /tmp
   exec setpriv --reuid=65532 --regid=65532 --clear-groups --no-new-privs --bounding-set=-all,+dac_read_search \
     --inh-caps=-all,+dac_read_search --ambient-caps=+dac_read_search \
-    env -i PATH='$folder/nst/bin:/usr/bin:/bin' NST_ENGINE_PORT=$port NST_ENGINE_DATA_FOLDER='$folder/data' \
+    env -i PATH='$folder/nst/bin:/usr/bin:/bin' TMPDIR='$folder/tmp' NST_ENGINE_PORT=$port NST_ENGINE_DATA_FOLDER='$folder/data' \
     NST_ENGINE_CACHE='$folder/data/cache' NST_ENGINE_MODELS=live nst serve
 " >"$folder/logs/serve" 2>&1 &
 service=$!
-sed "s/127.0.0.1:8000/127.0.0.1:$port/; s/listen 8080;/listen 127.0.0.1:$((port + 1));/" deploy/nginx.conf >"$folder/nginx-site.conf"
+sed "s/127.0.0.1:8000/127.0.0.1:$port/; s/listen 8080;/listen 127.0.0.1:$front_port;/" deploy/nginx.conf >"$folder/nginx-site.conf"
 cat >"$folder/nginx.conf" <<NGINX
 daemon off; pid $folder/nginx.pid; error_log $folder/logs/nginx; events {}
 http { access_log off; client_body_temp_path $folder/body; proxy_temp_path $folder/proxy; fastcgi_temp_path $folder/f;
@@ -52,7 +57,7 @@ nginx -c "$folder/nginx.conf" &
 nginx=$!
 trap 'kill $service $nginx 2>/dev/null || true' EXIT
 
-front=http://127.0.0.1:$((port + 1))
+front=http://127.0.0.1:$front_port
 for _ in $(seq 120); do
   [[ $(curl -s -o "$folder/ready" -w '%{http_code}' "$front/readyz") == 200 ]] && break
   sleep 0.5
@@ -63,7 +68,7 @@ curl -sSf -F "photo=@$photo" -F style=great-wave "$front/v1/stylize" -o "$folder
 curl -sSf "$front/" -o "$folder/page.html" --compressed
 grep -q '<script type="module"' "$folder/page.html"
 [[ $(stat -c %u "$folder/data/jobs.sqlite") == 65532 ]]
-"$folder/nst/bin/python" "$root/.ci/probe_live.py" "ws://127.0.0.1:$((port + 1))/v1/live?style=scream" "$photo"
+"$folder/nst/bin/python" "$root/.ci/probe_live.py" "ws://127.0.0.1:$front_port/v1/live?style=scream" "$photo"
 # every figure of the dashboard is one that the service gives
 curl -sSf "http://127.0.0.1:$port/metrics" >"$folder/metrics"
 for name in $(grep -oE 'nst_[a-z_]+' deploy/grafana/nst-engine.json | sort -u); do

@@ -13,6 +13,7 @@ from nst_engine.catalogue import bundled_styles
 from nst_engine.color import ColorMode
 from nst_engine.environment import is_importable, pip_install
 from nst_engine.errors import MissingDependencyError, OptionError
+from nst_engine.optimization.inputs import MIN_PICTURE_SIDE_PX
 from nst_engine.optimization.options import OptimizeOptions, OptimizerName, StyleLoss, layer_list
 from nst_engine.server.engine import Engine
 from nst_engine.server.following import accepted, desk_of, following
@@ -89,7 +90,10 @@ async def optimize(
     uploads = {"photo": photo, **{f"style_image_{number}": each for number, each in enumerate(images)}}
     async with engine.admission.place():
         for name, upload in uploads.items():
-            await engine.decoders.decode(upload, name, max_side=form.image_size)
+            picture = await engine.decoders.decode(upload, name, max_side=form.image_size)
+            if min(picture.height, picture.width) < MIN_PICTURE_SIDE_PX:
+                came = f"{picture.width}x{picture.height} px came"
+                raise OptionError(f"{came}; at least {MIN_PICTURE_SIDE_PX} px each way are needed", option=name)
             await upload.seek(0)
     wanted = {
         "options": form.options(engine.settings.max_side, (*[1.0] * len(images), *names.values())),

@@ -186,6 +186,12 @@ def test_what_cannot_be_optimized_is_refused_at_once(client: httpx.Client, data:
     assert message in answer.json()["error"]["message"]
 
 
+def test_a_picture_of_a_few_pixels_is_no_job(client: httpx.Client) -> None:
+    answer = client.post("/v1/optimizations", files={"photo": encoded(painting(7, 60))}, data={"style": "scream"})
+    assert answer.status_code == 422
+    assert "photo: 60x7 px came" in answer.json()["error"]["message"]
+
+
 def test_no_picture_is_no_job(client: httpx.Client) -> None:
     answer = client.post("/v1/optimizations", files={"photo": PHOTO[:200]}, data={"style": "scream"})
     assert answer.status_code == 422

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from nst_engine.errors import BusyError, JobNotFoundError, OutputError
-from nst_engine.server.jobs.job import Job, JobKind
+from nst_engine.server.jobs.job import Job, JobKind, JobState
 
 #: A running job whose runner has said nothing for so long is nobody's.
 LEASE_S = 10.0
@@ -137,9 +137,10 @@ class JobStore:
         return replace(Job(*row), position=before)
 
     def counts(self) -> dict[str, int]:
-        """Number of jobs in each state."""
+        """Number of jobs in each state, the empty ones included."""
         with self._opened() as database:
-            return dict(database.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
+            found = database.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall()
+        return {**dict.fromkeys(get_args(JobState), 0), **dict(found)}
 
     def claim(self, runner: str) -> Job | None:
         """The job that has waited longest, now this runner's; None: none waits, or enough run.
