@@ -7,6 +7,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from nst_engine.errors import VideoDecodeError
 from nst_engine.video.frames import BT470BG, BT709, FULL_RANGE, SMPTE170M, SRGB_TAGS, UNKNOWN, ColorTags
 
 _NOT_YUV = (0, UNKNOWN, 3)
@@ -46,24 +47,35 @@ class ToRgb:
         height: Of the results, px.
         width: Likewise.
         tags: Of the frames.
+        label: Of the file, for messages.
     """
 
-    def __init__(self, height: int, width: int, tags: ColorTags) -> None:
-        self._height, self._width, self._tags = height, width, tags
+    def __init__(self, height: int, width: int, tags: ColorTags, label: str) -> None:
+        self._height, self._width, self._tags, self._label = height, width, tags, label
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """The frame as uint8 H×W×3, or H×W×4 where it may be transparent."""
+        """The frame as uint8 H×W×3, or H×W×4 where it may be transparent.
+
+        Raises:
+            VideoDecodeError: FFmpeg has no way from its colours to RGB.
+        """
         if not (frame.format.is_rgb or frame.format.has_palette):
             frame.colorspace, frame.color_range = self._tags.matrix, self._tags.range
         is_same = (frame.height, frame.width) == (self._height, self._width)
-        converted = self._reformatter.reformat(
-            frame,
-            width=self._width,
-            height=self._height,
-            format="rgba" if holds_alpha(frame) else "rgb24",
-            interpolation=(_BILINEAR if is_same else _BICUBIC) | _WHOLE_CHROMA_OUT | _EXACT,
-        )
+        try:
+            converted = self._reformatter.reformat(
+                frame,
+                width=self._width,
+                height=self._height,
+                format="rgba" if holds_alpha(frame) else "rgb24",
+                interpolation=(_BILINEAR if is_same else _BICUBIC) | _WHOLE_CHROMA_OUT | _EXACT,
+            )
+        except OSError as error:
+            raise VideoDecodeError(
+                f"{self._label}: a frame of {frame.format.name} cannot be turned into RGB ({error.strerror}); "
+                "convert it to H.264 first"
+            ) from error
         return np.asarray(converted.to_ndarray(), np.uint8)
 
 

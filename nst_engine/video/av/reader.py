@@ -103,7 +103,7 @@ class VideoReader:
                 width, aspect = max(1, round(width * aspect)), None
             height, width = painted_size(height, width, max_side)
             self.clip = self._described(first, (height, width), aspect, span)
-            self._to_rgb = ToRgb(*self._turn.size(height, width), self.clip.tags)
+            self._to_rgb = ToRgb(*self._turn.size(height, width), self.clip.tags, self._label)
             self._note_what_is_not_kept(first)
         except BaseException:
             self.close()
@@ -156,14 +156,7 @@ class VideoReader:
         return left if 0 < left < said or (left > said and is_whole) else said
 
     def _picture(self, frame: av.VideoFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        try:
-            rgb = self._to_rgb(frame)
-        except OSError as error:  # of damaged files, which say of their colours what does not go together
-            raise VideoDecodeError(
-                f"{self._label}: a frame of {frame.format.name} cannot be turned into RGB ({error.strerror}); "
-                "convert it to H.264 first"
-            ) from error
-        pixels = self._turn.upright(rgb)
+        pixels = self._turn.upright(self._to_rgb(frame))
         if pixels.shape[2] == 3:
             return pixels, None
         return np.ascontiguousarray(pixels[..., :3]), opaque_to_none(np.ascontiguousarray(pixels[..., 3]))
