@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from threading import RLock
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -29,6 +30,7 @@ _IN_USE: dict[str, Any] = {}
 _LOST: set[str] = set()
 _TURNS: WeakSet[RLock] = WeakSet()
 _HELD: list[RLock] = []
+_PAUSES: list[tuple[Callable[[], None], Callable[[], None]]] = []
 # frames take less; a model may never end
 _PATIENCE_S = 1.0
 
@@ -41,6 +43,16 @@ def renew_in_children(owner: Renewed) -> None:
 def finish_before_fork(turn: RLock) -> None:
     """Have forks wait, a second at most, until no thread holds a lock: libraries hold theirs as long."""
     _TURNS.add(turn)
+
+
+def pause_around_forks(pause: Callable[[], None], resume: Callable[[], None]) -> None:
+    """Have a library end its threads before a fork, and begin them again after it, in parent and child.
+
+    Args:
+        pause: Called once no thread holds a lock of `finish_before_fork`.
+        resume: Called after it.
+    """
+    _PAUSES.append((pause, resume))
 
 
 def use_once(runtime: str, held: object = None) -> None:
@@ -79,14 +91,18 @@ def abandon(held: object) -> None:
 
 def _before() -> None:
     _HELD.extend(turn for turn in list(_TURNS) if turn.acquire(timeout=_PATIENCE_S))
+    for pause, _ in _PAUSES:
+        pause()
 
 
 def _after_in_parent() -> None:
+    _resume()
     while _HELD:
         _HELD.pop().release()
 
 
 def _after_in_child() -> None:
+    _resume()
     _HELD.clear()
     for owner in list(_RENEWED):
         owner.renew_after_fork()
@@ -94,6 +110,11 @@ def _after_in_child() -> None:
     for held in _IN_USE.values():
         abandon(held)
     _IN_USE.clear()
+
+
+def _resume() -> None:
+    for _, resume in _PAUSES:
+        resume()
 
 
 if hasattr(os, "register_at_fork"):
