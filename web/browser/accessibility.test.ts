@@ -59,9 +59,9 @@ test('the keyboard alone chooses a style, paints and changes the theme', async (
   await press(/^The Scream/, 'Enter');
   await painted(page);
   await press(/^How much of the photo/, 'ArrowRight');
-  expect(await page.getByLabel(/How much of the photo/).inputValue()).toBe('1');
+  await expect.poll(() => page.getByLabel(/How much of the photo/).inputValue()).toBe('1');
   await press(/^Dark$/, 'Enter');
-  expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+  await expect.poll(() => page.locator('html').getAttribute('data-theme')).toBe('dark');
 });
 
 test('the first load is small, and asks no other host', async () => {

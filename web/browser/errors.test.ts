@@ -4,9 +4,9 @@ import { givePhoto, GUARDED_ADDRESS, KEY, painted, style, visit } from './visit'
 test('what is no picture is named beside where it was given', async () => {
   const { page } = await visit();
   await page.getByLabel('Choose a picture').last().setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('no picture') });
-  expect(await page.locator('.start [role=alert]').innerText()).toBe(
-    '“notes.txt” is no picture that this browser can show; choose a JPEG, PNG, WebP or AVIF file.',
-  );
+  await page
+    .locator('.start [role=alert]', { hasText: /^“notes.txt” is no picture that this browser can show; choose a JPEG, PNG, WebP or AVIF file.$/ })
+    .waitFor();
   await page.getByLabel('Your own style…').last().setInputFiles({ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('broken') });
   await page.locator('.gallery [role=alert]', { hasText: '“broken.png” is no picture' }).waitFor();
 });
@@ -19,7 +19,7 @@ test('what is no video is named, and a video that cannot be read', async () => {
   await input.setInputFiles({ name: 'broken.mp4', mimeType: 'video/mp4', buffer: Buffer.from('broken') });
   await page.getByRole('button', { name: 'Paint it' }).click();
   await page.locator('.stage > [role=alert] .error').waitFor();
-  expect(await page.getByRole('button', { name: 'Paint it' }).isEnabled()).toBe(true);
+  await expect.poll(() => page.getByRole('button', { name: 'Paint it' }).isEnabled()).toBe(true);
 });
 
 test('a service that is gone is told, and asked again', async () => {
@@ -31,7 +31,7 @@ test('a service that is gone is told, and asked again', async () => {
   await page.unroute('**/v1/stylize');
   await page.getByRole('button', { name: 'Try again' }).click();
   await painted(page);
-  expect(await page.locator('.stage .error').count()).toBe(0);
+  await expect.poll(() => page.locator('.stage .error').count()).toBe(0);
 });
 
 test('a key is asked for when the service wants one; its own errors are shown', async () => {
@@ -46,6 +46,6 @@ test('a key is asked for when the service wants one; its own errors are shown', 
   await style(page, 'The Scream').click();
   await givePhoto(page);
   await page.locator('.stage [role=alert]', { hasText: /bytes/ }).waitFor();
-  expect(await field.count()).toBe(0);
+  await expect.poll(() => field.count()).toBe(0);
   expect(await page.evaluate(() => ({ ...localStorage, ...sessionStorage, cookie: document.cookie }))).toEqual({ cookie: '' });
 });

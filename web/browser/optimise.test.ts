@@ -52,5 +52,5 @@ test('an optimisation is cancelled, here and there', async () => {
   expect(told.status()).toBe(200);
   const job = new URL(told.url()).pathname;
   await expect.poll(async () => (await (await fetch(ADDRESS + job)).json()).state, { timeout: 20_000 }).toBe('cancelled');
-  expect(await style(page, 'The Scream').isEnabled()).toBe(true);
+  await expect.poll(() => style(page, 'The Scream').isEnabled()).toBe(true);
 });

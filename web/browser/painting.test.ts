@@ -19,7 +19,7 @@ test('a picture becomes the one that the service paints', async () => {
   });
   const expected = Buffer.from(await asked.arrayBuffer()).toString('base64');
   expect(await difference(page, url, `data:image/jpeg;base64,${expected}`)).toBeLessThan(SAME);
-  expect(await page.getByText(/By the service: \d+ ms \(live\)/).count()).toBe(1);
+  await page.getByText(/By the service: \d+ ms \(live\)/).waitFor();
 });
 
 test('strength, strokes and colours change the picture', async () => {
@@ -48,7 +48,7 @@ test('up to three styles are blended, and a link to them opens the same', async 
   const alone = await painted(page);
   await page.getByRole('button', { name: 'Blend with The Starry Night' }).click();
   await page.getByRole('button', { name: 'Blend with Poppies' }).click();
-  expect(await page.getByRole('button', { name: /^Blend with/ }).count()).toBe(0);
+  await expect.poll(() => page.getByRole('button', { name: /^Blend with/ }).count()).toBe(0);
   await page.getByRole('slider', { name: 'The Starry Night' }).fill('100');
   await page.getByRole('button', { name: 'Without Poppies' }).click();
   await page.waitForFunction((old) => document.querySelector('.frame img')?.getAttribute('src') !== old, alone);
@@ -59,7 +59,7 @@ test('up to three styles are blended, and a link to them opens the same', async 
   const link = await page.evaluate(() => navigator.clipboard.readText());
   expect(link).toContain('#styles=scream:100,starry-night:100');
   const other = await visit(link.split('#')[1]);
-  expect(await other.page.getByRole('slider', { name: 'The Starry Night' }).inputValue()).toBe('100');
+  await expect.poll(() => other.page.getByRole('slider', { name: 'The Starry Night' }).inputValue()).toBe('100');
 });
 
 test('a style image of the visitor paints', async () => {
@@ -68,7 +68,7 @@ test('a style image of the visitor paints', async () => {
   await page.getByLabel('Your own style…').last().setInputFiles(PAINTING);
   const url = await painted(page);
   expect(await difference(page, url, (await page.locator('.frame .over').getAttribute('src'))!)).toBeGreaterThan(DIFFERENT);
-  expect(await page.getByRole('button', { name: /^coffee/ }).getAttribute('aria-pressed')).toBe('true');
+  await expect.poll(() => page.getByRole('button', { name: /^coffee/ }).getAttribute('aria-pressed')).toBe('true');
   await page.getByText(/By the service: \d+ ms \(any-fast\)/).waitFor();
 });
 
@@ -79,11 +79,11 @@ test('the result is compared, enlarged, copied, downloaded and found again', asy
   const split = page.getByRole('slider', { name: /How much of the photo/ });
   await split.focus();
   await page.keyboard.press('End');
-  expect(await split.getAttribute('aria-valuetext')).toBe('100 % photo, 0 % painting');
+  await expect.poll(() => split.getAttribute('aria-valuetext')).toBe('100 % photo, 0 % painting');
   await page.getByRole('button', { name: 'Larger' }).click();
-  expect(await page.locator('.window').evaluate((window) => window.scrollWidth > window.clientWidth * 1.4)).toBe(true);
+  await expect.poll(() => page.locator('.window').evaluate((window) => window.scrollWidth > window.clientWidth * 1.4)).toBe(true);
   await page.getByRole('button', { name: 'Beside its sources' }).click();
-  expect(await page.locator('.beside figcaption').allInnerTexts()).toEqual(['Photo', 'Poppies', 'Painted']);
+  await expect.poll(() => page.locator('.beside figcaption').allInnerTexts()).toEqual(['Photo', 'Poppies', 'Painted']);
   await page.getByRole('button', { name: 'Copy' }).click();
   await page.getByText('The picture is in the clipboard.').waitFor();
   const copied = await page.evaluate(async () => {
@@ -97,9 +97,9 @@ test('the result is compared, enlarged, copied, downloaded and found again', asy
   await page.getByRole('button', { name: 'Show chelsea: The Scream' }).waitFor();
   await page.getByRole('button', { name: 'Show chelsea: Poppies' }).click();
   await page.getByText('Poppies, from before').waitFor();
-  expect(await page.locator('.frame img').first().getAttribute('src')).toBe(url);
+  await expect.poll(() => page.locator('.frame img').first().getAttribute('src')).toBe(url);
   await page.getByRole('button', { name: 'Use its settings' }).click();
-  expect(await style(page, 'Poppies').getAttribute('aria-pressed')).toBe('true');
+  await expect.poll(() => style(page, 'Poppies').getAttribute('aria-pressed')).toBe('true');
 });
 
 test('every style is previewed with the photo', async () => {
