@@ -33,6 +33,7 @@ OWNERS = {
     "httpx_sse": ("client",),
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
     "fastapi": ("server",),
+    "fsspec": ("ray.storage",),
     "filelock": ("video.work_folder",),
     "platformdirs": ("runtimes.devices",),
     "onnx": ("graphs", "exporting", "models.external_data", "models.endless"),
@@ -43,6 +44,8 @@ OWNERS = {
     "prometheus_client": ("server.monitoring",),
     "pydantic": ("server.live", "server.replies", "server.settings"),
     "pydantic_settings": ("server.settings",),
+    "pyarrow": ("ray",),
+    "ray": ("ray",),
     "rich": ("cli",),
     "shtab": ("cli.main",),
     "safetensors": ("vgg19.weights", "training", "stylize.style_embedding"),
@@ -81,8 +84,16 @@ LAZY = {
 }
 # Modules that import an optional package when they are imported: they are imported at use, after a check of it.
 AT_ONCE = {
-    "av": ("video.av", "video.segments", "video.stream_sink", "webcam.recorder"),
-    "cv2": ("motion.opencv", "motion.optical_flow", "motion.smoothing", "video.flicker", "webcam"),
+    "av": ("video.av", "video.segments", "video.stream_sink", "webcam.recorder", "ray.film", "ray.stretch"),
+    "cv2": (
+        "motion.opencv",
+        "motion.optical_flow",
+        "motion.smoothing",
+        "video.flicker",
+        "webcam",
+        "ray.film",
+        "ray.stretch",
+    ),
 }
 
 

@@ -54,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     from nst_engine.cli import (
         add_style,
         bench,
+        cluster,
         doctor,
         encode_style,
         export,
@@ -95,6 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_style,
         export,
         serve,
+        cluster,
         models,
         bench,
         info,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from nst_engine.cli.messages import with_flags
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def add_model_arguments(
-    parser: argparse.ArgumentParser, *, default: str = "bundled:quality", any_style: str | None = None
+    parser: argparse.ArgumentParser,
+    *,
+    default: str = "bundled:quality",
+    any_style: str | None = None,
+    leave_out: Collection[str] = (),
 ) -> argparse._ArgumentGroup:
     """Which model, on which device; the group of these arguments.
 
@@ -25,6 +30,7 @@ def add_model_arguments(
         parser: Of the command.
         default: Where no model is named.
         any_style: Where none is named but a style image; None: the command takes none.
+        leave_out: Options of sessions that the command does not have.
     """
     group = parser.add_argument_group("model")
     group.add_argument(
@@ -33,7 +39,7 @@ def add_model_arguments(
         metavar="NAME|FILE",
         help=f"bundled:quality, bundled:live, bundled:any, bundled:any-fast, or a file (default: {default})",
     )
-    add_options(group, SessionOptions)
+    add_options(group, SessionOptions, leave_out=leave_out)
     add_options(group, ImageLimits)
     if any_style is not None:
         parser.set_defaults(model=None, default_models=(default, any_style))

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nst_engine.cli.cluster import run_stylize
 from nst_engine.cli.exit_codes import BAD_INPUT, INTERRUPTED, SOME_FAILED
 from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
@@ -76,6 +77,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="paint by an `nst serve` there, such as http://127.0.0.1:8000; its key, if it wants one, in "
         "$NST_ENGINE_API_KEY",
     )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="paint on a cluster of Ray, as nst cluster stylize does (default: $RAY_ADDRESS, else this machine alone)",
+    )
     parser.add_argument("--resume", action="store_true", help="skip photos whose result is there already")
     parser.add_argument("--overwrite", action="store_true", help="a result may replace a photo")
     parser.add_argument("--json", action="store_true", help="a line of JSON per picture on stdout")
@@ -90,6 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
     options_of(arguments, StylizeOptions)
     options_of(arguments, StreamOptions)
     check_style_arguments(arguments)
+    if arguments.ray is not None:
+        return run_stylize(arguments)
     if _PIPE in (*arguments.photos, arguments.output):
         return _run_in_pipe(arguments)
     is_known = not any(Path(photo).is_dir() for photo in arguments.photos)

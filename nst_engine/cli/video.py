@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nst_engine.cli.exit_codes import FAILED, INTERRUPTED
 from nst_engine.cli.messages import as_json, with_flags
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.option_flags import add_options, options_of
+from nst_engine.cli.quiet_ray import quiet_ray
 from nst_engine.cli.style_arguments import (
     ANY_STYLE_FAST,
     add_style_arguments,
@@ -22,6 +25,8 @@ from nst_engine.cli.style_arguments import (
     files_read,
 )
 from nst_engine.cli.style_keyframes import take_times, timed_choices
+from nst_engine.cli.video_bar import VideoBar
+from nst_engine.environment import needed
 from nst_engine.errors import NSTError, OptionError, OutputError
 from nst_engine.files import check_is_no_input
 from nst_engine.motion.options import FrameOptions
@@ -30,7 +35,7 @@ from nst_engine.video.options import VideoOptions
 if TYPE_CHECKING:
     from nst_engine.stylize.style_choice import StyleChoice
     from nst_engine.stylize.stylizer import Stylizer
-    from nst_engine.video import VideoProgress, VideoResult
+    from nst_engine.video import VideoResult
     from nst_engine.video.pipes import Stream
 
     #: One for all frames, or those of times, in seconds.
@@ -56,6 +61,14 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     add_options(parser, FrameOptions)
     parser.add_argument("--report", action="store_true", help="paint nothing; say how much each stability flickers")
     add_options(parser, VideoOptions)
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="paint stretches side by side on a cluster of Ray, each engine on one core or --threads (default: "
+        "$RAY_ADDRESS, else this machine alone)",
+    )
     parser.add_argument("--json", action="store_true", help="a line of JSON on stdout at the end, and no progress bar")
     add_model_arguments(parser, default="bundled:live", any_style=ANY_STYLE_FAST)
     parser.set_defaults(run=run)
@@ -63,7 +76,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the arguments, load, stylize, report."""
-    from nst_engine.video import check_video, finished_frames, stylize_video
+    from nst_engine.video import check_video, finished_frames
 
     options, looks = options_of(arguments, VideoOptions), options_of(arguments, FrameOptions)
     timed = take_times(arguments)
@@ -73,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_video(source, output, options)
     if isinstance(output, Path):
         check_is_no_input(output, files_read(arguments))
+    stylize, paints = _here() if arguments.ray is None else _on_cluster(arguments)
     stylizer = open_stylizer(arguments)
     styles = timed_choices(timed, arguments, stylizer) or chosen_style(arguments, stylizer)
     if arguments.report:
@@ -83,13 +97,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"nst: {output}: is there already, and no unfinished work; nothing is left to do", file=sys.stderr)
         return 0
     try:
-        with _Bar(_name_of(output), is_shown=not arguments.json) as bar:
-            result = stylize_video(
+        with paints, VideoBar(_name_of(output), is_shown=not arguments.json) as bar:
+            result = stylize(
                 source,
                 output,
                 stylizer,
                 **_style_of(styles),
-                **asdict(looks),
+                **_looks_of(looks, is_on_cluster=arguments.ray is not None),
                 options=options,
                 limits=stylizer.limits,
                 on_progress=bar.show,
@@ -106,6 +120,29 @@ def run(arguments: argparse.Namespace) -> int:
         raise type(error)(f"{with_flags(error)}{resumable}") from error
     _report(arguments, result, styles, stylizer)
     return 0
+
+
+def _looks_of(looks: FrameOptions, *, is_on_cluster: bool) -> dict[str, Any]:
+    return {"looks": looks} if is_on_cluster else asdict(looks)
+
+
+def _here() -> tuple[Callable[..., VideoResult], contextlib.AbstractContextManager[None]]:
+    from nst_engine.video import stylize_video
+
+    return stylize_video, contextlib.nullcontext()
+
+
+def _on_cluster(
+    arguments: argparse.Namespace,
+) -> tuple[Callable[..., VideoResult], contextlib.AbstractContextManager[None]]:
+    """What paints on a cluster, and in which context; engines take one core each if nothing else is said."""
+    with needed("painting on a cluster needs Ray", "ray"):
+        from nst_engine.ray import stylize_film
+
+    if arguments.report or _PIPE in (arguments.input, arguments.output):
+        raise OptionError("--ray: paints a file to a file; leave it out with --report and -")
+    arguments.threads = getattr(arguments, "threads", 1)
+    return partial(stylize_film, address=arguments.ray or None), quiet_ray()
 
 
 def _ends(arguments: argparse.Namespace) -> tuple[Path | Stream, Path | Stream | None]:
@@ -228,55 +265,3 @@ def _styles_record(styles: Styles) -> dict[str, Any]:
             {"seconds": seconds, "styles": dict(choice.shares)} for seconds, choice in sorted(styles.items())
         ]
     }
-
-
-class _Bar:
-    """A progress bar with frames per second and the remaining time, on stderr.
-
-    Args:
-        label: Name of the output.
-        is_shown: Whether there is a bar; notes are printed in any case.
-    """
-
-    def __init__(self, label: str, *, is_shown: bool) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.table import Column
-
-        from nst_engine.cli.progress_bar import console
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=9)),
-            TextColumn("{task.fields[status]}"),
-        )
-        self._bar = Progress(*columns, console=console, disable=not is_shown)
-        self._task = self._bar.add_task(label, total=None, status="")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self._bar.stop()
-            return
-        self._bar.live.transient = True  # show an error without the bar, and without the line that ends it in files
-        self._bar.live.stop()
-
-    def show(self, progress: VideoProgress) -> None:
-        """Update after each frame."""
-        from nst_engine.cli.progress_bar import clock
-
-        left = "" if progress.eta_seconds is None else f" · {clock(progress.eta_seconds)} left"
-        total = None if progress.total is None else max(progress.total, progress.frames)
-        status = f"{progress.frames_per_second:.1f} frames/s{left}"
-        self._bar.update(self._task, completed=progress.frames, total=total, status=status)
-
-    def note(self, text: str) -> None:
-        """A line for the user."""
-        from nst_engine.cli.progress_bar import console
-
-        console.print(f"nst: {text}", soft_wrap=True, markup=False)

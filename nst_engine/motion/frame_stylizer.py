@@ -16,7 +16,7 @@ from nst_engine.checks import require_count
 from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError
 from nst_engine.models.spec import ChannelOrder
-from nst_engine.motion.frames import check_frame
+from nst_engine.motion.frames import check_frame, exchanged
 from nst_engine.motion.options import FrameOptions, Stability
 from nst_engine.motion.transition import Transition
 from nst_engine.runtimes.forks import finish_before_fork, renew_in_children
@@ -26,7 +26,7 @@ from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 
 if TYPE_CHECKING:
-    from nst_engine.motion.smoothing import Smoother
+    from nst_engine.motion.smoothing import Scene, Smoother
 
 _STAGES = ("motion", "stylize", "smooth")
 
@@ -186,6 +186,30 @@ class FrameStylizer:
             if self._smoother is not None:
                 self._smoother.reset()
 
+    @property
+    def scene(self) -> Scene | None:
+        """What later frames depend on beside the outputs of the last `memory_frames`; None: nothing."""
+        with self._turn:
+            return None if self._smoother is None else self._smoother.scene
+
+    def go_on_from(self, scene: Scene | None) -> None:
+        """Forget all frames; the next one follows those of `scene`, which another one has watched or stylized."""
+        with self._turn:
+            self.reset()
+            if scene is not None and self._smoother is not None:
+                self._smoother.go_on_from(scene)
+
+    def watch_frame(self, frame: NDArray[np.uint8]) -> None:
+        """Follow the scene without stylizing, in a fraction of the time; the frame is as for `stylize_frame`.
+
+        Raises:
+            OptionError: The frame is invalid.
+        """
+        check_frame(frame, self._stylizer.limits)
+        with self._turn:
+            if self._smoother is not None:
+                self._smoother.steadied(exchanged(frame) if self._exchanges else frame, is_bgr=self._swap_rb)
+
     def stylize_frame(self, frame: NDArray[np.uint8], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Stylize the next frame.
 
@@ -208,7 +232,7 @@ class FrameStylizer:
     def _next(self, frame: NDArray[np.uint8], out: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         laps = [time.perf_counter()]
         self._weights, self._strength = self._in_transition()
-        photo = _exchanged(frame) if self._exchanges else frame
+        photo = exchanged(frame) if self._exchanges else frame
         smoother = self._smoother
         finish: dict[str, Any] = {"strength": self._strength, "preserve_color": self._options.preserve_color}
         if smoother is None:
@@ -255,7 +279,7 @@ class FrameStylizer:
         if stylized is out:
             return out
         if self._exchanges:
-            stylized = _exchanged(stylized)
+            stylized = exchanged(stylized)
         elif self._smoother is not None and out is None and not self._finishes:
             stylized = stylized.copy()  # the smoother keeps its own copy
         if out is None:
@@ -274,10 +298,3 @@ def _smoother(stability: Stability, grid_px: int) -> Smoother:
     from nst_engine.motion.smoothing import Smoother  # this imports OpenCV
 
     return Smoother(stability, grid_px)
-
-
-def _exchanged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """BGR to RGB, or back."""
-    from nst_engine.motion.opencv import cv2
-
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)

@@ -38,3 +38,10 @@ def _cure(frame: NDArray[Any]) -> str:
         (frame.ndim == 2 or frame.shape[2:] == (1,), "type cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)"),
     )
     return next((cure for applies, cure in cures if applies), "channels come last, of one picture")
+
+
+def exchanged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """BGR to RGB, or back."""
+    from nst_engine.motion.opencv import cv2
+
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)

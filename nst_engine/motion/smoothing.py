@@ -52,6 +52,25 @@ _LEVELS: Mapping[str, _Level] = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What of the frames so far later ones depend on, apart from how they were painted.
+
+    Attributes:
+        grey: The last frame, uint8, grey and small.
+        steadied: The last frame without noise, uint8 H×W×3, and its grey version.
+        travelled: How far the scene has moved since it began, px.
+        aligned: Likewise, as far as the grid has followed.
+        phase: See `Smoother`.
+    """
+
+    grey: NDArray[np.uint8]
+    steadied: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    travelled: NDArray[np.float64]
+    aligned: NDArray[np.float64]
+    phase: tuple[int, int]
+
+
 class Smoother:
     """Keeps the previous frame and its output. For one clip and one thread.
 
@@ -86,11 +105,25 @@ class Smoother:
         self._travelled, self._aligned = np.zeros(2), np.zeros(2)
         self.phase = (0, 0)
 
+    @property
+    def scene(self) -> Scene | None:
+        """Where the scene is after the last frame, for another smoother to go on from; None: there was no frame."""
+        if self._grey is None or self._steadied is None:
+            return None
+        return Scene(self._grey, self._steadied, self._travelled.copy(), self._aligned.copy(), self.phase)
+
+    def go_on_from(self, scene: Scene) -> None:
+        """Forget all frames; the next one follows those of the scene, whose outputs are not known here."""
+        self.reset()
+        self._grey, self._steadied = scene.grey, scene.steadied
+        self._travelled, self._aligned = scene.travelled.copy(), scene.aligned.copy()
+        self.phase = scene.phase
+
     def steadied(self, photo: NDArray[np.uint8], *, is_bgr: bool = False) -> NDArray[np.uint8]:
         """Take the next frame, uint8 H×W×3; returns it without the noise in its static parts, to be stylized."""
         grey = self._estimator.grey(photo, is_bgr=is_bgr)
         before = self._grey
-        if before is not None and (self._stylized is None or self._stylized.shape != photo.shape):
+        if self._steadied is not None and self._steadied[0].shape != photo.shape:
             self.reset()
             before = None
         self._grey, self._motion = grey, None

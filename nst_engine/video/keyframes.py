@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from nst_engine.stylize.style_choice import Style, StyleChoice
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.frames import Clip
 from nst_engine.video.options import LONGEST_SECONDS
+
+if TYPE_CHECKING:
+    from nst_engine.motion.smoothing import Scene
 
 # Lengths of clips are estimates: a keyframe may come so much later without a note.
 _SLACK = Fraction(21, 20)
@@ -103,9 +106,27 @@ class KeyframePainter:
         """The settings that the output depends on, for JSON."""
         return {**self._frames.settings, "style": self._timeline.identity}
 
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Of each stage, over all frames."""
+        return self._frames.seconds
+
     def reset(self) -> None:
         """Begin a new clip."""
         self._frames.reset()
+
+    @property
+    def scene(self) -> Scene | None:
+        """See `FrameStylizer`."""
+        return self._frames.scene
+
+    def go_on_from(self, scene: Scene | None) -> None:
+        """See `FrameStylizer`."""
+        self._frames.go_on_from(scene)
+
+    def watch_frame(self, frame: NDArray[np.uint8]) -> None:
+        """See `FrameStylizer`."""
+        self._frames.watch_frame(frame)
 
     def notes_on(self, clip: Clip) -> list[str]:
         """Notes for the user: keyframes that no frame comes to, as far as it is known where the clip ends."""

@@ -65,10 +65,41 @@ def stylize_video(
     Raises:
         NSTError: What `paint_video` and `Stylizer.stylize` raise.
     """
+    painter = painter_of(
+        stylizer,
+        style,
+        keyframes=keyframes,
+        stability=stability,
+        strength=strength,
+        preserve_color=preserve_color,
+        stroke_size=stroke_size,
+    )
+    result = paint_video(
+        source, output, painter, options=options, limits=limits, on_progress=on_progress, on_note=on_note
+    )
+    return replace(result, paint_seconds=painter.seconds)
+
+
+def painter_of(
+    stylizer: Stylizer,
+    style: Style = None,
+    *,
+    keyframes: Sequence[StyleKeyframe] = (),
+    stability: Stability = "low",
+    strength: float = 1.0,
+    preserve_color: ColorMode | None = None,
+    stroke_size: float = 1.0,
+) -> FrameStylizer | KeyframePainter:
+    """What paints the frames of a clip; all arguments are those of `stylize_video`.
+
+    Raises:
+        OptionError: Both a style and keyframes.
+        NSTError: What `FrameStylizer` raises.
+    """
     if keyframes and style is not None:
         raise OptionError("style and keyframes: both came; give one of them")
     timeline = StyleTimeline(keyframes, stylizer) if keyframes else None
-    frame_stylizer = FrameStylizer(
+    frames = FrameStylizer(
         stylizer,
         style if timeline is None else timeline.choices[0],
         stability=stability,
@@ -77,11 +108,7 @@ def stylize_video(
         stroke_size=stroke_size,
         channel_order="rgb",
     )
-    painter = frame_stylizer if timeline is None else KeyframePainter(frame_stylizer, timeline)
-    result = paint_video(
-        source, output, painter, options=options, limits=limits, on_progress=on_progress, on_note=on_note
-    )
-    return replace(result, paint_seconds=frame_stylizer.seconds)
+    return frames if timeline is None else KeyframePainter(frames, timeline)
 
 
 def paint_video(

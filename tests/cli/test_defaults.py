@@ -21,6 +21,7 @@ from nst_engine.models.formats import ExportOptions
 from nst_engine.motion.options import FrameOptions
 from nst_engine.optimization.options import DEFAULT_STYLE_WEIGHT, OptimizeOptions
 from nst_engine.options import declared
+from nst_engine.ray.options import ClusterOptions
 from nst_engine.runtimes.options import SessionOptions, StreamOptions
 from nst_engine.server.settings import read_settings
 from nst_engine.stylize.options import StylizeOptions
@@ -42,6 +43,7 @@ NEEDED: Mapping[str, Sequence[str]] = {
     "add-style": ["painting.jpg", "-o", "own.onnx"],
     "export": ["bundled:live", "-o", "own.onnx"],
     "serve": [],
+    "cluster stylize": ["photos", "painted"],
     "bench": [],
     "bench stylize": [],
     "bench optimize": [],
@@ -60,6 +62,7 @@ RECORDS: Mapping[str, Sequence[type[Any]]] = {
     "gallery": (OptimizeOptions, ImageLimits),
     "reconstruct": (OptimizeOptions, ImageLimits),
     "export": (ExportOptions,),
+    "cluster stylize": (StylizeOptions, ClusterOptions, *_MODEL),
 }
 #: Those that are told in words.
 IN_WORDS = (
@@ -97,6 +100,9 @@ IN_WORDS = (
     "matroska",  # of stdout; files say it by their names
     "none needed",
     "below the user's cache",
+    "$RAY_ADDRESS, else this machine alone",
+    "as many as cores or GPUs allow",
+    "each as its input",
 )
 
 

@@ -1,0 +1,283 @@
+"""Paints any number of pictures on a cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow.parquet as pq
+import ray.data
+
+from nst_engine.errors import OptionError, OutputError
+from nst_engine.files import file_sha256
+from nst_engine.image import IMAGE_SUFFIXES
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
+from nst_engine.models.find import ModelFile, find_model
+from nst_engine.ray.cluster import READING_SHARE, cluster_errors, connected, engine_needs, room_for
+from nst_engine.ray.inputs import Inputs, Naming, find_inputs
+from nst_engine.ray.manifest import Manifest
+from nst_engine.ray.options import ClusterOptions
+from nst_engine.ray.parquet import PARQUET
+from nst_engine.ray.stages import Decoding, Painting, Writing
+from nst_engine.ray.storage import Place, place_of
+from nst_engine.runtimes.options import SessionOptions
+from nst_engine.stylize.batch import style_label
+from nst_engine.stylize.loaded_model import DEFAULT_MODEL
+from nst_engine.stylize.options import StylizeOptions
+from nst_engine.stylize.style_choice import Style, StyleChoice
+from nst_engine.stylize.stylizer import Stylizer
+from nst_engine.version import __version__
+
+#: Files read by one task, and pixels' bytes that one block between the stages has, about.
+_FILES, _BLOCK_BYTES = 16, 32 << 20
+_FAILURES_TOLD = 20
+
+_AS_IT_IS, _ANY_DEVICE, _NEW_RUN = StylizeOptions(), SessionOptions(), ClusterOptions()
+
+
+@dataclass(frozen=True)
+class ClusterProgress:
+    """Progress of a run.
+
+    Attributes:
+        done: Pictures painted, those of earlier runs included.
+        failed: Pictures that could not be painted, likewise.
+        total: Of pictures.
+        seconds: Of this run's painting.
+        pictures_per_second: Of this run.
+    """
+
+    done: int
+    failed: int
+    total: int
+    seconds: float
+    pictures_per_second: float
+
+
+@dataclass(frozen=True)
+class ClusterResult:
+    """Result of a run.
+
+    Attributes:
+        output: Address of the results; `_nst/manifest` below it tells of each picture.
+        done: Pictures painted by this run.
+        failed: Pictures that could not be painted by this run.
+        before: Pictures that earlier runs have painted or failed at, and this one passed over.
+        seconds: Of this run.
+        failures: The first of them: inputs with their errors.
+        left_out: What lies in folders and is no picture, by suffix.
+    """
+
+    output: str
+    done: int
+    failed: int
+    before: int
+    seconds: float
+    failures: Mapping[str, str] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def stylize_pictures(
+    inputs: str | Sequence[str],
+    output: str | os.PathLike[str],
+    style: Style = None,
+    *,
+    model: str | os.PathLike[str] = DEFAULT_MODEL,
+    stylize: StylizeOptions = _AS_IT_IS,
+    session: SessionOptions = _ANY_DEVICE,
+    options: ClusterOptions = _NEW_RUN,
+    limits: ImageLimits = DEFAULT_LIMITS,
+    address: str | None = None,
+    on_progress: Callable[[ClusterProgress], None] | None = None,
+) -> ClusterResult:
+    """Paint pictures with as many engines as a cluster of Ray has room for.
+
+    Reading, painting and writing are tasks of their own, on whatever node has room; only a few pictures are between
+    them at any time. A picture that cannot be painted is recorded and stops nothing. A worker or a node that dies
+    costs time: what it had not finished is done again elsewhere. A run that was cut off is gone on with by `resume`.
+
+    Args:
+        inputs: As for `nst_engine.ray.inputs.find_inputs`: pictures, folders, patterns, lists, Parquet; here or in a
+            store that fsspec knows. Every node has to see them at the same address.
+        output: A folder, here or in a store; or, ending in .parquet, that of a table with the results' bytes.
+        style: As for `Stylizer.stylize`.
+        model: As for `Stylizer`; a file has to be there on every node.
+        stylize: How the pictures are painted.
+        session: Of each engine; its `threads` are `options.engine_threads`.
+        options: Of the run.
+        limits: Of pictures; larger ones are refused before they are decoded.
+        address: Of the cluster, see `nst_engine.ray.cluster.connected`.
+        on_progress: Called after every few pictures.
+
+    Raises:
+        NSTError: What `Stylizer`, `find_inputs`, `Manifest` and `connected` raise; nothing of single pictures.
+    """
+    begun, place = time.perf_counter(), place_of(os.fspath(output))
+    texts = [inputs] if isinstance(inputs, str) else list(inputs)
+    engine = {**asdict(session), "threads": options.engine_threads}
+    with Stylizer(model, expected_pictures=1, limits=limits, **_of_driver(engine)) as stylizer:
+        choice, name = stylizer.choose_style(style), stylizer.model
+    suffix = None if options.image_format is None else _suffix_of(options.image_format)
+    naming = Naming(style_label(choice.shares), suffix, options.column, options.key_column)
+    found = find_inputs(texts, place, naming, limits)
+    identity = _identity(find_model(model), name, choice, stylize, {"suffix": suffix, "quality": options.quality})
+    manifest = Manifest(place, identity, resume=options.resume, overwrite=options.overwrite)
+    left = _left(found, place, manifest, options)
+    manifest.begin()
+    run = _Run(manifest, found.count, found.count - left.count, on_progress)
+    try:
+        if left.count:
+            painting = {**asdict(stylize), "max_side": None, "style": choice, "model": os.fspath(model), **engine}
+            decoding = Decoding(stylize.max_side, limits)
+            with connected(address), cluster_errors():
+                run.take(_outcomes(left, decoding, painting, Writing(place, options.quality), options))
+    finally:
+        manifest.flush()
+    seconds = time.perf_counter() - begun
+    return ClusterResult(
+        place.url, run.done, run.failed, found.count - left.count, seconds, run.failures, found.left_out
+    )
+
+
+class _Run:
+    """Takes what the cluster has done, and counts."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        total: int,
+        before: int,
+        on_progress: Callable[[ClusterProgress], None] | None,
+    ) -> None:
+        self.done = self.failed = 0
+        self.failures: dict[str, str] = {}
+        self._manifest, self._total, self._before = manifest, total, before
+        self._failed_before = len(manifest.failed)
+        self._on_progress = on_progress
+
+    def take(self, batches: Iterator[list[dict[str, Any]]]) -> None:
+        """Record batches of outcomes until there are no more."""
+        begun = time.perf_counter()
+        for rows in batches:
+            self._manifest.add(rows)
+            bad = [row for row in rows if row["state"] != "done"]
+            self.done += len(rows) - len(bad)
+            self.failed += len(bad)
+            for row in bad[: max(0, _FAILURES_TOLD - len(self.failures))]:
+                self.failures[row["input"]] = row["error"]
+            if self._on_progress is not None:
+                seconds = time.perf_counter() - begun
+                painted = self.done + self.failed
+                done = self.done + self._before - self._failed_before
+                failed = self.failed + self._failed_before
+                self._on_progress(ClusterProgress(done, failed, self._total, seconds, painted / seconds))
+
+
+def _outcomes(
+    left: Inputs,
+    decoding: Decoding,
+    painting: Mapping[str, Any],
+    writing: Writing,
+    options: ClusterOptions,
+) -> Iterator[list[dict[str, Any]]]:
+    """Rows of the manifest, a few pictures at a time, in the order in which they are done."""
+    needs: Any = engine_needs(str(painting["device"]), options.engine_threads)
+    engines = room_for(needs, options.engines)
+    _set_up_data()
+    tables = left.in_blocks_of(max(1, min(_FILES, math.ceil(left.count / (4 * engines)))))
+    painted = (
+        ray.data.from_arrow(tables)
+        .map_batches(decoding, batch_size=None, batch_format="numpy", num_cpus=READING_SHARE)
+        .map_batches(
+            Painting,
+            fn_constructor_kwargs={**painting, "on_error": "record"},
+            batch_size=None,
+            batch_format="numpy",
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=engines),
+            **needs,
+        )
+        .map_batches(writing, batch_size=None, batch_format="numpy", num_cpus=READING_SHARE)
+    )
+    for batch in painted.iter_batches(batch_size=None, batch_format="numpy"):
+        names = list(batch)
+        yield [
+            dict(zip(names, row, strict=True)) for row in zip(*(batch[name].tolist() for name in names), strict=True)
+        ]
+
+
+def _set_up_data() -> None:
+    """Small blocks, and no words on the terminal but ours."""
+    context = ray.data.DataContext.get_current()
+    context.target_max_block_size = _BLOCK_BYTES
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _left(found: Inputs, place: Place, manifest: Manifest, options: ClusterOptions) -> Inputs:
+    """What is left to do; results that a killed run had not recorded any more are.
+
+    Raises:
+        OutputError: A new run would replace results of others.
+    """
+    over = set(manifest.done) if options.retry_failed else manifest.done | manifest.failed
+    left = found.without(over)
+    is_there = _results(place) if manifest.knows_files else set()
+    finished = [(name, result) for name, result in left.outputs() if result in is_there]
+    if finished and not options.resume:
+        raise OutputError(
+            f"{place.url}: {len(finished)} results are there already, such as {finished[0][1]}; take another output, "
+            "or begin anew: `overwrite=True`"
+        )
+    manifest.add([{"input": name, "output": place.below(result).url, "state": "done"} for name, result in finished])
+    return left.without({name for name, _ in finished})
+
+
+def _results(place: Place) -> set[str]:
+    """Of results that are in an output, their places below it."""
+    if not place.is_folder():
+        return set()
+    if not place.url.endswith(PARQUET):
+        return {path[len(place.path) :].lstrip("/") for path in place.files()}
+    found: set[str] = set()
+    for path in place.files():
+        with place.at(path).open() as file:
+            outputs = pq.read_table(file, columns=["output"])["output"].to_pylist()
+        found.update(output[len(place.url) :].lstrip("/") for output in outputs)
+    return found
+
+
+def _identity(
+    model: ModelFile, name: str, choice: StyleChoice, stylize: StylizeOptions, written: dict[str, Any]
+) -> dict[str, Any]:
+    """What the pictures depend on."""
+    made_of = {
+        "model": name,
+        "model_sha256": file_sha256(model.path),
+        "style": dict(choice.identity),
+        **asdict(stylize),
+        **written,
+        "nst-engine": __version__,
+    }
+    version = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+    return {**json.loads(json.dumps(made_of)), "version": version}
+
+
+def _of_driver(engine: dict[str, Any]) -> dict[str, Any]:
+    """For the engine that only chooses the style: the node that drives may have no GPU."""
+    return {"device": "cpu"} if engine["device"].startswith(("cuda", "tensorrt")) else engine
+
+
+def _suffix_of(image_format: str) -> str:
+    suffix = f".{image_format.lower().lstrip('.')}"
+    if suffix not in IMAGE_SUFFIXES:
+        names = ", ".join(each[1:] for each in IMAGE_SUFFIXES)
+        raise OptionError(f"{image_format!r} came; choose one of {names}", option="image_format")
+    return suffix

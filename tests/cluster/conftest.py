@@ -1,0 +1,46 @@
+"""A cluster of two nodes on this machine, and a store beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from cluster.two_nodes import TwoNodes
+from nst_engine.ray import connected
+
+_STORE = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="session")
+def _two_nodes() -> Iterator[TwoNodes]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    store = f"http://{host}:{port}"
+    before = dict(os.environ)
+    os.environ.update(_STORE, AWS_ENDPOINT_URL=store)  # of the workers, too
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "object_store_memory": 200_000_000, "include_dashboard": False},
+    )
+    try:
+        with connected(cluster.address):
+            yield TwoNodes(cluster.address, store, cluster)
+    finally:
+        cluster.shutdown()  # type: ignore[no-untyped-call]
+        server.stop()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture
+def two_nodes(_two_nodes: TwoNodes) -> TwoNodes:
+    """Both of them alive."""
+    _two_nodes.add_second()
+    return _two_nodes

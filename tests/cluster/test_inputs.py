@@ -1,0 +1,114 @@
+"""Which pictures are found, and where their results go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cluster.two_nodes import write_photos
+from nst_engine.errors import ImageNotFoundError, MissingDependencyError, NSTError, OptionError, OutputError
+from nst_engine.limits import ImageLimits
+from nst_engine.ray.inputs import Inputs, Naming, find_inputs
+from nst_engine.ray.storage import place_of
+
+NAMING = Naming("scream")
+
+
+def found(*texts: str | Path, output: str | Path = "/nowhere/out", naming: Naming = NAMING) -> Inputs:
+    return find_inputs([str(text) for text in texts], place_of(str(output)), naming, ImageLimits())
+
+
+def outputs(inputs: Inputs) -> list[str]:
+    return sorted(result for _, result in inputs.outputs())
+
+
+def test_a_folder_keeps_its_places_and_says_what_is_no_picture(tmp_path: Path) -> None:
+    write_photos(tmp_path / "in/ünï code", 2)
+    write_photos(tmp_path / "in/.hidden", 1)
+    write_photos(tmp_path / "in/out", 1)
+    (tmp_path / "in/notes.txt").write_text("a.jpg")
+    (tmp_path / "in/README").write_text("")
+    os.mkfifo(tmp_path / "in/pipe.png")
+    inputs = found(tmp_path / "in", output=tmp_path / "in/out")
+    assert outputs(inputs) == ["ünï code/00000_scream.png", "ünï code/00001_scream.png"]
+    assert dict(inputs.left_out) == {".txt": 1, "no suffix": 1}
+
+
+def test_patterns_and_lists(tmp_path: Path) -> None:
+    write_photos(tmp_path / "in/a", 2)
+    write_photos(tmp_path / "in/b", 1)
+    assert outputs(found(tmp_path / "in/*/00000.png")) == ["a/00000_scream.png", "b/00000_scream.png"]
+    listing = tmp_path / "in/all.txt"
+    listing.write_text(f"a/00001.png\n\n{tmp_path}/in/b/00000.png\n", encoding="utf-8")
+    assert outputs(found(listing)) == ["a/00001_scream.png", "b/00000_scream.png"]
+    assert outputs(found(tmp_path / "in/a/00000.png")) == ["00000_scream.png"]
+
+
+def test_rows_of_parquet(tmp_path: Path) -> None:
+    table = pa.table({"name": ["x/one.jpg", None, "../../two"], "image": [b"1", b"2", b"3"], "size": [1, 2, 3]})
+    pq.write_table(table, tmp_path / "p.parquet", row_group_size=2)
+    inputs = found(tmp_path / "p.parquet")
+    assert outputs(inputs) == ["p_000000_scream.png", "p_000001_scream.png", "p_000002_scream.png"]
+    assert [block["row"].to_pylist() for block in inputs.blocks] == [[0, 1], [2]]
+    named = found(tmp_path / "p.parquet", naming=Naming("s", ".webp", "image", "name"))
+    assert outputs(named) == ["p_000001_s.webp", "two_s.webp", "x/one_s.webp"]  # never outside of the output
+
+
+def test_records_of_bytes_are_found_as_well(tmp_path: Path) -> None:
+    images = [{"bytes": b"1", "path": "a.jpg"}]
+    pq.write_table(pa.table({"image": images, "label": [3]}), tmp_path / "p.parquet")
+    assert found(tmp_path / "p.parquet").blocks[0]["column"].to_pylist() == ["image.bytes"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "naming", "said"),
+    [
+        ({"a": [b"1"], "b": [b"2"]}, Naming("s"), "a, b; say which one"),
+        ({"a": [1]}, Naming("s"), "these columns of bytes: none"),
+        ({"a": [b"1"]}, Naming("s", None, "image"), "column: 'image' came"),
+        ({"a": [b"1"]}, Naming("s", None, None, "name"), "key_column: 'name' came"),
+    ],
+)
+def test_columns_that_are_not_there(
+    tmp_path: Path, columns: dict[str, list[object]], naming: Naming, said: str
+) -> None:
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    with pytest.raises(OptionError, match=said):
+        found(tmp_path / "p.parquet", naming=naming)
+
+
+def test_bad_addresses(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "no.parquet").write_bytes(b"PAR1 no")
+    cases: dict[str, tuple[type[NSTError], str]] = {
+        "missing": (ImageNotFoundError, "no such file"),
+        "empty": (ImageNotFoundError, "no pictures in it"),
+        "empty/*.png": (ImageNotFoundError, "no pictures in it"),
+        "empty.txt": (ImageNotFoundError, "empty list"),
+        "binary.txt": (ImageNotFoundError, "no list in UTF-8"),
+        "no.parquet": (OptionError, "cannot be read as Parquet"),
+    }
+    for name, (kind, said) in cases.items():
+        with pytest.raises(kind, match=said):
+            found(tmp_path / name)
+    with pytest.raises(ImageNotFoundError, match="no such kind of store"):
+        found("nope://bucket/a.jpg")
+    with pytest.raises(MissingDependencyError, match="pip install gcsfs"):
+        found("gs://bucket/a.jpg")
+
+
+def test_two_results_of_one_name_and_results_in_the_place_of_inputs_are_refused(tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 1)
+    (tmp_path / "in/00000.gif").write_bytes(b"")
+    with pytest.raises(OptionError, match=r"would both be painted to 00000_scream.png"):
+        found(tmp_path / "in")
+    write_photos(tmp_path / "other", 1)
+    (tmp_path / "other/00000_scream.png").write_bytes(b"")
+    with pytest.raises(OutputError, match="would be replaced by a result"):
+        found(tmp_path / "other", output=tmp_path / "other")

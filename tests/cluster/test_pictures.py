@@ -1,0 +1,183 @@
+"""Many pictures on a cluster of two nodes, of which one is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cluster.two_nodes import TwoNodes, write_photos
+from nst_engine import Stylizer
+from nst_engine.cli.main import main
+from nst_engine.errors import OptionError, OutputError
+from nst_engine.image import encode_image, load_image
+from nst_engine.ray import ClusterOptions, ClusterProgress, ClusterResult, stylize_pictures
+
+MODEL = "bundled:live"
+
+
+def paint(source: str | Path, output: str | Path, style: str = "scream", **options: Any) -> ClusterResult:
+    on_progress = options.pop("on_progress", None)
+    return stylize_pictures(
+        str(source), str(output), style, model=MODEL, options=ClusterOptions(**options), on_progress=on_progress
+    )
+
+
+def manifest_of(output: str | Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(Path(output) / "_nst/manifest").to_pylist()
+    return rows
+
+
+def engines() -> list[int]:
+    """Processes of engines, by the name that Ray gives them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"ray::MapWorker(MapBatches(Painting)" in process.read_bytes():
+                found.append(int(process.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_killed_worker_and_a_killed_node_lose_nothing(two_nodes: TwoNodes, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 2000, height=12, width=16)
+    (tmp_path / "in/broken.png").write_bytes((tmp_path / "in/00000.png").read_bytes()[:60])
+    killed: list[str] = []
+
+    def kill(progress: ClusterProgress) -> None:
+        if progress.done > 200 and not killed:
+            os.kill(engines()[0], signal.SIGKILL)
+            killed.append("worker")
+        if progress.done > 600 and len(killed) == 1:
+            threading.Thread(target=two_nodes.kill_second).start()
+            killed.append("node")
+
+    result = paint(tmp_path / "in", tmp_path / "out", on_progress=kill)
+    assert killed == ["worker", "node"]
+    assert (result.done, result.failed, result.before) == (2000, 1, 0)
+    rows = manifest_of(tmp_path / "out")
+    assert Counter(row["state"] for row in rows) == {"done": 2000, "failed": 1}
+    assert len({row["input"] for row in rows}) == 2001
+    (failed,) = (row for row in rows if row["state"] == "failed")
+    assert failed["input"].endswith("/broken.png")
+    assert "truncated" in failed["error"] or "damaged" in failed["error"]
+    for row in rows[::100]:
+        if row["state"] == "done":
+            assert load_image(row["output"]).pixels.shape == (12, 16, 3)
+            assert row["seconds"] > 0
+    assert len(list((tmp_path / "out").glob("*_scream.png"))) == 2000
+
+
+def test_a_killed_run_goes_on_and_does_nothing_twice(two_nodes: TwoNodes, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 300, height=60, width=80)
+    command = [sys.executable, "-m", "nst_engine", "cluster", "stylize", "in", "out", "--style", "scream"]
+    command += ["--model", "live", "--address", two_nodes.address]
+    run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    while len(list((tmp_path / "out").glob("*.png"))) < 40:
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.05)
+    run.kill()
+    run.communicate()
+    time.sleep(1.0)  # what its workers had begun, they may finish
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")}
+    assert 40 <= len(before) < 300
+    with pytest.raises(OptionError, match="holds a run already; go on with it"):
+        paint(tmp_path / "in", tmp_path / "out")
+    with pytest.raises(OptionError, match=r"style: .*scream.* then, .*poppies.* now"):
+        paint(tmp_path / "in", tmp_path / "out", "poppies", resume=True)
+    result = paint(tmp_path / "in", tmp_path / "out", resume=True)
+    assert (result.done, result.before, result.failed) == (300 - len(before), len(before), 0)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len({row["input"] for row in manifest_of(tmp_path / "out")}) == 300
+    assert not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_results_are_those_of_one_machine_and_of_failures_all_is_told(
+    two_nodes: TwoNodes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_photos(tmp_path / "in", 3)
+    transparent = np.full((20, 30, 3), 90, np.uint8)
+    alpha = np.tile(np.arange(30, dtype=np.uint8), (20, 1))
+    (tmp_path / "in/alpha.webp").write_bytes(encode_image(transparent, "webp", alpha=alpha))
+    (tmp_path / "in/empty.jpg").write_bytes(b"")
+    (tmp_path / "in/text.png").write_text("no picture")
+    (tmp_path / "in/notes.txt").write_text("")
+    arguments = ["cluster", "stylize", str(tmp_path / "in"), str(tmp_path / "out"), "--style", "scream"]
+    assert main([*arguments, "--model", "live", "--address", two_nodes.address]) == 3
+    said = capsys.readouterr()
+    assert "4 pictures" in said.out
+    assert "left out: 1 × .txt" in said.err
+    assert "empty.jpg: is empty" in said.err
+    assert "2 pictures could not be painted" in said.err
+    with Stylizer(MODEL, threads=1) as stylizer:
+        for name in ("00000.png", "00001.png", "00002.png"):
+            painted = load_image(tmp_path / "out" / name.replace(".", "_scream.")).pixels
+            assert np.array_equal(painted, stylizer.stylize(tmp_path / "in" / name, "scream").pixels)
+    assert load_image(tmp_path / "out/alpha_scream.webp").alpha is not None
+    assert main([*arguments, "--model", "live", "--resume"]) == 0  # and no cluster is asked
+    assert "6 done before, skipped" in capsys.readouterr().err
+    assert main([*arguments, "--model", "live", "--resume", "--retry-failed", "--address", two_nodes.address]) == 3
+    assert "2 pictures could not be painted" in capsys.readouterr().err
+
+
+def test_results_of_others_are_not_replaced(two_nodes: TwoNodes, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 2)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/00000_scream.png").write_bytes(b"mine")
+    with pytest.raises(OutputError, match="1 results are there already"):
+        paint(tmp_path / "in", tmp_path / "out")
+    assert (tmp_path / "out/00000_scream.png").read_bytes() == b"mine"
+    assert not (tmp_path / "out/_nst").exists()
+    assert paint(tmp_path / "in", tmp_path / "out", overwrite=True).done == 2
+
+
+def test_a_bucket_is_painted_into_a_bucket(two_nodes: TwoNodes, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 3)
+    store = fsspec.filesystem("s3")
+    store.mkdir("photos")
+    for path in sorted((tmp_path / "in").iterdir()):
+        store.pipe_file(f"photos/2024/{path.name}", path.read_bytes())
+    store.pipe_file("photos/2024/broken.jpg", b"\xff\xd8 no")
+    result = paint("s3://photos/2024", "s3://photos/painted")
+    assert (result.done, result.failed) == (3, 1)
+    with Stylizer(MODEL, threads=1) as stylizer:
+        wanted = stylizer.stylize(tmp_path / "in/00001.png", "scream").pixels
+    assert np.array_equal(load_image(store.cat_file("photos/painted/00001_scream.png")).pixels, wanted)
+    rows = pq.read_table("photos/painted/_nst/manifest", filesystem=store).to_pylist()
+    assert sorted(row["input"] for row in rows)[0] == "s3://photos/2024/00000.png"
+    assert paint("s3://photos/2024", "s3://photos/painted", resume=True).before == 4
+    one = stylize_pictures(
+        "s3://photos/2024/*1.png", tmp_path / "here", "scream", model=MODEL, options=ClusterOptions(image_format="jpg")
+    )
+    assert (one.done, one.output) == (1, str(tmp_path / "here"))
+    assert (tmp_path / "here/00001_scream.jpg").is_file()
+
+
+def test_bytes_in_parquet_become_bytes_in_parquet(two_nodes: TwoNodes, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 5)
+    contents: list[bytes | None] = [path.read_bytes() for path in sorted((tmp_path / "in").iterdir())]
+    contents[3] = None
+    pq.write_table(pa.table({"image": contents}), tmp_path / "photos.parquet", row_group_size=3)
+    result = paint(tmp_path / "photos.parquet", tmp_path / "out.parquet")
+    assert (result.done, result.failed) == (4, 1)
+    assert list(result.failures.values()) == ["the row holds no bytes"]
+    table = {row["input"]: row["image"] for row in pq.read_table(tmp_path / "out.parquet").to_pylist()}
+    with Stylizer(MODEL, threads=1) as stylizer:
+        wanted = stylizer.stylize(tmp_path / "in/00004.png", "scream").pixels
+    assert np.array_equal(load_image(table[f"{tmp_path}/photos.parquet#4"]).pixels, wanted)
+    (tmp_path / "out.parquet/_nst/manifest").rename(tmp_path / "lost")  # killed before it was written
+    again = paint(tmp_path / "photos.parquet", tmp_path / "out.parquet", resume=True)
+    assert (again.done, again.before, again.failed) == (0, 4, 1)
