@@ -60,9 +60,8 @@ def test_a_repository_is_written_whole(repository: Path) -> None:
     assert names_in(repository) == [
         *("live/1/model.onnx", "live/config.pbtxt", "live/styles.txt", "live/warmup/style_weights"),
         *("live_decode/1/model.py", "live_decode/config.pbtxt", "live_encode/1/model.py", "live_encode/config.pbtxt"),
-        "live_jpeg/config.pbtxt",
+        *("live_jpeg/1/README", "live_jpeg/config.pbtxt"),
     ]
-    assert (repository / "live_jpeg" / "1").is_dir()
     assert [path.name for path in repository.parent.iterdir()] == ["repository"]
 
 

@@ -18,6 +18,7 @@ from nst_engine.exporting.triton.configs import (
     ENCODE,
     STYLES_FILE,
     WARMUP_FOLDER,
+    WHOLE,
     Config,
     ensemble_configs,
     painter_config,
@@ -28,6 +29,8 @@ from nst_engine.models.formats import ExportOptions
 from nst_engine.models.triton import STYLE_WEIGHTS, TritonOptions, check_model_name
 
 _CONFIG, _VERSION, _GRAPH = "config.pbtxt", "1", "model.onnx"
+#: In the version's folder of an ensemble: Triton wants the folder, and neither git nor object stores keep empty ones.
+_NOTE = "README", "An ensemble has no files of its own; Triton wants this folder.\n"
 _SERVED = Path(__file__).parent / "served"
 
 
@@ -115,18 +118,21 @@ def _write_painter(folder: Path, styles: Sequence[str], config: Config) -> None:
 
 
 def _programs(name: str, options: TritonOptions) -> Mapping[str, str]:
-    """What the Python and the DALI backend run, by place."""
-    version = f"{name}{DECODE}/{_VERSION}"
-    encoder = {f"{name}{ENCODE}/{_VERSION}/model.py": (_SERVED / "encode.py").read_text(encoding="utf-8")}
+    """What the Python and the DALI backend run, by place; and a note where nothing is run."""
+    version, (note, note_text) = f"{name}{DECODE}/{_VERSION}", _NOTE
+    both = {
+        f"{name}{ENCODE}/{_VERSION}/model.py": (_SERVED / "encode.py").read_text(encoding="utf-8"),
+        f"{name}{WHOLE}/{_VERSION}/{note}": note_text,
+    }
     if options.ensemble == "python":
-        return {**encoder, f"{version}/model.py": (_SERVED / "decode.py").read_text(encoding="utf-8")}
+        return {**both, f"{version}/model.py": (_SERVED / "decode.py").read_text(encoding="utf-8")}
     text = (_SERVED / "dali.py").read_text(encoding="utf-8")
     text = text.replace("ON_GPU = True", f"ON_GPU = {options.device == 'gpu'}")
-    return {**encoder, f"{version}/dali.py": text.replace("MAX_BATCH = 8", f"MAX_BATCH = {options.max_batch}")}
+    return {**both, f"{version}/dali.py": text.replace("MAX_BATCH = 8", f"MAX_BATCH = {options.max_batch}")}
 
 
 def _folder_of(part: Path, model: str) -> Path:
-    """Of a model's only version; Triton wants one of an ensemble, too, though it is empty."""
+    """Of a model's only version."""
     version = part / model / _VERSION
     version.mkdir(parents=True)
     return version
