@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 import numbers
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -24,6 +25,9 @@ _KEY = "option"
 _NO_LIMITS = (-math.inf, math.inf)
 #: Of the parts of a loss; in single precision, more of them would not add up to a number.
 WEIGHTS = (0.0, 1e12)
+
+Size = tuple[int, int]
+_LARGEST_SIDE_PX = 16384
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,19 @@ def check_number(
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         came = "a number of thousands of digits"
     raise OptionError(f"{came} came; wanted {expected}", option=name)
+
+
+def size(text: str) -> Size:
+    """`640x480`: width and height.
+
+    Raises:
+        OptionError: Anything else.
+    """
+    matched = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text)
+    sides = (int(matched[1]), int(matched[2])) if matched else (0, 0)
+    if not all(1 <= side <= _LARGEST_SIDE_PX for side in sides):
+        raise OptionError(f"{text!r} came; wanted WIDTHxHEIGHT from 1 to {_LARGEST_SIDE_PX} px, such as 640x480")
+    return sides
 
 
 def _said(limit: float) -> str:

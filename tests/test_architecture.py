@@ -22,7 +22,7 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "misc", "core"}
 
 # Who alone may import what; every other third-party package is foreign here. NumPy is everybody's.
 OWNERS = {
-    "PIL": ("image",),
+    "PIL": ("image", "exporting.triton.served"),
     "pillow_heif": ("image.formats",),
     "argparse": ("cli",),
     "av": ("video.av",),
@@ -34,6 +34,9 @@ OWNERS = {
     "matplotlib": ("benchmark.plot", "optimization.recording", "training.record"),
     "fastapi": ("server",),
     "fsspec": ("ray.storage",),
+    # of programs that NVIDIA Triton runs
+    "nvidia": ("exporting.triton.served.dali",),
+    "triton_python_backend_utils": ("exporting.triton.served",),
     "filelock": ("video.work_folder",),
     "platformdirs": ("runtimes.devices",),
     "onnx": ("graphs", "exporting", "models.external_data", "models.endless"),

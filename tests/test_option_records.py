@@ -14,6 +14,7 @@ from nst_engine.benchmark.options import KernelsBench, OptimizeBench, StylizeBen
 from nst_engine.cli.option_flags import add_options, explicit_options, options_of
 from nst_engine.errors import OptionError
 from nst_engine.models.formats import ExportOptions
+from nst_engine.models.triton import TritonOptions
 from nst_engine.motion.options import FrameOptions
 from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.options import check_options, declared, option
@@ -93,6 +94,7 @@ def test_flags_are_the_options() -> None:
         OptimizeBench,
         KernelsBench,
         ExportOptions,
+        TritonOptions,
     ],
 )
 def test_every_option_is_declared_and_explained(record: type) -> None:

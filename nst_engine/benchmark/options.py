@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
 from nst_engine.errors import OptionError
-from nst_engine.options import check_options, option
+from nst_engine.options import Size, check_options, option, size
 from nst_engine.runtimes.devices import Precision
 from nst_engine.stylize.style_mix import weighted_file
 
-Size = tuple[int, int]
-
-_LARGEST_SIDE_PX = 16384
 _SECONDS = (0.0, 3600.0)
 _THREADS = (1, 1024)
-
-
-def size(text: str) -> Size:
-    """`640x480`: width and height.
-
-    Raises:
-        OptionError: Anything else.
-    """
-    matched = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text)
-    sides = (int(matched[1]), int(matched[2])) if matched else (0, 0)
-    if not all(1 <= side <= _LARGEST_SIDE_PX for side in sides):
-        raise OptionError(f"{text!r} came; wanted WIDTHxHEIGHT from 1 to {_LARGEST_SIDE_PX} px, such as 640x480")
-    return sides
 
 
 @dataclass(frozen=True, kw_only=True)

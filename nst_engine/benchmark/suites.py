@@ -11,10 +11,11 @@ from typing import Any, Literal
 from nst_engine.benchmark.backends import backend_named, backends
 from nst_engine.benchmark.jobs import Job, JobFailedError, answer_of, measured
 from nst_engine.benchmark.kernel_contenders import KERNELS, PEERS, Kernel
-from nst_engine.benchmark.options import KernelsBench, OptimizeBench, Size, StylizeBench
+from nst_engine.benchmark.options import KernelsBench, OptimizeBench, StylizeBench
 from nst_engine.benchmark.row import Case, Row
 from nst_engine.environment import is_importable, pip_install, usable_cpus
 from nst_engine.errors import MissingDependencyError, ProviderUnavailableError
+from nst_engine.options import Size
 
 Kind = Literal["stylize", "optimize", "kernels"]
 

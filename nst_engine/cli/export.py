@@ -16,7 +16,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "export",
         help="write a model in another form, for other programs",
         description="Write MODEL, with all its styles, in another form; the pictures are checked first.",
-        epilog="docs/models.md shows how C++, JavaScript and Python without this package run the files.",
+        epilog="docs/models.md shows how C++, JavaScript and Python without this package run the files. "
+        "nst export triton DIR writes a model repository for NVIDIA Triton.",
     )
     parser.add_argument("model", metavar="MODEL", help="bundled:NAME, a model file, or a training's checkpoint")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".onnx, or .xml for openvino")
@@ -29,12 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Check, convert, report."""
     from nst_engine.cli.progress_bar import result_line
     from nst_engine.errors import OutputError
-    from nst_engine.models.find import find_model
 
     options = options_of(arguments, ExportOptions)
-    source = Path(arguments.model)
-    if source.suffix.lower() != ".safetensors":
-        source = find_model(arguments.model).path
+    source = source_path(arguments.model)
     if not arguments.output.parent.is_dir():
         raise OutputError(f"{arguments.output}: no such folder; type: mkdir -p {arguments.output.parent}")
     from nst_engine.exporting.conversion import export_model, output_files  # loads torch
@@ -49,3 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
         f"differs from torch by {exported.difference:.1g}"
     )
     return 0
+
+
+def source_path(model: str) -> Path:
+    """The file of a model, or of a training's checkpoint.
+
+    Raises:
+        ModelNotFoundError: There is none of that name.
+    """
+    from nst_engine.models.find import find_model
+
+    return Path(model) if Path(model).suffix.lower() == ".safetensors" else find_model(model).path

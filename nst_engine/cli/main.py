@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GONE
+from nst_engine.cli.export_triton import WORDS as TRITON
 from nst_engine.cli.messages import with_flags
 from nst_engine.cli.signals import StopSignals
 from nst_engine.cli.verbosity import add_verbosity, logged, verbosity_of
@@ -37,6 +38,17 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
 
 
+class _TopParser(OneLineParser):
+    """The parser of all commands, one of which has a name of two words."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, with `export triton` as one word."""
+        words = sys.argv[1:] if args is None else list(args)
+        if tuple(words[:2]) == TRITON:
+            words[:2] = [" ".join(TRITON)]
+        return super().parse_known_args(words, namespace)
+
+
 class _PrintCompletion(argparse.Action):
     """Prints what a shell sources to complete commands and options."""
 
@@ -58,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         doctor,
         encode_style,
         export,
+        export_triton,
         gallery,
         info,
         models,
@@ -72,7 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
         webcam,
     )
 
-    parser = OneLineParser(prog="nst", description="Neural style transfer: any picture, painted in any style.")
+    parser = _TopParser(prog="nst", description="Neural style transfer: any picture, painted in any style.")
     parser.add_argument("--version", action="version", version=f"nst-engine {__version__}")
     parser.add_argument(
         "--print-completion",
@@ -81,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="SHELL",
         help="for bash, zsh or tcsh: source it",
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=OneLineParser)
     for command in (
         stylize,
         video,
@@ -95,6 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
         train_any,
         add_style,
         export,
+        export_triton,
         serve,
         cluster,
         models,

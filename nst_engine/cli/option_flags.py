@@ -47,7 +47,10 @@ def options_of(arguments: argparse.Namespace, record: type[_Record], **defaults:
     Raises:
         OptionError: An invalid value.
     """
-    return record(**{**defaults, **explicit_options(arguments, record)})
+    given = explicit_options(arguments, record)
+    return record(
+        **{**defaults, **{name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}}
+    )
 
 
 def _add(parser: argparse._ActionsContainer, option: Declared, default: Any) -> None:

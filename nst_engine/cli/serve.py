@@ -19,7 +19,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         epilog="Each option may also be set in the environment: --max-side is NST_ENGINE_MAX_SIDE.",
     )
     for name, (text, metavar) in _OPTIONS.items():
-        parser.add_argument(flag_of(name), dest=name, default=argparse.SUPPRESS, metavar=metavar, help=text)
+        kind: dict[str, Any] = {"action": "store_true"} if metavar is None else {"metavar": metavar}
+        parser.add_argument(flag_of(name), dest=name, default=argparse.SUPPRESS, help=text, **kind)
     parser.set_defaults(run=run)
 
 
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 # As in `nst_engine.server.settings.ServerSettings`, which needs the extra; a test holds them together.
-_OPTIONS = {
+_OPTIONS: dict[str, tuple[str, str | None]] = {
     "host": ("address to listen on; 0.0.0.0 for all (default: 127.0.0.1)", "ADDRESS"),
     "port": ("port; 0: any free one (default: 8000)", "N"),
     "workers": ("processes, each with its models (default: 1)", "N"),
@@ -65,4 +66,5 @@ _OPTIONS = {
     "decode_timeout": ("seconds until such a process is ended (default: 10)", "SECONDS"),
     "decode_memory": ("bytes that decoding a picture may take, on Linux (default: 1500000000)", "N"),
     "live": ("live connections of a worker; 0: none (default: 2)", "N"),
+    "kserve": ("speak KServe's protocol v2, too, as NVIDIA Triton does: /v2", None),
 }

@@ -25,10 +25,11 @@ from nst_engine.graphs.style_encoder_graph import (
     encoder_weights,
     style_encoder_graph,
 )
-from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS, as_stored, stylizer_graph, stylizer_weights
+from nst_engine.graphs.stylizer_graph import as_stored, stylizer_graph, stylizer_weights
 from nst_engine.graphs.writing import IN_8_BITS, StoredBits, Weights, in_8_bits
 from nst_engine.models.find import ModelFile
 from nst_engine.models.spec import FORMAT, METADATA_KEY, spec_defaults
+from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS
 from nst_engine.networks.any_style import AnyStyleNet
 from nst_engine.networks.style_encoder import (
     ENERGY_FLOOR,

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.environment import forbid_telemetry
 from nst_engine.graphs.model_bytes import parsed_model
-from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
 from nst_engine.models.spec import METADATA_KEY
+from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS
 
 # The first and last convolutions: in int8 they would cost 6 dB for 5 % of the time.
 _IN_FLOATS = ("down1.", "down2.", "up2.", "up1.")

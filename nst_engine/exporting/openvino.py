@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from nst_engine.errors import ModelParityError
 from nst_engine.exporting.parity import run_once
 from nst_engine.files import write_atomically
-from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
 from nst_engine.image.likeness import psnr_db
+from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS
 from nst_engine.runtimes.openvino.loader import import_openvino, openvino_core
 
 _SIZE = (97, 131)

@@ -11,8 +11,8 @@ from nst_engine.errors import ModelParityError
 from nst_engine.exporting.int8 import with_int8
 from nst_engine.exporting.parity import run_once
 from nst_engine.graphs.float16 import with_float16
-from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS
 from nst_engine.models.formats import ModelPrecision
+from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS
 from nst_engine.runtimes.devices import LEAST_PSNR_DB
 
 

@@ -18,15 +18,10 @@ from nst_engine.exporting.parity import largest_difference, require_parity, run_
 from nst_engine.exporting.reduced import psnr_db, require_psnr, with_precision
 from nst_engine.files import write_atomically
 from nst_engine.graphs.self_contained import self_contained
-from nst_engine.graphs.stylizer_graph import (
-    IMAGE,
-    STYLE_WEIGHTS,
-    as_stored,
-    stylizer_graph,
-    stylizer_weights,
-)
+from nst_engine.graphs.stylizer_graph import as_stored, stylizer_graph, stylizer_weights
 from nst_engine.models.formats import ModelPrecision
 from nst_engine.models.spec import FORMAT, METADATA_KEY, spec_defaults
+from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS
 from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
 from nst_engine.training.checkpoint import Checkpoint, check_fits
 

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.errors import ModelSpecError
 from nst_engine.graphs.model_bytes import default_opset, parsed_model, serialized_model
-from nst_engine.graphs.stylizer_graph import IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE
 from nst_engine.models.spec import FORMAT, METADATA_KEY, ModelSpec, parse_spec, spec_defaults
+from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE
 
 _OPSET = 13  # Range, and Min and Max of integers, with the axes of Slice and Squeeze where they are today
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)

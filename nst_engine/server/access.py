@@ -21,7 +21,8 @@ from nst_engine.server.replies import error_reply
 
 #: For the description of the API; `Access` looks itself, before a body is read.
 KEY_SCHEMES = (HTTPBearer(auto_error=False), APIKeyHeader(name="X-API-Key", auto_error=False))
-_OPEN_PATHS = ("/healthz", "/readyz", "/")  # the page asks for the key itself
+# the page asks for the key itself
+_OPEN_PATHS = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/")
 _OPEN_FOLDER = "/assets/"
 
 

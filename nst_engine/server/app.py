@@ -22,6 +22,7 @@ from nst_engine.server.description import mend_description
 from nst_engine.server.engine import Engine
 from nst_engine.server.guards import FORM_OVERHEAD_BYTES, Guards
 from nst_engine.server.jobs.desk import JobDesk
+from nst_engine.server.kserve import routes as kserve
 from nst_engine.server.monitoring import Monitor
 from nst_engine.server.rate import Rate
 from nst_engine.server.replies import (
@@ -64,6 +65,8 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
     wanted = [Security(each) for each in KEY_SCHEMES] if keys else []
     for stage in (painting, optimizations, videos, live, listings):
         app.include_router(stage.router, responses=error_replies(), dependencies=wanted)
+    if settings.kserve:
+        app.include_router(kserve.router)
     for stage in (page, monitoring):
         app.include_router(stage.router)
     mend_description(app)
@@ -71,16 +74,9 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
     _add_error_replies(app)
     app.add_middleware(
         Guards,
-        most_bytes=2 * settings.max_bytes + FORM_OVERHEAD_BYTES,  # a photo and a style image
-        most_bytes_of={
-            path: most + FORM_OVERHEAD_BYTES
-            for path, most in (
-                ("/v1/optimizations", (1 + optimizations.MOST_STYLE_IMAGES) * settings.max_bytes),
-                ("/v1/videos", settings.max_video_bytes + settings.max_bytes),
-            )
-        },
+        most_bytes_of=partial(_most_bytes_of, settings),
         access=Access(keys, settings.cors_origin, Rate(settings.rate, rates_table())),
-        has_room=lambda path: path not in painting.PATHS or app.state.engine.admission.has_room,
+        has_room=lambda path: not _needs_a_place(path) or app.state.engine.admission.has_room,
         patience_s=settings.timeout,
         monitor=monitor,
     )
@@ -94,6 +90,20 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
         )
     add_traces(app)
     return app
+
+
+def _most_bytes_of(settings: ServerSettings, path: str) -> int:
+    if kserve.is_inference(path):
+        return kserve.most_bytes(settings)
+    uploads = {
+        "/v1/optimizations": (1 + optimizations.MOST_STYLE_IMAGES) * settings.max_bytes,
+        "/v1/videos": settings.max_video_bytes + settings.max_bytes,
+    }
+    return uploads.get(path, 2 * settings.max_bytes) + FORM_OVERHEAD_BYTES  # else a photo and a style image
+
+
+def _needs_a_place(path: str) -> bool:
+    return path in painting.PATHS or kserve.is_inference(path)
 
 
 @contextlib.asynccontextmanager

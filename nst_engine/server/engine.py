@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.datastructures import UploadFile
 
@@ -24,6 +24,7 @@ from nst_engine.stylize.stylizer import Stylizer
 
 #: Characters; longer ones are none that were given out, and no names of files.
 _MOST_OF_AN_IDENTITY = 64
+_T = TypeVar("_T")
 _WARMUP_SIZES = ((480, 640), (720, 1280))
 
 
@@ -109,11 +110,17 @@ class Engine:
             BusyError: The queue is full, or the time is over.
             NSTError: What `Stylizer.stylize` raises.
         """
+        return await self.in_turn(lambda: self._painted(stylizer, photo, style, max_side, options))
+
+    async def in_turn(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """What the work returns, begun when its turn comes; cancelled with its task.
+
+        Raises:
+            BusyError: The queue is full, or the time is over.
+        """
         async with self.admission.place():
             try:
-                return await asyncio.wait_for(
-                    self._painted(stylizer, photo, style, max_side, options), self.settings.timeout
-                )
+                return await asyncio.wait_for(work(), self.settings.timeout)
             except TimeoutError:
                 raise BusyError(
                     f"not done within {self.settings.timeout:g} s; send a smaller picture, or `max_side`"

@@ -9,7 +9,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import h11
 from starlette.datastructures import Headers, MutableHeaders
@@ -47,8 +47,7 @@ class Guards:
 
     Args:
         app: What it guards.
-        most_bytes: Of a body; more are answered 413, and not read.
-        most_bytes_of: Of bodies to these paths, instead.
+        most_bytes_of: Of bodies to a path; more are answered 413, and not read.
         access: Who may ask.
         has_room: Whether what is sent to a path would find a place.
         patience_s: How long the next part of a body may take; and how far a body may lag behind `LEAST_BYTES_PER_S`.
@@ -59,14 +58,13 @@ class Guards:
         self,
         app: ASGIApp,
         *,
-        most_bytes: int,
-        most_bytes_of: Mapping[str, int],
+        most_bytes_of: Callable[[str], int],
         access: Access,
         has_room: Callable[[str], bool],
         patience_s: float,
         monitor: Monitor,
     ) -> None:
-        self._app, self._most_bytes, self._most_bytes_of = app, most_bytes, most_bytes_of
+        self._app, self._most_bytes_of = app, most_bytes_of
         self._access, self._has_room, self._patience_s, self._monitor = access, has_room, patience_s, monitor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,7 +112,7 @@ class Guards:
             self._note(scope, answer, time.perf_counter() - started, body.size)
 
     def _most_of(self, request: Request) -> int:
-        return self._most_bytes_of.get(request.url.path, self._most_bytes)
+        return self._most_bytes_of(request.url.path)
 
     def _cut_off(self, request: Request, body: _Body) -> Response:
         if body.size > self._most_of(request):

@@ -38,6 +38,9 @@ RETRY_AFTER_S = 1
 #: The client has gone: nobody reads it, but logs and metrics do.
 CLIENT_GONE = 499
 
+#: Errors of KServe's protocol are a text, and 400 where a request cannot be used.
+_KSERVE = "/v2"
+
 _STATUS: tuple[tuple[type[NSTError], int], ...] = (
     (BusyError, 503),
     (CancelledError, CLIENT_GONE),
@@ -103,8 +106,10 @@ def status_of(error: NSTError) -> int:
 
 def error_reply(status: int, kind: str, message: str, request: Request) -> JSONResponse:
     """An error as every client gets it."""
-    body = {"error": {"type": kind, "message": message, "request_id": getattr(request.state, "request_id", "")}}
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+    if request.scope["path"].startswith(_KSERVE):
+        return JSONResponse({"error": message}, 400 if status == 422 else status, headers)
+    body = {"error": {"type": kind, "message": message, "request_id": getattr(request.state, "request_id", "")}}
     return JSONResponse(body, status, headers)
 
 

@@ -21,6 +21,7 @@ from nst_engine.server.access import keys_of
 from nst_engine.server.app import create_app
 from nst_engine.server.connections import BoundedConnection
 from nst_engine.server.engine import Engine, full_name
+from nst_engine.server.kserve.routes import check_names
 from nst_engine.server.monitoring import forget_worker
 from nst_engine.server.settings import ENVIRONMENT_PREFIX, ServerSettings
 from nst_engine.server.shared import share
@@ -107,6 +108,8 @@ def serve(settings: ServerSettings) -> None:
     keys_of(settings.api_key_file)
     for name in settings.models:
         find_model(full_name(name))
+    if settings.kserve:
+        check_names(map(full_name, settings.models))
     listening = _listening(settings)
     host, port = listening.getsockname()[:2]
     print(f"nst: loading {', '.join(settings.models)}", file=sys.stderr, flush=True)

@@ -56,6 +56,7 @@ class ServerSettings(BaseSettings):
     decode_timeout: float = Field(10.0, gt=0, le=3600, description="seconds until such a process is ended")
     decode_memory: int = Field(1_500_000_000, ge=1, description="bytes that decoding a picture may take, on Linux")
     live: int = Field(2, ge=0, le=1024, description="live connections of a worker; 0: none")
+    kserve: bool = Field(False, description="speak KServe's protocol v2, too, as NVIDIA Triton does: /v2")
 
     @field_validator("models", "cors_origin", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from nst_engine.cli.style_arguments import model_of
 from nst_engine.cli.training_arguments import training_options
 from nst_engine.limits import ImageLimits
 from nst_engine.models.formats import ExportOptions
+from nst_engine.models.triton import TritonOptions
 from nst_engine.motion.options import FrameOptions
 from nst_engine.optimization.options import DEFAULT_STYLE_WEIGHT, OptimizeOptions
 from nst_engine.options import declared
@@ -42,6 +43,7 @@ NEEDED: Mapping[str, Sequence[str]] = {
     "train-any": ["-o", "own.onnx", "--photos", "photos", "--steps", "1"],
     "add-style": ["painting.jpg", "-o", "own.onnx"],
     "export": ["bundled:live", "-o", "own.onnx"],
+    "export triton": ["repository"],
     "serve": [],
     "cluster stylize": ["photos", "painted"],
     "bench": [],
@@ -63,6 +65,7 @@ RECORDS: Mapping[str, Sequence[type[Any]]] = {
     "reconstruct": (OptimizeOptions, ImageLimits),
     "export": (ExportOptions,),
     "cluster stylize": (StylizeOptions, ClusterOptions, *_MODEL),
+    "export triton": (TritonOptions, ExportOptions),
 }
 #: Those that are told in words.
 IN_WORDS = (

@@ -44,6 +44,7 @@ with atheris.instrument_imports(include=["nst_engine", "PIL"]):
     from nst_engine.models.spec import parse_spec
     from nst_engine.optimization.options import OptimizeOptions
     from nst_engine.optimization.sidecar import read_sidecar
+    from nst_engine.server.kserve.tensors import Body, read_inference
     from nst_engine.stylize.style_embedding import StyleEmbedding
     from nst_engine.stylize.stylizer import Stylizer
     from nst_engine.video import VideoOptions, paint_video
@@ -108,6 +109,20 @@ def read_bench(data: bytes) -> None:
 def read_embedding(data: bytes) -> None:
     """A style image that was read before."""
     StyleEmbedding.load(file_of("style.safetensors", data))
+
+
+def read_request(data: bytes) -> None:
+    """To KServe's protocol: JSON alone, with binary tensors behind it, and packed."""
+    for body in (
+        Body(data, "identity", None),
+        Body(data + _TENSORS, "identity", str(len(data))),
+        Body(data, "gzip", None),
+    ):
+        with contextlib.suppress(NSTError):
+            asked = read_inference(body, styles=3, most_bytes=1 << 20, most_pixels=1 << 18, most_side=1024)
+            assert len(asked.pictures) == len(asked.weights)
+            assert (asked.pictures.shape[3], asked.weights.shape[1]) == (3, 3)
+            assert np.isfinite(asked.weights).all()
 
 
 def read_video(data: bytes) -> None:
@@ -198,6 +213,23 @@ def some_embeddings() -> Iterator[bytes]:
     yield path.read_bytes()
 
 
+#: Two bytes by one, and weights: 6 and 12 bytes.
+_TENSORS = bytes(6) + np.ones(3, "<f4").tobytes()
+
+
+def some_requests() -> Iterator[bytes]:
+    """With the numbers in JSON, and behind it."""
+    picture = {"name": "image", "datatype": "UINT8", "shape": [1, 2, 1, 3]}
+    weights = {"name": "style_weights", "datatype": "FP32", "shape": [1, 3]}
+    outputs = [{"name": "stylized_image", "parameters": {"binary_data": True}}]
+    for image, style in (
+        ({"data": [0, 1, 2, 3, 4, 255]}, {"data": [[0.5, 0, 1]]}),
+        ({"parameters": {"binary_data_size": 6}}, {"parameters": {"binary_data_size": 12}}),
+    ):
+        request = {"id": "1", "inputs": [picture | image, weights | style], "outputs": outputs}
+        yield json.dumps(request).encode()
+
+
 def some_videos() -> Iterator[bytes]:
     """Of several containers and codecs."""
     plain: Mapping[str, Any] = {"rate": Fraction(10), "time_base": Fraction(1, 10)}
@@ -249,7 +281,7 @@ def odd_json(data: bytes, seeds: Sequence[Any]) -> bytes:
     return json.dumps(whole[0]).encode("utf-8", "surrogatepass")
 
 
-_JSON = ("specs", "sidecars", "benches")
+_JSON = ("specs", "sidecars", "benches", "requests")
 READERS: Mapping[str, tuple[Callable[[bytes], None], Callable[[], Iterator[bytes]]]] = {
     "pictures": (read_picture, some_pictures),
     "models": (read_model, some_models),
@@ -257,6 +289,7 @@ READERS: Mapping[str, tuple[Callable[[bytes], None], Callable[[], Iterator[bytes
     "sidecars": (read_sidecar_of_run, some_sidecars),
     "benches": (read_bench, some_benches),
     "embeddings": (read_embedding, some_embeddings),
+    "requests": (read_request, some_requests),
     "videos": (read_video, some_videos),
 }
 

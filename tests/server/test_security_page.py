@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from nst_engine.server.connections import HEADERS_PATIENCE_S, LEAST_BYTES_PER_S, MOST_CONNECTIONS
+from nst_engine.server.kserve.tensors import MOST_JSON_BYTES
 from nst_engine.server.rate import _SIZE
 from nst_engine.server.settings import ServerSettings
 
 from .mutations import whole_files
+from .test_kserve import REFUSED
 
 HERE = Path(__file__).parent
 PAGE = (HERE.parents[1] / "docs" / "security.md").read_text(encoding="utf-8")
@@ -35,6 +37,8 @@ def test_figures_are_those_of_the_code() -> None:
         f"and {defaults['decode_timeout']:g} s (`--decode-timeout`)",
         f"painted at {defaults['max_side']} px",
         f"files of {len(whole_files())} kinds",
+        f"requests of {len(REFUSED)} kinds",
+        f"{MOST_JSON_BYTES >> 20} MiB at most",
         f"truncated files, of {sum('animated' not in name for name in whole_files())} kinds",
     ):
         assert figure in PAGE, figure

@@ -7,12 +7,14 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -35,7 +37,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
     (folder / "keys.txt").write_text("# of the tests\nfirst-key\nsecond-key\nthird-kéy\n")
     options = ("--models", "live", "--queue", "2", "--max-bytes", "2000000", "--api-key-file", folder / "keys.txt")
-    with service(folder, *options, "--timeout", "20", NST_ENGINE_CORS_ORIGIN="https://example.org") as started:
+    with service(
+        folder, *options, "--timeout", "20", "--kserve", NST_ENGINE_CORS_ORIGIN="https://example.org"
+    ) as started:
         yield started
 
 
@@ -53,6 +57,18 @@ def test_without_a_key_nothing_is_answered_but_health(small: Service, headers: d
         assert answer.headers["www-authenticate"] == "Bearer"
         assert "a key is wanted" in answer.json()["error"]["message"]
         assert client.get("/healthz").status_code == 200
+
+
+def test_kserves_protocol_wants_the_key_too(small: Service, client: httpx.Client) -> None:
+    with small.client() as stranger:
+        for path in ("/v2", "/v2/models/live", "/v2/models/live/config"):
+            refused = stranger.get(path)
+            assert refused.status_code == 401
+            assert "a key is wanted" in refused.json()["error"]
+            assert client.get(path).status_code == 200
+        assert stranger.post("/v2/models/live/infer", content=b"{}").status_code == 401
+        assert stranger.get("/v2/health/live").json() == {"live": True}
+        assert stranger.get("/v2/health/ready").json() == {"ready": True}
 
 
 def test_each_key_opens(small: Service) -> None:
@@ -144,6 +160,40 @@ def test_a_full_queue_says_so_at_once(client: httpx.Client) -> None:
     assert figure(client, "nst_rejected_total") - before == statuses.count(503)
     assert figure(client, "nst_requests_in_progress") == 0
     assert stylize(client, style="scream").status_code == 200
+
+
+def inference(pictures: int, height: int, width: int) -> dict[str, Any]:
+    """A request of KServe's protocol, for `client.post`."""
+    sizes = {"image": 3 * pictures * height * width, "style_weights": 64 * pictures}
+    inputs = [
+        {"name": name, "datatype": datatype, "shape": shape, "parameters": {"binary_data_size": sizes[name]}}
+        for name, datatype, shape in (
+            ("image", "UINT8", [pictures, height, width, 3]),
+            ("style_weights", "FP32", [pictures, 16]),
+        )
+    ]
+    head = json.dumps({"inputs": inputs, "parameters": {"binary_data_output": True}}).encode()
+    content = head + bytes(sizes["image"]) + struct.pack("<f", 1) * 16 * pictures
+    return {"content": content, "headers": {"Inference-Header-Content-Length": str(len(head))}}
+
+
+def test_kserves_protocol_goes_through_the_same_queue(client: httpx.Client) -> None:
+    path, request = "/v2/models/live/infer", inference(8, 250, 300)
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda _: client.post(path, **request), range(16)))
+    assert {answer.status_code for answer in answers} == {200, 503}
+    busy = next(answer for answer in answers if answer.status_code == 503)
+    assert busy.headers["retry-after"] == "1"
+    assert isinstance(busy.json()["error"], str)
+    large = client.post(path, content=bytes(2_100_000))
+    assert large.status_code == 413
+    assert "larger than 2,065,536 bytes" in large.json()["error"]
+    with pytest.raises(httpx.ReadTimeout):
+        client.post(path, timeout=httpx.Timeout(0.05, connect=10, write=10), **request)
+    deadline = time.monotonic() + 20
+    while figure(client, "nst_requests_in_progress"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_client_that_goes_away_frees_its_place(client: httpx.Client) -> None:
@@ -257,12 +307,14 @@ def test_figures_are_those_of_all_workers(tmp_path: Path) -> None:
         ("holds no key", ["--api-key-file", "keys.txt"], {}),
         ("nst: --backend: 'cuda' came", ["--backend", "cuda"], {}),
         ("nst: --host: '192.0.2.1' came", ["--host", "192.0.2.1"], {}),
+        ("nst: --models: 2 are called live", ["--kserve", "--models", "live,live.onnx"], {}),
     ],
 )
 def test_bad_settings_are_one_line(
     tmp_path: Path, message: str, options: list[str], environment: dict[str, str]
 ) -> None:
     (tmp_path / "keys.txt").write_text("# none\n")
+    (tmp_path / "live.onnx").touch()
     done = nst("serve", *options, cwd=tmp_path, **environment)
     assert done.returncode == 2
     assert message in done.stderr

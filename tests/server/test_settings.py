@@ -18,7 +18,7 @@ def test_flags_are_the_settings_with_their_defaults() -> None:
     for name, (text, _) in serve._OPTIONS.items():
         described, default = fields[name].description or "", fields[name].default
         assert text.startswith(described.partition(" (default")[0])
-        if default not in (None, ()):
+        if default not in (None, (), False):
             shown = (
                 ",".join(default)
                 if isinstance(default, tuple)
