@@ -81,24 +81,34 @@ def _empty_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="nst-ray-")
 
 
-def room_for(engine: dict[str, float], wanted: int | None) -> int:
-    """How many engines that ask for this fit into the cluster as it is; at least one."""
+def room_for(needs: dict[str, float], wanted: int | None) -> int:
+    """How many engines with these needs fit into the cluster as it is, leaving room for reading; at least one."""
+    if wanted is not None:
+        return wanted
     total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    fits = min(math.floor(total.get(name, 0.0) / amount + 1e-6) for name, amount in _whole(engine).items())
-    return wanted or max(1, fits)
+    by_cores = total.get("CPU", 0.0) // max(1.0, math.ceil(needs["num_cpus"]))
+    fits = min(by_cores, total.get("GPU", 0.0)) if "num_gpus" in needs else by_cores
+    return max(1, int(fits))
 
 
-def engine_needs(device: str, threads: int) -> dict[str, float]:
-    """What an engine on a device, or by a provider, asks of Ray, as arguments of `ray.remote`."""
+def cores_of_a_node() -> int:
+    """Of the smallest that is alive."""
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    cores = [node["Resources"].get("CPU", 0.0) for node in nodes if node["Alive"]]
+    return max(1, int(min(filter(None, cores), default=1.0)))
+
+
+def engine_needs(device: str, threads: int, *, is_alone: bool) -> dict[str, float]:
+    """What an engine on a device, or by a provider, asks of Ray, as arguments of `ray.remote`.
+
+    Args:
+        device: Of the engine.
+        threads: Cores that it computes on.
+        is_alone: Whether nobody else reads and writes for it on the same cores.
+    """
     if device.lower().startswith(("cuda", "tensorrt")):
         return {"num_gpus": 1.0, "num_cpus": _ENGINE_SHARE}
-    return {"num_cpus": _ENGINE_SHARE * threads}
-
-
-def _whole(engine: dict[str, float]) -> dict[str, float]:
-    """By Ray's names, with all of the cores."""
-    names = {"num_cpus": "CPU", "num_gpus": "GPU"}
-    return {names[name]: amount / (_ENGINE_SHARE if name == "num_cpus" else 1) for name, amount in engine.items()}
+    return {"num_cpus": threads * (1.0 if is_alone else _ENGINE_SHARE)}
 
 
 @contextlib.contextmanager

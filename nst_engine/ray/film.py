@@ -92,7 +92,7 @@ def stylize_film(
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(sink.discard)
             job = _job(source, painter, sink, reader.clip, options=options, is_square=is_square, limits=limits)
-            done, needs = sink.done, engine_needs(stylizer.provider, stylizer.threads)
+            done, needs = sink.done, engine_needs(stylizer.provider, stylizer.threads, is_alone=False)
             with connected(address), cluster_errors():
                 spent = _Film(job, reader.clip, sink, needs, engines).paint(notes, on_progress)
             joined = time.perf_counter()

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Literal, get_args
+from collections.abc import Iterator
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import ray
 from numpy.typing import NDArray
 
 from nst_engine.color import ColorMode
+from nst_engine.environment import usable_cpus
 from nst_engine.errors import NSTError, OptionError
 from nst_engine.process import let_idle_threads_sleep
+from nst_engine.runtimes.options import suitable_streams
 from nst_engine.stylize.loaded_model import DEFAULT_MODEL
 from nst_engine.stylize.options import StylizeOptions
+from nst_engine.stylize.side_by_side import side_by_side
 from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 
 OnError = Literal["raise", "record"]
+_Outcome: TypeAlias = NDArray[np.uint8] | NSTError
 
 #: In the place of one that could not be painted.
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
@@ -74,7 +79,9 @@ class StylizePictures:
             strength=strength, preserve_color=preserve_color, stroke_size=stroke_size, max_side=max_side
         )
         let_idle_threads_sleep()
-        self._stylizer = Stylizer(model, **{**_assigned(), **engine})
+        engine = {**_assigned(), **engine}
+        self._streams = suitable_streams(None, engine.get("threads") or usable_cpus())
+        self._stylizer = Stylizer(model, **{"streams": self._streams, **engine})
         self._style = self._stylizer.choose_style(style)
         self._options = vars(options)
         self._column, self._on_error = column, on_error
@@ -91,42 +98,47 @@ class StylizePictures:
             raise OptionError(f"{self._column!r} came; the batch has {', '.join(batch)}", option="column")
         pictures = list(batch[self._column])
         errors = [str(error) for error in batch.get("error", np.full(len(pictures), "", object))]
-        painted = self._painted(pictures, errors)
+        painted = self._all_painted(pictures, errors)
         told = {"error": np.array(errors, object)} if self._on_error == "record" else {}
         return {**batch, self._column: column_of(painted), **told}
 
-    def _painted(self, pictures: list[Any], errors: list[str]) -> list[NDArray[np.uint8]]:
+    def painted(self, picture: Any) -> NDArray[np.uint8]:
+        """One picture, an array or the bytes of a file.
+
+        Raises:
+            NSTError: What `Stylizer.stylize` raises.
+        """
+        return self._stylizer.stylize(picture, self._style, **self._options).pixels
+
+    def _all_painted(self, pictures: list[Any], errors: list[str]) -> list[NDArray[np.uint8]]:
         """One for each picture; those that have an error already are passed over."""
         painted = [NO_PICTURE] * len(pictures)
         left = [place for place, error in enumerate(errors) if not error]
-        for first in range(0, len(left), self._batch_size):
-            places = left[first : first + self._batch_size]
-            try:
-                results = self._stylizer.stylize_batch(
-                    [pictures[place] for place in places], self._style, batch_size=self._batch_size, **self._options
-                )
-                for place, result in zip(places, results, strict=True):
-                    painted[place] = result.pixels
-            except NSTError as error:
-                self._one_by_one(pictures, places, painted, errors, error)
+        for place, outcome in self._together(pictures, left) if self._batch_size > 1 else self._each(pictures, left):
+            if not isinstance(outcome, NSTError):
+                painted[place] = outcome
+            elif self._on_error == "raise":
+                raise outcome
+            else:
+                errors[place] = str(outcome)
         return painted
 
-    def _one_by_one(
-        self,
-        pictures: list[Any],
-        places: list[int],
-        painted: list[NDArray[np.uint8]],
-        errors: list[str],
-        error: NSTError,
-    ) -> None:
-        """Find out which of them cannot be painted."""
-        if self._on_error == "raise":
-            raise error
-        for place in places:
+    def _each(self, pictures: list[Any], places: list[int]) -> Iterator[tuple[int, _Outcome]]:
+        """As many side by side as the engine has streams."""
+        return side_by_side(lambda place: self.painted(pictures[place]), places, min(self._streams, len(places) or 1))
+
+    def _together(self, pictures: list[Any], places: list[int]) -> Iterator[tuple[int, _Outcome]]:
+        """Several at once, as GPUs are fastest; of several that cannot be painted, which it is."""
+        for first in range(0, len(places), self._batch_size):
+            some = places[first : first + self._batch_size]
             try:
-                painted[place] = self._stylizer.stylize(pictures[place], self._style, **self._options).pixels
-            except NSTError as its_own:
-                errors[place] = str(its_own)
+                results = self._stylizer.stylize_batch(
+                    [pictures[place] for place in some], self._style, batch_size=self._batch_size, **self._options
+                )
+            except NSTError:
+                yield from self._each(pictures, some)
+            else:
+                yield from zip(some, (result.pixels for result in results), strict=True)
 
 
 def column_of(pictures: list[NDArray[np.uint8]]) -> NDArray[Any]:

@@ -21,12 +21,19 @@ from nst_engine.files import file_sha256
 from nst_engine.image import IMAGE_SUFFIXES
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.models.find import ModelFile, find_model
-from nst_engine.ray.cluster import READING_SHARE, cluster_errors, connected, engine_needs, room_for
+from nst_engine.ray.cluster import (
+    READING_SHARE,
+    cluster_errors,
+    connected,
+    cores_of_a_node,
+    engine_needs,
+    room_for,
+)
 from nst_engine.ray.inputs import Inputs, Naming, find_inputs
 from nst_engine.ray.manifest import Manifest
 from nst_engine.ray.options import ClusterOptions
 from nst_engine.ray.parquet import PARQUET
-from nst_engine.ray.stages import Decoding, Painting, Writing
+from nst_engine.ray.stages import Painting, Reading, Together, Writing
 from nst_engine.ray.storage import Place, place_of
 from nst_engine.runtimes.options import SessionOptions
 from nst_engine.stylize.batch import style_label
@@ -37,8 +44,10 @@ from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.version import __version__
 
 #: Files read by one task, and pixels' bytes that one block between the stages has, about.
-_FILES, _BLOCK_BYTES = 16, 32 << 20
+_FILES, _BLOCK_BYTES = 32, 32 << 20
 _FAILURES_TOLD = 20
+#: Cores of an engine where nothing is said: more threads compute a picture hardly faster.
+_MOST_THREADS = 8
 
 _AS_IT_IS, _ANY_DEVICE, _NEW_RUN = StylizeOptions(), SessionOptions(), ClusterOptions()
 
@@ -100,9 +109,9 @@ def stylize_pictures(
 ) -> ClusterResult:
     """Paint pictures with as many engines as a cluster of Ray has room for.
 
-    Reading, painting and writing are tasks of their own, on whatever node has room; only a few pictures are between
-    them at any time. A picture that cannot be painted is recorded and stops nothing. A worker or a node that dies
-    costs time: what it had not finished is done again elsewhere. A run that was cut off is gone on with by `resume`.
+    Only a few pictures are read and not yet written at any time, however many there are; see `ClusterOptions.stages`. A
+    picture that cannot be painted is recorded and stops nothing. A worker or a node that dies costs time: what it had
+    not finished is done again elsewhere. A run that was cut off is gone on with by `resume`.
 
     Args:
         inputs: As for `nst_engine.ray.inputs.find_inputs`: pictures, folders, patterns, lists, Parquet; here or in a
@@ -122,7 +131,7 @@ def stylize_pictures(
     """
     begun, place = time.perf_counter(), place_of(os.fspath(output))
     texts = [inputs] if isinstance(inputs, str) else list(inputs)
-    engine = {**asdict(session), "threads": options.engine_threads}
+    engine = asdict(session)
     with Stylizer(model, expected_pictures=1, limits=limits, **_of_driver(engine)) as stylizer:
         choice, name = stylizer.choose_style(style), stylizer.model
     suffix = None if options.image_format is None else _suffix_of(options.image_format)
@@ -136,9 +145,9 @@ def stylize_pictures(
     try:
         if left.count:
             painting = {**asdict(stylize), "max_side": None, "style": choice, "model": os.fspath(model), **engine}
-            decoding = Decoding(stylize.max_side, limits)
+            reading = Reading(stylize.max_side, limits)
             with connected(address), cluster_errors():
-                run.take(_outcomes(left, decoding, painting, Writing(place, options.quality), options))
+                run.take(_outcomes(left, reading, painting, Writing(place, options.quality), options))
     finally:
         manifest.flush()
     seconds = time.perf_counter() - begun
@@ -182,35 +191,33 @@ class _Run:
 
 
 def _outcomes(
-    left: Inputs,
-    decoding: Decoding,
-    painting: Mapping[str, Any],
-    writing: Writing,
-    options: ClusterOptions,
+    left: Inputs, reading: Reading, painting: dict[str, Any], writing: Writing, options: ClusterOptions
 ) -> Iterator[list[dict[str, Any]]]:
     """Rows of the manifest, a few pictures at a time, in the order in which they are done."""
-    needs: Any = engine_needs(str(painting["device"]), options.engine_threads)
-    engines = room_for(needs, options.engines)
     _set_up_data()
+    device = str(painting["device"])
+    is_on_gpu = device.startswith(("cuda", "tensorrt"))
+    is_apart = options.stages == "apart" or (options.stages == "auto" and is_on_gpu)
+    threads = options.engine_threads or min(cores_of_a_node(), _MOST_THREADS)
+    needs: Any = engine_needs(device, threads, is_alone=not is_apart)
+    engines = room_for(needs, options.engines)
     tables = left.in_blocks_of(max(1, min(_FILES, math.ceil(left.count / (4 * engines)))))
-    painted = (
-        ray.data.from_arrow(tables)
-        .map_batches(decoding, batch_size=None, batch_format="numpy", num_cpus=READING_SHARE)
-        .map_batches(
-            Painting,
-            fn_constructor_kwargs={**painting, "on_error": "record"},
-            batch_size=None,
-            batch_format="numpy",
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=engines),
-            **needs,
-        )
-        .map_batches(writing, batch_size=None, batch_format="numpy", num_cpus=READING_SHARE)
-    )
-    for batch in painted.iter_batches(batch_size=None, batch_format="numpy"):
+    whole: Any = {"batch_size": None, "batch_format": "numpy"}
+    pool = ray.data.ActorPoolStrategy(min_size=1, max_size=engines, initial_size=engines)
+    engine: Any = {**whole, "compute": pool, **needs}
+    painting = {**painting, "threads": threads}
+    dataset = ray.data.from_arrow(tables)
+    if is_apart:
+        read = dataset.map_batches(reading, num_cpus=READING_SHARE, **whole)
+        painted = read.map_batches(Painting, fn_constructor_kwargs=painting, **engine)
+        written = painted.map_batches(writing, num_cpus=READING_SHARE, **whole)
+    else:
+        arguments = {"reading": reading, "writing": writing, **painting}
+        written = dataset.map_batches(Together, fn_constructor_kwargs=arguments, **engine)
+    for batch in written.iter_batches(batch_size=None, batch_format="numpy"):
         names = list(batch)
-        yield [
-            dict(zip(names, row, strict=True)) for row in zip(*(batch[name].tolist() for name in names), strict=True)
-        ]
+        columns = [batch[name].tolist() for name in names]
+        yield [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _set_up_data() -> None:

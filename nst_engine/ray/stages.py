@@ -1,4 +1,4 @@
-"""What Ray Data runs: reading, painting and writing pictures, each in processes of its own."""
+"""What Ray Data runs: reading, painting and writing pictures, each in processes of its own or all in one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -21,8 +22,13 @@ from nst_engine.ray.painter import NO_PICTURE, StylizePictures, column_of
 from nst_engine.ray.parquet import PARQUET, bytes_of, table_bytes
 from nst_engine.ray.storage import Place, why
 from nst_engine.stylize.preprocess import timed_read
+from nst_engine.stylize.side_by_side import side_by_side
 
 Batch = dict[str, NDArray[Any]]
+#: A picture of a batch.
+Row = dict[str, Any]
+#: The bytes of a picture, how to get them, or why they cannot be had; None: there are none.
+Content = bytes | Callable[[], bytes] | Exception | None
 
 #: Bytes of pixels that a batch is ended by: little is waiting between the stages, however large the pictures are.
 _BATCH_BYTES = 24 << 20
@@ -30,7 +36,7 @@ _OPAQUE = np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
-class Decoding:
+class Reading:
     """Reads pictures: rows of `inputs.SCHEMA` become pixels.
 
     Attributes:
@@ -44,38 +50,42 @@ class Decoding:
     def __call__(self, batch: Batch) -> Iterator[Batch]:
         """Pixels, in small batches; what cannot be read has its `error`, and nothing is raised."""
         keep_freed_memory()
-        rows: list[dict[str, Any]] = []
-        for row in self._rows(batch):
-            rows.append(row)
+        rows: list[Row] = []
+        for row, content in self.contents(batch):
+            rows.append(self.decoded(row, content))
             if sum(each["image"].nbytes for each in rows) >= _BATCH_BYTES:
                 yield _batch_of(rows)
                 rows = []
         if rows:
             yield _batch_of(rows)
 
-    def _rows(self, batch: Batch) -> Iterator[dict[str, Any]]:
+    def contents(self, batch: Batch) -> Iterator[tuple[Row, Content]]:
+        """Each picture's names, and its bytes or how to get them."""
         for (source, column), of_file in groupby(range(len(batch["input"])), _file_in(batch)):
             places = list(of_file)
             contents = _contents(Place(source), column, batch["row"][places].tolist(), self.limits)
             for place in places:
-                begun = time.perf_counter()
-                row = {"input": batch["input"][place], "output": batch["output"][place], "error": ""}
-                yield {**row, **self._decoded(next(contents)), "seconds": time.perf_counter() - begun}
+                yield {"input": batch["input"][place], "output": batch["output"][place]}, next(contents)
 
-    def _decoded(self, content: bytes | Exception | None) -> dict[str, Any]:
-        error = ImageDecodeError("the row holds no bytes") if content is None else content
-        if isinstance(error, bytes):
-            try:
-                picture, _ = timed_read(error, self.max_side, self.limits)
-            except (NSTError, MemoryError) as failed:
-                error = failed
-            else:
-                return {"image": picture.pixels, "alpha": _OPAQUE if picture.alpha is None else picture.alpha}
-        return {"image": NO_PICTURE, "alpha": _OPAQUE, "error": _said(error)}
+    def decoded(self, row: Row, content: Content) -> Row:
+        """The row with `image` and `alpha`, or with its `error`, and with `seconds`."""
+        begun = time.perf_counter()
+        try:
+            picture, _ = timed_read(_bytes_of(content), self.max_side, self.limits)
+        except Exception as error:  # of this picture, or of the store; stores have exceptions of their own
+            made: Row = {"image": NO_PICTURE, "alpha": _OPAQUE, "error": _said(error)}
+        else:
+            alpha = _OPAQUE if picture.alpha is None else picture.alpha
+            made = {"image": picture.pixels, "alpha": alpha, "error": ""}
+        return {**row, **made, "seconds": time.perf_counter() - begun}
 
 
 class Painting(StylizePictures):
-    """Paints batches of `Decoding`."""
+    """Paints batches of `Reading`; the arguments are those of `StylizePictures`."""
+
+    def __init__(self, **options: Any) -> None:
+        keep_freed_memory()
+        super().__init__(**options, on_error="record")
 
     def __call__(self, batch: Batch) -> Batch:
         """See `StylizePictures`; the seconds of the batch are divided evenly."""
@@ -100,35 +110,39 @@ class Writing:
     def __call__(self, batch: Batch) -> Batch:
         """A row of the manifest for each picture; nothing is raised."""
         keep_freed_memory()
-        outcomes = [self._outcome(batch, place) for place in range(len(batch["input"]))]
-        if self.output.url.endswith(PARQUET):
-            self._write_table(outcomes)
-        for outcome in outcomes:
-            outcome.pop("content")
-        return {name: np.array([outcome[name] for outcome in outcomes]) for name in (outcomes or [{}])[0]}
+        names = list(batch)
+        rows = zip(*(batch[name] for name in names), strict=True)
+        return self.recorded([self.written(dict(zip(names, row, strict=True))) for row in rows])
 
-    def _outcome(self, batch: Batch, place: int) -> dict[str, Any]:
-        begun, pixels, error = time.perf_counter(), batch["image"][place], str(batch["error"][place])
-        target, content = self.output.below(str(batch["output"][place])), b""
+    def written(self, row: Row) -> Row:
+        """What the manifest says of a painted row; with its `content`, which was written where results are files."""
+        begun, pixels, error = time.perf_counter(), row["image"], str(row["error"])
+        target, content = self.output.below(str(row["output"])), b""
         if not error:
             try:
-                content = self._encoded(pixels, batch["alpha"][place], target)
+                content = self._encoded(pixels, row["alpha"], target)
             except Exception as failed:
                 error = _said(failed)
         return {
-            "input": str(batch["input"][place]),
+            "input": str(row["input"]),
             "output": "" if error else target.url,
             "state": "failed" if error else "done",
             "error": error,
             "width": int(pixels.shape[1]),
             "height": int(pixels.shape[0]),
-            "seconds": float(batch["seconds"][place]) + time.perf_counter() - begun,
+            "seconds": float(row["seconds"]) + time.perf_counter() - begun,
             "node": socket.gethostname(),
             "content": content,
         }
 
+    def recorded(self, rows: list[Row]) -> Batch:
+        """As a batch; where the results are a table, they are written now."""
+        if self.output.url.endswith(PARQUET):
+            self._write_table(rows)
+        names = [name for name in (rows or [{}])[0] if name != "content"]
+        return {name: np.array([row[name] for row in rows]) for name in names}
+
     def _encoded(self, pixels: NDArray[np.uint8], alpha: NDArray[np.uint8], target: Place) -> bytes:
-        """Written already, where each result is a file."""
         name = "." + target.url.rpartition(".")[2].lower()
         opaque = None if alpha.size == 0 else np.ascontiguousarray(alpha)
         content = encode_image(np.ascontiguousarray(pixels), IMAGE_SUFFIXES[name], alpha=opaque, quality=self.quality)
@@ -136,38 +150,78 @@ class Writing:
             target.write(content)
         return content
 
-    def _write_table(self, outcomes: list[dict[str, Any]]) -> None:
-        done = [outcome for outcome in outcomes if outcome["state"] == "done"]
+    def _write_table(self, rows: list[Row]) -> None:
+        done = [row for row in rows if row["state"] == "done"]
         if not done:
             return
         names = ("input", "output", "width", "height", "content")
-        columns: dict[str, list[object]] = {name: [outcome[name] for outcome in done] for name in names}
+        columns: dict[str, list[object]] = {name: [row[name] for row in done] for name in names}
         columns["image"] = columns.pop("content")
         place = self.output.below(part_name(str(done[0]["input"])))
         try:
             place.write(table_bytes(columns))
         except NSTError as error:
-            for outcome in done:
-                outcome |= {"state": "failed", "error": str(error), "output": ""}
+            for row in done:
+                row |= {"state": "failed", "error": str(error), "output": ""}
+
+
+class Together(Painting):
+    """Reads, paints and writes in one process, as one machine alone does it: no pixels go from process to process.
+
+    Args:
+        reading: How pictures are read.
+        writing: How they are written.
+        **options: Of `Painting`.
+    """
+
+    def __init__(self, reading: Reading, writing: Writing, **options: Any) -> None:
+        super().__init__(**options)
+        self._reading, self._writing = reading, writing
+
+    def __call__(self, batch: Batch) -> Batch:
+        """A row of the manifest for each picture; one more than the engine paints is read or written meanwhile."""
+        rows = []
+        for _, row in side_by_side(self._whole, self._reading.contents(batch), self._streams + 1):
+            assert not isinstance(row, NSTError)  # which are in rows
+            rows.append(row)
+        return self._writing.recorded(rows)
+
+    def _whole(self, given: tuple[Row, Content]) -> Row:
+        row = self._reading.decoded(*given)
+        begun = time.perf_counter()
+        if not row["error"]:
+            try:
+                row["image"] = self.painted(row["image"])
+            except NSTError as error:
+                row |= {"image": NO_PICTURE, "error": str(error)}
+        return self._writing.written({**row, "seconds": row["seconds"] + time.perf_counter() - begun})
 
 
 def _file_in(batch: Batch) -> Callable[[int], tuple[str, str]]:
     return lambda place: (str(batch["source"][place]), str(batch["column"][place]))
 
 
-def _contents(place: Place, column: str, rows: list[int], limits: ImageLimits) -> Iterator[bytes | Exception | None]:
-    """Of each row, or why it cannot be read: each store has exceptions of its own."""
+def _contents(place: Place, column: str, rows: list[int], limits: ImageLimits) -> Iterator[Content]:
+    """Of each row, or why it cannot be read; a file is read by whoever takes it."""
+    if rows[0] < 0:
+        yield from (partial(place.read, limits) for _ in rows)
+        return
     try:
-        if rows[0] >= 0:
-            yield from bytes_of(place, column, rows)
-        for _ in rows:
-            yield place.read(limits)
+        yield from bytes_of(place, column, rows)
     except Exception as error:
         while True:  # a file that cannot be read, for each of its rows
             yield error
 
 
-def _batch_of(rows: list[dict[str, Any]]) -> Batch:
+def _bytes_of(content: Content) -> bytes:
+    if isinstance(content, Exception):
+        raise content
+    if content is None:
+        raise ImageDecodeError("the row holds no bytes")
+    return content() if callable(content) else content
+
+
+def _batch_of(rows: list[Row]) -> Batch:
     arrays = ("image", "alpha")
     plain = {name: np.array([row[name] for row in rows]) for name in rows[0] if name not in arrays}
     return {**plain, **{name: column_of([row[name] for row in rows]) for name in arrays}}

@@ -106,6 +106,7 @@ IN_WORDS = (
     "$RAY_ADDRESS, else this machine alone",
     "as many as cores or GPUs allow",
     "each as its input",
+    "a node's, up to 8",
 )
 
 

@@ -1,0 +1,213 @@
+"""Many pictures by Ray beside the plain loop of one machine, on one core and two; memory; what each picture costs.
+
+Rates are those of whole processes: of runs of two lengths the times are subtracted, so that starting Ray and loading
+models count for nothing. The plain loop is `nst stylize FOLDER`. Both read JPEGs of 720p and write JPEGs. On one core
+each process is bound to it. Memory is what all of a run's processes hold, shared pages divided among them, at its
+highest; the pictures are small there, so that ten thousand of them are painted within minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from report import RESULTS
+from turns import answers_in_turn
+
+from nst_engine.benchmark.machine import fingerprint
+from nst_engine.catalogue import content_path
+from nst_engine.image import load_image, resize_image, save_image
+
+SIZE, SMALL = (720, 1280), (144, 192)
+STYLE, QUALITY = "great-wave", 90
+#: Pictures of the shorter and the longer run.
+LENGTHS = {"quality": (40, 160), "live": (150, 600)}
+WAYS = ("plain", "ray", "ray, apart")
+MEMORY_COUNTS = (100, 10_000)
+
+
+def main() -> None:
+    """Measure and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    parser.add_argument("--counts", type=int, nargs="+", default=MEMORY_COUNTS, help="of pictures, for memory")
+    parser.add_argument("--only-memory", action="store_true", help="and keep the other figures")
+    arguments = parser.parse_args()
+    path = arguments.results / "scale.json"
+    report = json.loads(path.read_text()) if path.exists() else {}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        if not arguments.only_memory:
+            report |= {
+                "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+                "machine": fingerprint("openvino"),
+                "rates": _rates(folder, arguments.rounds),
+                "one_core": _one_core(folder, arguments.rounds),
+                "parts": _parts(folder),
+            }
+        report["memory"] = {str(count): _memory(folder, count) for count in arguments.counts}
+    path.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _rates(folder: Path, rounds: int) -> dict[str, Any]:
+    """Pictures a second, by network and way, a value for each round."""
+    report: dict[str, Any] = {network: {way: [] for way in WAYS} for network in LENGTHS}
+    for number in range(rounds):
+        for network, lengths in LENGTHS.items():
+            for way in WAYS:
+                report[network][way].append(_rate(folder, way, network, lengths, os.sched_getaffinity(0)))
+                print(number + 1, network, way, report[network][way][-1], flush=True)
+    return report
+
+
+def _one_core(folder: Path, rounds: int) -> dict[str, list[float]]:
+    """Pictures a second of `live` where there is one core."""
+    core = {min(os.sched_getaffinity(0))}
+    shorter, longer = LENGTHS["live"]
+    return {
+        way: [_rate(folder, way, "live", (shorter // 2, longer // 2), core) for _ in range(rounds)]
+        for way in ("plain", "ray")
+    }
+
+
+def _rate(folder: Path, way: str, network: str, lengths: tuple[int, int], cores: set[int]) -> float:
+    short, long = (_seconds(folder, way, network, count, cores) for count in lengths)
+    return round((lengths[1] - lengths[0]) / (long - short), 2)
+
+
+def _seconds(folder: Path, way: str, network: str, count: int, cores: set[int]) -> float:
+    """Of a whole command."""
+    photos, output = photos_of(folder, SIZE, count), folder / "out"
+    shutil.rmtree(output, ignore_errors=True)
+    begun = time.perf_counter()
+    subprocess.run(
+        command_of(way, network, photos, output),
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),  # no threads here
+    )
+    seconds = time.perf_counter() - begun
+    painted = len(list(output.glob("*.jpg")))
+    assert painted == count, (way, painted)
+    return seconds
+
+
+def command_of(way: str, network: str, photos: Path, output: Path) -> list[str]:
+    """What a user types."""
+    nst = [sys.executable, "-m", "nst_engine"]
+    common = ["--style", STYLE, "--model", network, "--quality", str(QUALITY)]
+    if way == "plain":
+        return [*nst, "stylize", str(photos), "-o", str(output), *common]
+    stages = ["--stages", "apart"] if "apart" in way else []
+    return [*nst, "cluster", "stylize", str(photos), str(output), *common, *stages]
+
+
+def photos_of(folder: Path, size: tuple[int, int], count: int) -> Path:
+    """A folder with so many JPEGs of this height and width; links to one file."""
+    place = folder / f"{size[0]}x{size[1]}" / str(count)
+    if not place.exists():
+        place.mkdir(parents=True)
+        photo = place.parent / "photo.jpg"
+        if not photo.exists():
+            save_image(photo, resize_image(load_image(content_path("coffee")).pixels, *size), quality=90)
+        for number in range(count):
+            os.link(photo, place / f"{number:06d}.jpg")
+    return place
+
+
+def _parts(folder: Path) -> dict[str, Any]:
+    """Milliseconds of one core that a picture's parts take, and bytes that are moved for it."""
+    photo = str(photos_of(folder, SIZE, 1) / "000000.jpg")
+    runs = {network: {"network": network, "photo": photo} for network in LENGTHS}
+    answers = answers_in_turn("bench_scale", runs, rounds=1, threads=1)
+    return {network: answer for network, (answer,) in answers.items()}
+
+
+def measure(network: str, *, photo: str, threads: int) -> dict[str, float]:
+    """Of reading, painting and writing one picture on one core; for a process of its own."""
+    from nst_engine import Stylizer
+    from nst_engine.image import encode_image
+    from nst_engine.process import keep_freed_memory
+
+    keep_freed_memory()
+    content = Path(photo).read_bytes()
+    pixels = load_image(content).pixels
+    with Stylizer(f"bundled:{network}", threads=threads) as stylizer:
+        painted = stylizer.stylize(pixels, STYLE).pixels
+        works = {
+            "read": lambda: load_image(content).pixels.size,
+            "paint": lambda: stylizer.stylize(pixels, STYLE).pixels.size,
+            "write": lambda: len(encode_image(painted, "jpeg", quality=QUALITY)),
+        }
+        parts = {f"{name}_ms": _median_ms(work) for name, work in works.items()}
+    return {**parts, "bytes_in": len(content), "bytes_out": len(encode_image(painted, "jpeg", quality=QUALITY))}
+
+
+def _median_ms(work: Any) -> float:
+    times = []
+    for _ in range(15):
+        begun = time.perf_counter()
+        work()
+        times.append(1e3 * (time.perf_counter() - begun))
+    return round(float(np.median(times[5:])), 2)
+
+
+def _memory(folder: Path, count: int) -> dict[str, float]:
+    """MiB of a run of so many small pictures, at its highest; and how fast it went."""
+    photos, output = photos_of(folder, SMALL, count), folder / "out"
+    shutil.rmtree(output, ignore_errors=True)
+    begun, most = time.perf_counter(), 0.0
+    command = command_of("ray", "live", photos, output)
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while run.poll() is None:
+        most = max(most, _held_mib(run.pid))
+        time.sleep(0.5)
+    seconds = time.perf_counter() - begun
+    painted = len(list(output.glob("*.jpg")))
+    assert painted == count, painted
+    print("memory", count, most, seconds, flush=True)
+    return {"mib": round(most), "seconds": round(seconds, 1)}
+
+
+def _held_mib(process: int) -> float:
+    """Of a process and all below it; pages that several share count once."""
+    return sum(_proportional_kib(each) for each in _with_children(process)) / 1024
+
+
+def _with_children(process: int) -> Sequence[int]:
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = [process]
+    for each in found:
+        found += parents.get(each, [])
+    return found
+
+
+def _proportional_kib(process: int) -> int:
+    try:
+        text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return int(next((line.split()[1] for line in text.splitlines() if line.startswith("Pss:")), 0))
+
+
+if __name__ == "__main__":
+    main()
