@@ -203,7 +203,14 @@ def _outcomes(
     engines = room_for(needs, options.engines)
     tables = left.in_blocks_of(max(1, min(_FILES, math.ceil(left.count / (4 * engines)))))
     whole: Any = {"batch_size": None, "batch_format": "numpy"}
-    pool = ray.data.ActorPoolStrategy(min_size=1, max_size=engines, initial_size=engines)
+    # two batches at once: where one ends, the other has begun
+    pool = ray.data.ActorPoolStrategy(
+        min_size=1,
+        max_size=engines,
+        initial_size=engines,
+        max_concurrent_calls_per_actor=2,
+        enable_true_multi_threading=True,
+    )
     engine: Any = {**whole, "compute": pool, **needs}
     painting = {**painting, "threads": threads}
     dataset = ray.data.from_arrow(tables)
