@@ -1,4 +1,4 @@
-"""From `results/*.json`: the tables of both READMEs, between their markers, and a plot."""
+"""From `results/*.json`: the tables of both READMEs and of `docs/gpu.md`, between their markers, and a plot."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
         "optimize-table": lambda of: f"{tables.optimize_table(of('optimize'))}\n\n{tables.memory_text(of('ablation'))}",
         "kernels-summary": lambda of: tables.kernels_summary(of("kernels")),
     },
+    Path(__file__).parent.parent / "docs" / "gpu.md": {"cuda-table": lambda of: tables.cuda_table(of("cuda"))},
     Path(__file__).parent / "README.md": {
         "stylize-table": lambda of: f"{tables.stylize_table(of('stylize'))}\n\n{tables.auto_text(of('stylize'))}",
         "stages-table": lambda of: tables.stages_table(of("stylize")),

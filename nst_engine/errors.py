@@ -85,6 +85,10 @@ class OptimizationError(NSTError, RuntimeError):
     """The optimisation could not be kept on its feet."""
 
 
+class ProcessLostError(NSTError, RuntimeError):
+    """Another of the processes that share a training has ended."""
+
+
 class InferenceError(NSTError, RuntimeError):
     """A model failed while it ran, or returned what is no picture."""
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,11 @@ from PIL import Image
 from nst_engine.catalogue import content_path, style_path
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-WITH_TABLES = {"README.md": BENCHMARKS.parent / "README.md", "benchmarks/README.md": BENCHMARKS / "README.md"}
+WITH_TABLES = {
+    "README.md": BENCHMARKS.parent / "README.md",
+    "docs/gpu.md": BENCHMARKS.parent / "docs" / "gpu.md",
+    "benchmarks/README.md": BENCHMARKS / "README.md",
+}
 
 
 @pytest.fixture
@@ -31,11 +36,12 @@ def test_the_tables_are_those_of_the_committed_results(name: str, report: dict[s
     path = WITH_TABLES[name]
     written = path.read_text(encoding="utf-8")
     assert report["with_tables"](path, written) == written, "type: python benchmarks/report.py"
-    other = written.replace("| 0.", "| 9.")
+    marker = next(iter(report["BLOCKS"][path]))
+    other = written.replace(f"<!-- {marker} -->\n", f"<!-- {marker} -->\n| 9.9 |\n")
     assert other != written
     assert report["with_tables"](path, other) == written
-    with pytest.raises(SystemExit, match="stylize-table"):
-        report["with_tables"](path, written.replace("<!-- stylize-table -->", ""))
+    with pytest.raises(SystemExit, match=marker):
+        report["with_tables"](path, written.replace(f"<!-- {marker} -->", ""))
 
 
 def test_every_script_is_described_and_every_result_is_shown(report: dict[str, Any]) -> None:
@@ -163,3 +169,56 @@ def test_a_process_is_measured_by_itself() -> None:
     assert ballast.sum() == 40_000_000
     assert seconds >= 0.3
     assert 50 < peak_mib < 200
+
+
+def gpu_script(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(BENCHMARKS / "gpu.sh"), *map(str, arguments)]
+    environment = {**os.environ, "PYTHON": sys.executable}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_what_is_measured_on_gpus_is_measured_once(tmp_path: Path) -> None:
+    """On the CPU, at tiny sizes, by the same steps."""
+    trial = ("bench", "binding", "optimize", "train", "--device", "cpu", "--quick", "--results", tmp_path)
+    first = gpu_script(*trial)
+    assert first.returncode == 0, first.stdout + first.stderr
+    parts = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("*.json")}
+    assert parts.keys() == {"bench", "binding", "optimize", "train"}
+    for report in parts.values():
+        assert report["machine"]["cpu"]
+        assert report["device"] == "cpu"
+        assert report["cases"]
+    assert {case["batch"] for case in parts["bench"]["cases"].values()} == {1, 2}
+    assert [case["devices"] for case in parts["train"]["cases"].values()] == [1, 2]
+    assert all(case["pictures_per_s"] > 0 for case in parts["train"]["cases"].values())
+    bound = parts["binding"]["cases"]["live 64x64 binding"]
+    assert bound["p50"] > 0
+    assert bound["differs_by"] < 1e-4
+    # one that had failed is measured again, and no other
+    parts["optimize"]["cases"]["iteration"] = {"failed": "no memory"}
+    (tmp_path / "optimize.json").write_text(json.dumps(parts["optimize"]), encoding="utf-8")
+    again = gpu_script(*trial)
+    assert again.returncode == 0, again.stderr
+    assert [line.partition(":")[0] for line in again.stdout.splitlines() if "p50" in line] == ["optimize, iteration"]
+
+
+def test_what_is_measured_on_gpus_is_never_measured_on_cpus_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    main = runpy.run_path(str(BENCHMARKS / "bench_gpu.py"))["main"]
+    for gpus, arguments, message in (
+        ([], [], "no NVIDIA GPU is here"),
+        (["one"], ["bench"], "bench: the installed onnxruntime has only"),
+        (["one"], ["train", "binding"], "; binding: the installed onnxruntime has only"),
+        (["one"], ["trains"], "trains: no such part"),
+    ):
+        monkeypatch.setitem(main.__globals__, "fingerprint", lambda gpus=gpus: {"gpus": gpus})
+        monkeypatch.setattr(sys, "argv", ["bench_gpu.py", *arguments, "--results", str(tmp_path / "gpu")])
+        monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+        monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+        with pytest.raises(SystemExit) as refused:
+            main()
+        assert refused.value.code == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "gpu").exists()

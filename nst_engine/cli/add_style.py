@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.training_arguments import add_training_arguments, training_folder, training_options
+from nst_engine.cli.training_processes import in_processes
+from nst_engine.training.ranks import own_rank
 
 _MINUTES = 6.0
 # scales and shifts tolerate larger steps than kernels, and there is only one style to learn
@@ -27,26 +30,32 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--name", metavar="NAME", help="of the style (default: the file's)")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photos to fit on (default: the bundled pictures)")
     add_training_arguments(parser, **_DEFAULTS)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, typed=())
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, fit, export."""
-    from nst_engine.catalogue import bundled_contents, bundled_styles, style_path
-    from nst_engine.cli.progress_bar import say
-    from nst_engine.cli.training_run import MEASURED_ADDING, TrainingDisplay, expected, say_finished
-    from nst_engine.exporting.model_output import check_model_output, photos_beside
+    from nst_engine.catalogue import style_path
+    from nst_engine.exporting.model_output import check_model_output
     from nst_engine.models.find import find_model
     from nst_engine.stylize.style_mix import check_style_name
 
-    training_options(arguments, **_DEFAULTS)  # invalid options are refused before anything is loaded
+    options = training_options(arguments, **_DEFAULTS)  # invalid ones are refused before anything is loaded
     painting = style_path(arguments.painting)
     name = check_style_name(arguments.name or painting.stem, "--name")
     model = find_model(arguments.model)
-    output, folder = arguments.output, training_folder(arguments)
-    check_model_output(output, [painting, model.path], overwrite=arguments.overwrite)
+    check_model_output(arguments.output, [painting, model.path], overwrite=arguments.overwrite)
+    return in_processes(arguments, options.devices, partial(_add, arguments, name, painting, model.path))
+
+
+def _add(arguments: argparse.Namespace, name: str, painting: Path, model: Path) -> int:
+    from nst_engine.catalogue import bundled_contents, bundled_styles
+    from nst_engine.cli.progress_bar import say
+    from nst_engine.cli.training_run import MEASURED_ADDING, TrainingDisplay, expected, say_finished
+    from nst_engine.exporting.model_output import photos_beside
     from nst_engine.training import add_style, find_photos  # torch is imported after all checks
 
+    output = arguments.output
     if arguments.photos is not None:
         photos = photos_beside(output, find_photos(arguments.photos))
     else:
@@ -55,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nst_engine.exporting.finished_model import write_model
     from nst_engine.exporting.stylizer import checkpoint_of
 
-    base = checkpoint_of(model.path)
+    base = checkpoint_of(model)
     options = training_options(arguments, arch=base.arch, **_DEFAULTS)
     with TrainingDisplay(output.name, expected(options, MEASURED_ADDING)) as display:
         grown = add_style(
@@ -64,13 +73,15 @@ def run(arguments: argparse.Namespace) -> int:
             base,
             photos,
             options,
-            folder=folder,
+            folder=training_folder(arguments),
             vgg_weights=arguments.vgg_weights,
             on_step=display,
         )
-    if display.was_interrupted:
+    if not own_rank().is_first:
+        return 0
+    if display.was_stopped:
         say("stopped: the model is written as far as it got")
     licence = arguments.licence or str(base.training.get("licence", ""))
     say_finished(write_model(grown, output, licence=licence, shown=grown.styles[-1:]))
     display.say_if_undertrained("add it again with more --minutes")
-    return INTERRUPTED if display.was_interrupted else 0
+    return INTERRUPTED if display.was_stopped else 0

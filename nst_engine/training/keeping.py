@@ -94,21 +94,27 @@ def run_and_keep(
 ) -> Checkpoint:
     """Run a training to its end, or until `on_step` returns False.
 
+    Where several processes share it, the first one alone writes, for all of them.
+
     Returns:
         The last checkpoint, which is also in the folder.
     """
+    if not training.group.rank.is_first:
+        training.run(on_step)
+        training.group.gathered(photos.left_out)
+        return training.checkpoint(kept.arch, kept.styles)
     kept.folder.mkdir(parents=True, exist_ok=True)
     recorder = TrainRecorder(kept.folder, goes_on=is_resumed)
     recorder.forget_after(training.step)
     shown = [sized(image, PREVIEW_SIZE_PX) for image in photos.first(_PREVIEW_PHOTOS)]
     checkpoint_due, preview_due = Every(_CHECKPOINT_EVERY_S), Every(_PREVIEW_EVERY_S)
 
-    def save() -> Checkpoint:
+    def save(left_out: Mapping[str, str]) -> Checkpoint:
         checkpoint = training.checkpoint(kept.arch, kept.styles)
-        checkpoint.training = {**training.options.record(), **_circumstances(training, photos)}
+        checkpoint.training = {**training.options.record(), **_circumstances(training, photos, len(left_out))}
         save_checkpoint(kept.folder / CHECKPOINT, checkpoint, kept.file_format)
         recorder.write()
-        recorder.write_left_out(photos.left_out)
+        recorder.write_left_out(left_out)
         return checkpoint
 
     def preview() -> None:
@@ -119,22 +125,25 @@ def run_and_keep(
     def after_step(progress: TrainProgress) -> bool:
         recorder(progress)
         if checkpoint_due():
-            save()
+            save(photos.left_out)
         if preview_due():
             preview()
         return on_step(progress)
 
     training.run(after_step)
+    # each process has seen its own photos
+    left_out = training.group.gathered(photos.left_out)
     preview()
-    return save()
+    return save(left_out)
 
 
-def _circumstances(training: Training, photos: Photos) -> dict[str, Any]:
+def _circumstances(training: Training, photos: Photos, left_out: int) -> dict[str, Any]:
     return {
+        "devices": training.group.rank.size,
         "steps_made": training.step,
         "seconds": round(training.seconds),
-        "photos": len(photos),
-        "photos_left_out": len(photos.left_out),
+        "photos": len(photos) + len(photos.left_out) - left_out,
+        "photos_left_out": left_out,
         "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
         "nst_engine": __version__,

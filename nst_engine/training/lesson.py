@@ -16,6 +16,7 @@ from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, 
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, PerceptualMeasure, Targets, energies, evened
 from nst_engine.training.photos import Photos
+from nst_engine.training.process_group import ProcessGroup
 from nst_engine.training.variations import as_shown, varied
 from nst_engine.vgg19.losses import total_variation_loss
 
@@ -26,19 +27,52 @@ _DETAIL_WEIGHT, _MOST_DETAIL = 4.0, 0.45
 _SMALL, _MORE = 8 / 11, 2
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which pictures of a step this process paints.
+
+    Attributes:
+        pictures: By their number in the whole step; one photo in all its styles, then the next.
+        per_photo: Styles in which each photo is painted.
+    """
+
+    pictures: range
+    per_photo: int
+
+    @property
+    def photos(self) -> range:
+        """That they show, by number in the whole step."""
+        return range(self.pictures.start // self.per_photo, -(-self.pictures.stop // self.per_photo))
+
+    @property
+    def shown(self) -> list[int]:
+        """Which of those photos each picture shows."""
+        return [number // self.per_photo - self.photos.start for number in self.pictures]
+
+    def generators_of_photos(self, key: tuple[int, ...]) -> list[np.random.Generator]:
+        """One for each photo, so that what is drawn for it does not depend on who draws it."""
+        return np.random.default_rng(key).spawn(self.photos.stop)[self.photos.start :]
+
+    def generators_of_pictures(self, key: tuple[int, ...]) -> list[np.random.Generator]:
+        """Likewise, for each picture."""
+        return np.random.default_rng(key).spawn(self.pictures.stop)[self.pictures.start :]
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a step is made of.
+    """What a step is made of, as far as it is this process's.
 
     Attributes:
         crops: uint8 photos x S x S x 3, larger by `STRIDE_PX` than what VGG-19 is shown.
-        styles: What was drawn for them.
+        styles: What was drawn for the pictures.
+        share: Which pictures these are.
         offset: Where it is shown, top and left. At random: were the network's grid always on that of VGG-19's pooling,
             it would learn to please the pooling with a pattern that repeats every few pixels.
     """
 
     crops: NDArray[np.uint8]
     styles: Any
+    share: Share
     offset: tuple[int, int]
 
     def seen(self, images: torch.Tensor) -> torch.Tensor:
@@ -70,8 +104,8 @@ class StyleTargets:
 class Styles(Protocol):
     """Where a training's styles come from."""
 
-    def draw(self, photos: int, per_photo: int, side_px: int, rng: np.random.Generator) -> Any:
-        """For a step; in a thread beside the step before."""
+    def draw(self, photos: int, share: Share, side_px: int, rng: np.random.Generator) -> Any:
+        """For a share of a step of so many photos; in a thread beside the step before."""
 
     def targets_of(self, drawn: Any, rng: np.random.Generator) -> StyleTargets:
         """What is made of what was drawn."""
@@ -89,10 +123,11 @@ class FixedStyles:
     def __init__(self, loss: PerceptualLoss, count: int, device: torch.device) -> None:
         self._targets, self._count, self._device = loss.targets, count, device
 
-    def draw(self, photos: int, per_photo: int, side_px: int, rng: np.random.Generator) -> list[int]:
+    def draw(self, photos: int, share: Share, side_px: int, rng: np.random.Generator) -> list[int]:
         """Styles by number: all in turn before one comes again."""
-        order = np.concatenate([rng.permutation(self._count) for _ in range(-(-photos * per_photo // self._count))])
-        return [int(number) for number in order[: photos * per_photo]]
+        rounds = -(-photos * share.per_photo // self._count)
+        order = np.concatenate([rng.permutation(self._count) for _ in range(rounds)])
+        return [int(order[number]) for number in share.pictures]
 
     def targets_of(self, drawn: list[int], rng: np.random.Generator) -> StyleTargets:
         """Each by itself."""
@@ -105,11 +140,14 @@ class Outcome:
     """Of a step.
 
     Attributes:
-        total: What the step lowers, a scalar.
-        content, style, energy: Mean distances and the photos' mean energy, to be shown and steered by.
+        total: What the step lowers, a scalar, as far as it is of this process's pictures.
+        loss: Its mean over all processes.
+        content, style, energy: Mean distances and the photos' mean energy, of all processes, to be shown and steered
+            by.
     """
 
     total: torch.Tensor
+    loss: float
     content: float
     style: float
     energy: float
@@ -126,6 +164,7 @@ class Lesson:
         options: How.
         styles_per_photo: In which each photo of a step is painted.
         dtype: Of the convolutions.
+        group: The processes that share each step.
     """
 
     def __init__(
@@ -138,10 +177,11 @@ class Lesson:
         *,
         styles_per_photo: int,
         dtype: torch.dtype,
+        group: ProcessGroup,
     ) -> None:
         self._network, self._measure, self._styles, self._photos = network, measure, styles, photos
         self._options, self._styles_per_photo, self._dtype = options, styles_per_photo, dtype
-        self._device = next(network.parameters()).device
+        self._group, self._device = group, group.device
 
     def batch(self, step: int, fraction: float) -> Batch:
         """The same for the same step and seed.
@@ -151,14 +191,16 @@ class Lesson:
             fraction: Of the training that is done, 0-1.
         """
         options = self._options
-        rng = np.random.default_rng((options.seed, step))
         side, count = options.crop_px, options.batch_size // self._styles_per_photo
         if fraction < options.small_until:
             side, count = max(64, round(_SMALL * side / STRIDE_PX) * STRIDE_PX), _MORE * count
-        crops = np.stack([self._photos.crop(side + STRIDE_PX, rng) for _ in range(count)])
-        styles = self._styles.draw(count, self._styles_per_photo, side, rng)
+        share = Share(self._group.rank.share(count * self._styles_per_photo), self._styles_per_photo)
+        of_photos = share.generators_of_photos((options.seed, step))
+        crops = np.stack([self._photos.crop(side + STRIDE_PX, rng) for rng in of_photos])
+        rng = np.random.default_rng((options.seed, step))
+        styles = self._styles.draw(count, share, side, rng)
         top, left = rng.integers(STRIDE_PX, size=2).tolist()
-        return Batch(crops, styles, (top, left))
+        return Batch(crops, styles, share, (top, left))
 
     def outcome(self, batch: Batch, step: int, style_weight: float, usual_energy: float | None) -> Outcome:
         """Paint a batch, and compare.
@@ -169,26 +211,24 @@ class Lesson:
             style_weight: Of the style distance.
             usual_energy: Of photos' features so far; None before the first step.
         """
-        options, rng = self._options, np.random.default_rng((self._options.seed, step, 1))
-        clean = varied(torch.from_numpy(batch.crops).to(self._device).permute(0, 3, 1, 2).float() / 255, rng)
+        options, rngs = self._options, batch.share.generators_of_photos((self._options.seed, step, 1))
+        clean = varied(torch.from_numpy(batch.crops).to(self._device).permute(0, 3, 1, 2).float() / 255, rngs)
         targets = self._measure.content_features(batch.seen(clean))
-        shown, targets, clean = (
-            each.repeat_interleave(self._styles_per_photo, 0) for each in (as_shown(clean, rng), targets, clean)
-        )
+        shown, targets, clean = (each[batch.share.shown] for each in (as_shown(clean, rngs), targets, clean))
         style = self._styles.targets_of(batch.styles, np.random.default_rng((options.seed, step, 2)))
         painted = self._painted(shown, style.weights)
         seen = batch.seen(painted)
         distances = self._measure(seen, targets, style.targets, style.rows, style.floors)
         energy = energies(targets)
-        usual = float(energy.mean()) if usual_energy is None else usual_energy
+        usual = float(self._group.mean(energy.mean())) if usual_energy is None else usual_energy
         total = evened(distances.content, energy, usual).mean() + style_weight * distances.painted.mean()
         total = total + self._artefacts(batch.seen(clean), seen) + _REPEATS_WEIGHT * distances.repeats.mean()
         total = total + (options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted))
         total = total + style.penalty
         if options.stability_weight:
             total = total + options.stability_weight * self._flicker(shown, style.weights, painted, batch, step)
-        found = (distances.content, distances.style, energy)
-        return Outcome(total, *(float(each.detach().mean()) for each in found))
+        means = [total, *(each.mean() for each in (distances.content, distances.style, energy))]
+        return Outcome(total, *self._group.mean(torch.stack(means).detach()).tolist())
 
     def _painted(self, photos: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32):
@@ -204,6 +244,7 @@ class Lesson:
     ) -> torch.Tensor:
         """What of the painting changes where the photo moves by less than the stride and gets noise."""
         moved = batch.seen(photos)
-        noise = np.random.default_rng((self._options.seed, step)).standard_normal(moved.shape, np.float32)
+        rngs = batch.share.generators_of_pictures((self._options.seed, step, 5))
+        noise = np.stack([rng.standard_normal(moved.shape[1:], np.float32) for rng in rngs])
         moved = (moved + _NOISE * torch.from_numpy(noise).to(moved.device)).clamp(0, 1)
         return flicker_loss(batch.seen(painted), self._painted(moved, weights))

@@ -14,8 +14,9 @@ from torch import nn
 
 from nst_engine.errors import OptimizationError
 from nst_engine.training.checkpoint import Checkpoint, check_fits
-from nst_engine.training.lesson import Batch, Lesson
+from nst_engine.training.lesson import Batch, Lesson, Outcome
 from nst_engine.training.options import TrainOptions
+from nst_engine.training.process_group import ProcessGroup
 
 _WARMUP = 0.05  # share of the training before the learning rate's peak
 _LAST_RATE = 0.01  # share of the peak, at the end
@@ -51,14 +52,28 @@ class TrainProgress:
     skipped: int
 
 
+class _Step(nn.Module):
+    """A network and its losses in one module, whose gradients torch can then reduce over processes."""
+
+    def __init__(self, network: nn.Module, lesson: Lesson) -> None:
+        super().__init__()
+        self.network, self._lesson = network, lesson
+
+    def forward(self, batch: Batch, step: int, style_weight: float, usual_energy: float | None) -> Outcome:
+        return self._lesson.outcome(batch, step, style_weight, usual_energy)
+
+
 class Training:
     """A training in progress, which can be stopped and resumed at any step.
+
+    Where several processes share it, all make the same steps: each decision is taken by numbers of all of them.
 
     Args:
         network: On the device to train on.
         lesson: Data and losses.
         options: How.
         parameters: Names of the trained parameters; all others are frozen.
+        group: The processes that share it.
     """
 
     def __init__(
@@ -68,12 +83,12 @@ class Training:
         options: TrainOptions,
         *,
         parameters: Collection[str],
+        group: ProcessGroup,
     ) -> None:
-        self.network, self.options = network, options
+        self.network, self.options, self.group = network, options, group
         self.step, self.seconds, self.skipped = 0, 0.0, 0
         self.style_weight = options.style_weight
         self._lesson = lesson
-        self._device = next(network.parameters()).device
         self._parameters = {name: value for name, value in network.named_parameters() if name in set(parameters)}
         for name, value in network.named_parameters():
             value.requires_grad_(name in self._parameters)
@@ -84,11 +99,13 @@ class Training:
         self._bad_steps = 0
 
     def run(self, on_step: Callable[[TrainProgress], bool]) -> None:
-        """Train until the end, or until `on_step` returns False.
+        """Train until the end, or until `on_step` returns False, in any of the processes.
 
         Raises:
             OptimizationError: The loss stays NaN or infinite.
         """
+        # gone before its process group is: else its threads and this one may wait for each other at their end
+        outcome_of = self.group.reducing(_Step(self.network, self._lesson))
         with ThreadPoolExecutor(1) as reader:
             coming = reader.submit(self._lesson.batch, self.step, self.fraction)
             while self.fraction < 1:
@@ -96,10 +113,10 @@ class Training:
                 batch = coming.result()
                 coming = reader.submit(self._lesson.batch, self.step + 1, self._fraction_at(self.step + 1))
                 rate = self._learning_rate()
-                self._make_step(batch, rate)
+                self._make_step(outcome_of, batch, rate)
                 self.step += 1
-                self.seconds += time.perf_counter() - begun
-                if not on_step(self._progress(rate)):
+                self.seconds = self.group.largest(self.seconds + time.perf_counter() - begun)
+                if self.group.largest(not on_step(self._progress(rate))):
                     return
         if not self._distances:
             raise OptimizationError(
@@ -149,13 +166,13 @@ class Training:
         moments = {f"{each}.{name}": value for each in ("first", "second") for name, value in own_moments.items()}
         check_fits(checkpoint.optimizer, moments, "the checkpoint's optimizer")
         self.network.load_state_dict(checkpoint.network)
-        self._averaged = {name: value.to(self._device) for name, value in checkpoint.averaged.items()}
+        self._averaged = {name: value.to(self.group.device) for name, value in checkpoint.averaged.items()}
         for name, value in self._parameters.items():
             if f"first.{name}" in checkpoint.optimizer:
                 self._optimizer.state[value] = {
                     "step": torch.tensor(float(checkpoint.step)),
-                    "exp_avg": checkpoint.optimizer[f"first.{name}"].to(self._device),
-                    "exp_avg_sq": checkpoint.optimizer[f"second.{name}"].to(self._device),
+                    "exp_avg": checkpoint.optimizer[f"first.{name}"].to(self.group.device),
+                    "exp_avg_sq": checkpoint.optimizer[f"second.{name}"].to(self.group.device),
                 }
         self.step, self.seconds = checkpoint.step, checkpoint.seconds
         self.style_weight, self._distances = checkpoint.style_weight, list(checkpoint.distances)
@@ -170,13 +187,13 @@ class Training:
         finally:
             self.network.load_state_dict(training)
 
-    def _make_step(self, batch: Batch, rate: float) -> None:
+    def _make_step(self, outcome_of: nn.Module, batch: Batch, rate: float) -> None:
         usual = self._distances[2] if self._distances else None
-        outcome = self._lesson.outcome(batch, self.step, self.style_weight, usual)
+        outcome: Outcome = outcome_of(batch, self.step, self.style_weight, usual)
         self._optimizer.zero_grad(set_to_none=True)
         outcome.total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), _CLIP_NORM)
-        if not bool(torch.isfinite(norm) & torch.isfinite(outcome.total)):
+        if not (bool(torch.isfinite(norm)) and math.isfinite(outcome.loss)):
             self._skip()
             return
         self._bad_steps = 0

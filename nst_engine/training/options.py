@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -25,7 +26,8 @@ class TrainOptions:
         arch: Network to train.
         steps: Steps to make; None where `minutes` is the limit.
         minutes: Time to train for, as measured, over all resumed parts; None where `steps` is the limit.
-        batch_size: Pictures painted in a step.
+        devices: Processes that share the pictures of each step, each with a GPU of its own or a part of the cores.
+        batch_size: Pictures painted in a step, by all devices together.
         styles_per_photo: Styles in which each photo of a step is painted; its features are computed only once.
         crop_px: Side of the square cut-outs that VGG-19 is shown. Small ones cannot show a painting: 224 px of one are
             at a distance of 0.2 to 0.5 from its 512 px at relu5_1.
@@ -48,7 +50,8 @@ class TrainOptions:
     arch: ArchitectureName = option("live", "size of the network")
     steps: int | None = option(None, "train for N steps", metavar="N", limits=_STEPS)
     minutes: float | None = option(None, "train for M minutes", metavar="M", limits=_MINUTES, is_open=True)
-    batch_size: int = option(2, "pictures painted in a step", metavar="N", limits=_TOGETHER)
+    devices: int = option(1, "GPUs, or processes on a CPU, that share each step", metavar="N", limits=_TOGETHER)
+    batch_size: int = option(2, "pictures painted in a step, on all devices together", metavar="N", limits=_TOGETHER)
     styles_per_photo: int = option(2, "styles in which each photo of a step is painted", metavar="N", limits=_TOGETHER)
     crop_px: int = option(320, "side of the cut-outs of photos", metavar="PX", limits=_SIDES)
     small_until: float = option(
@@ -80,6 +83,21 @@ class TrainOptions:
         if self.batch_size % self.styles_per_photo:
             raise OptionError(
                 f"`batch_size={self.batch_size}` is no multiple of `styles_per_photo={self.styles_per_photo}`"
+            )
+        self.check_shares(self.devices)
+
+    def check_shares(self, devices: int) -> None:
+        """Refuse a step of which some devices would have more pictures than others.
+
+        Raises:
+            OptionError: It is one.
+        """
+        if self.batch_size % devices:
+            step = math.lcm(devices, self.styles_per_photo)
+            more = step * -(-self.batch_size // step)
+            raise OptionError(
+                f"`batch_size={self.batch_size}` pictures cannot be shared by {devices} devices evenly; take "
+                f"`batch_size={more}`, for all of them together"
             )
 
     def record(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from nst_engine.catalogue import bundled_styles
 from nst_engine.errors import OptionError
 from nst_engine.image import load_image
 from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
-from nst_engine.optimization.device import resolve_device, resolve_precision
+from nst_engine.optimization.device import resolve_precision
 from nst_engine.training.checkpoint import Checkpoint, check_fits, load_checkpoint, save_checkpoint
 from nst_engine.training.keeping import (
     CHECKPOINT,
@@ -28,6 +28,7 @@ from nst_engine.training.loop import Training
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, image_tensor
 from nst_engine.training.photos import Photos, sized
+from nst_engine.training.process_group import ProcessGroup, process_group
 from nst_engine.vgg19.weights import VGGWeights, load_vgg19_weights
 
 
@@ -47,7 +48,8 @@ def train(
     Args:
         paintings: Style name to file.
         photos: Files to learn on; flat and unreadable ones are left out.
-        options: How long and how.
+        options: How long and how. On several `devices`, start as many processes of your program by `torchrun`: each
+            calls this function in the same way, all get the same network, and the first writes.
         folder: For checkpoint, trace, plot and previews; made if missing.
         resume: Resume from the folder's checkpoint, which must be of the same network and styles.
         start: Begin with the weights of this network, of the same styles, instead of random ones.
@@ -72,17 +74,15 @@ def train(
                 f"{what} is of a {base.arch} network for {', '.join(base.styles)}; what came is {options.arch} for "
                 f"{', '.join(names)}; give the same paintings in the same order, or begin anew"
             )
-    read = Photos(photos, options.photo_size_px)
-    torch.manual_seed(options.seed)
-    network = StylizerNet(architecture(options.arch), len(names))
-    if start is not None:
-        check_fits(start.averaged, network.state_dict(), "the network to start from")
-        network.load_state_dict(start.averaged)
-    loss = _loss(paintings.values(), options, load_vgg19_weights(vgg_weights))
-    training = _training(network, loss, read, options, [name for name, _ in network.named_parameters()])
-    if earlier is not None:
-        training.restore(earlier)
-    return run_and_keep(training, _kept(folder, options.arch, names, network), read, on_step, is_resumed=resume)
+    with process_group(options) as group:
+        read = Photos(photos, options.photo_size_px)
+        network = _first_network(options, names, start)
+        loss = _loss(paintings.values(), options, load_vgg19_weights(vgg_weights), group.device)
+        names_of_all = [name for name, _ in network.named_parameters()]
+        training = _training(network, loss, read, options, group, parameters=names_of_all)
+        if earlier is not None:
+            training.restore(earlier)
+        return run_and_keep(training, _kept(folder, options.arch, names, network), read, on_step, is_resumed=resume)
 
 
 def add_style(
@@ -129,19 +129,30 @@ def add_style(
     network = StylizerNet(architecture(base.arch), 1)
     is_norm = {key for key in base.averaged if key.endswith(OF_STYLES)}
     weights = load_vgg19_weights(vgg_weights)
-    nearest = _nearest(painting, base.styles, options, weights, resolve_device(options.device))
-    # the nearest style is a good start; so is the mean of all, if a duller one
-    begun = slice(None) if nearest is None else slice(nearest, nearest + 1)
-    network.load_state_dict(
-        {key: value[begun].mean(0, keepdim=True) if key in is_norm else value for key, value in base.averaged.items()}
-    )
-    loss = _loss([painting], options, weights)
-    training = _training(network, loss, read, options, is_norm)
-    learnt = run_and_keep(training, _kept(folder, base.arch, [name], network), read, on_step, is_resumed=False)
+    with process_group(options) as group:
+        nearest = _nearest(painting, base.styles, options, weights, group.device)
+        # the nearest style is a good start; so is the mean of all, if a duller one
+        begun = slice(None) if nearest is None else slice(nearest, nearest + 1)
+        network.load_state_dict(
+            {key: each[begun].mean(0, keepdim=True) if key in is_norm else each for key, each in base.averaged.items()}
+        )
+        loss = _loss([painting], options, weights, group.device)
+        training = _training(network, loss, read, options, group, parameters=is_norm)
+        learnt = run_and_keep(training, _kept(folder, base.arch, [name], network), read, on_step, is_resumed=False)
     grown = _grown(base, name, learnt)
     # who exports the folder's checkpoint shall get all styles, not the new one alone
-    save_checkpoint(path, grown)
+    if group.rank.is_first:
+        save_checkpoint(path, grown)
     return grown
+
+
+def _first_network(options: TrainOptions, names: Sequence[str], start: Checkpoint | None) -> StylizerNet:
+    torch.manual_seed(options.seed)
+    network = StylizerNet(architecture(options.arch), len(names))
+    if start is not None:
+        check_fits(start.averaged, network.state_dict(), "the network to start from")
+        network.load_state_dict(start.averaged)
+    return network
 
 
 def _grown(base: Checkpoint, name: str, learnt: Checkpoint) -> Checkpoint:
@@ -164,23 +175,30 @@ def _nearest(
     if not known:
         return None
     picture = image_tensor(sized(load_image(painting).pixels, options.style_size_px), device)
-    loss = _loss([path for _, path in known], options, weights)
+    loss = _loss([path for _, path in known], options, weights, device)
     target = loss.content_features(picture)
     with torch.no_grad():
         distances = [float(loss(picture, target, [row]).painted) for row in range(len(known))]
     return known[int(np.argmin(distances))][0]
 
 
-def _loss(paintings: Iterable[Path], options: TrainOptions, weights: VGGWeights) -> PerceptualLoss:
-    device = resolve_device(options.device)
+def _loss(
+    paintings: Iterable[Path], options: TrainOptions, weights: VGGWeights, device: torch.device
+) -> PerceptualLoss:
     pictures = [sized(load_image(path).pixels, options.style_size_px) for path in paintings]
     return PerceptualLoss(weights, pictures, device=device, dtype=resolve_precision(options.precision, device))
 
 
 def _training(
-    network: StylizerNet, loss: PerceptualLoss, photos: Photos, options: TrainOptions, parameters: Collection[str]
+    network: StylizerNet,
+    loss: PerceptualLoss,
+    photos: Photos,
+    options: TrainOptions,
+    group: ProcessGroup,
+    *,
+    parameters: Collection[str],
 ) -> Training:
-    device = resolve_device(options.device)
+    device = group.device
     # the mypy stubs of torch know no memory_format here
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     lesson = Lesson(
@@ -192,8 +210,9 @@ def _training(
         # one photo twice in one style would be the same picture
         styles_per_photo=min(options.styles_per_photo, network.styles),
         dtype=resolve_precision(options.precision, device),
+        group=group,
     )
-    return Training(network, lesson, options, parameters=parameters)
+    return Training(network, lesson, options, parameters=parameters, group=group)
 
 
 def _kept(folder: Path, arch: str, names: Sequence[str], network: StylizerNet) -> Kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,11 +15,11 @@ _SOFT, _SOFTNESS = 0.15, (1.5, 3.5)
 _NOISY, _NOISE, _NOISE_PX = 0.5, (0.004, 0.02), (4, 8, 16)
 
 
-def varied(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Photos, float N×3×H×W, 0-1, some of them darker, lighter or grey."""
+def varied(photos: torch.Tensor, rngs: Sequence[np.random.Generator]) -> torch.Tensor:
+    """Photos, float N×3×H×W, 0-1, some of them darker, lighter or grey; each has a generator of its own."""
     out = []
-    for number in range(len(photos)):
-        each = photos[number : number + 1]
+    for photo, rng in zip(torch.split(photos, 1), rngs, strict=True):
+        each = photo
         if rng.random() < _DARKER_OR_LIGHTER:
             each = each ** math.exp(rng.uniform(*_EXPONENTS))
         if rng.random() < _GREY:
@@ -27,15 +28,15 @@ def varied(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return torch.cat(out)
 
 
-def as_shown(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+def as_shown(photos: torch.Tensor, rngs: Sequence[np.random.Generator]) -> torch.Tensor:
     """The network's input: some photos blurred, as if enlarged, some with coarse noise.
 
     Its output should be crisp all the same; and without the noise, a calm sky would be uniform, so that it
     could be painted only by one blob or by none.
     """
     out, size = [], photos.shape[-2:]
-    for number in range(len(photos)):
-        each = photos[number : number + 1]
+    for photo, rng in zip(torch.split(photos, 1), rngs, strict=True):
+        each = photo
         if rng.random() < _SOFT:
             factor = math.exp(rng.uniform(*np.log(_SOFTNESS)))
             small = [max(8, round(side / factor)) for side in size]

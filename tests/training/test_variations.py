@@ -13,10 +13,10 @@ from nst_engine.training.variations import as_shown, varied
 
 @pytest.mark.parametrize("vary", [varied, as_shown])
 def test_variations_follow_the_seed_and_stay_in_range(
-    vary: Callable[[torch.Tensor, np.random.Generator], torch.Tensor],
+    vary: Callable[[torch.Tensor, list[np.random.Generator]], torch.Tensor],
 ) -> None:
     photos = torch.rand(12, 3, 45, 70)
-    first, again, other = (vary(photos, np.random.default_rng(seed)) for seed in (3, 3, 4))
+    first, again, other = (vary(photos, np.random.default_rng(seed).spawn(12)) for seed in (3, 3, 4))
     torch.testing.assert_close(first, again, rtol=0, atol=0)
     assert not torch.equal(first, other)
     assert first.shape == photos.shape
