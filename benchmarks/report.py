@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tables
+import tables_scale
 import tables_server
 
 RESULTS = Path(__file__).parent / "results"
@@ -30,6 +31,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
         "stages-table": lambda of: tables.stages_table(of("stylize")),
         "files-table": lambda of: tables.files_table(of("stylize")),
         "server-text": lambda of: tables_server.server_text(of("server")),
+        "scale-text": lambda of: tables_scale.scale_text(of("scale")),
         "service-text": lambda of: tables.service_text(of("service")),
         "web-text": lambda of: tables.web_text(of("web")),
         "stability-table": lambda of: tables.stability_table(of("video")),
@@ -45,6 +47,10 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
         "pyramid-text": lambda of: tables.pyramid_text(of("pyramid")),
         "kernels-table": lambda of: tables.kernels_table(of("kernels")),
         "instructions-table": lambda of: tables.instructions_table(of("instructions")),
+    },
+    Path(__file__).parent.parent / "docs" / "scale.md": {
+        "scale-text": lambda of: tables_scale.scale_text(of("scale")),
+        "scale-cost": lambda of: tables_scale.cost_table(of("scale"), of("cuda")),
     },
 }
 

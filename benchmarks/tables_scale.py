@@ -31,8 +31,8 @@ def cores_text(report: Report) -> str:
     one, two = report["one_core"], report["rates"]["live"]
     grown = {way: median(two[way]) / median(one[way]) for way in ("plain", "ray")}
     return (
-        f"`live` on one core: {median(one['plain']):.1f} pictures/s alone, {median(one['ray']):.1f} on Ray; two cores are "
-        f"{grown['plain']:.2f} and {grown['ray']:.2f} times as fast."
+        f"`live` on one core: {median(one['plain']):.1f} pictures/s alone, {median(one['ray']):.1f} on Ray; two cores "
+        f"are {grown['plain']:.2f} and {grown['ray']:.2f} times as fast."
     )
 
 
@@ -88,5 +88,5 @@ def gpu_text(report: Report, cuda: Report) -> str:
             f"`{network}` {ms:.1f} ms a picture, {rate:.0f} pictures/s: {cores:.1f} cores read and write for it, "
             f"{moved:.0f} MB/s come and go, and a billion pictures take {_BILLION / rate / 3600:,.0f} GPU hours"
         )
-    (gpu,) = {row for row in [cuda["machine"]["gpus"][0].split(",")[0]]}
+    gpu = cuda["machine"]["gpus"][0].split(",")[0]
     return f"On one {gpu} at 720p, as measured without Ray: {'; '.join(told)}."
