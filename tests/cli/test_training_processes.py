@@ -47,7 +47,7 @@ def test_ctrl_c_stops_both_with_a_checkpoint_that_is_gone_on_with(folder: Path) 
     with endless(folder) as process:
         time.sleep(0.5)  # before its first step, a process stops without a checkpoint
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130
     step = load_checkpoint(folder / "m.training" / "checkpoint.safetensors").step
     assert stderr.count("stopped at step") == 1
@@ -63,7 +63,7 @@ def test_a_process_that_dies_ends_the_other_in_one_line(folder: Path) -> None:
     with endless(folder) as process:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
         os.kill(int(children[1]), signal.SIGKILL)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=120)
     assert process.returncode == 1
     lines = [line for line in stderr.splitlines() if not line.startswith("m.onnx step ")]  # but for the bar
     assert [line for line in lines if line] == [
