@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import logging
 import logging.config
 import os
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ray
-from filelock import FileLock, Timeout
 
 from nst_engine.errors import OptionError
 from nst_engine.process import keep_freed_memory, let_idle_threads_sleep, share_arenas
@@ -25,12 +22,16 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LOG = logging.getLogger("nst_engine.ray")
-#: Locks of this process, for as long as it lives.
-_HELD: list[FileLock] = []
 
 
 class Replica:
-    """Serve's part of it: all that is asked goes to the application."""
+    """Serve's part of it; all that is asked goes to the application."""
+
+    app: FastAPI
+
+    def check_health(self) -> None:
+        """Asked for by Serve every few seconds."""
+        self.app.state.seat.forget_the_dead()
 
 
 def creator(settings: ReplicaSettings, identity: str) -> Callable[[], FastAPI]:
@@ -54,41 +55,27 @@ def create_application(settings: ReplicaSettings, identity: str) -> FastAPI:
         OptionError: A setting that cannot be used here.
         NSTError: A model cannot be loaded.
     """
+    _check_nodes(settings)
     let_idle_threads_sleep()
     keep_freed_memory()
     share_arenas(2)
     folder = Path(tempfile.gettempdir()) / f"nst-serve-{identity}"
     join(folder)
-    _count_in(folder)
-    # prometheus_client reads when it is imported where it counts
+    # prometheus_client is imported when it has been told where to count
+    from nst_engine.ray.seat import Seat
+
+    seat = Seat(folder)
     from nst_engine.server.app import create_app
     from nst_engine.server.engine import Engine
     from nst_engine.server.run import LOGGING
 
     logging.config.dictConfig(LOGGING)
-    _check_nodes(settings)
     engine = Engine(settings)
     engine.warm_up()
     app = create_app(settings, engine)
+    app.state.seat = seat
     app.add_middleware(BehindServe)
     return app
-
-
-def _count_in(folder: Path) -> None:
-    """Count in files that the next replica goes on with: however many come and go, files are as many as they were at
-    once.
-    """
-    from prometheus_client import values
-    from prometheus_client.multiprocess import mark_process_dead
-
-    for number in itertools.count():
-        lock = FileLock(folder / f"{number}.lock")
-        with contextlib.suppress(Timeout):
-            lock.acquire(blocking=False)
-            _HELD.append(lock)
-            break
-    mark_process_dead(number, str(folder))  # type: ignore[no-untyped-call]
-    values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
 
 
 def _check_nodes(settings: ReplicaSettings) -> None:
@@ -98,7 +85,7 @@ def _check_nodes(settings: ReplicaSettings) -> None:
         OptionError: Jobs, of which the log is of one machine.
     """
     needed = settings.threads_of_a_worker
-    count = sum(node["Alive"] and node["Resources"].get("CPU", 0) >= needed for node in ray.nodes())
+    count = sum(node["Alive"] and node["Resources"].get("CPU", 0) >= needed for node in ray.nodes())  # type: ignore[no-untyped-call]
     if count > 1 and settings.jobs:
         raise OptionError(
             f"{settings.jobs} came, and {count} nodes have room for replicas, which cannot share one store of jobs; "

@@ -12,6 +12,8 @@ from nst_engine.ray import connected
 
 _STORE = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
+_PROXY = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "nst_engine.ray.proxy:middlewares"}
+
 
 @pytest.fixture(scope="session")
 def _two_nodes() -> Iterator[TwoNodes]:
@@ -22,7 +24,7 @@ def _two_nodes() -> Iterator[TwoNodes]:
     host, port = server.get_host_and_port()
     store = f"http://{host}:{port}"
     before = dict(os.environ)
-    os.environ.update(_STORE, AWS_ENDPOINT_URL=store)  # of the workers, too
+    os.environ.update(_STORE, AWS_ENDPOINT_URL=store, **_PROXY)  # of the workers, too
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(
