@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import os
 import re
 import signal
@@ -20,15 +20,25 @@ import httpx
 import pytest
 import yaml
 from cli.running import ENVIRONMENT, painting
+from ray import serve
+from ray.serve import Application, Deployment
+from ray.serve.schema import ServeDeploySchema
 from server import test_client, test_kserve, test_live, test_painting, test_service
 from server.running import Service, wait_until_ready
 from server.test_client import photo, style_image  # noqa: F401
 from server.test_painting import encoded, live, stylize  # noqa: F401
 from server.test_service import figure
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import nst_engine.ray.serve
 from cluster.two_nodes import TwoNodes
 from nst_engine import Client
 from nst_engine.errors import NSTError, OptionError
+from nst_engine.ray.proxy import ProxyGuards
+from nst_engine.ray.replica import create_application
+from nst_engine.ray.serve import build
+from nst_engine.ray.serve_settings import read_replica_settings
+from nst_engine.server.settings import ServerSettings, read_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "ray-serve.yaml"
 KEYS = ("first-key", "second-key", "third-kéy", test_live.KEY)
@@ -39,7 +49,13 @@ OPEN, LOCKED = f"open-{os.getpid()}", f"locked-{os.getpid()}"
 def applications(folder: Path) -> list[dict[str, Any]]:
     """One for all, of two replicas; one behind keys, of one, whose places are few."""
     common = {"threads": 1, "timeout": 60, "data_folder": str(folder / "data"), "models": "live,any-fast"}
-    locked = {"models": "live", "queue": 2, "max_bytes": 2_000_000, "kserve": "true", "cors_origin": "https://example.org"}
+    locked = {
+        "models": "live",
+        "queue": 2,
+        "max_bytes": 2_000_000,
+        "kserve": "true",
+        "cors_origin": "https://example.org",
+    }
     return [
         {
             "name": OPEN,
@@ -191,13 +207,13 @@ def test_figures_are_those_of_all_replicas_of_a_node(serving: Service) -> None:
 
 
 def test_a_killed_replica_costs_what_it_was_at(serving: Service) -> None:
-    address, photo = f"{serving.address}/open", encoded(painting(300, 400), "JPEG")
+    address, picture = f"{serving.address}/open", encoded(painting(300, 400), "JPEG")
     before, answers, is_over = replicas(OPEN), [], threading.Event()
 
     def ask() -> None:
         with httpx.Client(base_url=address, timeout=120) as client:
             while not is_over.is_set():
-                answers.append(stylize(client, photo, style="scream"))
+                answers.append(stylize(client, picture, style="scream"))
 
     with ThreadPoolExecutor(4) as threads:
         asking = [threads.submit(ask) for _ in range(4)]
@@ -220,13 +236,119 @@ def test_a_killed_replica_costs_what_it_was_at(serving: Service) -> None:
             assert answer.json()["error"]["type"] == "BusyError"
 
 
-def test_the_end_finishes_what_was_accepted(serving: Service) -> None:
+def test_an_application_that_ends_finishes_what_it_has_accepted(serving: Service) -> None:
     large = encoded(painting(1200, 1600), "JPEG")
     with ThreadPoolExecutor(1) as threads, serving.client(headers={"X-API-Key": KEYS[0]}) as client:
         pending = threads.submit(stylize, client, large, style="scream", strength="2", format="png")
         while not figure(client, "nst_requests_in_progress"):
             time.sleep(0.01)
-        assert serving.stop(signal.SIGINT) == 0
+        serve.delete(LOCKED)
         assert pending.result().status_code == 200
-    with contextlib.suppress(httpx.TransportError):  # the proxy may be there for a moment
-        assert httpx.get(f"{serving.address}/healthz").status_code == 404
+        assert client.get("/healthz").status_code == 404  # of Serve's proxy
+
+
+def test_jobs_are_not_done_on_several_nodes(serving: Service) -> None:
+    with pytest.raises(OptionError, match="2 nodes have room") as refused:
+        create_application(read_replica_settings({"jobs": 1, "threads": 1}), "none")
+    assert refused.value.option == "jobs"
+
+
+def test_the_config_of_deploy_is_one_of_serves() -> None:
+    config = ServeDeploySchema.model_validate(yaml.safe_load(DEPLOY.read_text()))
+    (application,) = config.applications
+    deployed = built(application.args)
+    assert application.import_path == "nst_engine.ray.serve:build"
+    assert [each.name for each in application.deployments] == [deployed.name]
+    assert deployed.ray_actor_options == {"num_cpus": 4.0}
+    assert deployed.max_ongoing_requests == 512
+
+
+def built(args: dict[str, Any]) -> Deployment:
+    deployed: Deployment = build(args)._bound_deployment
+    return deployed
+
+
+def test_settings_become_what_serve_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_ENGINE_MODELS", "live")
+    monkeypatch.setenv("NST_ENGINE_MAX_REPLICAS", "3")
+    monkeypatch.setenv("NST_ENGINE_THREADS", "8")
+    assert isinstance(nst_engine.ray.serve.app, Application)
+    deployed = built({"device": "cuda", "min_replicas": "2", "timeout": 20})
+    scaling: Any = deployed._deployment_config.autoscaling_config
+    assert (scaling.min_replicas, scaling.max_replicas, scaling.target_ongoing_requests) == (2, 3, 3)
+    assert deployed.ray_actor_options == {"num_cpus": 8.0, "num_gpus": 1.0}
+    assert deployed.graceful_shutdown_timeout_s == 30
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ({"port": 80}, "port: 80 came; on a cluster that is http_options.port of Serve's config"),
+        ({"workers": 2}, "min_replicas and max_replicas"),
+        ({"min_replicas": 3, "max_replicas": 2}, "2 came; wanted at least the 3"),
+        ({"max_replica": 2}, "not permitted"),
+        ({"queue": "many"}, "'many' came"),
+        ({"models": "nix"}, "nix: no such file"),
+        ({"api_key_file": "/no/such/file"}, "cannot be read"),
+    ],
+)
+def test_bad_settings_are_told_before_anything_is_started(args: dict[str, Any], message: str) -> None:
+    with pytest.raises(NSTError, match=re.escape(message)):
+        build(args)
+
+
+async def answered(settings: ServerSettings, app: ASGIApp, chunks: int, path: str = "/v1/stylize") -> tuple[Any, int]:
+    """What a client of a proxy gets that sends so many chunks of 100,000 bytes, and how many were read."""
+    sent: list[Any] = []
+    read = 0
+
+    async def receive() -> Message:
+        nonlocal read
+        read += 1
+        return {"type": "http.request", "body": bytes(100_000), "more_body": read < chunks}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"x-request-id", b"mine")]}
+    await ProxyGuards(app, settings)(scope, receive, send)
+    return sent, read
+
+
+async def reads_all(scope: Scope, receive: Receive, send: Send) -> None:
+    """As a proxy does, whoever takes it; and says of a client that has gone what Serve says."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        if not message["more_body"]:
+            break
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"whole"})
+
+
+async def loses_a_replica(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 503, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": b"in Serve's words"})
+
+
+@pytest.mark.parametrize(
+    ("app", "chunks", "path", "status", "most_read", "said"),
+    [
+        (reads_all, 5, "/v1/stylize", 200, 5, b"whole"),
+        (reads_all, 1000, "/v1/stylize", 413, 11, b"larger than 1,065,536 bytes"),
+        (reads_all, 1000, "/below/v1/stylize", 413, 11, b"larger than 1,065,536 bytes"),
+        (reads_all, 30, "/v1/videos", 200, 30, b"whole"),
+        (reads_all, 1000, "/v2/models/live/infer", 413, 6, b"larger than 565,536 bytes"),
+        (loses_a_replica, 1, "/v1/stylize", 503, 0, b'"request_id":"mine"'),
+    ],
+)
+def test_proxies_bound_bodies_and_speak_as_the_service_does(  # noqa: PLR0917
+    app: ASGIApp, chunks: int, path: str, status: int, most_read: int, said: bytes
+) -> None:
+    settings = read_settings(max_bytes=500_000, max_video_bytes=3_000_000)
+    (start, body), read = asyncio.run(answered(settings, app, chunks, path))
+    assert (start["status"], read) == (status, most_read)
+    assert said in body["body"]
+    if status == 503:
+        assert (b"retry-after", b"1") in start["headers"]
