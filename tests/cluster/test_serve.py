@@ -241,7 +241,7 @@ def test_an_application_that_ends_finishes_what_it_has_accepted(serving: Service
     with ThreadPoolExecutor(1) as threads, serving.client(headers={"X-API-Key": KEYS[0]}) as client:
         pending = threads.submit(stylize, client, large, style="scream", strength="2", format="png")
         while not figure(client, "nst_requests_in_progress"):
-            time.sleep(0.01)
+            assert not pending.done(), pending.result().text
         serve.delete(LOCKED)
         assert pending.result().status_code == 200
         assert client.get("/healthz").status_code == 404  # of Serve's proxy
@@ -277,7 +277,7 @@ def test_settings_become_what_serve_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     scaling: Any = deployed._deployment_config.autoscaling_config
     assert (scaling.min_replicas, scaling.max_replicas, scaling.target_ongoing_requests) == (2, 3, 3)
     assert deployed.ray_actor_options == {"num_cpus": 8.0, "num_gpus": 1.0}
-    assert deployed.graceful_shutdown_timeout_s == 30
+    assert deployed._deployment_config.graceful_shutdown_timeout_s == 30
 
 
 @pytest.mark.parametrize(
