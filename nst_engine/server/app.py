@@ -74,7 +74,7 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
     _add_error_replies(app)
     app.add_middleware(
         Guards,
-        most_bytes_of=partial(_most_bytes_of, settings),
+        most_bytes_of=partial(most_bytes_of, settings),
         access=Access(keys, settings.cors_origin, Rate(settings.rate, rates_table())),
         has_room=lambda path: not _needs_a_place(path) or app.state.engine.admission.has_room,
         patience_s=settings.timeout,
@@ -92,7 +92,8 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
     return app
 
 
-def _most_bytes_of(settings: ServerSettings, path: str) -> int:
+def most_bytes_of(settings: ServerSettings, path: str) -> int:
+    """Of a body that is sent there."""
     if kserve.is_inference(path):
         return kserve.most_bytes(settings)
     uploads = {

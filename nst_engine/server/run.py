@@ -30,7 +30,8 @@ from nst_engine.server.shared import share
 _ARENAS = 2
 _PASSED_ON = [signal.Signals[name] for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
 _FACTORY = "nst_engine.server.app:create_app"
-_LOGGING: dict[str, Any] = {
+#: Lines on stderr.
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
@@ -120,7 +121,7 @@ def serve(settings: ServerSettings) -> None:
         host=host,
         port=port,
         workers=settings.workers,
-        log_config=_LOGGING,
+        log_config=LOGGING,
         access_log=False,
         server_header=False,
         timeout_keep_alive=5,

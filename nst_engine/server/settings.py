@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,8 +94,22 @@ def read_settings(**given: Any) -> ServerSettings:
     Raises:
         OptionError: A value that cannot be used, of either.
     """
-    try:
+    with settings_errors(given):
         return ServerSettings(**given)
+
+
+@contextlib.contextmanager
+def settings_errors(given: Mapping[str, Any]) -> Iterator[None]:
+    """What pydantic says of settings becomes an error of ours.
+
+    Args:
+        given: What came before the environment.
+
+    Raises:
+        OptionError: A value that cannot be used, of either.
+    """
+    try:
+        yield
     except ValidationError as invalid:
         problem = invalid.errors()[0]
         name = str(problem["loc"][0]) if problem["loc"] else "settings"

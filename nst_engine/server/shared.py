@@ -9,6 +9,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from filelock import FileLock
+
 from nst_engine.server.rate import make_table
 
 _FOLDER = "NST_ENGINE_SHARED_FOLDER"
@@ -22,6 +24,15 @@ def share() -> tempfile.TemporaryDirectory[str]:
     make_table(Path(folder.name) / "rates")
     os.environ[_FOLDER] = os.environ[_FIGURES] = folder.name
     return folder
+
+
+def join(folder: Path) -> None:
+    """Share a folder with processes that are not started from here; whoever comes first makes it."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with FileLock(folder / "making.lock"):
+        if not (folder / "rates").exists():
+            make_table(folder / "rates")
+    os.environ[_FOLDER] = os.environ[_FIGURES] = str(folder)
 
 
 def end_with_the_parent() -> None:

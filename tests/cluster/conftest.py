@@ -12,6 +12,11 @@ from nst_engine.ray import connected
 
 _STORE = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
+_PROXY = {
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "nst_engine.ray.proxy:middlewares",
+    "NST_ENGINE_MAX_BYTES": "2000000",
+}
+
 
 @pytest.fixture(scope="session")
 def _two_nodes() -> Iterator[TwoNodes]:
@@ -22,13 +27,15 @@ def _two_nodes() -> Iterator[TwoNodes]:
     host, port = server.get_host_and_port()
     store = f"http://{host}:{port}"
     before = dict(os.environ)
-    os.environ.update(_STORE, AWS_ENDPOINT_URL=store)  # of the workers, too
+    os.environ.update(_STORE, AWS_ENDPOINT_URL=store, **_PROXY)  # of the workers, too
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 1, "object_store_memory": 200_000_000, "include_dashboard": False},
     )
+    for name in _PROXY:
+        del os.environ[name]
     try:
         with connected(cluster.address):
             yield TwoNodes(cluster.address, store, cluster)
