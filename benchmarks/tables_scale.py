@@ -8,6 +8,7 @@ from nst_engine.benchmark.markdown import markdown_table
 
 _BILLION = 1e9
 _GPU_SIZE = "1280x720"
+_CORES_OF_A_NODE = 64
 
 
 def scale_text(report: Report) -> str:
@@ -69,7 +70,20 @@ def cost_table(report: Report, cuda: Report) -> str:
         "a billion: core hours",
         "TB in and out",
     ]
-    return f"{markdown_table(headings, rows)}\n\n{gpu_text(report, cuda)}"
+    return f"{markdown_table(headings, rows)}\n\n{network_text(report)} {gpu_text(report, cuda)}"
+
+
+def network_text(report: Report) -> str:
+    """What a large node moves."""
+    moved = {
+        network: median(report["rates"][network]["ray"])
+        * (parts["bytes_in"] + parts["bytes_out"])
+        * _CORES_OF_A_NODE
+        / 2e6
+        for network, parts in report["parts"].items()
+    }
+    told = ", ".join(f"{megabytes:.0f} MB/s for `{network}`" for network, megabytes in moved.items())
+    return f"At these rates a node of {_CORES_OF_A_NODE} cores has {told} come and go."
 
 
 def gpu_text(report: Report, cuda: Report) -> str:

@@ -74,7 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
 def run_stylize(arguments: argparse.Namespace) -> int:
     """`nst stylize --ray`."""
     from nst_engine.catalogue import content_path
-    from nst_engine.ray.storage import is_url
+
+    with needed("--ray paints by Ray", "ray"):
+        from nst_engine.ray.storage import is_url
 
     for name in explicit_options(arguments, StreamOptions):
         raise OptionError("is for one machine; leave it out with --ray", option=name)

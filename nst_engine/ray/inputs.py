@@ -16,7 +16,7 @@ from nst_engine.limits import ImageLimits
 from nst_engine.ray.parquet import PARQUET, rows_of
 from nst_engine.ray.storage import Place, place_of, why
 from nst_engine.stylize.batch import result_name
-from nst_engine.wording import printable
+from nst_engine.wording import label_of_path, printable
 
 #: Of text files with an address a line.
 LISTS = (".txt", ".lst")
@@ -129,6 +129,8 @@ def find_inputs(texts: Sequence[str], output: Place, naming: Naming, limits: Ima
 def _files_of(text: str, output: Place, left_out: Counter[str], limits: ImageLimits) -> Iterator[tuple[Place, str]]:
     """Files, each with its place below what was named."""
     place = place_of(text)
+    if not _is_text(text):
+        raise ImageNotFoundError(f"{label_of_path(text)}: has a name that is not UTF-8; rename it")
     try:
         if place.is_file():
             if PurePosixPath(place.path).suffix.lower() in LISTS:
@@ -137,6 +139,8 @@ def _files_of(text: str, output: Place, left_out: Counter[str], limits: ImageLim
                 yield place, posixpath.basename(place.path)
             return
         if place.is_folder():
+            if place.url == output.url:
+                raise OptionError(f"{text}: is the output as well, and results would be taken for photos; take another")
             root, paths = place.path, place.files()
         elif _WILDCARDS & set(place.path):
             root, paths = _fixed_folder(place.path), iter(sorted(place.store.glob(place.path)))
@@ -154,13 +158,16 @@ def _files_of(text: str, output: Place, left_out: Counter[str], limits: ImageLim
 def _pictures_among(
     paths: Iterator[str], place: Place, root: str, output: Place, left_out: Counter[str]
 ) -> Iterator[tuple[Place, str]]:
-    own = output.path.rstrip("/") + "/" if output.url != place.url and type(output.store) is type(place.store) else None
+    is_inside = type(output.store) is type(place.store) and output.path.rstrip("/") != root.rstrip("/")
+    own = output.path.rstrip("/") + "/" if is_inside else None
     has_pictures = False
     for path in paths:
         if own is not None and path.startswith(own):
             continue
         suffix = PurePosixPath(path).suffix.lower()
-        if suffix in READABLE_SUFFIXES or suffix == PARQUET:
+        if not _is_text(path):
+            left_out["name that is not UTF-8"] += 1
+        elif suffix in READABLE_SUFFIXES or suffix == PARQUET:
             has_pictures = True
             yield place.at(path), path[len(root) :].lstrip("/")
         else:
@@ -190,6 +197,15 @@ def _from(folder: Place, text: str) -> Place:
     named = place_of(text)
     is_relative = "://" not in text and not posixpath.isabs(text.replace("\\", "/")) and not Path(text).is_absolute()
     return folder.below(text) if is_relative else named
+
+
+def _is_text(path: str) -> bool:
+    """Whether tables can hold it: Linux takes any bytes for a name."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fixed_folder(pattern: str) -> str:

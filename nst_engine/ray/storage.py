@@ -49,9 +49,10 @@ class Place:
             MissingDependencyError: The package that reads such addresses is not installed.
             ImageNotFoundError: There is no such protocol.
         """
-        protocol = self.url.partition("://")[0].partition("::")[0] if is_url(self.url) else "file"
+        protocol = self.url.partition("://")[0] if is_url(self.url) else "file"
         try:
-            store, _ = fsspec.core.url_to_fs(self.url)
+            kind = fsspec.get_filesystem_class(protocol)  # not by `url_to_fs`, to which :: in a name means something
+            store = kind(**(kind._get_kwargs_from_urls(self.url) if is_url(self.url) else {}))
         except ImportError as error:
             package = _PACKAGES.get(protocol.lower(), f"what reads {protocol}:// for fsspec")
             raise MissingDependencyError(f"{self.url}: needs {package}; type: pip install {package}") from error

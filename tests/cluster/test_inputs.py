@@ -27,15 +27,21 @@ def outputs(inputs: Inputs) -> list[str]:
 
 
 def test_a_folder_keeps_its_places_and_says_what_is_no_picture(tmp_path: Path) -> None:
-    write_photos(tmp_path / "in/ünï code", 2)
+    write_photos(tmp_path / "in/ünï::code #1?", 2)
     write_photos(tmp_path / "in/.hidden", 1)
     write_photos(tmp_path / "in/out", 1)
     (tmp_path / "in/notes.txt").write_text("a.jpg")
     (tmp_path / "in/README").write_text("")
     os.mkfifo(tmp_path / "in/pipe.png")
+    Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/\xff.png")).write_bytes(b"")
     inputs = found(tmp_path / "in", output=tmp_path / "in/out")
-    assert outputs(inputs) == ["ünï code/00000_scream.png", "ünï code/00001_scream.png"]
-    assert dict(inputs.left_out) == {".txt": 1, "no suffix": 1}
+    assert outputs(inputs) == [
+        "ünï::code #1?/00000_scream.png",
+        "ünï::code #1?/00001_scream.png",
+    ]
+    assert dict(inputs.left_out) == {".txt": 1, "no suffix": 1, "name that is not UTF-8": 1}
+    with pytest.raises(OptionError, match="results would be taken for photos"):
+        found(tmp_path / "in", output=tmp_path / "in")
 
 
 def test_patterns_and_lists(tmp_path: Path) -> None:
@@ -111,4 +117,4 @@ def test_two_results_of_one_name_and_results_in_the_place_of_inputs_are_refused(
     write_photos(tmp_path / "other", 1)
     (tmp_path / "other/00000_scream.png").write_bytes(b"")
     with pytest.raises(OutputError, match="would be replaced by a result"):
-        found(tmp_path / "other", output=tmp_path / "other")
+        found(tmp_path / "other/*.png", output=tmp_path / "other")
