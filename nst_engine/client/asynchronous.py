@@ -19,6 +19,7 @@ from nst_engine.client.connection import (
     DEFAULT_ADDRESS,
     LONGEST_SILENCE_S,
     checked_address,
+    checked_timeout,
     key_headers,
     refused_arguments,
 )
@@ -44,6 +45,7 @@ class AsyncClient:
 
     def __init__(self, address: str = DEFAULT_ADDRESS, *, api_key: str | None = None, timeout: float = 60.0) -> None:
         with refused_arguments():
+            checked_timeout(timeout)
             self._http = httpx.AsyncClient(
                 base_url=checked_address(address), headers=key_headers(api_key), timeout=timeout
             )

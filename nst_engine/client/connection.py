@@ -7,12 +7,15 @@ from collections.abc import Iterator
 
 from nst_engine.environment import needed
 from nst_engine.errors import NSTError, OptionError
+from nst_engine.options import check_number
 
 with needed("nst_engine.Client asks with httpx", "client"):
     import httpx
 
 #: Between two signs of life of a job that is followed.
 LONGEST_SILENCE_S = 60.0
+#: As of commands; what more means is no answer at all.
+LONGEST_TIMEOUT_S = 1e6
 DEFAULT_ADDRESS = "http://127.0.0.1:8000"
 
 
@@ -40,6 +43,15 @@ def checked_address(address: str) -> str:
     if not str(address).startswith(("http://", "https://")):
         raise OptionError(f"{address!r} came; type http://{address}", option="address")
     return address
+
+
+def checked_timeout(timeout: float) -> None:
+    """Refuse seconds in which nothing can be waited for.
+
+    Raises:
+        OptionError: They are no number above 0.
+    """
+    check_number("timeout", timeout, 0.0, LONGEST_TIMEOUT_S, is_open=True)
 
 
 @contextlib.contextmanager

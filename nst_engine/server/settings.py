@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from nst_engine.runtimes.devices import Backend, Precision, cache_folder
 
 ENVIRONMENT_PREFIX = "NST_ENGINE_"
 
+_ORIGIN = re.compile(r"https?://[^/\s?#@]+")
 #: Values of lists are separated by commas, in the environment too.
 _Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -70,6 +72,14 @@ class ServerSettings(BaseSettings):
     def _has_one(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
             raise ValueError("at least one model is wanted")
+        return value
+
+    @field_validator("cors_origin")
+    @classmethod
+    def _is_origin(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if each != "*" and not _ORIGIN.fullmatch(each):
+                raise ValueError(f"{each!r} is no origin; wanted such as https://example.org, or *")
         return value
 
     @property

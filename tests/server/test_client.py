@@ -132,6 +132,9 @@ def test_the_same_with_await(running: Service, photo: Path, style_image: Path) -
         {"address": None},
         {"api_key": ""},
         {"api_key": "a\nkey"},
+        {"timeout": -1},
+        {"timeout": 0},
+        {"timeout": float("nan")},
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])

@@ -41,7 +41,17 @@ def test_flags_go_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    "given", [{"timeout": "nan"}, {"timeout": 0}, {"queue": "1.5"}, {"max_side": 1}, {"models": ""}, {"host": ""}]
+    "given",
+    [
+        {"timeout": "nan"},
+        {"timeout": 0},
+        {"queue": "1.5"},
+        {"max_side": 1},
+        {"models": ""},
+        {"host": ""},
+        {"cors_origin": "example.org"},
+        {"cors_origin": "https://example.org/page"},
+    ],
 )
 def test_values_out_of_range_are_named(given: dict[str, Any]) -> None:
     (name,) = given
