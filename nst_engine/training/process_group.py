@@ -17,6 +17,11 @@ from nst_engine.optimization.device import resolve_device, torch_threads
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.ranks import RENDEZVOUS, Rank, own_rank
 
+#: The group that ended last, which goes when another one ends. Where the last reference to a group goes, which may be
+#: that of an error's traceback, torch waits for gloo's threads and holds the GIL, for which one of them waits if it is
+#: about to let go of a reduction that has just ended.
+_last_ended: list[object] = []
+
 
 @dataclass(frozen=True)
 class ProcessGroup:
@@ -91,6 +96,7 @@ def process_group(options: TrainOptions) -> Iterator[ProcessGroup]:
             raise
         finally:
             if dist.is_initialized():
+                _last_ended[:] = [dist.group.WORLD]
                 dist.destroy_process_group()
 
 

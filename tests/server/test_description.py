@@ -23,6 +23,8 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")),
                 *("run", f"{running.address}/openapi.json", "--header", "Authorization: Bearer a-key"),
+                # DELETE cancels a job, which goes on telling so
+                *("--exclude-checks", "use_after_free"),
                 *("--checks", "all", "--seed", "1", "--max-examples", "4", "--max-time", "25"),
                 *("--generation-database", "none", "--continue-on-failure", "--no-color", "--no-shrink"),
             ],
