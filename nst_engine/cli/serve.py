@@ -47,6 +47,7 @@ _OPTIONS: dict[str, tuple[str, str | None]] = {
     "backend": ("auto, onnxruntime or openvino (default: auto)", "NAME"),
     "precision": ("of the network (default: auto)", "NAME"),
     "threads": ("of the CPU, all workers together (default: all)", "N"),
+    "max_batch_size": ("pictures of one size painted at once under load (default: the device's)", "N"),
     "max_pixels": ("refuse pictures of more pixels (default: 25000000)", "N"),
     "max_bytes": ("refuse larger uploads (default: 25000000)", "N"),
     "max_side": ("longest side of a result, px; larger photos are shrunk (default: 2048)", "PX"),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nst_engine.environment import usable_cpus
 from nst_engine.errors import OptionError
-from nst_engine.runtimes.options import suitable_streams
+from nst_engine.runtimes.options import suitable_batch_size, suitable_streams
 from nst_engine.server.connections import MOST_CONNECTIONS
 from nst_engine.server.settings import ENVIRONMENT_PREFIX, ServerSettings, settings_errors
 
@@ -33,7 +33,8 @@ class ReplicaSettings(ServerSettings):
     @property
     def places(self) -> int:
         """Pictures that a replica is at, at once."""
-        return suitable_streams(None, self.threads_of_a_worker) + 1
+        together = self.max_batch_size or suitable_batch_size(self.device.lower())
+        return suitable_streams(None, self.threads_of_a_worker) * together + 1
 
     @property
     def deployment(self) -> dict[str, Any]:

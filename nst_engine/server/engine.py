@@ -50,12 +50,14 @@ class Engine:
                 precision=settings.precision,
                 threads=threads,
                 streams=streams,
+                max_batch_size=settings.max_batch_size,
                 limits=settings.limits,
                 timeout=settings.timeout,
             )
             for name in settings.models
         }
-        self.admission = Admission(streams + 1, settings.queue, settings.timeout)
+        places = max(stylizer.max_concurrency for stylizer in self.models.values())
+        self.admission = Admission(places, settings.queue, settings.timeout)
         self.decoders = Decoders(settings.decoders, settings.limits, settings.decode_timeout, settings.decode_memory)
         self.live = Places(settings.live, "live connections")
         self.is_warm = False

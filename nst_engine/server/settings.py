@@ -41,6 +41,9 @@ class ServerSettings(BaseSettings):
     backend: Backend = Field("auto", description="auto, onnxruntime or openvino")
     precision: Precision = Field("auto", description="of the network")
     threads: int | None = Field(None, ge=1, le=1024, description="of the CPU, all workers together (default: all)")
+    max_batch_size: int | None = Field(
+        None, ge=1, le=64, description="pictures of one size painted at once under load (default: the device's)"
+    )
     max_pixels: int = Field(25_000_000, ge=1, description="refuse pictures of more pixels")
     max_bytes: int = Field(25_000_000, ge=1, description="refuse larger uploads")
     max_side: int = Field(2048, ge=16, le=1 << 16, description="longest side of a result, px; larger photos are shrunk")

@@ -21,7 +21,7 @@ from nst_engine.runtimes.base import closed_error
 from nst_engine.runtimes.devices import Backend, Precision
 from nst_engine.runtimes.forks import abandon, renew_in_children
 from nst_engine.runtimes.opening import open_session
-from nst_engine.runtimes.options import StreamOptions
+from nst_engine.runtimes.options import StreamOptions, suitable_batch_size
 from nst_engine.runtimes.session import Session
 from nst_engine.stylize.asynchronous import TaskThreads
 from nst_engine.stylize.pipeline import Pipeline, stylize_once
@@ -70,11 +70,14 @@ class LoadedModel:
         limits: ImageLimits = DEFAULT_LIMITS,
         max_concurrency: int | None = None,
         streams: int = 1,
+        max_batch_size: int | None = 1,
     ) -> None:
         if tile_above_px is not None:
             require_count("tile_above_px", tile_above_px)
         if max_concurrency is not None:
             require_count("max_concurrency", max_concurrency)
+        if max_batch_size is not None:
+            require_count("max_batch_size", max_batch_size)
         StreamOptions(streams=streams)
         self._begin(
             {
@@ -87,8 +90,9 @@ class LoadedModel:
                 "tile_above_px": tile_above_px,
                 "timeout": timeout,
                 "limits": require_limits(limits),
-                "max_concurrency": max_concurrency or streams + 1,
+                "max_concurrency": max_concurrency,
                 "streams": streams,
+                "max_batch_size": max_batch_size,
             }
         )
         self._loaded = _load(**self._arguments)
@@ -188,6 +192,16 @@ class LoadedModel:
         return self._in_this_process().session.threads
 
     @property
+    def max_concurrency(self) -> int:
+        """Pictures decoded and stylized at once."""
+        return self._in_this_process().turns.at_once
+
+    @property
+    def max_batch_size(self) -> int:
+        """Pictures of one size that are computed at once."""
+        return self.pipeline.max_batch_size
+
+    @property
     def device_report(self) -> str:
         """The device in use, and with `auto` why no better one is."""
         return self._in_this_process().session.report
@@ -249,12 +263,16 @@ def _load(
     model: ModelFile,
     *,
     tile_above_px: int | None,
-    max_concurrency: int,
+    max_concurrency: int | None,
     timeout: float | None,
+    streams: int,
+    max_batch_size: int | None,
     **options: Any,
 ) -> _Loaded:
-    session = open_session(model, stylize=stylize_once, timeout=timeout, **options)
-    pipeline = Pipeline(session, tile_above_px)
+    session = open_session(model, stylize=stylize_once, timeout=timeout, streams=streams, **options)
+    together = suitable_batch_size(session.device) if max_batch_size is None else max_batch_size
+    max_concurrency = max_concurrency or streams * together + 1
+    pipeline = Pipeline(session, tile_above_px, max_batch_size=together, streams=streams)
     encoder = None if session.spec.style is None else StyleEncoder(session, session.spec.style)
     turns = Turns(session.model, max_concurrency, timeout, pipeline.trim)
     return _Loaded(session, pipeline, encoder, turns, TaskThreads(max_concurrency, timeout, turns))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from nst_engine.color import ColorMode
 from nst_engine.errors import OutOfMemoryError
 from nst_engine.log import logger_of
 from nst_engine.runtimes.session import Session
+from nst_engine.stylize.gathering import Gathering
 from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.postprocess import finished
 from nst_engine.stylize.result import Stopwatch
@@ -50,16 +52,36 @@ def tile_above_px(device: str) -> int:
     return TILE_ABOVE_PX_ON_CUDA if device.partition(":")[0] == "cuda" else TILE_ABOVE_PX
 
 
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """Pictures of one size that are run through the model once, uint8 H×W×3 each, and how."""
+
+    photos: Sequence[NDArray[np.uint8]]
+    weights: NDArray[np.float32]
+    strength: float
+    swap_rb: bool
+    out: NDArray[np.uint8] | None = None
+
+
 class Pipeline:
     """Stylizes pictures by a session. May be used by several threads at once.
 
     Args:
         session: The model, loaded.
         most_px: Pictures of more pixels are processed in tiles, in bounded memory; None: see `tile_above_px`.
+        max_batch_size: Pictures of one size that several threads' calls run together, while the device is busy.
+        streams: Runs that are computed side by side.
+
+    Attributes:
+        max_batch_size: As given; 1 for a model that takes no more.
     """
 
-    def __init__(self, session: Session, most_px: int | None) -> None:
+    def __init__(self, session: Session, most_px: int | None, *, max_batch_size: int = 1, streams: int = 1) -> None:
         self._session, self._sessions = session, SessionsBySize(session)
+        self.max_batch_size = 1 if session.signature.is_single else max_batch_size
+        self._gathering: Gathering[_Pass, tuple[NDArray[np.uint8], Stopwatch, int]] | None = None
+        if self.max_batch_size > 1:
+            self._gathering = Gathering(self._run_together, self.max_batch_size, streams)
         self._bucket_px = bucket_px(session.device)
         self._tile_above_px = most_px or tile_above_px(session.device)
         self._workspaces = Workspaces()
@@ -153,23 +175,11 @@ class Pipeline:
         # networks pad small sides by reflection: a line of pixels takes the memory of a band
         pixels = math.prod(max(side, _SHORTEST_PX) for side in photos[0].shape[:2])
         if pixels <= self._tile_above_px:
-            session = self._sessions.session_for(len(photos), *photos[0].shape[:2])
-            stopwatch.provider = session.provider
+            whole = _Pass(photos, weights, strength, swap_rb, out)
             try:
-                with self._workspaces.borrowed() as workspace:
-                    return one_pass(
-                        photos,
-                        session.takes,
-                        lambda tensor, into: session.run(tensor, np.repeat(weights, len(photos), axis=0), into),
-                        model=session.model,
-                        threads=session.threads,
-                        bucket_px=self._bucket_px,
-                        swap_rb=swap_rb,
-                        strength=strength,
-                        workspace=workspace,
-                        out=out,
-                        stopwatch=stopwatch,
-                    )
+                if self._gathering is None or len(photos) > 1:
+                    return self._run_whole(whole, stopwatch)
+                return [self._gathered(self._gathering, whole, stopwatch)]
             except OutOfMemoryError as error:
                 if pixels <= TILE_ABOVE_PX:
                     raise
@@ -179,6 +189,48 @@ class Pipeline:
         stylized = [model.stylize(each, style_weights, swap_rb=swap_rb, strength=strength, out=out) for each in photos]
         stopwatch.lap("inference")
         return stylized
+
+    def _run_whole(self, whole: _Pass, stopwatch: Stopwatch) -> list[NDArray[np.uint8]]:
+        photos = whole.photos
+        session = self._sessions.session_for(len(photos), *photos[0].shape[:2])
+        stopwatch.provider = session.provider
+        weights = np.broadcast_to(whole.weights, (len(photos), whole.weights.shape[1]))
+        weights = np.ascontiguousarray(weights)
+        with self._workspaces.borrowed() as workspace:
+            return one_pass(
+                photos,
+                session.takes,
+                lambda tensor, into: session.run(tensor, weights, into),
+                model=session.model,
+                threads=session.threads,
+                bucket_px=self._bucket_px,
+                swap_rb=whole.swap_rb,
+                strength=whole.strength,
+                workspace=workspace,
+                out=whole.out,
+                stopwatch=stopwatch,
+            )
+
+    @staticmethod
+    def _gathered(
+        gathering: Gathering[_Pass, tuple[NDArray[np.uint8], Stopwatch, int]], whole: _Pass, stopwatch: Stopwatch
+    ) -> NDArray[np.uint8]:
+        """One picture, together with those of other threads."""
+        kind = (whole.photos[0].shape, whole.strength, whole.swap_rb)
+        stylized, shared, among = gathering.result_of(kind, whole)
+        stopwatch.take(shared, among)
+        if whole.out is None or stylized is whole.out:
+            return stylized
+        whole.out[...] = stylized
+        return whole.out
+
+    def _run_together(self, alone: Sequence[_Pass]) -> list[tuple[NDArray[np.uint8], Stopwatch, int]]:
+        """Passes of one picture each, alike but for their styles, as one."""
+        shared, first = Stopwatch(), alone[0]
+        if len(alone) > 1:
+            photos, weights = [each.photos[0] for each in alone], np.concatenate([each.weights for each in alone])
+            first = _Pass(photos, weights, first.strength, first.swap_rb)
+        return [(pixels, shared, len(alone)) for pixels in self._run_whole(first, shared)]
 
     def _tiled(self) -> TiledModel:
         """The tiled model, made for the first large picture."""

@@ -174,6 +174,19 @@ class Stopwatch:
         self._seconds[stage] += now - self._last
         self._last = now
 
+    def take(self, shared: Stopwatch, among: int) -> None:
+        """Add what was done since the last lap, together with other pictures.
+
+        Args:
+            shared: Has timed it.
+            among: Pictures, among which its stages are divided evenly; the rest of the time counts as `inference`.
+        """
+        self.lap("inference")
+        self.provider = shared.provider
+        for stage, seconds in shared._seconds.items():
+            self._seconds[stage] += seconds / among
+            self._seconds["inference"] -= seconds / among
+
     def timings_ms(self, *, shared: Stopwatch | None = None, among: int = 1) -> dict[str, float]:
         """Times per stage and in total, divided evenly among the pictures of a batch."""
         others = {} if shared is None else shared._seconds

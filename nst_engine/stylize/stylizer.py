@@ -46,12 +46,16 @@ class Stylizer(LoadedModel):
             any.
         limits: For photos and style images; larger ones are refused before they are decoded.
         max_concurrency: Pictures decoded and stylized at once; further ones wait. Memory grows with it, see
-            docs/memory.md. None: one more than `streams`, which is decoded or encoded meanwhile.
+            docs/memory.md. None: one more than are computed, which is decoded or encoded meanwhile.
         streams: Pictures that a CPU computes side by side, each on its share of the threads, when several threads
             call `stylize`: more pictures per second, each in a longer time.
+        max_batch_size: Pictures of one size, in any styles, that are computed at once when several threads call
+            `stylize` while the device is busy, as GPUs do in less time than in turn; nobody waits for others. None: 8
+            on CUDA, else 1.
 
     Raises:
-        OptionError: `tile_above_px` is no number of pixels, or `max_concurrency` or `streams` no number of pictures.
+        OptionError: `tile_above_px` is no number of pixels, or `max_concurrency`, `streams` or `max_batch_size` no
+            number of pictures.
         NSTError: What `nst_engine.runtimes.opening.open_session` raises.
     """
 

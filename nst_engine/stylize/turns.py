@@ -24,10 +24,13 @@ class Turns:
         at_once: Pictures processed at a time.
         timeout_s: How long a picture waits for its turn; None: for ever.
         give_back: Frees memory; called a second after the last of several concurrent pictures.
+
+    Attributes:
+        at_once: As given.
     """
 
     def __init__(self, model: str, at_once: int, timeout_s: float | None, give_back: Callable[[], None]) -> None:
-        self._model, self._at_once, self._timeout_s, self._give_back = model, at_once, timeout_s, give_back
+        self._model, self.at_once, self._timeout_s, self._give_back = model, at_once, timeout_s, give_back
         self._changed = threading.Condition()
         self._active, self._was_peak = 0, False
         self._idle: threading.Timer | None = None
@@ -49,7 +52,7 @@ class Turns:
     def busy(self) -> BusyError:
         """The error for a picture that waited too long."""
         return BusyError(
-            f"{self._model}: {self._at_once} pictures are in progress, as many as may be at once, and none of them "
+            f"{self._model}: {self.at_once} pictures are in progress, as many as may be at once, and none of them "
             f"finished within {self._timeout_s:g} s; try again later, or raise `timeout` or `max_concurrency`"
         )
 
@@ -61,7 +64,7 @@ class Turns:
     def _enter(self) -> None:
         end = None if self._timeout_s is None else time.monotonic() + self._timeout_s
         with self._changed:
-            while self._active >= self._at_once:
+            while self._active >= self.at_once:
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
                     raise self.busy()

@@ -61,7 +61,14 @@ def applications(folder: Path) -> list[dict[str, Any]]:
             "name": OPEN,
             "route_prefix": "/open",
             "import_path": "nst_engine.ray.serve:build",
-            "args": {**common, "kserve": True, "max_pixels": 600_000, "min_replicas": 2, "max_replicas": 2},
+            "args": {
+                **common,
+                "kserve": True,
+                "max_pixels": 600_000,
+                "max_batch_size": 4,
+                "min_replicas": 2,
+                "max_replicas": 2,
+            },
         },
         {
             "name": LOCKED,
@@ -132,6 +139,7 @@ class TestOpen:
     test_style_images = staticmethod(test_painting.test_style_images_are_taken_and_kept)
     test_listings = staticmethod(test_painting.test_styles_previews_and_models_are_listed)
     test_no_photo = staticmethod(test_painting.test_a_photo_is_wanted)
+    test_bursts = staticmethod(test_painting.test_bursts_are_painted_each_in_its_own_style)
     test_threads = staticmethod(test_service.test_many_threads_get_the_same_picture)
     test_tritons_client = staticmethod(test_kserve.test_tritons_client_gets_the_pixels_of_the_graph)
     test_rows = staticmethod(test_kserve.test_rows_are_read_as_well)
@@ -275,9 +283,12 @@ def test_settings_become_what_serve_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(nst_engine.ray.serve.app, Application)
     deployed = built({"device": "cuda", "min_replicas": "2", "timeout": 20})
     scaling: Any = deployed._deployment_config.autoscaling_config
-    assert (scaling.min_replicas, scaling.max_replicas, scaling.target_ongoing_requests) == (2, 3, 3)
+    assert (scaling.min_replicas, scaling.max_replicas, scaling.target_ongoing_requests) == (2, 3, 17)
     assert deployed.ray_actor_options == {"num_cpus": 8.0, "num_gpus": 1.0}
     assert deployed._deployment_config.graceful_shutdown_timeout_s == 30
+    few: Any = built({"device": "cuda", "max_batch_size": 2})._deployment_config.autoscaling_config
+    on_cpus: Any = built({})._deployment_config.autoscaling_config
+    assert (few.target_ongoing_requests, on_cpus.target_ongoing_requests) == (5, 3)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -22,7 +23,8 @@ from .running import Service, service
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service(tmp_path_factory.mktemp("service"), "--models", "live,any-fast", "--max-pixels", "100000") as started:
+    options = ("--models", "live,any-fast", "--max-pixels", "100000", "--max-batch-size", "4")
+    with service(tmp_path_factory.mktemp("service"), *options) as started:
         yield started
 
 
@@ -74,6 +76,21 @@ def test_every_field_reaches_the_library(client: httpx.Client, live: Stylizer) -
         PHOTO, {"scream": 1, "seaport": 3}, strength=0.7, stroke_size=1.5, preserve_color="luma", max_side=50
     )
     np.testing.assert_array_equal(load_image(answer.content).pixels, expected.pixels)
+
+
+def test_bursts_are_painted_each_in_its_own_style(client: httpx.Client, live: Stylizer) -> None:
+    photos = [painting(45, 60 + place % 2, seed=place) for place in range(20)]
+    styles = [live.styles[place % len(live.styles)] for place in range(20)]
+
+    def answer(place: int) -> Any:
+        return stylize(client, encoded(photos[place]), style=styles[place], format="png")
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(answer, range(20)))
+    for photo, style, got in zip(photos, styles, answers, strict=True):
+        assert got.status_code == 200, got.text
+        expected = live.stylize(photo, style).pixels.astype(int)
+        assert np.abs(load_image(got.content).pixels - expected).max() <= 1
 
 
 def test_text_instead_of_a_file_is_told(client: httpx.Client) -> None:

@@ -149,10 +149,14 @@ async def _painted(engine: Engine, stylizer: Stylizer, body: Body) -> tuple[Infe
         most_pixels=settings.max_pixels,
         most_side=settings.max_side,
     )
-    results = [
-        await stylizer.astylize(picture, dict(zip(names, map(float, weights), strict=True)))
-        for picture, weights in zip(asked.pictures, asked.weights, strict=True)
-    ]
+    results: list[StylizeResult[Any]] = []
+    for first in range(0, len(asked.pictures), stylizer.max_batch_size):
+        some = slice(first, first + stylizer.max_batch_size)
+        together = [
+            stylizer.astylize(picture, dict(zip(names, map(float, weights), strict=True)))
+            for picture, weights in zip(asked.pictures[some], asked.weights[some], strict=True)
+        ]
+        results += await asyncio.gather(*together)
     return asked, results
 
 
