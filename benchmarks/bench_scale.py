@@ -9,6 +9,7 @@ highest; the pictures are small there, so that ten thousand of them are painted 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +33,18 @@ from nst_engine.image import load_image, resize_image, save_image
 SIZE, SMALL = (720, 1280), (144, 192)
 STYLE, QUALITY = "great-wave", 90
 #: Pictures of the shorter and the longer run.
-LENGTHS = {"quality": (40, 160), "live": (150, 600)}
+LENGTHS = {"quality": (40, 320), "live": (150, 1350)}
 WAYS = ("plain", "ray", "ray, apart")
-MEMORY_COUNTS = (100, 10_000)
+MEMORY_COUNTS = (100, 10_000, 100_000)
 
 
 def main() -> None:
     """Measure and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     parser.add_argument("--counts", type=int, nargs="+", default=MEMORY_COUNTS, help="of pictures, for memory")
-    parser.add_argument("--only-memory", action="store_true", help="and keep the other figures")
+    parser.add_argument("--only-memory", action="store_true", help="and keep the other figures; --counts are added")
     arguments = parser.parse_args()
     path = arguments.results / "scale.json"
     report = json.loads(path.read_text()) if path.exists() else {}
@@ -57,7 +58,8 @@ def main() -> None:
                 "one_core": _one_core(folder, arguments.rounds),
                 "parts": _parts(folder),
             }
-        report["memory"] = {str(count): _memory(folder, count) for count in arguments.counts}
+        kept = report.get("memory", {}) if arguments.only_memory else {}
+        report["memory"] = kept | {str(count): _memory(folder, count) for count in arguments.counts}
     path.write_text(json.dumps(report, indent=1) + "\n")
 
 
@@ -129,7 +131,7 @@ def photos_of(folder: Path, size: tuple[int, int], count: int) -> Path:
 
 
 def _parts(folder: Path) -> dict[str, Any]:
-    """Milliseconds of one core that a picture's parts take, and bytes that are moved for it."""
+    """Milliseconds of a core that a picture's parts take where all are busy, and bytes that are moved for it."""
     photo = str(photos_of(folder, SIZE, 1) / "000000.jpg")
     runs = {network: {"network": network, "photo": photo} for network in LENGTHS}
     answers = answers_in_turn("bench_scale", runs, rounds=1, threads=1)
@@ -137,32 +139,67 @@ def _parts(folder: Path) -> dict[str, Any]:
 
 
 def measure(network: str, *, photo: str, threads: int) -> dict[str, float]:
-    """Of reading, painting and writing one picture on one core; for a process of its own."""
-    from nst_engine import Stylizer
-    from nst_engine.image import encode_image
-    from nst_engine.process import keep_freed_memory
+    """Of reading, painting and writing one picture on one core, while the others do the same; for a process of its own.
 
-    keep_freed_memory()
-    content = Path(photo).read_bytes()
-    pixels = load_image(content).pixels
-    with Stylizer(f"bundled:{network}", threads=threads) as stylizer:
-        painted = stylizer.stylize(pixels, STYLE).pixels
-        works = {
-            "read": lambda: load_image(content).pixels.size,
-            "paint": lambda: stylizer.stylize(pixels, STYLE).pixels.size,
-            "write": lambda: len(encode_image(painted, "jpeg", quality=QUALITY)),
-        }
-        parts = {f"{name}_ms": _median_ms(work) for name, work in works.items()}
-    return {**parts, "bytes_in": len(content), "bytes_out": len(encode_image(painted, "jpeg", quality=QUALITY))}
+    Cores share memory and heat: what they do alone is done faster than beside each other.
+    """
+    with contextlib.ExitStack() as others:
+        for _ in range(1, len(os.sched_getaffinity(0))):
+            others.enter_context(_busy_beside(network, photo))
+        with _Picture(network, Path(photo).read_bytes(), threads) as picture:
+            times = [picture.parts() for _ in range(40)]
+            parts = {f"{name}_ms": round(float(np.median([each[name] for each in times[10:]])), 2) for name in times[0]}
+            return {**parts, "bytes_in": len(picture.content), "bytes_out": len(picture.written)}
 
 
-def _median_ms(work: Any) -> float:
-    times = []
-    for _ in range(15):
-        begun = time.perf_counter()
-        work()
-        times.append(1e3 * (time.perf_counter() - begun))
-    return round(float(np.median(times[5:])), 2)
+class _Picture:
+    """A picture that is read, painted and written again and again."""
+
+    def __init__(self, network: str, content: bytes, threads: int) -> None:
+        from nst_engine import Stylizer
+        from nst_engine.process import keep_freed_memory
+
+        keep_freed_memory()
+        self.content, self.written = content, b""
+        self._stylizer = Stylizer(f"bundled:{network}", threads=threads)
+
+    def __enter__(self) -> _Picture:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stylizer.close()
+
+    def parts(self) -> dict[str, float]:
+        """Milliseconds."""
+        from nst_engine.image import encode_image
+
+        times = [time.perf_counter()]
+        pixels = load_image(self.content).pixels
+        times.append(time.perf_counter())
+        painted = self._stylizer.stylize(pixels, STYLE).pixels
+        times.append(time.perf_counter())
+        self.written = encode_image(painted, "jpeg", quality=QUALITY)
+        times.append(time.perf_counter())
+        return dict(zip(("read", "paint", "write"), (1e3 * np.diff(times)).tolist(), strict=True))
+
+
+@contextlib.contextmanager
+def _busy_beside(network: str, photo: str) -> Iterator[None]:
+    """A process that does the same on another core, from when it has begun until the block ends."""
+    endless = (
+        "import sys; from pathlib import Path; from bench_scale import _Picture; "
+        "picture = _Picture(sys.argv[1], Path(sys.argv[2]).read_bytes(), 1); picture.parts(); print(flush=True)\n"
+        "while True: picture.parts()"
+    )
+    command = [sys.executable, "-c", endless, network, photo]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _memory(folder: Path, count: int) -> dict[str, float]:

@@ -132,7 +132,7 @@ def usable_cpus(*, cgroup_root: Path = _CGROUP_ROOT, own_cgroups: Path = _OWN_CG
         cgroup_root: Where the control groups (version 2 or 1) are mounted.
         own_cgroups: Which of them this process is in, as the kernel lists it.
     """
-    cpus = _affinity()
+    cpus = allowed_cpus()
     quota = cpu_quota(cgroup_root=cgroup_root, own_cgroups=own_cgroups)
     return cpus if quota is None else max(1, min(cpus, math.ceil(quota)))
 
@@ -143,7 +143,8 @@ def cpu_quota(*, cgroup_root: Path = _CGROUP_ROOT, own_cgroups: Path = _OWN_CGRO
     return min(quotas, default=None)
 
 
-def _affinity() -> int:
+def allowed_cpus() -> int:
+    """CPUs that this process may run on, however little time of them its container may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows

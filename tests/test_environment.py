@@ -73,7 +73,7 @@ def test_without_control_groups_the_affinity_counts(tmp_path: Path) -> None:
 def test_quotas_are_rounded_up_and_kept_within_the_affinity(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maximum: str, cpus: int
 ) -> None:
-    monkeypatch.setattr(module, "_affinity", lambda: 8)
+    monkeypatch.setattr(module, "allowed_cpus", lambda: 8)
     written(tmp_path, cpu__max=f"{maximum} 100000", own="0::/\n")
     assert usable_cpus(cgroup_root=tmp_path, own_cgroups=tmp_path / "own") == cpus
 

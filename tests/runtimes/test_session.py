@@ -395,6 +395,38 @@ def test_no_runtime_calls_home_or_leaves_something_there(model_path: Path, tmp_p
     assert not [path for path in home.rglob("*") if ".cache/nst-engine" not in path.as_posix() and path.is_file()]
 
 
+_ON_CORES = """
+import os, sys, threading
+import numpy as np
+from nst_engine import Stylizer
+
+threads = max(1, len(os.sched_getaffinity(0)) - 1)
+stylizer = Stylizer("bundled:live", device="cpu", backend=sys.argv[1], threads=threads)
+photo, seen, is_over = np.zeros((240, 320, 3), np.uint8), set(), threading.Event()
+stylizer.stylize(photo, "scream")
+
+def look():
+    while not is_over.wait(0.0005):
+        seen.update(frozenset(os.sched_getaffinity(int(task))) for task in os.listdir("/proc/self/task"))
+
+looking = threading.Thread(target=look)
+looking.start()
+for _ in range(40):
+    stylizer.stylize(photo, "scream")
+is_over.set()
+looking.join()
+print(all(each == os.sched_getaffinity(0) for each in seen))
+"""
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_few_threads_are_pinned_to_no_core(backend: str) -> None:
+    """Two processes of one thread shared the first core, and painted half as much as on two."""
+    command = [sys.executable, "-c", _ON_CORES, backend]
+    completed = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert completed.stdout == "True\n", completed.stderr
+
+
 _INTERRUPTED = """
 import gc, signal
 import numpy as np

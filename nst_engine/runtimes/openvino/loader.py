@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.cancellation import Stop
-from nst_engine.environment import needed, without_openvino_telemetry
+from nst_engine.environment import allowed_cpus, needed, without_openvino_telemetry
 from nst_engine.errors import ModelChecksumError, OptionError, ProviderUnavailableError
 from nst_engine.graphs.model_bytes import metadata_of
 from nst_engine.models.content import ModelContent
@@ -106,9 +106,12 @@ class OpenVinoLoader:
             return self._core.read_model(content)
 
     def _compiled(self, model: Any) -> Any:
+        threads = self._threads * self._streams
         settings = {
             "NUM_STREAMS": self._streams,
-            "INFERENCE_NUM_THREADS": self._threads * self._streams,
+            "INFERENCE_NUM_THREADS": threads,
+            # to cores from the first one on: two processes, or containers, of one thread each would share that
+            "ENABLE_CPU_PINNING": threads >= allowed_cpus(),
             "INFERENCE_PRECISION_HINT": self._hint,
         }
         with self._explained():
