@@ -59,6 +59,21 @@ class TimedPainter(Protocol):
         ...
 
 
+@runtime_checkable
+class WatchingPainter(Protocol):
+    """What a `FramePainter` has beside that if frames look different by where the scene has moved since it began.
+
+    A resumed run shows it all frames that an earlier one has painted.
+    """
+
+    #: As of any `FramePainter` that looks back; 0: nothing of earlier frames matters.
+    memory_frames: int
+
+    def watch_frame(self, frame: NDArray[np.uint8]) -> None:
+        """Take the next frame, uint8 H×W×3, without painting it."""
+        ...
+
+
 class StylizeStage:
     """Runs a `FramePainter` in the pipeline, with a few output arrays in turn.
 
@@ -67,6 +82,8 @@ class StylizeStage:
         clip: What they belong to.
         is_written: By index and number: whether the frame is written, or only updates the painter's state.
         on_frame: Called after each frame that is written.
+        is_watched: Likewise: whether a frame that is not written need not be painted either; only with a
+            `WatchingPainter`.
 
     Attributes:
         count: Number of frames to write so far.
@@ -78,14 +95,19 @@ class StylizeStage:
         clip: Clip,
         is_written: Callable[[int, int], bool],
         on_frame: Callable[[int], None],
+        is_watched: Callable[[int, int], bool] = lambda index, number: False,
     ) -> None:
         self.count = 0
         self._clip = clip
         self._painter, self._is_written, self._on_frame = painter, is_written, on_frame
+        self._is_watched = is_watched
         self._rooms: list[NDArray[np.uint8]] = []
 
     def __call__(self, frame: Frame) -> Frame | None:
         """The stylized frame; None: it only updated the painter's state."""
+        if isinstance(self._painter, WatchingPainter) and self._is_watched(frame.index, frame.number):
+            self._painter.watch_frame(frame.pixels)
+            return None
         if not self._rooms:
             self._rooms = [np.empty_like(frame.pixels) for _ in range(_ROOMS)]
         room = self._rooms.pop(0)

@@ -25,7 +25,7 @@ from nst_engine.video.keyframes import KeyframePainter, StyleKeyframe, StyleTime
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
 from nst_engine.video.pipeline import run_pipeline
 from nst_engine.video.pipes import PipeReader, PipeWriter, Stream
-from nst_engine.video.stylize_stage import FramePainter, StylizeStage, TimedPainter
+from nst_engine.video.stylize_stage import FramePainter, StylizeStage, TimedPainter, WatchingPainter
 
 
 def stylize_video(
@@ -189,20 +189,25 @@ def _run(
     stopped: threading.Event,
 ) -> tuple[dict[str, float], int, int]:
     """Seconds of the stages, how many frames were painted, and how many the result has."""
+    memory = int(getattr(painter, "memory_frames", 0))
+    again = sink.done - memory  # from there on frames are painted again, and discarded
+    first = 0 if memory and isinstance(painter, WatchingPainter) else again
 
     def is_wanted(index: int, number: int) -> bool:
         return not sink.is_done(index, number)
 
     def is_decoded(index: int, number: int) -> bool:
-        return is_wanted(index, number) or sink.done - memory <= index < sink.done
+        return is_wanted(index, number) or first <= index < sink.done
 
-    memory = int(getattr(painter, "memory_frames", 0))
+    def is_watched(index: int, number: int) -> bool:
+        return index < again and not is_wanted(index, number)
+
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(sink.discard)
         painter.reset()
         if isinstance(painter, TimedPainter):
             _tell_all(painter.notes_on(reader.clip), tell)
-        stage = StylizeStage(painter, reader.clip, is_wanted, on_frame)
+        stage = StylizeStage(painter, reader.clip, is_wanted, on_frame, is_watched)
         seconds = run_pipeline(reader.frames(is_decoded), stage, sink.write, stopped=stopped)
         if stage.count + sink.done == 0:
             raise VideoDecodeError(f"{reader.clip.label}: has no frame from `start` to `end`")

@@ -18,9 +18,11 @@ from moving_clips import Identity, Tone, decoded_frames, decoded_sound, pictures
 from numpy.typing import NDArray
 
 import nst_engine
+from nst_engine import Stylizer
+from nst_engine.catalogue import content_path
 from nst_engine.errors import OptionError, OutputError
-from nst_engine.image import Animation
-from nst_engine.video import VideoOptions, finished_frames, paint_video, work_folder
+from nst_engine.image import Animation, load_image
+from nst_engine.video import VideoOptions, VideoProgress, finished_frames, paint_video, stylize_video, work_folder
 from nst_engine.video.segments import SEGMENT_FRAMES
 
 COUNT = 2 * SEGMENT_FRAMES + 40
@@ -85,6 +87,32 @@ def test_a_resumed_run_gives_the_same(tmp_path: Path, clip: Path, after: int, ke
     assert painter.frames == COUNT - kept * SEGMENT_FRAMES
     assert_same(output, whole)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["whole.mp4", "öut.mp4"]
+
+
+@pytest.mark.parametrize("ends_in_a_scene", [False, True])
+def test_the_texture_goes_on_where_it_was(tmp_path: Path, ends_in_a_scene: bool) -> None:
+    """Where a network's texture lies depends on how far the camera has moved since the scene began."""
+    photo, frames = load_image(content_path("coffee")).pixels, []
+    for number in range(COUNT):
+        top, left = 40 + number // 4, 60 + int(30 * np.sin(number / 15))
+        frames.append(photo[top : top + 64, left : left + 96])
+    if ends_in_a_scene:  # that is short enough to be painted again as a whole
+        frames[SEGMENT_FRAMES - 2 :] = [frame[::-1] for frame in frames[SEGMENT_FRAMES - 2 :]]
+    source, output, whole = write_clip(tmp_path / "in.mp4", frames), tmp_path / "out.mp4", tmp_path / "whole.mp4"
+
+    def stop_at(progress: VideoProgress) -> None:
+        if progress.frames == SEGMENT_FRAMES + 30:
+            raise Stopped
+
+    options = VideoOptions(crf=12, resume=True)
+    with Stylizer("bundled:live", device="cpu", threads=1) as stylizer:
+        stylize_video(source, whole, stylizer, "scream", options=options)
+        with pytest.raises(Stopped):
+            stylize_video(source, output, stylizer, "scream", options=options, on_progress=stop_at)
+        result = stylize_video(source, output, stylizer, "scream", options=options)
+    assert result.resumed_frames == SEGMENT_FRAMES
+    for one, other in zip(decoded_frames(whole)[1], decoded_frames(output)[1], strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 0.5  # of 255; at another place it is 10
 
 
 def test_a_killed_process_is_gone_on_with(tmp_path: Path, clip: Path) -> None:
