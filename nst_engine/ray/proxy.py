@@ -53,20 +53,21 @@ class ProxyGuards:
             await self._app(scope, receive, send)
             return
         path = _PATH.search(scope["path"])
-        most_bytes = most_bytes_of(self._settings, path[0] if path else scope["path"])
+        of_service = {**scope, "path": path[0] if path else scope["path"]}
+        most_bytes = most_bytes_of(self._settings, of_service["path"])
         exchange = _Exchange(receive, send, most_bytes)
         try:
             with self._places.place():
                 await self._app(scope, exchange.receive, exchange.send)
         except BusyError as error:
-            reply: Response = error_reply(503, "BusyError", str(error), _numbered(scope))
+            reply: Response = error_reply(503, "BusyError", str(error), _numbered(of_service))
         else:
             if exchange.has_begun:
                 return
-            reply = error_reply(503, "BusyError", _GONE, _numbered(scope))
+            reply = error_reply(503, "BusyError", _GONE, _numbered(of_service))
             if exchange.is_cut_off:
                 message = f"the request is larger than {most_bytes:,} bytes; send a smaller file"
-                reply = error_reply(413, "ImageTooLargeError", message, _numbered(scope))
+                reply = error_reply(413, "ImageTooLargeError", message, _numbered(of_service))
         reply.headers["Connection"] = "close"  # else what is left of the body would be read
         await reply(scope, receive, send)
 

@@ -341,6 +341,7 @@ async def loses_a_replica(scope: Scope, receive: Receive, send: Send) -> None:
         (reads_all, 30, "/v1/videos", 200, 30, b"whole"),
         (reads_all, 1000, "/v2/models/live/infer", 413, 6, b"larger than 565,536 bytes"),
         (loses_a_replica, 1, "/v1/stylize", 503, 0, b'"request_id":"mine"'),
+        (loses_a_replica, 1, "/below/v2/models/live/infer", 503, 0, b'{"error":"the replica'),
     ],
 )
 def test_proxies_bound_bodies_and_speak_as_the_service_does(  # noqa: PLR0917
