@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from nst_engine.errors import BusyError
 from nst_engine.server.admission import Places
 from nst_engine.server.app import most_bytes_of
 from nst_engine.server.connections import MOST_CONNECTIONS
+from nst_engine.server.guards import SECURITY_HEADERS, request_id_of
 from nst_engine.server.replies import error_reply
 from nst_engine.server.settings import ServerSettings, read_settings
 
@@ -52,28 +53,28 @@ class ProxyGuards:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = MutableHeaders(raw=list(scope["headers"]))
+        headers["x-request-id"] = number = request_id_of(headers)  # of the answer and the log, whoever answers
+        scope = {**scope, "headers": headers.raw}
         path = _PATH.search(scope["path"])
-        most_bytes = most_bytes_of(self._settings, path[0] if path else scope["path"])
+        request = Request({**scope, "path": path[0] if path else scope["path"], "state": {"request_id": number}})
+        most_bytes = most_bytes_of(self._settings, request.scope["path"])
         exchange = _Exchange(receive, send, most_bytes)
         try:
             with self._places.place():
                 await self._app(scope, exchange.receive, exchange.send)
         except BusyError as error:
-            reply: Response = error_reply(503, "BusyError", str(error), _numbered(scope))
+            reply: Response = error_reply(503, "BusyError", str(error), request)
         else:
             if exchange.has_begun:
                 return
-            reply = error_reply(503, "BusyError", _GONE, _numbered(scope))
+            reply = error_reply(503, "BusyError", _GONE, request)
             if exchange.is_cut_off:
                 message = f"the request is larger than {most_bytes:,} bytes; send a smaller file"
-                reply = error_reply(413, "ImageTooLargeError", message, _numbered(scope))
-        reply.headers["Connection"] = "close"  # else what is left of the body would be read
+                reply = error_reply(413, "ImageTooLargeError", message, request)
+        # without that, what is left of the body would be read
+        reply.headers.update({**SECURITY_HEADERS, "X-Request-ID": number, "Connection": "close"})
         await reply(scope, receive, send)
-
-
-def _numbered(scope: Scope) -> Request:
-    number = Headers(scope=scope).get("x-request-id", "")
-    return Request({**scope, "state": {"request_id": number}})
 
 
 class _Exchange:

@@ -31,7 +31,8 @@ _LOG = logging.getLogger("nst_engine.server.access")
 _FAILURES = logging.getLogger("nst_engine.server")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 _FAULT = "the service failed, and its log says why; give its operator this request_id"
-_SECURITY_HEADERS = {
+#: Of every answer, for browsers.
+SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -40,6 +41,12 @@ _SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+
+def request_id_of(headers: Headers) -> str:
+    """The number that a request came with, if it can be one, or else a new one."""
+    asked = headers.get("x-request-id", "")
+    return asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
 
 
 class Guards:
@@ -76,8 +83,7 @@ class Guards:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        asked = headers.get("x-request-id", "")
-        request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+        request_id = request_id_of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         method = scope["method"]
         if method == "HEAD":  # is answered as GET is, without the body
@@ -211,7 +217,7 @@ class _Answer:
             headers["X-Request-ID"] = self.request_id
             if not self._body.is_whole:  # else all the rest of it would be read
                 headers["Connection"] = "close"
-            for name, value in _SECURITY_HEADERS.items():
+            for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
         elif self.method == "HEAD":  # of a stream, nobody waits for the end
             if self.has_ended:

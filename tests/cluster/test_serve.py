@@ -308,7 +308,9 @@ def test_bad_settings_are_told_before_anything_is_started(args: dict[str, Any], 
         build(args)
 
 
-async def answered(settings: ServerSettings, app: ASGIApp, chunks: int, path: str = "/v1/stylize") -> tuple[Any, int]:
+async def answered(
+    settings: ServerSettings, app: ASGIApp, chunks: int, path: str = "/v1/stylize", number: bytes = b"mine"
+) -> tuple[Any, int]:
     """What a client of a proxy gets that sends so many chunks of 100,000 bytes, and how many were read."""
     sent: list[Any] = []
     read = 0
@@ -321,7 +323,7 @@ async def answered(settings: ServerSettings, app: ASGIApp, chunks: int, path: st
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"x-request-id", b"mine")]}
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"x-request-id", number)]}
     await ProxyGuards(app, settings)(scope, receive, send)
     return sent, read
 
@@ -352,6 +354,7 @@ async def loses_a_replica(scope: Scope, receive: Receive, send: Send) -> None:
         (reads_all, 30, "/v1/videos", 200, 30, b"whole"),
         (reads_all, 1000, "/v2/models/live/infer", 413, 6, b"larger than 565,536 bytes"),
         (loses_a_replica, 1, "/v1/stylize", 503, 0, b'"request_id":"mine"'),
+        (loses_a_replica, 1, "/below/v2/models/live/infer", 503, 0, b'{"error":"the replica'),
     ],
 )
 def test_proxies_bound_bodies_and_speak_as_the_service_does(  # noqa: PLR0917
@@ -361,5 +364,16 @@ def test_proxies_bound_bodies_and_speak_as_the_service_does(  # noqa: PLR0917
     (start, body), read = asyncio.run(answered(settings, app, chunks, path))
     assert (start["status"], read) == (status, most_read)
     assert said in body["body"]
+    if status != 200:
+        assert (b"x-request-id", b"mine") in start["headers"]
+        assert (b"x-content-type-options", b"nosniff") in start["headers"]
     if status == 503:
         assert (b"retry-after", b"1") in start["headers"]
+
+
+@pytest.mark.parametrize("number", [b"", b"a" * 101, b"no number"])
+def test_what_a_proxy_says_has_a_number_of_its_own_where_none_came(number: bytes) -> None:
+    (start, body), _ = asyncio.run(answered(read_settings(), loses_a_replica, 1, number=number))
+    (given,) = (value for name, value in start["headers"] if name == b"x-request-id")
+    assert re.fullmatch(b"[0-9a-f]{16}", given)
+    assert b'"request_id":"' + given in body["body"]

@@ -247,6 +247,9 @@ REFUSED: dict[str, tuple[int, str, dict[str, Any]]] = {
     "no pictures": (400, "shape", with_image(shape=[0, 2, 3, 3], data=[])),
     "no height": (400, "shape", with_image(shape=[1, 0, 3, 3], data=[])),
     "negative sides": (400, "shape", with_image(shape=[1, -2, -3, 3])),
+    "a side that is left open": (400, "shape", with_image(shape=[1, -1, 3, 3])),
+    "two sides that are left open": (400, "shape", with_image(shape=[-1, -1, 3, 3], data=[0] * 9)),
+    "a negative count of pictures": (400, "shape", with_image(shape=[-1, 2, 3, 3])),
     "sides that are no numbers": (400, "shape", with_image(shape=[1, 2.0, 3, 3])),
     "sides that are true": (400, "shape", with_image(shape=[True, 2, 3, 3])),
     "huge sides": (413, "wanted sides of at most 1000", with_image(shape=[1, 10**9, 10**9, 3])),
@@ -269,6 +272,7 @@ REFUSED: dict[str, tuple[int, str, dict[str, Any]]] = {
     "no weight": (400, "one above 0", with_weights(data=[0] * 16)),
     "weights of another model": (400, "shape", with_weights(shape=[1, 15], data=[1] * 15)),
     "an id that is no text": (400, "id:", asking(IMAGE, STYLE_WEIGHTS, id=7)),
+    "an id that is half of a letter": (400, "id:", asking(IMAGE, STYLE_WEIGHTS, id="\ud83d")),
     "parameters that are none": (400, "parameters", asking(IMAGE, STYLE_WEIGHTS, parameters=[1])),
     "binary, perhaps": (400, "true or false", asking(IMAGE, STYLE_WEIGHTS, parameters={"binary_data_output": 1})),
     "a length that is none": (400, "Inference-Header-Content-Length", binary("many")),
@@ -287,7 +291,7 @@ REFUSED: dict[str, tuple[int, str, dict[str, Any]]] = {
         "wanted numbers of at least 0",
         binary(tail=SMALL.tobytes() + struct.pack("<16f", float("nan"), *ONE[1:])),
     ),
-    "an encoding that is none": (400, "br came", packed(WHOLE, "br")),
+    "an encoding that is none": (400, "'br' came", packed(WHOLE, "br")),
     "no gzip": (400, "no gzip", packed(WHOLE)),
     "half of a gzip": (400, "not one whole gzip", packed(gzip.compress(WHOLE)[:-9])),
     "two gzips": (400, "not one whole gzip", packed(gzip.compress(WHOLE) * 2)),
@@ -307,6 +311,12 @@ def test_what_cannot_be_used_is_a_4xx_in_bounded_memory(running: Service, client
     assert peak_bytes(running) - before < MOST_GROWTH_BYTES
     assert client.post("/v2/models/live/infer", content=WHOLE).status_code == 200
     assert "Traceback" not in running.log.read_text()
+
+
+def test_encodings_are_written_in_any_case(client: httpx.Client) -> None:
+    answers = [client.post("/v2/models/live/infer", **packed(gzip.compress(WHOLE), each)) for each in ("gzip", "GZIP")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
 
 
 def test_large_results_are_not_for_json(client: httpx.Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MOST_JSON_VALUES = MOST_JSON_BYTES // 4
 #: In a request.
 MOST_PICTURES = 8
 
+#: JSON may hold them, UTF-8 may not.
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _WBITS = {"gzip": 31, "deflate": 15}
 _TYPES: Mapping[str, tuple[str, type[np.generic]]] = {IMAGE: ("UINT8", np.uint8), STYLE_WEIGHTS: ("FP32", np.float32)}
 
@@ -76,8 +79,8 @@ def read_inference(body: Body, *, styles: int, most_bytes: int, most_pixels: int
     head, tail = _parted(_unpacked(body, most_bytes), body.json_bytes)
     request = _json_of(head)
     identity = request.get("id")
-    if not isinstance(identity, str | None):
-        raise OptionError("id: wanted a text")
+    if not isinstance(identity, str | None) or (identity and _LONE_SURROGATE.search(identity)):
+        raise OptionError("id: wanted a text, without halves of surrogate pairs")
     arrays = _arrays(_listed(request, "inputs"), tail, styles, most_pixels, most_side)
     pictures, weights = arrays[IMAGE], arrays[STYLE_WEIGHTS]
     if len(pictures) != len(weights):
@@ -92,19 +95,20 @@ def read_inference(body: Body, *, styles: int, most_bytes: int, most_pixels: int
 
 
 def _unpacked(body: Body, most_bytes: int) -> bytes:
-    if body.encoding == "identity":
+    encoding = body.encoding.lower()
+    if encoding == "identity":
         return body.content
-    if body.encoding not in _WBITS:
-        raise OptionError(f"Content-Encoding: {body.encoding} came; wanted gzip, deflate, or none")
-    unpacking = zlib.decompressobj(_WBITS[body.encoding])
+    if encoding not in _WBITS:
+        raise OptionError(f"Content-Encoding: {body.encoding!r} came; wanted gzip, deflate, or none")
+    unpacking = zlib.decompressobj(_WBITS[encoding])
     try:
         content = unpacking.decompress(body.content, most_bytes + 1)
     except zlib.error as damaged:
-        raise OptionError(f"the body is no {body.encoding} ({damaged})") from damaged
+        raise OptionError(f"the body is no {encoding} ({damaged})") from damaged
     if len(content) > most_bytes:
         raise ImageTooLargeError(f"the request is larger than {most_bytes:,} bytes, unpacked; send a smaller picture")
     if not unpacking.eof or unpacking.unused_data:
-        raise OptionError(f"the body is not one whole {body.encoding}")
+        raise OptionError(f"the body is not one whole {encoding}")
     return content
 
 
@@ -207,7 +211,7 @@ def _arrays(
 def _shape(tensor: Mapping[str, Any], wanted: Sequence[int]) -> list[int]:
     shape: list[int] = tensor.get("shape", [])
     is_shape = isinstance(shape, list) and len(shape) == len(wanted) and all(type(side) is int for side in shape)
-    if not is_shape or not all(side == each or (side > 0 > each) for side, each in zip(shape, wanted, strict=True)):
+    if not is_shape or not all(side > 0 and each in (side, -1) for side, each in zip(shape, wanted, strict=True)):
         raise OptionError(f"{tensor['name']}: shape {shape!r} came; wanted {list(wanted)}, where -1 is any from 1")
     if shape[0] > MOST_PICTURES:
         raise OptionError(f"{tensor['name']}: {shape[0]} pictures came; wanted at most {MOST_PICTURES} in a request")
