@@ -92,5 +92,6 @@ def _read(place: Place) -> bytes:
 
 def _taken(output: Place, by: str) -> OutputError:
     return OutputError(
-        f"{output.url}: another run is painting into it{by}; wait for its end, then go on by `resume=True`, or take another output"
+        f"{output.url}: another run is painting into it{by}; wait for its end, then go on by `resume=True`, or take "
+        "another output"
     )

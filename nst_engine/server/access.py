@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -61,7 +61,17 @@ class Access:
         path = request.url.path
         if path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER):
             return None
-        given = key_of(headers, ())
+        return self._refusal_by_key(request, key_of(headers, ()))
+
+    def refusal_to_open(self, handshake: HTTPConnection) -> Response | None:
+        """403, 401 or 429 for a WebSocket; None: it may be opened."""
+        if not is_own_origin(handshake.headers, self._origins):
+            message = "pages of that origin may not open it; the service needs it in `cors_origin`"
+            return error_reply(403, "HTTPError", message, handshake)
+        given = key_of(handshake.headers, handshake.scope.get("subprotocols", []))
+        return self._refusal_by_key(handshake, given)
+
+    def _refusal_by_key(self, request: HTTPConnection, given: bytes) -> Response | None:
         is_known = self._is_key(given)
         seconds = self._rate.seconds_to_wait(given if is_known else _address_of(request.scope))
         if seconds > 0:
@@ -74,16 +84,6 @@ class Access:
             reply.headers["WWW-Authenticate"] = "Bearer"
             return reply
         return None
-
-    def may_open(self, scope: Scope) -> bool:
-        """Whether that WebSocket may be opened."""
-        headers = Headers(scope=scope)
-        if not is_own_origin(headers, self._origins):
-            return False
-        given = key_of(headers, scope.get("subprotocols", []))
-        is_known = self._is_key(given)
-        is_in_time = self._rate.seconds_to_wait(given if is_known else _address_of(scope)) == 0
-        return is_in_time and (is_known or not self._keys)
 
     def _is_key(self, given: bytes) -> bool:
         # all are compared, whole, so that the time says nothing about them

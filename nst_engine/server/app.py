@@ -11,7 +11,7 @@ from functools import partial
 from types import FrameType
 
 from fastapi import FastAPI, Security
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
@@ -34,6 +34,7 @@ from nst_engine.server.replies import (
 )
 from nst_engine.server.settings import ServerSettings, read_settings
 from nst_engine.server.shared import end_with_the_parent, rates_table
+from nst_engine.server.sockets import refuse_invalid_handshake
 from nst_engine.server.tracing import add_traces
 from nst_engine.version import __version__
 
@@ -133,6 +134,7 @@ def _add_error_replies(app: FastAPI) -> None:
     app.add_exception_handler(OSError, reply_to_os_error)
     app.add_exception_handler(RequestValidationError, reply_to_invalid_request)
     app.add_exception_handler(HTTPException, reply_to_http_error)
+    app.add_exception_handler(WebSocketRequestValidationError, refuse_invalid_handshake)
 
 
 def _tell_of_the_end(engine: Engine) -> None:

@@ -21,6 +21,7 @@ from nst_engine.server.access import Access
 from nst_engine.server.connections import LEAST_BYTES_PER_S
 from nst_engine.server.monitoring import Monitor
 from nst_engine.server.replies import error_reply
+from nst_engine.server.sockets import Socket
 
 #: Of everything in a form beside the picture.
 FORM_OVERHEAD_BYTES = 64 * 1024
@@ -76,15 +77,15 @@ class Guards:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "websocket" and not self._access.may_open(scope):
-            await send({"type": "websocket.close", "code": 1008})  # before it is accepted: answered 403
-            return
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         request_id = request_id_of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
+        if scope["type"] == "websocket":
+            await Socket(scope, request_id, self._monitor).run(self._app, self._access, receive, send)
+            return
         method = scope["method"]
         if method == "HEAD":  # is answered as GET is, without the body
             scope = {**scope, "method": "GET"}

@@ -177,6 +177,7 @@ class LiveSession:
                 await self._socket.send_json({"type": "error", "message": str(error)})
                 continue
             await self._socket.send_bytes(content)
+            self._socket.app.state.monitor.count_frame(self._stylizer.model)
             painted, ms = painted + 1, ms + 1e3 * (time.perf_counter() - begun)
             seconds = time.monotonic() - told_at
             if seconds >= _STATISTICS_S:

@@ -30,7 +30,11 @@ router = APIRouter(tags=["monitoring"])
 
 
 class Monitor:
-    """The figures of this worker; and of all, where they share a folder (`shared.figures_folder`)."""
+    """The figures of this worker; and of all, where they share a folder (`shared.figures_folder`).
+
+    Attributes:
+        open_sockets: How many there are.
+    """
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -48,6 +52,10 @@ class Monitor:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self.open_sockets = Gauge(
+            "nst_live_connections", "Live connections.", registry=registry, multiprocess_mode="livesum"
+        )
+        self._frames = Counter("nst_live_frames", "Frames painted for live connections.", ("model",), registry=registry)
         # the same of every worker
         self._common = CollectorRegistry()
 
@@ -65,6 +73,14 @@ class Monitor:
         self._seconds.labels(method, route).observe(seconds)
         if status == 503:
             self._rejected.inc()
+
+    def count_socket(self, route: str, status: int) -> None:
+        """One WebSocket that has ended, or was refused; how long it was open says nothing of the service."""
+        self._requests.labels("GET", route, str(status)).inc()
+
+    def count_frame(self, model: str) -> None:
+        """One frame of a live connection."""
+        self._frames.labels(model).inc()
 
     def count_stages(self, model: str, timings_ms: Mapping[str, float]) -> None:
         """One picture's stages."""

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from nst_engine.errors import (
     BusyError,
@@ -104,7 +105,7 @@ def status_of(error: NSTError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
-def error_reply(status: int, kind: str, message: str, request: Request) -> JSONResponse:
+def error_reply(status: int, kind: str, message: str, request: HTTPConnection) -> JSONResponse:
     """An error as every client gets it."""
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
     if request.scope["path"].startswith(_KSERVE):
@@ -130,7 +131,11 @@ async def reply_to_os_error(request: Request, error: Exception) -> Response:
 async def reply_to_invalid_request(request: Request, error: Exception) -> Response:
     """For `FastAPI.add_exception_handler`: the first field that is missing or wrong."""
     assert isinstance(error, RequestValidationError)
-    problem = error.errors()[0]
+    return invalid_reply(error.errors()[0], request)
+
+
+def invalid_reply(problem: Any, request: HTTPConnection) -> Response:
+    """422 for what FastAPI says of a field."""
     place = ".".join(str(part) for part in problem["loc"][1:]) or "the request"
     reason = problem["msg"].lower()
     if _NO_FILE in reason:

@@ -189,7 +189,7 @@ class TestLocked:
     test_frames = staticmethod(test_live.test_frames_are_those_of_the_library)
     test_frames_not_begun = staticmethod(test_live.test_what_cannot_be_begun_is_told)
     test_frames_at_once = staticmethod(test_live.test_the_places_are_bounded_and_come_back)
-    test_frames_of_others = staticmethod(test_live.test_others_may_not_open_it)
+    test_frames_of_others = staticmethod(test_live.test_others_may_not_open_it_and_are_told_why)
 
     def test_the_number_of_a_request_is_told_once(self, client: httpx.Client) -> None:
         answer = client.get("/v1/styles/none", headers={"X-Request-ID": "mine-1"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from nst_engine import FrameStylizer, Stylizer, load_image
 
 from .running import Service, service
 from .test_painting import encoded
+from .test_service import figure
 
 KEY = "kéy of the tests"
 FRAMES = [encoded(np.roll(painting(48, 64), 2 * number, 1), "JPEG") for number in range(6)]
@@ -36,9 +38,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def opened(
-    running: Service, query: str = "style=great-wave", *, key: str | None = KEY, **options: Any
+    running: Service, query: str = "style=great-wave", *, key: str | None = KEY, request_id: str = "", **options: Any
 ) -> ClientConnection:
     headers = {} if key is None else {"Authorization": f"Bearer {key}".encode().decode("latin-1")}
+    headers |= {"X-Request-ID": request_id} if request_id else {}
     address = running.address.replace("http://", "ws://")
     connection: ClientConnection = connect(
         f"{address}/v1/live?{query}", additional_headers=headers, proxy=None, **options
@@ -177,19 +180,49 @@ def test_a_browser_gives_the_key_as_a_subprotocol(running: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "how",
+    ("how", "status", "reason"),
     [
-        {"key": None},
-        {"key": "another"},
-        {"key": None, "subprotocols": [Subprotocol("nst"), Subprotocol("nst.key.####")]},
-        {"origin": "https://elsewhere.example"},
-        {"origin": "null"},
+        ({"key": None}, 401, "a key is wanted"),
+        ({"key": "another"}, 401, "a key is wanted"),
+        ({"key": None, "subprotocols": [Subprotocol("nst"), Subprotocol("nst.key.####")]}, 401, "a key is wanted"),
+        ({"origin": "https://elsewhere.example"}, 403, "cors_origin"),
+        ({"origin": "null"}, 403, "cors_origin"),
+        ({"query": "strength=two"}, 422, "strength: input should be a valid number"),
+        ({"query": "style=scream&stability=much"}, 422, "stability: input should be 'off', 'low' or 'high'"),
     ],
 )
-def test_others_may_not_open_it(running: Service, how: dict[str, Any]) -> None:
+def test_others_may_not_open_it_and_are_told_why(
+    running: Service, how: dict[str, Any], status: int, reason: str
+) -> None:
     with pytest.raises(InvalidStatus) as refused, opened(running, **how):
         pass
-    assert refused.value.response.status_code == 403
+    response = refused.value.response
+    assert response.status_code == status
+    error = json.loads(response.body or b"")["error"]
+    assert reason in error["message"]
+    assert error["request_id"] == response.headers["X-Request-ID"]
+
+
+def test_a_connection_is_counted_and_logged(running: Service) -> None:
+    number = "camera-1"
+    with httpx.Client(base_url=running.address, headers={"X-API-Key": KEY.encode()}) as client:  # type: ignore[arg-type]
+        ended = 'nst_requests_total{method="GET",route="/v1/live",status="101"'
+        before, frames = figure(client, ended), figure(client, 'nst_live_frames_total{model="bundled:live"')
+        with opened(running, "style=scream&model=live", request_id=number) as socket:
+            told(socket, "ready")
+            assert figure(client, "nst_live_connections") == 1
+            for content in FRAMES[:2]:
+                socket.send(content)
+                frame_of(socket)
+        deadline = time.monotonic() + 30
+        while figure(client, "nst_live_connections"):
+            assert time.monotonic() < deadline
+        assert figure(client, ended) == before + 1
+        assert figure(client, 'nst_live_frames_total{model="bundled:live"') == frames + 2
+    (line,) = [json.loads(line[line.index("{") :]) for line in running.log.read_text().splitlines() if number in line]
+    assert (line["path"], line["status"], line["code"]) == ("/v1/live", 101, 1000)
+    assert line["bytes_in"] == sum(map(len, FRAMES[:2]))
+    assert line["bytes_out"] > 500
 
 
 def test_a_client_that_goes_away_at_once_is_no_fault(running: Service) -> None:
