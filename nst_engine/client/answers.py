@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ with needed("nst_engine.Client asks with httpx", "client"):
     import httpx
 
 _UNAUTHORIZED = 401
+_JOB_PATH = re.compile(r"/v1/(optimizations|videos)/\w{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class ServedJob:
         losses: Of an optimisation's last iteration: `total`, `content`, `style`, `tv`.
         snapshots: Iterations of an optimisation whose pictures may be asked for.
         error: What it failed by; None: it has not.
-        path: Where it is asked for.
+        path: Where it is asked for; by it a job is found again, by another process, too.
     """
 
     identity: str
@@ -82,6 +84,20 @@ class ServedJob:
     def has_ended(self) -> bool:
         """Whether nothing more will come."""
         return self.state in ("done", "failed", "cancelled")
+
+
+def path_of(job: ServedJob | str) -> str:
+    """Where a job is asked for.
+
+    Raises:
+        OptionError: It is neither a job nor the path of one.
+    """
+    path = job.path if isinstance(job, ServedJob) else job
+    if not isinstance(path, str) or not _JOB_PATH.fullmatch(path):
+        raise OptionError(
+            f"{path!r} came; wanted what `optimize` or `paint_video` has returned, or its `path`", option="job"
+        )
+    return path
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from nst_engine.client.answers import (
     checked,
     field_of,
     job_of,
+    path_of,
     picture_of,
     unreachable,
 )
@@ -87,13 +88,13 @@ class AsyncClient:
         with video_form(video, fields) as form:
             return job_of(await self._asked("POST", "/v1/videos", **form))
 
-    async def job(self, job: ServedJob) -> ServedJob:
-        """The job as it is now."""
-        return job_of(await self._asked("GET", job.path))
+    async def job(self, job: ServedJob | str) -> ServedJob:
+        """The job as it is now; it may be given by its `path`, which outlives this process, as to the methods below."""
+        return job_of(await self._asked("GET", path_of(job)))
 
-    async def follow(self, job: ServedJob) -> AsyncIterator[JobEvent]:
+    async def follow(self, job: ServedJob | str) -> AsyncIterator[JobEvent]:
         """Everything that has happened to a job and happens, until it ends."""
-        path = f"{job.path}/events"
+        path = f"{path_of(job)}/events"
         try:
             async with aconnect_sse(self._http, "GET", path, timeout=self._patience) as source:
                 if not source.response.is_success:
@@ -104,28 +105,28 @@ class AsyncClient:
         except (httpx.HTTPError, SSEError) as failed:
             raise unreachable(self._http.base_url, failed) from failed
 
-    async def wait(self, job: ServedJob) -> ServedJob:
+    async def wait(self, job: ServedJob | str) -> ServedJob:
         """The job when it has ended."""
         async for _ in self.follow(job):
             pass
         return await self.job(job)
 
-    async def result(self, job: ServedJob) -> bytes:
+    async def result(self, job: ServedJob | str) -> bytes:
         """What was made: the bytes of a picture's or a video's file.
 
         Raises:
             JobStateError: It is not done, or was cancelled.
             NSTError: What it has failed by.
         """
-        return (await self._asked("GET", f"{job.path}/result")).content
+        return (await self._asked("GET", f"{path_of(job)}/result")).content
 
-    async def snapshot(self, job: ServedJob, iteration: int) -> bytes:
+    async def snapshot(self, job: ServedJob | str, iteration: int) -> bytes:
         """The picture of an optimisation after one of its `snapshots`' iterations, as a JPEG."""
-        return (await self._asked("GET", f"{job.path}/snapshots/{iteration}")).content
+        return (await self._asked("GET", f"{path_of(job)}/snapshots/{iteration}")).content
 
-    async def cancel(self, job: ServedJob) -> None:
+    async def cancel(self, job: ServedJob | str) -> None:
         """Cancel it; one that has ended is removed with its files."""
-        await self._asked("DELETE", job.path)
+        await self._asked("DELETE", path_of(job))
 
     async def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:

@@ -12,6 +12,7 @@ from nst_engine.client.answers import (
     checked,
     field_of,
     job_of,
+    path_of,
     picture_of,
     unreachable,
 )
@@ -93,13 +94,13 @@ class Client:
         with video_form(video, fields) as form:
             return job_of(self._asked("POST", "/v1/videos", **form))
 
-    def job(self, job: ServedJob) -> ServedJob:
-        """The job as it is now."""
-        return job_of(self._asked("GET", job.path))
+    def job(self, job: ServedJob | str) -> ServedJob:
+        """The job as it is now; it may be given by its `path`, which outlives this process, as to the methods below."""
+        return job_of(self._asked("GET", path_of(job)))
 
-    def follow(self, job: ServedJob) -> Iterator[JobEvent]:
+    def follow(self, job: ServedJob | str) -> Iterator[JobEvent]:
         """Everything that has happened to a job and happens, until it ends."""
-        path = f"{job.path}/events"
+        path = f"{path_of(job)}/events"
         try:
             with connect_sse(self._http, "GET", path, timeout=self._patience) as source:
                 if not source.response.is_success:
@@ -110,28 +111,28 @@ class Client:
         except (httpx.HTTPError, SSEError) as failed:
             raise unreachable(self._http.base_url, failed) from failed
 
-    def wait(self, job: ServedJob) -> ServedJob:
+    def wait(self, job: ServedJob | str) -> ServedJob:
         """The job when it has ended."""
         for _ in self.follow(job):
             pass
         return self.job(job)
 
-    def result(self, job: ServedJob) -> bytes:
+    def result(self, job: ServedJob | str) -> bytes:
         """What was made: the bytes of a picture's or a video's file.
 
         Raises:
             JobStateError: It is not done, or was cancelled.
             NSTError: What it has failed by.
         """
-        return self._asked("GET", f"{job.path}/result").content
+        return self._asked("GET", f"{path_of(job)}/result").content
 
-    def snapshot(self, job: ServedJob, iteration: int) -> bytes:
+    def snapshot(self, job: ServedJob | str, iteration: int) -> bytes:
         """The picture of an optimisation after one of its `snapshots`' iterations, as a JPEG."""
-        return self._asked("GET", f"{job.path}/snapshots/{iteration}").content
+        return self._asked("GET", f"{path_of(job)}/snapshots/{iteration}").content
 
-    def cancel(self, job: ServedJob) -> None:
+    def cancel(self, job: ServedJob | str) -> None:
         """Cancel it; one that has ended is removed with its files."""
-        self._asked("DELETE", job.path)
+        self._asked("DELETE", path_of(job))
 
     def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:

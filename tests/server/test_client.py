@@ -187,6 +187,10 @@ def test_an_optimization_is_followed(client: Client, photo: Path) -> None:
     assert job.done == job.total
     assert job.losses["total"] > 0
     assert client.result(job).startswith(b"\x89PNG")
+    assert client.wait(job.path) == client.job(job.path) == job  # as another process would ask
+    for other in ("abc", f"{job.path}/events", None):
+        with pytest.raises(OptionError, match=r"came; wanted what `optimize` or `paint_video` has returned"):
+            client.job(other)  # type: ignore[arg-type]
     assert client.snapshot(job, job.snapshots[0]).startswith(b"\xff\xd8")
     client.cancel(job)
     with pytest.raises(JobNotFoundError):
