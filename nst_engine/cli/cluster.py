@@ -174,6 +174,7 @@ class _Bar:
             MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=9)),
             TextColumn("{task.fields[status]}"),
         )
+        is_shown = is_shown and console.is_terminal  # elsewhere nothing but an empty line would be left of it
         self._bar = Progress(*columns, console=console, disable=not is_shown, transient=True)
         self._task = self._bar.add_task("", total=None, status="starting engines")
 

@@ -8,13 +8,17 @@ import math
 import os
 import re
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from nst_engine import errors
 from nst_engine.environment import usable_cpus
 from nst_engine.errors import InferenceError, MissingDependencyError, OptionError
+from nst_engine.ray.options import ClusterOptions
 
 #: Ray reports who uses it to its makers otherwise; read when it is imported.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -25,6 +29,7 @@ except ImportError as missing:
     raise MissingDependencyError('Ray is not installed; type: pip install "nst-engine[ray]"') from missing
 
 LOCAL = "local"
+_ANSWERS_WITHIN_S = 10.0
 #: How Ray tells what a worker has raised.
 _OURS = re.compile(r"nst_engine\.errors\.(\w+): (.*)")
 #: Set where a job was submitted: it has a folder already.
@@ -33,11 +38,15 @@ _JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 _STORE_BYTES = 1 << 30
 #: Of its cores that an engine asks for; the rest is left to reading and writing what it paints.
 _ENGINE_SHARE, READING_SHARE = 0.8, 0.2
+#: Cores of an engine where nothing is said: more threads compute a picture hardly faster.
+_MOST_THREADS = 8
 
 
 @contextlib.contextmanager
-def connected(address: str | None = None) -> Iterator[None]:
+def connected(address: str | None = None) -> Iterator[bool]:
     """A connection for the block; one that is there already is used, and left open.
+
+    Yields whether the cluster may grow: this machine alone does not.
 
     Args:
         address: Such as `ray://head:10001`, `10.0.0.1:6379` or `auto` (the cluster that runs on this machine); None:
@@ -47,9 +56,10 @@ def connected(address: str | None = None) -> Iterator[None]:
         OptionError: There is no cluster.
     """
     if ray.is_initialized():
-        yield
+        yield True
         return
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    _check_answers(address)
     own: dict[str, Any] = {}
     if address == LOCAL:
         own = {"num_cpus": usable_cpus(), "object_store_memory": _STORE_BYTES}
@@ -60,17 +70,36 @@ def connected(address: str | None = None) -> Iterator[None]:
                 own["runtime_env"] = {"working_dir": folder}
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, ValueError, RuntimeError, OSError) as refused:
-        raise OptionError(
-            f"{address!r} came, and there is no cluster of Ray ({' '.join(str(refused).split())[:200]}); start one: "
-            "ray start --head; or leave the address out",
-            option="address",
-        ) from refused
+        raise _no_cluster(address, refused) from refused
     try:
         with contextlib.suppress(ValueError):  # in threads other than the main one; Ray sets one of its own
             signal.signal(signal.SIGTERM, handler)
-        yield
+        yield address != LOCAL
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Ask who listens there; Ray itself would ask for minutes, and heed no signal meanwhile.
+
+    Raises:
+        OptionError: Nobody does.
+    """
+    try:
+        named = urlsplit(address if "://" in address else f"//{address}")
+        host, port = named.hostname, named.port
+        if host is not None and port is not None:
+            socket.create_connection((host, port), timeout=_ANSWERS_WITHIN_S).close()
+    except (OSError, ValueError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> OptionError:
+    why = " ".join(str(error).split())[:200]
+    return OptionError(
+        f"there is no cluster of Ray at {address!r} ({why}); start one: ray start --head; or leave the address out, "
+        "and $RAY_ADDRESS unset"
+    )
 
 
 def _empty_folder() -> tempfile.TemporaryDirectory[str]:
@@ -81,21 +110,70 @@ def _empty_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="nst-ray-")
 
 
-def room_for(needs: dict[str, float], wanted: int | None) -> int:
-    """How many engines with these needs fit into the cluster as it is, leaving room for reading; at least one."""
-    if wanted is not None:
-        return wanted
-    total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    by_cores = total.get("CPU", 0.0) // max(1.0, math.ceil(needs["num_cpus"]))
-    fits = min(by_cores, total.get("GPU", 0.0)) if "num_gpus" in needs else by_cores
-    return max(1, int(fits))
+@dataclass(frozen=True)
+class Crew:
+    """Engines that paint pictures.
+
+    Attributes:
+        engines: How many.
+        threads: Of each.
+        needs: What each asks of Ray, see `engine_needs`.
+        is_apart: Whether others read and write for them.
+    """
+
+    engines: int
+    threads: int
+    needs: dict[str, float]
+    is_apart: bool
 
 
-def cores_of_a_node() -> int:
+def crew_for(device: str, options: ClusterOptions, *, can_grow: bool) -> Crew:
+    """As many engines as are asked for, or have room; see `room_for`."""
+    is_on_gpu = device.startswith(("cuda", "tensorrt"))
+    is_apart = options.stages == "apart" or (options.stages == "auto" and is_on_gpu)
+    threads = options.engine_threads or min(_cores_of_a_node(), _MOST_THREADS)
+    needs = engine_needs(device, threads, is_alone=not is_apart)
+    return Crew(room_for(needs, options.engines, can_grow=can_grow), threads, needs, is_apart)
+
+
+def room_for(needs: dict[str, float], wanted: int | None, *, can_grow: bool = True) -> int:
+    """How many engines with these needs fit into the cluster as it is, leaving room for reading.
+
+    Args:
+        needs: Of an engine, see `engine_needs`.
+        wanted: So many instead.
+        can_grow: Whether nodes may come, by an autoscaler, on which those that are wanted have room.
+
+    Raises:
+        OptionError: No node has room for an engine, and it would be waited for without end.
+    """
+    nodes = [node["Resources"] for node in _alive()]
+    fits = int(sum(_room_on(node, needs) for node in nodes))
+    if fits or (wanted and can_grow):
+        return wanted or fits
+    if "num_gpus" in needs:
+        raise OptionError("engines on GPUs were asked for, and no node has a GPU and a core beside it", option="device")
+    most = int(max(node.get("CPU", 0.0) for node in nodes))
+    raise OptionError(
+        f"engines on {math.ceil(needs['num_cpus'])} threads were asked for, and no node has more than {most} cores; "
+        "take at most so many"
+    )
+
+
+def _room_on(node: dict[str, float], needs: dict[str, float]) -> float:
+    by_cores = node.get("CPU", 0.0) // max(1, math.ceil(needs["num_cpus"]))
+    return min(by_cores, node.get("GPU", 0.0)) if "num_gpus" in needs else by_cores
+
+
+def _cores_of_a_node() -> int:
     """Of the smallest that is alive."""
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    cores = [node["Resources"].get("CPU", 0.0) for node in nodes if node["Alive"]]
+    cores = [node["Resources"].get("CPU", 0.0) for node in _alive()]
     return max(1, int(min(filter(None, cores), default=1.0)))
+
+
+def _alive() -> list[dict[str, Any]]:
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node for node in nodes if node["Alive"]]
 
 
 def engine_needs(device: str, threads: int, *, is_alone: bool) -> dict[str, float]:

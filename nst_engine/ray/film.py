@@ -79,7 +79,7 @@ def stylize_film(
         on_note: As for `stylize_video`.
 
     Raises:
-        OptionError: An input or output that is no video file, an .avi among them; or there is no cluster.
+        OptionError: An input or output that is no video file, an .avi among them; or no cluster, or no room in it.
         NSTError: What `stylize_video` raises.
     """
     begun, notes = time.perf_counter(), _Notes(on_note)
@@ -93,10 +93,10 @@ def stylize_film(
             on_failure.callback(sink.discard)
             job = _job(source, painter, sink, reader.clip, options=options, is_square=is_square, limits=limits)
             done, needs = sink.done, engine_needs(stylizer.provider, stylizer.threads, is_alone=False)
-            with connected(address), cluster_errors():
-                spent = _Film(job, reader.clip, sink, needs, engines).paint(notes, on_progress)
-            joined = time.perf_counter()
-            frames = sink.finish()
+            with connected(address) as can_grow, cluster_errors():
+                film = _Film(job, reader.clip, sink, needs, room_for(needs, engines, can_grow=can_grow))
+                spent = film.paint(notes, on_progress)
+            joined, frames = time.perf_counter(), sink.finish()
             on_failure.pop_all()
     notes.tell(sink.notes)
     now, clip = time.perf_counter(), reader.clip
@@ -160,8 +160,7 @@ def _opened_sink(
 class _Film:
     """The stretches of a film, begun ahead and taken in order."""
 
-    def __init__(self, job: Job, clip: Clip, sink: VideoSink, needs: dict[str, float], engines: int | None) -> None:
-        room = room_for(needs, engines)
+    def __init__(self, job: Job, clip: Clip, sink: VideoSink, needs: dict[str, float], room: int) -> None:
         self._ahead = 2 * room
         self._job, self._clip, self._sink = ray.put(job), clip, sink
         ray_options: Any = {"max_retries": -1, **needs}  # a node that dies is no fault of the stretch

@@ -11,16 +11,15 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 
 from nst_engine.errors import ImageNotFoundError, OptionError, OutputError
-from nst_engine.image import READABLE_SUFFIXES
+from nst_engine.image import IMAGE_SUFFIXES, READABLE_SUFFIXES
 from nst_engine.limits import ImageLimits
 from nst_engine.ray.parquet import PARQUET, rows_of
-from nst_engine.ray.storage import Place, place_of, why
+from nst_engine.ray.storage import WILDCARDS, Place, place_of, why
 from nst_engine.stylize.batch import result_name
 from nst_engine.wording import label_of_path, printable
 
 #: Of text files with an address a line.
 LISTS = (".txt", ".lst")
-_WILDCARDS = frozenset("*?[")
 
 #: Of a picture: what the manifest calls it; the address of its file; its row there, -1 where the file is the picture;
 #: the column of that file with the bytes; where its result goes, below the output.
@@ -97,7 +96,7 @@ class Inputs:
 
 
 def find_inputs(texts: Sequence[str], output: Place, naming: Naming, limits: ImageLimits) -> Inputs:
-    """The pictures that addresses name.
+    """The pictures that addresses name; one that several name is painted once.
 
     Args:
         texts: Each a picture, a folder, a pattern such as photos/*.jpg, a list (.txt or .lst, an address a line), or a
@@ -110,10 +109,13 @@ def find_inputs(texts: Sequence[str], output: Place, naming: Naming, limits: Ima
         ImageNotFoundError: There is nothing of that name, or no picture in it.
         OptionError: Two results would have one name; or a .parquet file has no such column.
     """
-    inputs = Inputs()
+    inputs, found = Inputs(), set[str]()
     for text in texts:
         files: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
         for source, relative in _files_of(text, output, inputs.left_out, limits):
+            if source.url in found:
+                continue
+            found.add(source.url)
             if PurePosixPath(relative).suffix.lower() == PARQUET:
                 inputs.blocks += [
                     _of_rows(group, relative, naming) for group in rows_of(source, naming.column, naming.key)
@@ -139,14 +141,12 @@ def _files_of(text: str, output: Place, left_out: Counter[str], limits: ImageLim
                 yield place, posixpath.basename(place.path)
             return
         if place.is_folder():
-            if place.url == output.url:
-                raise OptionError(f"{text}: is the output as well, and results would be taken for photos; take another")
-            root, paths = place.path, place.files()
-        elif _WILDCARDS & set(place.path):
-            root, paths = _fixed_folder(place.path), iter(sorted(place.store.glob(place.path)))
+            root, paths = place, list(place.files())
+        elif WILDCARDS & set(place.path):
+            root, paths = place.matches()
         else:
             raise ImageNotFoundError(f"{text}: there is no such file or folder; check the address")
-        yield from _pictures_among(paths, place, root, output, left_out)
+        yield from _pictures_among(paths, text, root, output, left_out)
     except (OSError, ValueError) as error:
         if isinstance(error, ImageNotFoundError | OptionError):
             raise
@@ -156,10 +156,12 @@ def _files_of(text: str, output: Place, left_out: Counter[str], limits: ImageLim
 
 
 def _pictures_among(
-    paths: Iterator[str], place: Place, root: str, output: Place, left_out: Counter[str]
+    paths: Sequence[str], text: str, root: Place, output: Place, left_out: Counter[str]
 ) -> Iterator[tuple[Place, str]]:
-    is_inside = type(output.store) is type(place.store) and output.path.rstrip("/") != root.rstrip("/")
-    own = output.path.rstrip("/") + "/" if is_inside else None
+    if root.resolved == output.resolved:
+        raise OptionError(f"{text}: is the output as well, and results would be taken for photos; take another")
+    is_inside = output.resolved.startswith(root.resolved + "/")
+    own = f"{root.path}{output.resolved[len(root.resolved) :]}/" if is_inside else None
     has_pictures = False
     for path in paths:
         if own is not None and path.startswith(own):
@@ -167,19 +169,21 @@ def _pictures_among(
         suffix = PurePosixPath(path).suffix.lower()
         if not _is_text(path):
             left_out["name that is not UTF-8"] += 1
+        elif root.is_local and not Path(path).is_file():  # nobody waits at a pipe
+            left_out["no plain file"] += 1
         elif suffix in READABLE_SUFFIXES or suffix == PARQUET:
             has_pictures = True
-            yield place.at(path), path[len(root) :].lstrip("/")
+            yield root.at(path), path[len(root.path) :].lstrip("/")
         else:
             left_out[suffix or "no suffix"] += 1
     if not has_pictures:
-        raise ImageNotFoundError(f"{place.url}: no pictures in it ({', '.join((*READABLE_SUFFIXES, PARQUET))})")
+        raise ImageNotFoundError(f"{text}: no pictures in it ({', '.join((*READABLE_SUFFIXES, PARQUET))})")
 
 
 def _listed(place: Place, limits: ImageLimits) -> Iterator[tuple[Place, str]]:
     """What a list names: addresses, relative ones from where the list lies."""
     try:
-        lines = place.read(limits).decode("utf-8-sig").splitlines()
+        lines = place.read(limits).decode("utf-8-sig").split("\n")  # nothing else ends a name
     except UnicodeDecodeError as error:
         raise ImageNotFoundError(f"{place.url}: is no list in UTF-8 with an address a line") from error
     folder = place.at(posixpath.dirname(place.path))
@@ -196,7 +200,9 @@ def _listed(place: Place, limits: ImageLimits) -> Iterator[tuple[Place, str]]:
 def _from(folder: Place, text: str) -> Place:
     named = place_of(text)
     is_relative = "://" not in text and not posixpath.isabs(text.replace("\\", "/")) and not Path(text).is_absolute()
-    return folder.below(text) if is_relative else named
+    if not is_relative:
+        return named
+    return place_of(posixpath.join(folder.path, text)) if folder.is_local else folder.below(text)
 
 
 def _is_text(path: str) -> bool:
@@ -206,13 +212,6 @@ def _is_text(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _fixed_folder(pattern: str) -> str:
-    """`photos/2024` of `photos/2024/*/a?.jpg`."""
-    parts = pattern.split("/")
-    first = next(place for place, part in enumerate(parts) if _WILDCARDS & set(part))
-    return "/".join(parts[:first])
 
 
 def _of_rows(group: tuple[Place, str, list[tuple[int, str]]], relative: str, naming: Naming) -> pa.Table:
@@ -239,7 +238,23 @@ def _check_names(inputs: Inputs, output: Place) -> None:
                 f"{printable(other)} and {printable(name)} would both be painted to {printable(result)}; rename one of "
                 "them, or paint them in two runs"
             )
+    folders = tuple(f"{name.rstrip('/')}/" for name in {output.url, output.resolved})
     for block in inputs.blocks:
         for source in block["source"].to_pylist():
-            if source.startswith(output.url) and source[len(output.url) :].lstrip("/") in by_output:
+            if any(source.startswith(each) and source[len(each) :] in by_output for each in folders):
                 raise OutputError(f"{printable(source)}: would be replaced by a result; choose another output")
+
+
+def suffix_of(image_format: str | None) -> str | None:
+    """`.jpg` for `jpg`.
+
+    Raises:
+        OptionError: No picture can be written so.
+    """
+    if image_format is None:
+        return None
+    suffix = f".{image_format.lower().lstrip('.')}"
+    if suffix not in IMAGE_SUFFIXES:
+        names = ", ".join(each[1:] for each in IMAGE_SUFFIXES)
+        raise OptionError(f"{image_format!r} came; choose one of {names}", option="image_format")
+    return suffix

@@ -16,20 +16,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import ray.data
 
-from nst_engine.errors import OptionError, OutputError
+from nst_engine.errors import OutputError
 from nst_engine.files import file_sha256
-from nst_engine.image import IMAGE_SUFFIXES
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.models.find import ModelFile, find_model
-from nst_engine.ray.cluster import (
-    READING_SHARE,
-    cluster_errors,
-    connected,
-    cores_of_a_node,
-    engine_needs,
-    room_for,
-)
-from nst_engine.ray.inputs import Inputs, Naming, find_inputs
+from nst_engine.ray.cluster import READING_SHARE, Crew, cluster_errors, connected, crew_for
+from nst_engine.ray.inputs import Inputs, Naming, find_inputs, suffix_of
 from nst_engine.ray.manifest import Manifest
 from nst_engine.ray.options import ClusterOptions
 from nst_engine.ray.parquet import PARQUET
@@ -46,8 +38,6 @@ from nst_engine.version import __version__
 #: Files read by one task, and pixels' bytes that one block between the stages has, about.
 _FILES, _BLOCK_BYTES = 32, 32 << 20
 _FAILURES_TOLD = 20
-#: Cores of an engine where nothing is said: more threads compute a picture hardly faster.
-_MOST_THREADS = 8
 
 _AS_IT_IS, _ANY_DEVICE, _NEW_RUN = StylizeOptions(), SessionOptions(), ClusterOptions()
 
@@ -134,22 +124,21 @@ def stylize_pictures(
     engine = asdict(session)
     with Stylizer(model, expected_pictures=1, limits=limits, **_of_driver(engine)) as stylizer:
         choice, name = stylizer.choose_style(style), stylizer.model
-    suffix = None if options.image_format is None else _suffix_of(options.image_format)
+    suffix = suffix_of(options.image_format)
     naming = Naming(style_label(choice.shares), suffix, options.column, options.key_column)
     found = find_inputs(texts, place, naming, limits)
     identity = _identity(find_model(model), name, choice, stylize, {"suffix": suffix, "quality": options.quality})
     manifest = Manifest(place, identity, resume=options.resume, overwrite=options.overwrite)
     left = _left(found, place, manifest, options)
-    manifest.begin()
     run = _Run(manifest, found.count, found.count - left.count, on_progress)
-    try:
-        if left.count:
-            painting = {**asdict(stylize), "max_side": None, "style": choice, "model": os.fspath(model), **engine}
-            reading = Reading(stylize.max_side, limits)
-            with connected(address), cluster_errors():
-                run.take(_outcomes(left, reading, painting, Writing(place, options.quality), options))
-    finally:
-        manifest.flush()
+    if left.count:
+        painting = {**asdict(stylize), "max_side": None, "style": choice, "model": os.fspath(model), **engine}
+        reading, writing = Reading(stylize.max_side, limits), Writing(place, options.quality)
+        with connected(address) as can_grow, cluster_errors():
+            crew = crew_for(session.device, options, can_grow=can_grow)
+            run.take(_outcomes(left, reading, painting, writing, crew))
+    else:
+        run.take(iter(()))
     seconds = time.perf_counter() - begun
     return ClusterResult(
         place.url, run.done, run.failed, found.count - left.count, seconds, run.failures, found.left_out
@@ -174,6 +163,13 @@ class _Run:
 
     def take(self, batches: Iterator[list[dict[str, Any]]]) -> None:
         """Record batches of outcomes until there are no more."""
+        self._manifest.begin()
+        try:
+            self._take(batches)
+        finally:
+            self._manifest.flush()
+
+    def _take(self, batches: Iterator[list[dict[str, Any]]]) -> None:
         begun = time.perf_counter()
         for rows in batches:
             self._manifest.add(rows)
@@ -191,30 +187,26 @@ class _Run:
 
 
 def _outcomes(
-    left: Inputs, reading: Reading, painting: dict[str, Any], writing: Writing, options: ClusterOptions
+    left: Inputs, reading: Reading, painting: dict[str, Any], writing: Writing, crew: Crew
 ) -> Iterator[list[dict[str, Any]]]:
     """Rows of the manifest, a few pictures at a time, in the order in which they are done."""
     _set_up_data()
-    device = str(painting["device"])
-    is_on_gpu = device.startswith(("cuda", "tensorrt"))
-    is_apart = options.stages == "apart" or (options.stages == "auto" and is_on_gpu)
-    threads = options.engine_threads or min(cores_of_a_node(), _MOST_THREADS)
-    needs: Any = engine_needs(device, threads, is_alone=not is_apart)
-    engines = room_for(needs, options.engines)
-    tables = left.in_blocks_of(max(1, min(_FILES, math.ceil(left.count / (4 * engines)))))
+    tables = left.in_blocks_of(max(1, min(_FILES, math.ceil(left.count / (4 * crew.engines)))))
     whole: Any = {"batch_size": None, "batch_format": "numpy"}
     # two batches at once: where one ends, the other has begun
     pool = ray.data.ActorPoolStrategy(
         min_size=1,
-        max_size=engines,
-        initial_size=engines,
+        max_size=crew.engines,
+        initial_size=crew.engines,
         max_concurrent_calls_per_actor=2,
         enable_true_multi_threading=True,
     )
-    engine: Any = {**whole, "compute": pool, **needs}
-    painting = {**painting, "threads": threads}
+    engine: Any = {**whole, "compute": pool, **crew.needs}
+    if "num_gpus" in crew.needs:
+        engine["batch_size"] = _FILES  # which Ray wants to be said for GPUs
+    painting = {**painting, "threads": crew.threads}
     dataset = ray.data.from_arrow(tables)
-    if is_apart:
+    if crew.is_apart:
         read = dataset.map_batches(reading, num_cpus=READING_SHARE, **whole)
         painted = read.map_batches(Painting, fn_constructor_kwargs=painting, **engine)
         written = painted.map_batches(writing, num_cpus=READING_SHARE, **whole)
@@ -287,11 +279,3 @@ def _identity(
 def _of_driver(engine: dict[str, Any]) -> dict[str, Any]:
     """For the engine that only chooses the style: the node that drives may have no GPU."""
     return {"device": "cpu"} if engine["device"].startswith(("cuda", "tensorrt")) else engine
-
-
-def _suffix_of(image_format: str) -> str:
-    suffix = f".{image_format.lower().lstrip('.')}"
-    if suffix not in IMAGE_SUFFIXES:
-        names = ", ".join(each[1:] for each in IMAGE_SUFFIXES)
-        raise OptionError(f"{image_format!r} came; choose one of {names}", option="image_format")
-    return suffix

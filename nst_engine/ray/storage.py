@@ -15,10 +15,12 @@ from typing import IO, Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
-from nst_engine.errors import ImageNotFoundError, MissingDependencyError, OutputError
+from nst_engine.errors import ImageNotFoundError, MissingDependencyError, OptionError, OutputError
 from nst_engine.files import write_atomically
 from nst_engine.limits import ImageLimits
+from nst_engine.reading import why_no_file
 
+WILDCARDS = frozenset("*?[")
 _IS_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 #: Of the folder in an output that tells what was done. Readers of Parquet pass over names that begin so.
 RECORDS = "_nst"
@@ -81,6 +83,11 @@ class Place:
         """What lies in this folder under that name, which may hold slashes."""
         return Place(posixpath.join(self.url.rstrip("/"), relative))
 
+    @cached_property
+    def resolved(self) -> str:
+        """By which two names of one folder are told, links here included."""
+        return os.path.realpath(self.path) if self.is_local else self.url.rstrip("/")
+
     def is_folder(self) -> bool:
         """Whether there is a folder of that name, or anything below it."""
         return bool(self.store.isdir(self.path))
@@ -90,16 +97,26 @@ class Place:
         return bool(self.store.isfile(self.path))
 
     def files(self) -> Iterator[str]:
-        """The paths of all files below it, sorted; none that is hidden or lies in a hidden folder, nor any pipe."""
+        """The paths of all that is no folder below it, sorted; none that is hidden or lies in a hidden folder."""
         if not self.is_local:
-            yield from (path for path in self.store.find(self.path) if not _is_hidden(path[len(self.path) :]))
+            yield from (path for path in self.store.find(self.path) if not is_hidden(path[len(self.path) :]))
             return
         for root, folders, names in os.walk(self.path):
-            folders[:] = sorted(name for name in folders if not _is_hidden(name))
-            for name in sorted(names):
-                path = posixpath.join(root, name)
-                if not _is_hidden(name) and Path(path).is_file():
-                    yield path
+            folders[:] = sorted(name for name in folders if not is_hidden(name))
+            yield from (posixpath.join(root, name) for name in sorted(names) if not is_hidden(name))
+
+    def matches(self) -> tuple[Place, list[str]]:
+        """Of a pattern: the folder before its first wildcard, and all that is no folder, as `files` has it.
+
+        As in shells, what is hidden is found by patterns that say so only.
+        """
+        parts = self.path.split("/")
+        first = next(place for place, part in enumerate(parts) if WILDCARDS & set(part))
+        root = "/".join(parts[:first])
+        says_hidden = is_hidden("/".join(parts[first:]))
+        found = self.store.glob(self.path, detail=True)
+        paths = sorted(path for path, about in found.items() if about["type"] != "directory")
+        return self.at(root), [path for path in paths if says_hidden or not is_hidden(path[len(root) :])]
 
     def open(self) -> IO[bytes]:
         """For reading."""
@@ -111,8 +128,12 @@ class Place:
 
         Raises:
             ImageTooLargeError: It is larger than the limit; no more than that is read.
+            ImageNotFoundError: It is no file; nobody waits at a pipe.
             OSError: It cannot be read.
         """
+        reason = why_no_file(self.path) if self.is_local else None
+        if reason is not None:
+            raise ImageNotFoundError(f"{reason}; check the address")
         with self.open() as file:
             content = file.read(limits.max_bytes + 1)
         if len(content) > limits.max_bytes:
@@ -145,11 +166,19 @@ class Place:
 
 
 def place_of(text: str) -> Place:
-    """An address as it is typed; a relative path counts from the working folder."""
+    """An address as it is typed; a relative path counts from the working folder, and file:// is a path.
+
+    Raises:
+        OptionError: It is empty, as variables of a shell may be.
+    """
+    if not text:
+        raise OptionError("an empty address came, where a folder, file or store was wanted; type . for this folder")
+    if text.lower().startswith("file://"):
+        text = LocalFileSystem._strip_protocol(text)
     return Place(text if is_url(text) else make_path_posix(os.path.abspath(text)))  # noqa: PTH100  # nothing is resolved
 
 
-def _is_hidden(path: str) -> bool:
+def is_hidden(path: str) -> bool:
     """As `.cache/a.jpg` is, and what runs of ours write beside their results."""
     return any(part.startswith(".") or part == RECORDS for part in path.split("/"))
 

@@ -39,9 +39,20 @@ def test_a_folder_keeps_its_places_and_says_what_is_no_picture(tmp_path: Path) -
         "ünï::code #1?/00000_scream.png",
         "ünï::code #1?/00001_scream.png",
     ]
-    assert dict(inputs.left_out) == {".txt": 1, "no suffix": 1, "name that is not UTF-8": 1}
+    assert dict(inputs.left_out) == {".txt": 1, "no suffix": 1, "name that is not UTF-8": 1, "no plain file": 1}
+
+
+@pytest.mark.parametrize("source", ["in", "in/*.png", "other"])
+@pytest.mark.parametrize("output", ["in", "other", "file"])
+def test_the_folder_of_the_photos_is_no_output_by_whatever_name(tmp_path: Path, source: str, output: str) -> None:
+    write_photos(tmp_path / "in", 1)
+    (tmp_path / "other").symlink_to("in")
+    to = f"file://{tmp_path}/in" if output == "file" else f"{tmp_path}/{output}/"
     with pytest.raises(OptionError, match="results would be taken for photos"):
-        found(tmp_path / "in", output=tmp_path / "in")
+        found(tmp_path / source, output=to)
+    write_photos(tmp_path / "in/out", 1)
+    inputs = found(tmp_path / "in", output=tmp_path / "other/out")
+    assert outputs(inputs) == ["00000_scream.png"]
 
 
 def test_patterns_and_lists(tmp_path: Path) -> None:
@@ -52,6 +63,25 @@ def test_patterns_and_lists(tmp_path: Path) -> None:
     listing.write_text(f"a/00001.png\n\n{tmp_path}/in/b/00000.png\n", encoding="utf-8")
     assert outputs(found(listing)) == ["a/00001_scream.png", "b/00000_scream.png"]
     assert outputs(found(tmp_path / "in/a/00000.png")) == ["00000_scream.png"]
+
+
+def test_a_picture_that_several_addresses_name_is_painted_once(tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 2)
+    listing = tmp_path / "all.txt"
+    lines = ["in/00000.png", "in/../in/00000.png", "", f"{tmp_path}/in/00001.png", "in/00001.png", "in/a\x85.png"]
+    listing.write_bytes("\ufeff{}\r\n".format("\r\n".join(lines)).encode())
+    inputs = found(listing, tmp_path / "in/00000.png", tmp_path / "in")
+    assert outputs(inputs) == ["00000_scream.png", "00001_scream.png", "a\x85_scream.png"]
+    assert inputs.blocks[0]["input"].to_pylist()[0] == f"{tmp_path}/in/00000.png"
+
+
+def test_patterns_find_files_and_nothing_hidden_as_in_shells(tmp_path: Path) -> None:
+    write_photos(tmp_path / "in/.cache", 1)
+    write_photos(tmp_path / "in/folder.png", 1)
+    write_photos(tmp_path / "in/out/_nst", 1)
+    os.mkfifo(tmp_path / "in/pipe.png")
+    assert outputs(found(tmp_path / "in/**")) == ["folder.png/00000_scream.png"]
+    assert outputs(found(tmp_path / "in/.c*/*.png")) == [".cache/00000_scream.png"]
 
 
 def test_rows_of_parquet(tmp_path: Path) -> None:
@@ -107,6 +137,8 @@ def test_bad_addresses(tmp_path: Path) -> None:
         found("nope://bucket/a.jpg")
     with pytest.raises(MissingDependencyError, match="pip install gcsfs"):
         found("gs://bucket/a.jpg")
+    with pytest.raises(OptionError, match="an empty address came"):
+        found("")
 
 
 def test_two_results_of_one_name_and_results_in_the_place_of_inputs_are_refused(tmp_path: Path) -> None:
@@ -116,5 +148,7 @@ def test_two_results_of_one_name_and_results_in_the_place_of_inputs_are_refused(
         found(tmp_path / "in")
     write_photos(tmp_path / "other", 1)
     (tmp_path / "other/00000_scream.png").write_bytes(b"")
-    with pytest.raises(OutputError, match="would be replaced by a result"):
-        found(tmp_path / "other/*.png", output=tmp_path / "other")
+    (tmp_path / "same").symlink_to("other")
+    for output in ("other", "same"):
+        with pytest.raises(OutputError, match="would be replaced by a result"):
+            found(tmp_path / "other/00000.png", tmp_path / "other/00000_scream.png", output=tmp_path / output)

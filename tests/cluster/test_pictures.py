@@ -21,9 +21,10 @@ import pytest
 from cluster.two_nodes import TwoNodes, write_photos
 from nst_engine import Stylizer
 from nst_engine.cli.main import main
-from nst_engine.errors import OptionError, OutputError
+from nst_engine.errors import NSTError, OptionError, OutputError
 from nst_engine.image import encode_image, load_image
 from nst_engine.ray import ClusterOptions, ClusterProgress, ClusterResult, stylize_pictures
+from nst_engine.runtimes.options import SessionOptions
 
 MODEL = "bundled:live"
 
@@ -131,6 +132,34 @@ def test_results_are_those_of_one_machine_and_of_failures_all_is_told(
     assert "6 done before, skipped" in capsys.readouterr().err
     assert main([*arguments, "--model", "live", "--resume", "--retry-failed", "--address", two_nodes.address]) == 3
     assert "2 pictures could not be painted" in capsys.readouterr().err
+
+
+def test_what_no_cluster_has_room_for_is_told_before_anything_is_written(two_nodes: TwoNodes, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 1)
+    with pytest.raises(OptionError, match="on 2 threads were asked for, and no node has more than 1 cores"):
+        paint(tmp_path / "in", tmp_path / "out", engine_threads=2)
+    with pytest.raises(OptionError, match="no node has a GPU"):
+        stylize_pictures(str(tmp_path / "in"), tmp_path / "out", "scream", session=SessionOptions(device="cuda"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_engines_on_gpus_are_started_and_say_what_they_miss(two_nodes: TwoNodes, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 1)
+    with two_nodes.a_gpu_said(), pytest.raises(NSTError, match="cuda"):
+        stylize_pictures(str(tmp_path / "in"), tmp_path / "out", "scream", session=SessionOptions(device="cuda"))
+
+
+def test_a_pipe_among_the_inputs_is_not_waited_for(two_nodes: TwoNodes, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 1)
+    os.mkfifo(tmp_path / "in/pipe.png")
+    (tmp_path / "all.txt").write_text("in/00000.png\nin/pipe.png\nin\nin/none.png")
+    result = paint(tmp_path / "all.txt", tmp_path / "out")
+    assert result.done == 1
+    assert {Path(name).name: error.partition(";")[0] for name, error in result.failures.items()} == {
+        "pipe.png": "is a named pipe, not a file",
+        "in": "is a folder, not a file",
+        "none.png": "no such file",
+    }
 
 
 def test_results_of_others_are_not_replaced(two_nodes: TwoNodes, tmp_path: Path) -> None:

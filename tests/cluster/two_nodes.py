@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,15 @@ class TwoNodes:
     def kill_second(self) -> None:
         self._cluster.remove_node(self._second, allow_graceful=False)
         self._second = None
+
+    @contextlib.contextmanager
+    def a_gpu_said(self) -> Iterator[None]:
+        """A third node that claims to have a GPU, of which engines there find nothing."""
+        node = self._cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=200_000_000)
+        try:
+            yield
+        finally:
+            self._cluster.remove_node(node, allow_graceful=False)
 
 
 def write_photos(folder: Path, count: int, *, height: int = 40, width: int = 56) -> None:
