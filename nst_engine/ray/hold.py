@@ -19,7 +19,7 @@ from nst_engine.ray.storage import RECORDS, Place, why
 
 _LOCK, _SIGN = f"{RECORDS}/lock", f"{RECORDS}/running.json"
 #: A run that lives writes its sign anew so often; one that does not for so long is dead.
-_BEAT_S, _PATIENCE_S = 5.0, 12.0
+_BEAT_S, _PATIENCE_S = 2.0, 6.0
 
 
 @contextlib.contextmanager

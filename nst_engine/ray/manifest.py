@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from nst_engine.checks import parsed_json
 from nst_engine.errors import OptionError, OutputError
 from nst_engine.limits import ImageLimits
+from nst_engine.ray.hold import held
 from nst_engine.ray.parquet import PARQUET, table_bytes
 from nst_engine.ray.storage import RECORDS, Place, why
 
@@ -75,17 +77,23 @@ class Manifest:
                 f"{output.url}: holds a run already; go on with it: `resume=True`, or begin anew: `overwrite=True`"
             )
 
-    def begin(self) -> None:
-        """Write what the run is of; only now is anything written, or the records of a run before removed.
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """Within it outcomes are added, by this run alone; only now is anything written, or records of before removed.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: It cannot be written, or another run is at it.
         """
-        if self._is_new:
-            for place in self._parts():
-                place.remove()
-            run = {**self._identity, "knows_files": self.knows_files}
-            self._output.below(_RUN).write(json.dumps(run, indent=1, ensure_ascii=False).encode())
+        with held(self._output):
+            if self._is_new:
+                for place in self._parts():
+                    place.remove()
+                run = {**self._identity, "knows_files": self.knows_files}
+                self._output.below(_RUN).write(json.dumps(run, indent=1, ensure_ascii=False).encode())
+            try:
+                yield
+            finally:
+                self.flush()
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Record outcomes; they are written every few seconds, and by `flush`."""

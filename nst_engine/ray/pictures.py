@@ -163,27 +163,24 @@ class _Run:
 
     def take(self, batches: Iterator[list[dict[str, Any]]]) -> None:
         """Record batches of outcomes until there are no more."""
-        self._manifest.begin()
-        try:
-            self._take(batches)
-        finally:
-            self._manifest.flush()
+        with self._manifest.recording():
+            begun = time.perf_counter()
+            for rows in batches:
+                self._manifest.add(rows)
+                self._count(rows, begun)
 
-    def _take(self, batches: Iterator[list[dict[str, Any]]]) -> None:
-        begun = time.perf_counter()
-        for rows in batches:
-            self._manifest.add(rows)
-            bad = [row for row in rows if row["state"] != "done"]
-            self.done += len(rows) - len(bad)
-            self.failed += len(bad)
-            for row in bad[: max(0, _FAILURES_TOLD - len(self.failures))]:
-                self.failures[row["input"]] = row["error"]
-            if self._on_progress is not None:
-                seconds = time.perf_counter() - begun
-                painted = self.done + self.failed
-                done = self.done + self._before - self._failed_before
-                failed = self.failed + self._failed_before
-                self._on_progress(ClusterProgress(done, failed, self._total, seconds, painted / seconds))
+    def _count(self, rows: list[dict[str, Any]], begun: float) -> None:
+        bad = [row for row in rows if row["state"] != "done"]
+        self.done += len(rows) - len(bad)
+        self.failed += len(bad)
+        for row in bad[: max(0, _FAILURES_TOLD - len(self.failures))]:
+            self.failures[row["input"]] = row["error"]
+        if self._on_progress is not None:
+            seconds = time.perf_counter() - begun
+            painted = self.done + self.failed
+            done = self.done + self._before - self._failed_before
+            failed = self.failed + self._failed_before
+            self._on_progress(ClusterProgress(done, failed, self._total, seconds, painted / seconds))
 
 
 def _outcomes(

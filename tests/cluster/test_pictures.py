@@ -174,6 +174,36 @@ def test_results_of_others_are_not_replaced(two_nodes: TwoNodes, tmp_path: Path)
     assert load_image(tmp_path / "out/00000_scream.png").pixels.shape == (40, 56, 3)
 
 
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_two_runs_do_not_paint_into_one_output(two_nodes: TwoNodes, tmp_path: Path, kind: str) -> None:
+    output = str(tmp_path / "out")
+    if kind == "bucket":
+        fsspec.filesystem("s3").mkdir("twice")
+        output = "s3://twice/out"
+    write_photos(tmp_path / "in", 40)
+    refused: list[str] = []
+
+    def begin_another(progress: ClusterProgress) -> None:
+        if not refused:
+            with pytest.raises(OutputError) as error:
+                paint(tmp_path / "in", output, resume=True)
+            refused.append(str(error.value))
+
+    result = paint(tmp_path / "in", output, on_progress=begin_another)
+    assert (result.done, result.failed) == (40, 0)
+    assert "out: another run is painting into it" in refused[0]
+    assert paint(tmp_path / "in", output, resume=True).before == 40
+
+
+def test_what_a_dead_run_has_left_in_a_bucket_stops_nobody(two_nodes: TwoNodes, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 2)
+    store = fsspec.filesystem("s3")
+    store.mkdir("dead")
+    store.pipe_file("dead/out/_nst/running.json", b'{"node": "gone"}')
+    assert paint(tmp_path / "in", "s3://dead/out").done == 2
+    assert not store.exists("dead/out/_nst/running.json")
+
+
 def test_a_bucket_is_painted_into_a_bucket(two_nodes: TwoNodes, tmp_path: Path) -> None:
     write_photos(tmp_path / "in", 3)
     store = fsspec.filesystem("s3")
