@@ -19,8 +19,8 @@ _LOOK_S = 0.05
 class _Asked(Generic[_Item, _Result]):
     """An item of a thread, and what became of it."""
 
-    def __init__(self, kind: Hashable, item: _Item) -> None:
-        self.kind, self.item = kind, item
+    def __init__(self, kind: Hashable, item: _Item, most: int) -> None:
+        self.kind, self.item, self.most = kind, item, most
         self.result: list[_Result] = []
         self.error: Exception | None = None
 
@@ -37,23 +37,27 @@ class Gathering(Generic[_Item, _Result]):
 
     Args:
         work: Returns a result for each item of a group, in their order; called from the thread that leads it.
-        most: Items of a group.
         at_once: Groups that are worked at, at once.
     """
 
-    def __init__(self, work: Callable[[Sequence[_Item]], Sequence[_Result]], most: int, at_once: int) -> None:
-        self._work, self._most, self._free = work, most, at_once
+    def __init__(self, work: Callable[[Sequence[_Item]], Sequence[_Result]], at_once: int) -> None:
+        self._work, self._free = work, at_once
         self._changed = threading.Condition()
         self._waiting: list[_Asked[_Item, _Result]] = []
 
-    def result_of(self, kind: Hashable, item: _Item) -> _Result:
+    def result_of(self, kind: Hashable, item: _Item, most: int) -> _Result:
         """The result of an item, in a group with others of its kind.
+
+        Args:
+            kind: Of the item.
+            item: What is worked at.
+            most: Items of a group of that kind.
 
         Raises:
             Exception: What the work raises of this item.
             CancelledError: This thread's work was cancelled.
         """
-        mine = _Asked[_Item, _Result](kind, item)
+        mine = _Asked[_Item, _Result](kind, item, most)
         if self._leads(mine):
             self._lead(mine)
         if mine.error is not None:
@@ -80,7 +84,7 @@ class Gathering(Generic[_Item, _Result]):
     def _lead(self, mine: _Asked[_Item, _Result]) -> None:
         """Work at a group; whoever of it is not served waits again, in front."""
         with self._changed:
-            alike = [asked for asked in self._waiting if asked.kind == mine.kind][: self._most]
+            alike = [asked for asked in self._waiting if asked.kind == mine.kind][: mine.most]
             group = alike[: 1 << (len(alike).bit_length() - 1)]
             self._waiting = [asked for asked in self._waiting if asked not in group]
             self._changed.notify_all()

@@ -50,8 +50,8 @@ class Stylizer(LoadedModel):
         streams: Pictures that a CPU computes side by side, each on its share of the threads, when several threads
             call `stylize`: more pictures per second, each in a longer time.
         max_batch_size: Pictures of one size, in any styles, that are computed at once when several threads call
-            `stylize` while the device is busy, as GPUs do in less time than in turn; nobody waits for others. None: 8
-            on CUDA, else 1.
+            `stylize` while the device is busy, as GPUs do in less time than in turn, as far as all of them have no more
+            than 2 million pixels; nobody waits for others. None: 8 on CUDA, else 1.
 
     Raises:
         OptionError: `tile_above_px` is no number of pixels, or `max_concurrency`, `streams` or `max_batch_size` no

@@ -53,12 +53,13 @@ class Recorded(Gathering[int, int]):
 
     def __init__(self, work: Callable[[Sequence[int]], Sequence[int]], most: int) -> None:
         self.begun: list[int] = []
+        self.most = most
 
         def recorded(numbers: Sequence[int]) -> Sequence[int]:
             self.begun += numbers
             return work(numbers)
 
-        super().__init__(recorded, most, at_once=1)
+        super().__init__(recorded, at_once=1)
 
     def knows(self, number: int) -> bool:
         return number in self.begun or number in [asked.item for asked in self._waiting]
@@ -75,7 +76,7 @@ def ask(
 
     def result_of(kind: str, number: int) -> int:
         with cancelled_by(token):
-            return gathering.result_of(kind, number)
+            return gathering.result_of(kind, number, gathering.most)
 
     futures = []
     for kind, number in zip(kinds or "a" * len(numbers), numbers, strict=True):
