@@ -37,7 +37,7 @@ OWNERS = {
     # of programs that NVIDIA Triton runs
     "nvidia": ("exporting.triton.served.dali",),
     "triton_python_backend_utils": ("exporting.triton.served",),
-    "filelock": ("video.work_folder", "server.shared", "ray.seat"),
+    "filelock": ("video.work_folder", "server.shared", "ray.hold", "ray.seat"),
     "platformdirs": ("runtimes.devices",),
     "onnx": ("graphs", "exporting", "models.external_data", "models.endless"),
     "onnxruntime": ("runtimes.onnxruntime", "exporting.int8", "exporting.parity", "benchmark.backends.engine"),
