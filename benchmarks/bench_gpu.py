@@ -213,6 +213,17 @@ def binding(device: str, scale: Scale) -> dict[str, Case]:
     return {" ".join(each): case(*each) for each in asked}
 
 
+def together(device: str, scale: Scale) -> dict[str, Case]:
+    """What a service does under load: pictures in turn, and those that come meanwhile at once."""
+
+    def case(model: str, size: str, most: int) -> Case:
+        arguments = {"model": model, "size": size, "device": device, "together": most, "seconds": 5 * scale.seconds}
+        return lambda _: answers_in_turn("gpu_together", {"": arguments}, rounds=1, threads=usable_cpus())[""][0]
+
+    asked = [(model, size, most) for model in scale.models for size in scale.sizes[:2] for most in (1, 8)]
+    return {f"{model} {size}, {most} together": case(model, size, most) for model, size, most in asked}
+
+
 def optimize(device: str, scale: Scale) -> dict[str, Case]:
     return {"iteration": bench("optimize", *scale.optimize, "--device", device)}
 
@@ -294,6 +305,7 @@ PARTS: Mapping[str, Part] = {
     "tensorrt": Part(one_pass("tensorrt"), why_no_backend("tensorrt"), is_of_gpus=True),
     "torch": Part(one_pass("torch"), why_no_torch),
     "binding": Part(binding, why_no_backend("onnxruntime")),
+    "together": Part(together, why_no_backend("onnxruntime")),
     "optimize": Part(optimize, why_no_torch),
     "train": Part(train, why_no_torch),
     "cpu": Part(beside_cpu, why_no_backend("onnxruntime"), is_of_gpus=True),

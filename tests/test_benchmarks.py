@@ -179,11 +179,11 @@ def gpu_script(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_what_is_measured_on_gpus_is_measured_once(tmp_path: Path) -> None:
     """On the CPU, at tiny sizes, by the same steps; trainings on one and two devices are in `training/` and `cli/`."""
-    trial = ("bench", "binding", "optimize", "--device", "cpu", "--quick", "--results", tmp_path)
+    trial = ("bench", "binding", "together", "optimize", "--device", "cpu", "--quick", "--results", tmp_path)
     first = gpu_script(*trial)
     assert first.returncode == 0, first.stdout + first.stderr
     parts = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("*.json")}
-    assert parts.keys() == {"bench", "binding", "optimize"}
+    assert parts.keys() == {"bench", "binding", "together", "optimize"}
     for report in parts.values():
         assert report["machine"]["cpu"]
         assert report["device"] == "cpu"
@@ -192,6 +192,9 @@ def test_what_is_measured_on_gpus_is_measured_once(tmp_path: Path) -> None:
     bound = parts["binding"]["cases"]["live 64x64 binding"]
     assert bound["p50"] > 0
     assert bound["differs_by"] < 1e-4
+    rates = {case["together"]: case["pictures_per_s"] for case in parts["together"]["cases"].values()}
+    assert rates.keys() == {1, 8}
+    assert min(rates.values()) > 0
     # one that had failed is measured again, and no other
     parts["optimize"]["cases"]["iteration"] = {"failed": "no memory"}
     (tmp_path / "optimize.json").write_text(json.dumps(parts["optimize"]), encoding="utf-8")
