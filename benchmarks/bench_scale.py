@@ -3,7 +3,8 @@
 Rates are those of whole processes: of runs of two lengths the times are subtracted, so that starting Ray and loading
 models count for nothing. The plain loop is `nst stylize FOLDER`. Both read JPEGs of 720p and write JPEGs. On one core
 each process is bound to it. Memory is what all of a run's processes hold, shared pages divided among them, at its
-highest; the pictures are small there, so that ten thousand of them are painted within minutes.
+highest; the pictures are small there, so that ten thousand of them are painted within minutes. Of a film, the joints
+are looked at (`film_joints.py`).
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def main() -> None:
                 "rates": _rates(folder, arguments.rounds),
                 "one_core": _one_core(folder, arguments.rounds),
                 "parts": _parts(folder),
+                "film": _film(),
             }
         kept = report.get("memory", {}) if arguments.only_memory else {}
         report["memory"] = kept | {str(count): _memory(folder, count) for count in arguments.counts}
@@ -128,6 +130,13 @@ def photos_of(folder: Path, size: tuple[int, int], count: int) -> Path:
         for number in range(count):
             os.link(photo, place / f"{number:06d}.jpg")
     return place
+
+
+def _film() -> dict[str, Any]:
+    """What is seen at the joints of a film, by style."""
+    runs = {style: {"style": style} for style in ("scream", "starry-night")}
+    answers = answers_in_turn("film_joints", runs, rounds=1, threads=len(os.sched_getaffinity(0)))
+    return {style: answer for style, (answer,) in answers.items()}
 
 
 def _parts(folder: Path) -> dict[str, Any]:

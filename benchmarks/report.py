@@ -50,6 +50,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
     },
     Path(__file__).parent.parent / "docs" / "scale.md": {
         "scale-text": lambda of: tables_scale.scale_text(of("scale")),
+        "scale-film": lambda of: tables_scale.film_text(of("scale")),
         "scale-cost": lambda of: tables_scale.cost_table(of("scale"), of("cuda")),
     },
 }

@@ -46,6 +46,23 @@ def memory_text(report: Report) -> str:
     return f"Memory of all processes, Ray's own among them, at its highest: {cases}."
 
 
+def film_text(report: Report) -> str:
+    """What is seen at the joints."""
+    told = []
+    for style, film in report["film"].items():
+        here, there = ({place: 1e3 * film[way][place] for place in film[way]} for way in ("stretches", "alone"))
+        told.append(
+            f"`{style}` {here['at_joints']:.2f} at the joints and {here['elsewhere']:.2f} elsewhere (painted by one: "
+            f"{there['at_joints']:.2f} and {there['elsewhere']:.2f}), frames at most {film['most_levels_apart']:.2f} "
+            "levels of 255 apart on the mean"
+        )
+    first = next(iter(report["film"].values()))
+    return (
+        f"Warping error (1/1000, by the true motion) of a film of {first['frames']} frames in "
+        f"{len(first['joints']) + 1} stretches, by `live`: {'; '.join(told)}."
+    )
+
+
 def cost_table(report: Report, cuda: Report) -> str:
     """What a picture takes by its parts, what that foretells, what was measured, and what a billion take."""
     rows = []
