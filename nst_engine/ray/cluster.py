@@ -63,20 +63,32 @@ def connected(address: str | None = None) -> Iterator[bool]:
     own: dict[str, Any] = {}
     if address == LOCAL:
         own = {"num_cpus": usable_cpus(), "object_store_memory": _STORE_BYTES}
-    handler = signal.getsignal(signal.SIGTERM)
+    with _empty_folder() as folder:
+        if _JOB not in os.environ:
+            own["runtime_env"] = {"working_dir": folder}
+        _init(address, own)
     try:
-        with _empty_folder() as folder:
-            if _JOB not in os.environ:
-                own["runtime_env"] = {"working_dir": folder}
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as refused:
-        raise _no_cluster(address, refused) from refused
-    try:
-        with contextlib.suppress(ValueError):  # in threads other than the main one; Ray sets one of its own
-            signal.signal(signal.SIGTERM, handler)
         yield address != LOCAL
     finally:
         ray.shutdown()
+
+
+def _init(address: str, own: dict[str, Any]) -> None:
+    """Connect, and leave SIGTERM to whom it was: Ray takes it, to end with a code of its own and without a word."""
+    handler = signal.getsignal(signal.SIGTERM)
+    has_ended = False
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as refused:
+        raise _no_cluster(address, refused) from refused
+    except SystemExit:
+        has_ended = True
+        raise
+    finally:
+        with contextlib.suppress(ValueError):  # in threads other than the main one
+            signal.signal(signal.SIGTERM, handler)
+        if has_ended:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def _check_answers(address: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ from nst_engine.wording import label_of_path, printable
 
 #: Of text files with an address a line.
 LISTS = (".txt", ".lst")
+#: Of a group of rows, which may be a whole file.
+_SLICES = 16
 
 #: Of a picture: what the manifest calls it; the address of its file; its row there, -1 where the file is the picture;
 #: the column of that file with the bytes; where its result goes, below the output.
@@ -53,6 +56,8 @@ class Naming:
     def result_of(self, relative: str) -> str:
         """`cats/one_scream.jpg` for `cats/one.jpg`; never outside of the output's folder."""
         folder, name = posixpath.split(posixpath.normpath("/" + relative).lstrip("/"))
+        if PurePosixPath(name).suffix.lower() not in READABLE_SUFFIXES:
+            name += ".png"  # what follows a dot in a key, such as 1.5, is no suffix
         result = PurePosixPath(result_name(Path(name), self.label))
         return posixpath.join(folder, str(result if self.suffix is None else result.with_suffix(self.suffix)))
 
@@ -86,11 +91,14 @@ class Inputs:
         return Inputs(blocks, self.left_out)
 
     def in_blocks_of(self, largest: int) -> list[pa.Table]:
-        """The files in small blocks, as many as keep all engines busy; rows of one file stay together."""
+        """The files in small blocks, as many as keep all engines busy; those of a group of rows are few.
+
+        For whoever reads the last rows of a group reads past all others.
+        """
         tables: list[pa.Table] = []
         for block in self.blocks:
             is_files = block.num_rows > 0 and block["row"][0].as_py() < 0
-            step = largest if is_files else block.num_rows
+            step = largest if is_files else max(largest, math.ceil(block.num_rows / _SLICES))
             tables += [block.slice(first, step) for first in range(0, block.num_rows, step)]
         return tables
 
@@ -124,6 +132,8 @@ def find_inputs(texts: Sequence[str], output: Place, naming: Naming, limits: Ima
                 _add(files, source.url, source.url, -1, "", naming.result_of(relative))
         if files["input"]:
             inputs.blocks.append(pa.table(files, SCHEMA))
+    if inputs.count == 0:
+        raise ImageNotFoundError(f"{', '.join(texts)}: no rows in it, and pictures were wanted")
     _check_names(inputs, output)
     return inputs
 

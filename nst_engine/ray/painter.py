@@ -40,6 +40,9 @@ class StylizePictures:
     An actor computes on as many threads as it has CPUs (`num_cpus`); one that has a GPU (`num_gpus=1`) computes there,
     several pictures of one size together, or fails: it never falls back to the CPU.
 
+    Attributes:
+        streams: Pictures that its engine paints side by side.
+
     Args:
         model: As for `nst_engine.Stylizer`; a file has to be there on every node.
         style: As for `Stylizer.stylize`, like the next four.
@@ -80,8 +83,8 @@ class StylizePictures:
         )
         let_idle_threads_sleep()
         engine = {**_assigned(), **engine}
-        self._streams = suitable_streams(None, engine.get("threads") or usable_cpus())
-        self._stylizer = Stylizer(model, **{"streams": self._streams, **engine})
+        self.streams = suitable_streams(None, engine.get("threads") or usable_cpus())
+        self._stylizer = Stylizer(model, **{"streams": self.streams, **engine})
         self._style = self._stylizer.choose_style(style)
         self._options = vars(options)
         self._column, self._on_error = column, on_error
@@ -125,7 +128,7 @@ class StylizePictures:
 
     def _each(self, pictures: list[Any], places: list[int]) -> Iterator[tuple[int, _Outcome]]:
         """As many side by side as the engine has streams."""
-        return side_by_side(lambda place: self.painted(pictures[place]), places, min(self._streams, len(places) or 1))
+        return side_by_side(lambda place: self.painted(pictures[place]), places, min(self.streams, len(places) or 1))
 
     def _together(self, pictures: list[Any], places: list[int]) -> Iterator[tuple[int, _Outcome]]:
         """Several at once, as GPUs are fastest; of several that cannot be painted, which it is."""

@@ -15,6 +15,7 @@ from nst_engine.ray.storage import Place, why
 PARQUET = ".parquet"
 #: Rows read at once.
 _ROWS = 8
+_BUFFER_BYTES = 1 << 20
 
 
 def rows_of(place: Place, column: str | None, key: str | None) -> Iterator[tuple[Place, str, list[tuple[int, str]]]]:
@@ -34,9 +35,11 @@ def rows_of(place: Place, column: str | None, key: str | None) -> Iterator[tuple
     try:
         with place.open() as opened, pq.ParquetFile(opened) as file:
             found = _column_of(place, file.schema_arrow, column)
-            if key is not None and key not in file.schema_arrow.names:
+            keys = [field.name for field in file.schema_arrow if not (_is_bytes(field.type) or field.type.num_fields)]
+            if key is not None and key not in keys:
                 raise OptionError(
-                    f"{key!r} came; {place.url} has {', '.join(file.schema_arrow.names)}", option="key_column"
+                    f"{key!r} came; {place.url} has these columns of names: {', '.join(keys) or 'none'}",
+                    option="key_column",
                 )
             first = 0
             for group in range(file.num_row_groups):
@@ -59,7 +62,8 @@ def bytes_of(place: Place, column: str, rows: Sequence[int]) -> Iterator[bytes |
     """
     wanted = iter(rows)
     following = next(wanted, None)
-    with place.open() as opened, pq.ParquetFile(opened) as file:
+    # a small buffer, or a whole group of rows would be in memory, which may be the whole file
+    with place.open() as opened, pq.ParquetFile(opened, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
         groups, first = _groups_with(file, rows)
         for batch in file.iter_batches(batch_size=_ROWS, row_groups=groups, columns=[column]):
             values = batch.column(0)
@@ -99,7 +103,9 @@ def _column_of(place: Place, schema: pa.Schema, column: str | None) -> str:
             candidates[each.name] = posixpath.extsep.join((each.name, "bytes"))
     if column in candidates:
         return candidates[column]
-    names = ", ".join(candidates) or "none"
+    if not candidates:
+        raise OptionError(f"{place.url}: has no column of bytes, and one with the files of pictures was wanted")
+    names = ", ".join(candidates)
     if column is not None:
         raise OptionError(f"{column!r} came; {place.url} has these columns of bytes: {names}", option="column")
     if len(candidates) != 1:
@@ -108,4 +114,4 @@ def _column_of(place: Place, schema: pa.Schema, column: str | None) -> str:
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    return any(is_one(kind) for is_one in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view))

@@ -9,7 +9,8 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -136,7 +137,8 @@ def stylize_pictures(
         reading, writing = Reading(stylize.max_side, limits), Writing(place, options.quality)
         with connected(address) as can_grow, cluster_errors():
             crew = crew_for(session.device, options, can_grow=can_grow)
-            run.take(_outcomes(left, reading, painting, writing, crew))
+            with closing(_outcomes(left, reading, painting, writing, crew)) as outcomes:
+                run.take(outcomes)
     else:
         run.take(iter(()))
     seconds = time.perf_counter() - begun
@@ -185,7 +187,7 @@ class _Run:
 
 def _outcomes(
     left: Inputs, reading: Reading, painting: dict[str, Any], writing: Writing, crew: Crew
-) -> Iterator[list[dict[str, Any]]]:
+) -> Generator[list[dict[str, Any]]]:
     """Rows of the manifest, a few pictures at a time, in the order in which they are done."""
     _set_up_data()
     tables = left.in_blocks_of(max(1, min(_FILES, math.ceil(left.count / (4 * crew.engines)))))
@@ -210,10 +212,12 @@ def _outcomes(
     else:
         arguments = {"reading": reading, "writing": writing, **painting}
         written = dataset.map_batches(Together, fn_constructor_kwargs=arguments, **engine)
-    for batch in written.iter_batches(batch_size=None, batch_format="numpy"):
-        names = list(batch)
-        columns = [batch[name].tolist() for name in names]
-        yield [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    batches: Any = iter(written.iter_batches(batch_size=None, batch_format="numpy"))
+    with closing(batches):  # or the dataset would go on while its cluster is shut down
+        for batch in batches:
+            names = list(batch)
+            columns = [batch[name].tolist() for name in names]
+            yield [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _set_up_data() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.errors import ImageDecodeError, NSTError
+from nst_engine.errors import ImageDecodeError, ImageNotFoundError, NSTError
 from nst_engine.image import IMAGE_SUFFIXES, encode_image
 from nst_engine.limits import ImageLimits
 from nst_engine.process import keep_freed_memory
@@ -32,6 +32,8 @@ Content = bytes | Callable[[], bytes] | Exception | None
 
 #: Bytes of pixels that a batch is ended by: little is waiting between the stages, however large the pictures are.
 _BATCH_BYTES = 24 << 20
+#: Of the manifest, or of a table of results, that are written together.
+_ROWS = 32
 _OPAQUE = np.zeros((0, 0), np.uint8)
 
 
@@ -165,7 +167,7 @@ class Writing:
                 row |= {"state": "failed", "error": str(error), "output": ""}
 
 
-class Together(Painting):
+class Together:
     """Reads, paints and writes in one process, as one machine alone does it: no pixels go from process to process.
 
     Args:
@@ -175,23 +177,27 @@ class Together(Painting):
     """
 
     def __init__(self, reading: Reading, writing: Writing, **options: Any) -> None:
-        super().__init__(**options)
+        self._painting = Painting(**options)
         self._reading, self._writing = reading, writing
 
-    def __call__(self, batch: Batch) -> Batch:
-        """A row of the manifest for each picture; one more than the engine paints is read or written meanwhile."""
-        rows = []
-        for _, row in side_by_side(self._whole, self._reading.contents(batch), self._streams + 1):
+    def __call__(self, batch: Batch) -> Iterator[Batch]:
+        """Rows of the manifest, a few at a time; one more than the engine paints is read or written meanwhile."""
+        rows: list[Row] = []
+        for _, row in side_by_side(self._whole, self._reading.contents(batch), self._painting.streams + 1):
             assert not isinstance(row, NSTError)  # which are in rows
             rows.append(row)
-        return self._writing.recorded(rows)
+            if len(rows) == _ROWS:  # and not by bytes: another machine shall end them at the same picture
+                yield self._writing.recorded(rows)
+                rows = []
+        if rows:
+            yield self._writing.recorded(rows)
 
     def _whole(self, given: tuple[Row, Content]) -> Row:
         row = self._reading.decoded(*given)
         begun = time.perf_counter()
         if not row["error"]:
             try:
-                row["image"] = self.painted(row["image"])
+                row["image"] = self._painting.painted(row["image"])
             except NSTError as error:
                 row |= {"image": NO_PICTURE, "error": str(error)}
         return self._writing.written({**row, "seconds": row["seconds"] + time.perf_counter() - begun})
@@ -208,9 +214,11 @@ def _contents(place: Place, column: str, rows: list[int], limits: ImageLimits) -
         return
     try:
         yield from bytes_of(place, column, rows)
+        reason: Exception = ImageNotFoundError("the file has no such row any more; begin anew")
     except Exception as error:
-        while True:  # a file that cannot be read, for each of its rows
-            yield error
+        reason = error
+    while True:  # for each row that is left
+        yield reason
 
 
 def _bytes_of(content: Content) -> bytes:

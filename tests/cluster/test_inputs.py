@@ -13,6 +13,7 @@ from cluster.two_nodes import write_photos
 from nst_engine.errors import ImageNotFoundError, MissingDependencyError, NSTError, OptionError, OutputError
 from nst_engine.limits import ImageLimits
 from nst_engine.ray.inputs import Inputs, Naming, find_inputs
+from nst_engine.ray.parquet import bytes_of
 from nst_engine.ray.storage import place_of
 
 NAMING = Naming("scream")
@@ -94,6 +95,25 @@ def test_rows_of_parquet(tmp_path: Path) -> None:
     assert outputs(named) == ["p_000001_s.webp", "two_s.webp", "x/one_s.webp"]  # never outside of the output
 
 
+def test_what_follows_a_dot_in_a_key_is_part_of_the_name(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"key": [1.5, 1.25], "image": [b"1", b"2"]}), tmp_path / "p.parquet")
+    named = found(tmp_path / "p.parquet", naming=Naming("s", None, None, "key"))
+    assert outputs(named) == ["1.25_s.png", "1.5_s.png"]
+
+
+def test_many_rows_in_one_group_are_shared_by_engines_and_read_a_few_at_a_time(tmp_path: Path) -> None:
+    contents = [bytes([number % 256]) * 10_000 for number in range(4_000)]
+    pq.write_table(pa.table({"image": contents}), tmp_path / "p.parquet", compression="none", use_dictionary=False)
+    tables = found(tmp_path / "p.parquet").in_blocks_of(32)
+    assert [table.num_rows for table in tables] == [250] * 16
+    place, pool = place_of(str(tmp_path / "p.parquet")), pa.default_memory_pool()
+    before = pool.bytes_allocated()
+    rows = bytes_of(place, "image", range(3_000, 3_250))
+    assert next(rows) == contents[3_000]
+    assert pool.bytes_allocated() - before < 25_000_000  # of 40; a page or two of about a thousand rows
+    assert [*rows] == contents[3_001:3_250]
+
+
 def test_records_of_bytes_are_found_as_well(tmp_path: Path) -> None:
     images = [{"bytes": b"1", "path": "a.jpg"}]
     pq.write_table(pa.table({"image": images, "label": [3]}), tmp_path / "p.parquet")
@@ -104,9 +124,10 @@ def test_records_of_bytes_are_found_as_well(tmp_path: Path) -> None:
     ("columns", "naming", "said"),
     [
         ({"a": [b"1"], "b": [b"2"]}, Naming("s"), "a, b; say which one"),
-        ({"a": [1]}, Naming("s"), "these columns of bytes: none"),
+        ({"a": [1]}, Naming("s"), "has no column of bytes"),
         ({"a": [b"1"]}, Naming("s", None, "image"), "column: 'image' came"),
-        ({"a": [b"1"]}, Naming("s", None, None, "name"), "key_column: 'name' came"),
+        ({"a": [b"1"], "n": [1]}, Naming("s", None, None, "name"), "key_column: 'name' came.*of names: n"),
+        ({"a": [b"1"]}, Naming("s", None, None, "a"), "key_column: 'a' came.*of names: none"),
     ],
 )
 def test_columns_that_are_not_there(
@@ -122,12 +143,14 @@ def test_bad_addresses(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("\n")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "no.parquet").write_bytes(b"PAR1 no")
+    pq.write_table(pa.table({"image": pa.array([], pa.binary())}), tmp_path / "none.parquet")
     cases: dict[str, tuple[type[NSTError], str]] = {
         "missing": (ImageNotFoundError, "no such file"),
         "empty": (ImageNotFoundError, "no pictures in it"),
         "empty/*.png": (ImageNotFoundError, "no pictures in it"),
         "empty.txt": (ImageNotFoundError, "empty list"),
         "binary.txt": (ImageNotFoundError, "no list in UTF-8"),
+        "none.parquet": (ImageNotFoundError, "no rows in it"),
         "no.parquet": (OptionError, "cannot be read as Parquet"),
     }
     for name, (kind, said) in cases.items():

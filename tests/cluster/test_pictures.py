@@ -226,6 +226,15 @@ def test_a_bucket_is_painted_into_a_bucket(two_nodes: TwoNodes, tmp_path: Path) 
     assert (tmp_path / "here/00001_scream.jpg").is_file()
 
 
+def test_a_table_of_one_group_is_written_a_few_rows_at_a_time(two_nodes: TwoNodes, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 1, height=12, width=16)
+    (photo,) = (tmp_path / "in").iterdir()
+    pq.write_table(pa.table({"image": [photo.read_bytes()] * 600}), tmp_path / "photos.parquet")
+    assert paint(tmp_path / "photos.parquet", tmp_path / "out.parquet").done == 600
+    parts = [pq.read_metadata(path).num_rows for path in (tmp_path / "out.parquet").glob("*.parquet")]
+    assert (sum(parts), max(parts)) == (600, 32)
+
+
 def test_bytes_in_parquet_become_bytes_in_parquet(two_nodes: TwoNodes, tmp_path: Path) -> None:
     write_photos(tmp_path / "in", 5)
     contents: list[bytes | None] = [path.read_bytes() for path in sorted((tmp_path / "in").iterdir())]
