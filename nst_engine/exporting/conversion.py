@@ -74,7 +74,7 @@ def export_model(source: Path, output: Path, options: ExportOptions) -> Exported
         difference = export_stylizer(
             replace(checkpoint, training=training),
             target,
-            name=options.name or output.stem,
+            name=output.stem if options.name is None else options.name,
             licence=licence,
             is_self_contained=options.format != "onnx",
             precision="float32" if is_openvino else options.precision,

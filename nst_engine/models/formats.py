@@ -26,10 +26,10 @@ class ExportOptions:
         precision: Of the convolutions; `int8` not for OpenVINO.
         name: Stored in the model; None: the file's.
         licence: Of the weights; None: the source's.
-        pictures: A folder to calibrate int8 and to check the precision on; None: the bundled pictures.
+        pictures: A folder to calibrate int8 and to check float16 and int8 on; None: the bundled pictures.
 
     Raises:
-        OptionError: An invalid value, or a format and a precision that do not go together.
+        OptionError: An invalid value, or values that do not go together.
     """
 
     format: ModelFormat = option("onnx", "onnx: numbers in and out; onnx-uint8 and openvino: pictures in bytes")
@@ -42,3 +42,11 @@ class ExportOptions:
         check_options(self)
         if self.format == "openvino" and self.precision == "int8":
             raise OptionError("OpenVINO takes float32 or float16 here; choose `precision='float16'`")
+        if self.name == "":
+            raise OptionError("nothing came; wanted a name", option="name")
+        if self.pictures is not None and self.precision == "float32":
+            raise OptionError(
+                f"{self.pictures} came, and nothing is calibrated in float32; leave it out, or choose "
+                "`precision='int8'` or `precision='float16'`",
+                option="pictures",
+            )

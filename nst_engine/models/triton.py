@@ -83,7 +83,7 @@ def check_model_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise OptionError(
-            f"{name!r} came; wanted up to 100 letters, digits, _, - and .",
+            f"{name!r} came; wanted up to 100 of a-z, A-Z, 0-9, _, - and ., the first of them a letter or a digit",
             option="name",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -61,7 +62,11 @@ class ProcessGroup:
 
     def reducing(self, module: nn.Module) -> nn.Module:
         """The module, whose gradients are the means over all processes, reduced while the backward pass goes on."""
-        return module if self.rank.size == 1 else nn.parallel.DistributedDataParallel(module)
+        if self.rank.size == 1:
+            return module
+        # of one style alone: its axis has a stride of no meaning, which torch takes for another layout
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+        return nn.parallel.DistributedDataParallel(module)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,8 @@ from nst_engine.errors import OptionError
 
 #: File by which the processes that `nst train --devices` starts find one another; else `torchrun` says where.
 RENDEZVOUS = "NST_ENGINE_RENDEZVOUS"
+_NUMBERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,30 @@ def own_rank(environment: Mapping[str, str] = os.environ) -> Rank:
     """The rank of this process; the only one where no `WORLD_SIZE` is set.
 
     Raises:
-        OptionError: The environment says one half of it.
+        OptionError: The environment says one half of it, or what cannot be.
     """
     if environment.get("WORLD_SIZE", "1") == "1":
         return Rank()
-    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-    numbers = [environment.get(name, "") for name in names]
-    if wrong := [name for name, number in zip(names, numbers, strict=True) if not number.isdecimal()]:
+    if wrong := _wrong(environment):
+        came = f"{wrong}={environment[wrong]} cannot be" if environment.get(wrong) else f"{wrong} is not"
         raise OptionError(
-            f"WORLD_SIZE={environment['WORLD_SIZE']} is in the environment, but {wrong[0]} is no number: start by "
-            "`torchrun`, which sets both, or unset WORLD_SIZE to train in one process"
+            f"WORLD_SIZE={environment['WORLD_SIZE']} is in the environment, but {came}: start by torchrun, which sets "
+            "all of it, or unset WORLD_SIZE to train in one process"
         )
-    return Rank(*map(int, numbers))
+    return Rank(*(int(environment[name]) for name in _NUMBERS))
+
+
+def _wrong(environment: Mapping[str, str]) -> str | None:
+    """The first variable without which, or with which, nobody would be found."""
+    for name in _NUMBERS:
+        if not environment.get(name, "").isdecimal():
+            return name
+    for number, size in (("RANK", "WORLD_SIZE"), ("LOCAL_RANK", "LOCAL_WORLD_SIZE")):
+        if int(environment[number]) >= int(environment[size]):
+            return number
+    if RENDEZVOUS in environment:
+        return None
+    port = environment.get("MASTER_PORT", "")
+    if not (port.isdecimal() and int(port) <= _LAST_PORT):
+        return "MASTER_PORT"
+    return None if environment.get("MASTER_ADDR") else "MASTER_ADDR"

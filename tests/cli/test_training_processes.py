@@ -83,6 +83,13 @@ def test_torchrun_starts_it_as_well(folder: Path) -> None:
     assert load_checkpoint(folder / "m.training" / "checkpoint.safetensors").training["devices"] == 2
 
 
+def test_of_one_style_torch_says_nothing(folder: Path) -> None:
+    done = nst("train", "scream", *COMMAND[3:], "--devices", "2", "--steps", "1", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("training for 1 steps")
+    assert "Warning" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("devices", "message"),
     [

@@ -160,6 +160,7 @@ def test_a_step_that_is_bad_for_one_is_left_out_by_both(folder: Path) -> None:
 
 
 RANK = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "3", "LOCAL_WORLD_SIZE": "3"}
+RANK |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,12 @@ RANK = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "3", "LOCAL_WORLD_SIZE": "
         ({}, {"devices": 2}, "devices: 2 came, but this is the only process"),
         (RANK, {"devices": 2}, "devices: 2 came, but 3 processes were started"),
         (RANK, {}, "`batch_size=4` pictures cannot be shared by 3 devices evenly; take `batch_size=6`"),
-        ({"WORLD_SIZE": "2"}, {}, "RANK is no number"),
+        ({"WORLD_SIZE": "2"}, {}, "RANK is not: start by torchrun"),
+        ({**RANK, "WORLD_SIZE": "many"}, {}, "WORLD_SIZE=many cannot be"),
+        ({**RANK, "RANK": "3"}, {}, "RANK=3 cannot be"),
+        ({**RANK, "LOCAL_WORLD_SIZE": "0"}, {}, "LOCAL_RANK=1 cannot be"),
+        ({**RANK, "MASTER_ADDR": ""}, {}, "MASTER_ADDR is not"),
+        ({**RANK, "MASTER_PORT": "65536"}, {}, "MASTER_PORT=65536 cannot be"),
         (RANK, {"batch_size": 6, "device": "cuda:1"}, "which is one GPU for 3 processes"),
         (RANK, {"batch_size": 6, "device": "cuda"}, "there are 2 CUDA device"),
         (RANK, {"batch_size": 6, "device": "auto"}, "there are 2 CUDA device"),

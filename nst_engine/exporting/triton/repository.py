@@ -92,7 +92,7 @@ def export_triton(
         ModelChecksumError: The source is damaged, or another project's.
         ModelParityError: The pictures differ too much.
     """
-    name = export.name or source.stem
+    name = source.stem if export.name is None else export.name
     check_model_name(name)
     models = models_of(name, options)
     check_folder(folder, models, overwrite=overwrite)
