@@ -6,7 +6,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from nst_engine.errors import MissingDependencyError
+from nst_engine.errors import MissingDependencyError, OptionError
 
 #: Ray reports who uses it to its makers otherwise; read when it is imported.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -18,6 +18,7 @@ except ImportError as missing:
 from nst_engine.models.find import find_model
 from nst_engine.ray.replica import Replica, creator
 from nst_engine.ray.serve_settings import read_replica_settings
+from nst_engine.runtimes.devices import parse_device
 from nst_engine.server.access import keys_of
 from nst_engine.server.engine import full_name
 from nst_engine.server.kserve.routes import check_names
@@ -45,6 +46,9 @@ def build(args: dict[str, Any]) -> Application:
     """
     settings = read_replica_settings(args)
     keys_of(settings.api_key_file)
+    parse_device(settings.device)
+    if ":" in settings.device:
+        raise OptionError(f"{settings.device!r} came; Ray says which GPU a replica has: 'cuda'", option="device")
     for name in settings.models:
         find_model(full_name(name))
     if settings.kserve:

@@ -101,7 +101,8 @@ class Guards:
         try:
             refused = self._refusal(request, headers)
             if refused is not None:
-                await body.pass_over()
+                # of a body that only lacks a place, all: else who sends pixels would see no 503, and come again
+                await body.pass_over(self._most_of(request) if refused.status_code == 503 else _LITTLE_BYTES)
                 await refused(scope, receive, answer.send)
                 return
             with contextlib.suppress(_CutOffError):
@@ -191,9 +192,9 @@ class _Body:
                 raise _CutOffError
         return message
 
-    async def pass_over(self) -> None:
-        """Read what is left of it, if that is little: who is still sending may not see the answer, and comes again."""
-        if self._declared.isdigit() and int(self._declared) <= _LITTLE_BYTES:
+    async def pass_over(self, most_bytes: int) -> None:
+        """Read what is left of it, if all of it is no more: who is still sending may not see the answer."""
+        if self._declared.isdigit() and int(self._declared) <= most_bytes:
             with contextlib.suppress(_CutOffError):
                 while not self.is_whole and (await self.receive())["type"] == "http.request":
                     pass

@@ -300,6 +300,8 @@ def test_settings_become_what_serve_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         ({"max_replica": 2}, "not permitted"),
         ({"queue": "many"}, "'many' came"),
         ({"models": "nix"}, "nix: no such file"),
+        ({"device": "gpu"}, "'gpu' came; choose from auto, cpu"),
+        ({"device": "cuda:1"}, "'cuda:1' came; Ray says which GPU a replica has"),
         ({"api_key_file": "/no/such/file"}, "cannot be read"),
     ],
 )

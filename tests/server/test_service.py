@@ -196,6 +196,23 @@ def test_kserves_protocol_goes_through_the_same_queue(client: httpx.Client) -> N
         time.sleep(0.05)
 
 
+def test_who_is_slow_to_send_sees_that_there_is_no_place(small: Service, client: httpx.Client) -> None:
+    body = inference(8, 250, 300)["content"]
+    head = (
+        f"POST /v2/models/live/infer HTTP/1.1\r\nHost: x\r\nX-API-Key: first-key\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    address = httpx.URL(small.address)
+    with ThreadPoolExecutor(8) as threads, socket.create_connection((address.host, address.port or 80), 60) as late:
+        pending = [threads.submit(stylize, client, LARGE, style="scream", strength="2") for _ in range(8)]
+        while not any(each.done() for each in pending):  # the first that are answered had no place
+            time.sleep(0.01)
+        late.sendall(head.encode() + body[:100_000])
+        time.sleep(0.3)
+        late.sendall(body[100_000:])
+        assert late.recv(100).startswith(b"HTTP/1.1 503 ")
+        assert {each.result().status_code for each in pending} == {200, 503}
+
+
 def test_a_client_that_goes_away_frees_its_place(client: httpx.Client) -> None:
     for _ in range(4):
         with pytest.raises(httpx.ReadTimeout):
