@@ -65,7 +65,7 @@ def read_replica_settings(given: dict[str, Any]) -> ReplicaSettings:
     Raises:
         OptionError: A value that cannot be used, of either.
     """
-    with settings_errors(given):
+    with settings_errors(ReplicaSettings, given):
         settings = ReplicaSettings(**given)
     for name, place in _OF_SERVE.items():
         if name in settings.model_fields_set:

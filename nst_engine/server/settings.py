@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from nst_engine.environment import usable_cpus
+from nst_engine.environment import did_you_mean, usable_cpus
 from nst_engine.errors import OptionError
 from nst_engine.limits import ImageLimits
 from nst_engine.runtimes.devices import Backend, Precision, cache_folder
@@ -107,15 +107,16 @@ def read_settings(**given: Any) -> ServerSettings:
     Raises:
         OptionError: A value that cannot be used, of either.
     """
-    with settings_errors(given):
+    with settings_errors(ServerSettings, given):
         return ServerSettings(**given)
 
 
 @contextlib.contextmanager
-def settings_errors(given: Mapping[str, Any]) -> Iterator[None]:
+def settings_errors(settings: type[ServerSettings], given: Mapping[str, Any]) -> Iterator[None]:
     """What pydantic says of settings becomes an error of ours.
 
     Args:
+        settings: Of which kind.
         given: What came before the environment.
 
     Raises:
@@ -126,6 +127,11 @@ def settings_errors(given: Mapping[str, Any]) -> Iterator[None]:
     except ValidationError as invalid:
         problem = invalid.errors()[0]
         name = str(problem["loc"][0]) if problem["loc"] else "settings"
+        if problem["type"] == "extra_forbidden":
+            hint = did_you_mean(name, settings.model_fields)
+            raise OptionError(
+                f"{name}: no such setting; {hint}docs/deploy.md and `nst serve --help` name them"
+            ) from invalid
         reason = problem["msg"].removeprefix("Value error, ")
         came = "" if problem["type"] == "value_error" else f"{problem['input']!r} came: "
         message = f"{came}{reason[:1].lower()}{reason[1:]}"

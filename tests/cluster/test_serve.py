@@ -297,7 +297,7 @@ def test_settings_become_what_serve_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         ({"port": 80}, "port: 80 came; on a cluster that is http_options.port of Serve's config"),
         ({"workers": 2}, "min_replicas and max_replicas"),
         ({"min_replicas": 3, "max_replicas": 2}, "2 came; wanted at least the 3"),
-        ({"max_replica": 2}, "not permitted"),
+        ({"max_replica": 2}, "max_replica: no such setting; did you mean max_replicas"),
         ({"queue": "many"}, "'many' came"),
         ({"models": "nix"}, "nix: no such file"),
         ({"device": "gpu"}, "'gpu' came; choose from auto, cpu"),
