@@ -167,8 +167,8 @@ def room_for(needs: dict[str, float], wanted: int | None, *, can_grow: bool = Tr
         raise OptionError("engines on GPUs were asked for, and no node has a GPU and a core beside it", option="device")
     most = int(max(node.get("CPU", 0.0) for node in nodes))
     raise OptionError(
-        f"engines on {math.ceil(needs['num_cpus'])} threads were asked for, and no node has more than {most} cores; "
-        "take at most so many"
+        f"engines that need {math.ceil(needs['num_cpus'])} cores were asked for, and no node has more than {most}; "
+        "take fewer threads"
     )
 
 

@@ -116,7 +116,10 @@ def find_inputs(texts: Sequence[str], output: Place, naming: Naming, limits: Ima
     Raises:
         ImageNotFoundError: There is nothing of that name, or no picture in it.
         OptionError: Two results would have one name; or a .parquet file has no such column.
+        OutputError: The output is called as a picture is; or a result would replace an input.
     """
+    if PurePosixPath(output.url).suffix.lower() in IMAGE_SUFFIXES and not output.is_folder():
+        raise OutputError(f"{output.url}: is a picture's name, and results go to a folder or to a .parquet; take one")
     inputs, found = Inputs(), set[str]()
     for text in texts:
         files: dict[str, list[object]] = {name: [] for name in SCHEMA.names}

@@ -23,6 +23,7 @@ from nst_engine.limits import ImageLimits
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.smoothing import Scene
 from nst_engine.process import keep_freed_memory, let_idle_threads_sleep
+from nst_engine.video.av.reader import VideoReader
 from nst_engine.video.encodable import EncodableFrames
 from nst_engine.video.ends import open_reader
 from nst_engine.video.formats import Plan
@@ -157,13 +158,19 @@ class _Run:
         painter.go_on_from(scene)
         stage = StylizeStage(painter, self._reader.clip, self._is_shown, lambda count: None)
         run_pipeline(self._frames(), stage, self._write)
-        notes = tuple(dict.fromkeys([*self._reader.notes, *self._encodable.taken_notes()]))
+        notes = tuple(dict.fromkeys([*self._reader.notes, *self._damage(), *self._encodable.taken_notes()]))
         if self._segment is None:
             return Stretch(b"", 0, 0, 0, self._is_last, notes, 0.0)
         self._segment.finish()
         content = self._path.read_bytes()
         end = self._encodable.end or 0
         return Stretch(content, self._segment.count, self._segment.first_pts, end, self._is_last, notes, 0.0)
+
+    def _damage(self) -> list[str]:
+        """Of what lies before the end, where alone the reader itself tells of it."""
+        if self._is_last or not isinstance(self._reader, VideoReader) or not self._reader.errors:
+            return []
+        return [f"{self._reader.clip.label}: is damaged; painted what could be decoded"]
 
     def _frames(self) -> Iterator[Frame]:
         for frame, seconds in _timed(self._reader, None if self._begin is None else self._begin - self._job.lead):

@@ -143,6 +143,15 @@ def test_what_no_cluster_paints(two_nodes: TwoNodes, tmp_path: Path, film: Path,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_damage_in_the_middle_is_told(two_nodes: TwoNodes, tmp_path: Path, film: Path, engine: Stylizer) -> None:
+    content = bytearray(film.read_bytes())
+    for place in range(len(content) // 5, len(content) // 5 + 1_500):
+        content[place] ^= 0x5A
+    (tmp_path / "damaged.mp4").write_bytes(content)
+    result = stylize_film(tmp_path / "damaged.mp4", tmp_path / "out.mp4", engine, "scream")
+    assert [note for note in result.notes if "is damaged; painted what could be decoded" in note]
+
+
 def test_another_file_on_a_node_is_told(tmp_path: Path, film: Path) -> None:
     from nst_engine.ray.stretch import Job, painted_stretch
 

@@ -160,6 +160,9 @@ def test_bad_addresses(tmp_path: Path) -> None:
         found("nope://bucket/a.jpg")
     with pytest.raises(MissingDependencyError, match="pip install gcsfs"):
         found("gs://bucket/a.jpg")
+    write_photos(tmp_path / "in", 1)
+    with pytest.raises(OutputError, match="is a picture's name"):
+        found(tmp_path / "in", output=tmp_path / "out.JPG")
     with pytest.raises(OptionError, match="an empty address came"):
         found("")
 

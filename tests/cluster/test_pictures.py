@@ -136,7 +136,7 @@ def test_results_are_those_of_one_machine_and_of_failures_all_is_told(
 
 def test_what_no_cluster_has_room_for_is_told_before_anything_is_written(two_nodes: TwoNodes, tmp_path: Path) -> None:
     write_photos(tmp_path / "in", 1)
-    with pytest.raises(OptionError, match="on 2 threads were asked for, and no node has more than 1 cores"):
+    with pytest.raises(OptionError, match="need 2 cores were asked for, and no node has more than 1;"):
         paint(tmp_path / "in", tmp_path / "out", engine_threads=2)
     with pytest.raises(OptionError, match="no node has a GPU"):
         stylize_pictures(str(tmp_path / "in"), tmp_path / "out", "scream", session=SessionOptions(device="cuda"))

@@ -83,7 +83,7 @@ class VideoReader:
         self.notes: list[str] = []
         self.files: tuple[Path, ...] = () if self._file is None else (self._file,)
         self.passage = Passage(label, is_open=passes_on)
-        self._label, self._errors, self._read_to = label, 0, 0
+        self._label, self.errors, self._read_to = label, 0, 0
         self._within: set[str] = set()
         self._lag: int | None = None
         self._limits = limits
@@ -168,7 +168,7 @@ class VideoReader:
             try:
                 packet = next(packets, None)
             except av.FFmpegError:  # cut off: what the decoder still holds comes out below
-                self._errors, packet = self._errors + 1, None
+                self.errors, packet = self.errors + 1, None
             if packet is not None and packet.stream_index != self._stream.index:
                 self.passage.pass_on(packet)
                 continue
@@ -177,11 +177,11 @@ class VideoReader:
             except EOFError:
                 return
             except av.FFmpegError:
-                self._errors, frames = self._errors + 1, []
+                self.errors, frames = self.errors + 1, []
             if packet is not None and packet.size:
                 self._count(packet)
             for frame in frames:
-                self._errors += frame.is_corrupt
+                self.errors += frame.is_corrupt
                 self._note_what_is_within(frame)
                 yield frame
             if packet is None or packet.size == 0:
@@ -206,7 +206,7 @@ class VideoReader:
         self.container.close()
         self.container, self._stream = open_video_stream(path, self._label, self._limits)
         self._decoder = decoder_of(self._stream)
-        self._errors = 0
+        self.errors = 0
         if not lands_late:
             self.container.seek(place, stream=self._stream)
 
@@ -290,8 +290,8 @@ class VideoReader:
             self._file
         ):  # of an AVI without its end FFmpeg makes up the length
             self.notes.append(f"{self._label}: is cut off: its end is missing; painted as far as it goes")
-        elif self._errors:
-            self.notes.append(f"{self._label}: is damaged in {self._errors} places; painted what could be decoded")
+        elif self.errors:
+            self.notes.append(f"{self._label}: is damaged in {self.errors} places; painted what could be decoded")
 
 
 def _is_rate(found: Fraction | None) -> TypeGuard[Fraction]:
