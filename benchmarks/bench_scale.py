@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ STYLE, QUALITY = "great-wave", 90
 #: Pictures of the shorter and the longer run.
 LENGTHS = {"quality": (40, 320), "live": (150, 1350)}
 WAYS = ("plain", "ray", "ray, apart")
+PARTS = ("rates", "one_core", "parts", "film", "memory")
+#: A file system may allow no more names of one file.
+_MOST_LINKS = 50_000
 MEMORY_COUNTS = (100, 10_000, 100_000)
 
 
@@ -45,24 +48,26 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     parser.add_argument("--counts", type=int, nargs="+", default=MEMORY_COUNTS, help="of pictures, for memory")
-    parser.add_argument("--only-memory", action="store_true", help="and keep the other figures; --counts are added")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="and keep the other figures")
     arguments = parser.parse_args()
     path = arguments.results / "scale.json"
     report = json.loads(path.read_text()) if path.exists() else {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        if not arguments.only_memory:
+        measures: dict[str, Callable[[], Any]] = {
+            "rates": lambda: _rates(folder, arguments.rounds),
+            "one_core": lambda: _one_core(folder, arguments.rounds),
+            "parts": lambda: _parts(folder),
+            "film": _film,
+            "memory": lambda: {str(count): _memory(folder, count) for count in arguments.counts},
+        }
+        for name in arguments.only:
+            report[name] = measures[name]()
             report |= {
                 "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
                 "machine": fingerprint("openvino"),
-                "rates": _rates(folder, arguments.rounds),
-                "one_core": _one_core(folder, arguments.rounds),
-                "parts": _parts(folder),
-                "film": _film(),
             }
-        kept = report.get("memory", {}) if arguments.only_memory else {}
-        report["memory"] = kept | {str(count): _memory(folder, count) for count in arguments.counts}
-    path.write_text(json.dumps(report, indent=1) + "\n")
+            path.write_text(json.dumps(report, indent=1) + "\n")  # each may take minutes
 
 
 def _rates(folder: Path, rounds: int) -> dict[str, Any]:
@@ -120,15 +125,17 @@ def command_of(way: str, network: str, photos: Path, output: Path) -> list[str]:
 
 
 def photos_of(folder: Path, size: tuple[int, int], count: int) -> Path:
-    """A folder with so many JPEGs of this height and width; links to one file."""
+    """A folder with so many JPEGs of this height and width; links to few files."""
     place = folder / f"{size[0]}x{size[1]}" / str(count)
     if not place.exists():
         place.mkdir(parents=True)
-        photo = place.parent / "photo.jpg"
-        if not photo.exists():
-            save_image(photo, resize_image(load_image(content_path("coffee")).pixels, *size), quality=90)
+        photo = resize_image(load_image(content_path("coffee")).pixels, *size)
         for number in range(count):
-            os.link(photo, place / f"{number:06d}.jpg")
+            path, first = (place / f"{each:06d}.jpg" for each in (number, number - number % _MOST_LINKS))
+            if path == first:
+                save_image(first, photo, quality=90)
+            else:
+                os.link(first, path)
     return place
 
 

@@ -163,20 +163,11 @@ class _Bar:
     """A progress bar on stderr."""
 
     def __init__(self, *, is_shown: bool) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.table import Column
+        from nst_engine.cli.progress_bar import console, counting_bar
 
-        from nst_engine.cli.progress_bar import console
-
-        columns = (
-            TextColumn("painting"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=9)),
-            TextColumn("{task.fields[status]}"),
-        )
         is_shown = is_shown and console.is_terminal  # elsewhere nothing but an empty line would be left of it
-        self._bar = Progress(*columns, console=console, disable=not is_shown, transient=True)
-        self._task = self._bar.add_task("", total=None, status="starting engines")
+        self._bar = counting_bar(disable=not is_shown, transient=True)
+        self._task = self._bar.add_task("painting", total=None, status="starting engines")
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -18,6 +18,18 @@ from nst_engine.optimization.progress import Progress
 console = Console(stderr=True, highlight=False)
 
 
+def counting_bar(*, width: int = 24, **options: Any) -> RichProgress:
+    """What is done, a bar, how many of how many, and the task's field `status`; on stderr."""
+    return RichProgress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=width),
+        MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=9)),
+        TextColumn("{task.fields[status]}"),
+        console=console,
+        **options,
+    )
+
+
 class InterruptibleBar:
     """A progress bar that takes the first Ctrl-C as a request to stop; a second or early one ends the program."""
 
@@ -60,13 +72,7 @@ class RunDisplay(InterruptibleBar):
     """
 
     def __init__(self, label: str, on_progress: Callable[[Progress], None] | None = None) -> None:
-        bar = RichProgress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=16),
-            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=9)),
-            TextColumn("{task.fields[status]}"),
-            console=console,
-        )
+        bar = counting_bar(width=16)
         super().__init__(bar, "stopping: the best picture so far will be written (Ctrl-C again: nothing)")
         self.notes = list[str]()
         self._label, self._on_progress = label, on_progress

@@ -86,7 +86,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="skip photos whose result is there already")
     parser.add_argument("--overwrite", action="store_true", help="a result may replace a photo")
-    parser.add_argument("--json", action="store_true", help="a line of JSON per picture on stdout")
+    parser.add_argument(
+        "--json", action="store_true", help="a line of JSON per picture on stdout; with --ray, one for all"
+    )
     add_options(add_model_arguments(parser, any_style=ANY_STYLE), StreamOptions)
     parser.set_defaults(run=run)
 

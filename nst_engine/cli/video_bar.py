@@ -18,18 +18,9 @@ class VideoBar:
     """
 
     def __init__(self, label: str, *, is_shown: bool) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.table import Column
+        from nst_engine.cli.progress_bar import counting_bar
 
-        from nst_engine.cli.progress_bar import console
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=9)),
-            TextColumn("{task.fields[status]}"),
-        )
-        self._bar = Progress(*columns, console=console, disable=not is_shown)
+        self._bar = counting_bar(disable=not is_shown)
         self._task = self._bar.add_task(label, total=None, status="")
 
     def __enter__(self) -> Self:

@@ -119,7 +119,7 @@ def _job(
         size=source.stat().st_size,
         label=clip.label,
         painter=pickle.dumps(painter),
-        lead=_LEADS * painter.memory_frames / clip.rate,
+        lead_frames=_LEADS * painter.memory_frames,
         plan=sink.plan,
         shift=clip.shift,
         options=options,
@@ -166,7 +166,7 @@ class _Film:
         ray_options: Any = {"max_retries": -1, **needs}  # a node that dies is no fault of the stretch
         remote: Any = ray.remote
         self._painted = remote(**ray_options)(painted_stretch)
-        self._watched = remote(max_retries=-1, num_cpus=READING_SHARE)(watched_stretch) if job.lead else None
+        self._watched = remote(max_retries=-1, num_cpus=READING_SHARE)(watched_stretch) if job.lead_frames else None
         self._begin = None if sink.end_pts is None else clip.source_seconds(sink.end_pts)
         self._length = _stretch_seconds(clip, room)
 
@@ -194,14 +194,14 @@ class _Film:
     def _stretches(self) -> Iterator[Stretch]:
         """In order, up to the last one."""
         begun: deque[Any] = deque()
-        count, scene = 0, self._scene_before()
+        count, lead = 0, self._lead_before()
         try:
             while True:
                 while len(begun) < self._ahead and not (begun and self._is_after(count)):
                     begin, end = self._span(count)
-                    begun.append(self._painted.remote(self._job, begin, end, scene))
+                    begun.append(self._painted.remote(self._job, begin, end, lead))
                     if self._watched is not None:
-                        scene = self._watched.remote(self._job, begin, end, scene)
+                        lead = self._watched.remote(self._job, lead, end)
                     count += 1
                 stretch: Stretch = ray.get(begun.popleft())
                 yield stretch
@@ -211,11 +211,11 @@ class _Film:
             for left in begun:
                 ray.cancel(left, force=True)
 
-    def _scene_before(self) -> Any:
+    def _lead_before(self) -> Any:
         """Before the first stretch; None where it begins the film, or frames are painted one by one."""
         if self._begin is None or self._watched is None:
             return None
-        return self._watched.remote(self._job, None, self._begin, None)
+        return self._watched.remote(self._job, None, self._begin)
 
     def _span(self, place: int) -> tuple[Fraction | None, Fraction]:
         """From when to when a stretch goes, in seconds of the source."""

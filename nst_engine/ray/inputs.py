@@ -203,11 +203,19 @@ def _listed(place: Place, limits: ImageLimits) -> Iterator[tuple[Place, str]]:
     places = [_from(folder, line.strip()) for line in lines if line.strip()]
     if not places:
         raise ImageNotFoundError(f"{place.url}: is an empty list; wanted an address a line")
-    paths = [each.path for each in places]
+    paths = [_path_of(each) for each in places]
     roots = {posixpath.isabs(path) for path in paths}
     shared = posixpath.dirname(paths[0]) if len(paths) == 1 else posixpath.commonpath(paths) if len(roots) == 1 else ""
     for each, path in zip(places, paths, strict=True):
         yield each, path[len(shared) :].lstrip("/") or posixpath.basename(path)
+
+
+def _path_of(place: Place) -> str:
+    """As its store calls it; of an address of no store, the part that may be one."""
+    try:
+        return place.path
+    except ImageNotFoundError:  # recorded when it cannot be read
+        return place.url.partition("://")[2]
 
 
 def _from(folder: Place, text: str) -> Place:

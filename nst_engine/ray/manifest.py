@@ -67,8 +67,8 @@ class Manifest:
         #: Whether results that the manifest does not know can only be of this run.
         self.knows_files = True
         self._is_new = True
-        before = self._run_before()
-        if before is None or overwrite:
+        before = None if overwrite else self._run_before()
+        if before is None:
             self.knows_files = not overwrite
         elif resume:
             self._go_on(before)

@@ -83,7 +83,7 @@ class StylizePictures:
         )
         let_idle_threads_sleep()
         engine = {**_assigned(), **engine}
-        self.streams = suitable_streams(None, engine.get("threads") or usable_cpus())
+        self.streams = suitable_streams(engine.get("expected_pictures"), engine.get("threads") or usable_cpus())
         self._stylizer = Stylizer(model, **{"streams": self.streams, **engine})
         self._style = self._stylizer.choose_style(style)
         self._options = vars(options)

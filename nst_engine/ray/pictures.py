@@ -134,6 +134,7 @@ def stylize_pictures(
     run = _Run(manifest, found.count, found.count - left.count, on_progress)
     if left.count:
         painting = {**asdict(stylize), "max_side": None, "style": choice, "model": os.fspath(model), **engine}
+        painting["expected_pictures"] = found.count  # as where one machine paints them: not what is left of them
         reading, writing = Reading(stylize.max_side, limits), Writing(place, options.quality)
         with connected(address) as can_grow, cluster_errors():
             crew = crew_for(session.device, options, can_grow=can_grow)

@@ -12,6 +12,7 @@ import pickle
 import socket
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -47,8 +48,8 @@ class Job:
         size: Its size in bytes, by which another file of that name is told.
         label: What messages call the output.
         painter: What paints its frames, pickled.
-        lead: Seconds before a stretch from which on frames are painted, since those in it are smoothed with them; 0:
-            frames are painted one by one.
+        lead_frames: Frames before a stretch that are painted, too, since those in it are smoothed with them; 0: frames
+            are painted one by one.
         plan: How the result is encoded.
         shift: Of the whole clip: see `Clip.shift`.
         options: What of the file is painted.
@@ -60,12 +61,25 @@ class Job:
     size: int
     label: str
     painter: bytes = field(repr=False)
-    lead: Fraction
+    lead_frames: int
     plan: Plan
     shift: Fraction
     options: VideoOptions
     has_square_pixels: bool
     limits: ImageLimits
+
+
+@dataclass(frozen=True, eq=False)
+class Lead:
+    """Where a painter begins before a stretch, for its frames to be smoothed as if it had painted all before.
+
+    Attributes:
+        seconds: Of the source, when the first frame is shown that it paints.
+        scene: Before that frame; None: there are none before.
+    """
+
+    seconds: Fraction
+    scene: Scene | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -91,39 +105,41 @@ class Stretch:
     seconds: float
 
 
-def watched_stretch(job: Job, begin: Fraction | None, end: Fraction, scene: Scene | None) -> Scene | None:
-    """Where the scene is before the stretch that begins at `end`, or rather before the frames that lead to it.
+def watched_stretch(job: Job, lead: Lead | None, end: Fraction) -> Lead | None:
+    """Where to begin before the stretch that begins at `end`; None: with its own first frame.
 
     Args:
         job: The film.
-        begin: Where the stretch before begins, in seconds of the source; None: it is the first.
-        end: Where it ends.
-        scene: Before the frames that lead to `begin`; None: there are none before.
+        lead: Where to begin before the stretch that ends there; None: with the film.
+        end: Seconds of the source.
 
     Raises:
         NSTError: What reading raises.
     """
-    reader = _opened(job, None if begin is None else begin - job.lead)
+    start = None if lead is None else lead.seconds
+    reader = _opened(job, start)
     if reader is None:
-        return None
+        return lead
     painter = _painter(job.painter)
-    painter.go_on_from(scene)
+    painter.go_on_from(None if lead is None else lead.scene)
+    before: deque[Lead] = deque(maxlen=job.lead_frames)
     with contextlib.closing(reader):
-        for frame, seconds in _timed(reader, None if begin is None else begin - job.lead):
-            if seconds >= end - job.lead:
+        for frame, seconds in _timed(reader, start):
+            if seconds >= end:
                 break
+            before.append(Lead(seconds, painter.scene))
             painter.watch_frame(frame.pixels)
-    return painter.scene
+    return before[0] if before else lead
 
 
-def painted_stretch(job: Job, begin: Fraction | None, end: Fraction, scene: Scene | None) -> Stretch:
+def painted_stretch(job: Job, begin: Fraction | None, end: Fraction, lead: Lead | None) -> Stretch:
     """Paint the frames from `begin` (None: the first) to before `end`, in seconds of the source.
 
     Args:
         job: The film.
         begin: Where the stretch begins.
         end: Where it ends.
-        scene: Before the frames that lead to it, as `watched_stretch` has found it; None: there are none before.
+        lead: Where to begin, as `watched_stretch` has found it; None: with the stretch itself.
 
     Raises:
         VideoNotFoundError: This node does not see the film.
@@ -132,11 +148,11 @@ def painted_stretch(job: Job, begin: Fraction | None, end: Fraction, scene: Scen
     begun = time.perf_counter()
     let_idle_threads_sleep()
     keep_freed_memory()
-    reader = _opened(job, None if begin is None else begin - job.lead)
+    reader = _opened(job, begin if lead is None else lead.seconds)
     if reader is None:
         return Stretch(b"", 0, 0, 0, True, (), time.perf_counter() - begun)
     with contextlib.closing(reader), tempfile.TemporaryDirectory(prefix="nst-film-") as folder:
-        painted = _Run(job, reader, begin, end, Path(folder) / "stretch.part").painted(scene)
+        painted = _Run(job, reader, begin, end, Path(folder) / "stretch.part").painted(lead)
     return replace(painted, seconds=time.perf_counter() - begun)
 
 
@@ -153,11 +169,11 @@ class _Run:
         self._first_index: int | None = None
         self._is_last = True
 
-    def painted(self, scene: Scene | None) -> Stretch:
+    def painted(self, lead: Lead | None) -> Stretch:
         painter = _painter(self._job.painter)
-        painter.go_on_from(scene)
+        painter.go_on_from(None if lead is None else lead.scene)
         stage = StylizeStage(painter, self._reader.clip, self._is_shown, lambda count: None)
-        run_pipeline(self._frames(), stage, self._write)
+        run_pipeline(self._frames(self._begin if lead is None else lead.seconds), stage, self._write)
         notes = tuple(dict.fromkeys([*self._reader.notes, *self._damage(), *self._encodable.taken_notes()]))
         if self._segment is None:
             return Stretch(b"", 0, 0, 0, self._is_last, notes, 0.0)
@@ -172,8 +188,8 @@ class _Run:
             return []
         return [f"{self._reader.clip.label}: is damaged; painted what could be decoded"]
 
-    def _frames(self) -> Iterator[Frame]:
-        for frame, seconds in _timed(self._reader, None if self._begin is None else self._begin - self._job.lead):
+    def _frames(self, start: Fraction | None) -> Iterator[Frame]:
+        for frame, seconds in _timed(self._reader, start):
             if seconds >= self._end:
                 self._is_last = False
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ from nst_engine.errors import ImageNotFoundError, MissingDependencyError, NSTErr
 from nst_engine.limits import ImageLimits
 from nst_engine.ray.inputs import Inputs, Naming, find_inputs
 from nst_engine.ray.parquet import bytes_of
+from nst_engine.ray.stages import Reading
 from nst_engine.ray.storage import place_of
 
 NAMING = Naming("scream")
@@ -54,6 +56,17 @@ def test_the_folder_of_the_photos_is_no_output_by_whatever_name(tmp_path: Path, 
     write_photos(tmp_path / "in/out", 1)
     inputs = found(tmp_path / "in", output=tmp_path / "other/out")
     assert outputs(inputs) == ["00000_scream.png"]
+
+
+def test_an_address_of_no_store_in_a_list_is_of_one_picture(tmp_path: Path) -> None:
+    write_photos(tmp_path, 1)
+    (tmp_path / "all.txt").write_text("00000.png\nnix://bucket/one.png\n", encoding="utf-8")
+    inputs = found(tmp_path / "all.txt")
+    assert len(outputs(inputs)) == 2
+    (table,) = inputs.blocks
+    (batch,) = Reading(None, ImageLimits())({name: np.array(table[name].to_pylist()) for name in table.column_names})
+    assert batch["error"][0] == ""
+    assert "nix://bucket/one.png: there is no such kind of store" in batch["error"][1]
 
 
 def test_patterns_and_lists(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from nst_engine.cli.main import main
 from nst_engine.errors import NSTError, OptionError, OutputError
 from nst_engine.image import encode_image, load_image
 from nst_engine.ray import ClusterOptions, ClusterProgress, ClusterResult, stylize_pictures
+from nst_engine.ray.manifest import Manifest
+from nst_engine.ray.storage import place_of
 from nst_engine.runtimes.options import SessionOptions
 
 MODEL = "bundled:live"
@@ -202,6 +204,19 @@ def test_what_a_dead_run_has_left_in_a_bucket_stops_nobody(two_nodes: TwoNodes, 
     store.pipe_file("dead/out/_nst/running.json", b'{"node": "gone"}')
     assert paint(tmp_path / "in", "s3://dead/out").done == 2
     assert not store.exists("dead/out/_nst/running.json")
+
+
+def test_a_damaged_record_is_no_reason_not_to_begin_anew(tmp_path: Path) -> None:
+    record = tmp_path / "out/_nst/run.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"model": ')
+    place, run = place_of(str(tmp_path / "out")), {"model": "m", "version": "1"}
+    with pytest.raises(OutputError, match=r"run.json: cannot be read"):
+        Manifest(place, run, resume=True, overwrite=False)
+    manifest = Manifest(place, run, resume=False, overwrite=True)
+    with manifest.recording():
+        manifest.add([{"input": "a", "output": "b", "state": "done"}])
+    assert Manifest(place, run, resume=True, overwrite=False).done == {"a"}
 
 
 def test_a_bucket_is_painted_into_a_bucket(two_nodes: TwoNodes, tmp_path: Path) -> None:
