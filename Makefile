@@ -35,7 +35,7 @@ web: web/node_modules/.installed ## build the page anew, into the package
 	npm run --prefix web build
 
 test: $(VENV)/.installed-dev web/node_modules/.installed ## install what the tests need, and run them all
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations 25 --durations-min 5
 
 check: $(VENV)/.installed-dev ## what CI checks besides the tests: lint, format, types
 	$(BIN)/ruff check .

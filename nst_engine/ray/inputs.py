@@ -23,6 +23,8 @@ from nst_engine.wording import label_of_path, printable
 LISTS = (".txt", ".lst")
 #: Of a group of rows, which may be a whole file.
 _SLICES = 16
+#: Of a table of files.
+_ROWS = 10_000
 
 #: Of a picture: what the manifest calls it; the address of its file; its row there, -1 where the file is the picture;
 #: the column of that file with the bytes; where its result goes, below the output.
@@ -122,7 +124,7 @@ def find_inputs(texts: Sequence[str], output: Place, naming: Naming, limits: Ima
         raise OutputError(f"{output.url}: is a picture's name, and results go to a folder or to a .parquet; take one")
     inputs, found = Inputs(), set[str]()
     for text in texts:
-        files: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
+        files = _no_rows()
         for source, relative in _files_of(text, output, inputs.left_out, limits):
             if source.url in found:
                 continue
@@ -133,6 +135,9 @@ def find_inputs(texts: Sequence[str], output: Place, naming: Naming, limits: Ima
                 ]
             else:
                 _add(files, source.url, source.url, -1, "", naming.result_of(relative))
+            if len(files["input"]) == _ROWS:  # strings take several times the memory of a table
+                inputs.blocks.append(pa.table(files, SCHEMA))
+                files = _no_rows()
         if files["input"]:
             inputs.blocks.append(pa.table(files, SCHEMA))
     if inputs.count == 0:
@@ -237,11 +242,15 @@ def _is_text(path: str) -> bool:
 
 def _of_rows(group: tuple[Place, str, list[tuple[int, str]]], relative: str, naming: Naming) -> pa.Table:
     source, column, names = group
-    rows: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
+    rows = _no_rows()
     stem = relative.removesuffix(PurePosixPath(relative).suffix)
     for row, name in names:
         _add(rows, f"{source.url}#{row}", source.url, row, column, naming.result_of(name or f"{stem}_{row:06d}"))
     return pa.table(rows, SCHEMA)
+
+
+def _no_rows() -> dict[str, list[object]]:
+    return {name: [] for name in SCHEMA.names}
 
 
 def _add(rows: dict[str, list[object]], *values: object) -> None:

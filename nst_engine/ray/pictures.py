@@ -38,6 +38,8 @@ from nst_engine.version import __version__
 
 #: Files read by one task, and pixels' bytes that one block between the stages has, about.
 _FILES, _BLOCK_BYTES = 32, 32 << 20
+#: Blocks of which more are made only if each engine has fewer than so many.
+_BLOCKS, _BLOCKS_OF_AN_ENGINE = 1000, 4
 _FAILURES_TOLD = 20
 
 _AS_IT_IS, _ANY_DEVICE, _NEW_RUN = StylizeOptions(), SessionOptions(), ClusterOptions()
@@ -191,7 +193,7 @@ def _outcomes(
 ) -> Generator[list[dict[str, Any]]]:
     """Rows of the manifest, a few pictures at a time, in the order in which they are done."""
     _set_up_data()
-    tables = left.in_blocks_of(max(1, min(_FILES, math.ceil(left.count / (4 * crew.engines)))))
+    tables = left.in_blocks_of(_files_of_a_block(left.count, crew.engines))
     whole: Any = {"batch_size": None, "batch_format": "numpy"}
     # two batches at once: where one ends, the other has begun
     pool = ray.data.ActorPoolStrategy(
@@ -219,6 +221,12 @@ def _outcomes(
             names = list(batch)
             columns = [batch[name].tolist() for name in names]
             yield [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _files_of_a_block(count: int, engines: int) -> int:
+    """Few, so that all engines have some; but each block takes the driver 40 kB, whatever is in it."""
+    most_blocks = max(_BLOCKS, _BLOCKS_OF_AN_ENGINE * engines)
+    return max(1, min(math.ceil(count / (_BLOCKS_OF_AN_ENGINE * engines)), max(_FILES, math.ceil(count / most_blocks))))
 
 
 def _set_up_data() -> None:
