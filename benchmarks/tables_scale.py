@@ -43,7 +43,12 @@ def memory_text(report: Report) -> str:
         f"{int(count):,} pictures {each['mib']:,} MiB ({each['seconds']:.0f} s)"
         for count, each in report["memory"].items()
     )
-    return f"Memory of all processes, Ray's own among them, at its highest: {cases}."
+    few, many = min(report["memory"], key=int), max(report["memory"], key=int)
+    grown = (report["memory"][many]["mib"] - report["memory"][few]["mib"]) * 1024 / (int(many) - int(few))
+    return (
+        f"Memory of all processes, Ray's own among them, at its highest: {cases}. What grows are names and records, by "
+        f"{grown:.1f} KiB a picture."
+    )
 
 
 def film_text(report: Report) -> str:
