@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -30,10 +32,13 @@ def _two_nodes() -> Iterator[TwoNodes]:
     os.environ.update(_STORE, AWS_ENDPOINT_URL=store, **_PROXY)  # of the workers, too
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "object_store_memory": 200_000_000, "include_dashboard": False},
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # Ray leaves a socket where another cluster has its ports
+        cluster = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 1, "object_store_memory": 200_000_000, "include_dashboard": False},
+        )
+        gc.collect()
     for name in _PROXY:
         del os.environ[name]
     try:
