@@ -7,10 +7,10 @@ import logging
 import math
 import os
 import re
-import signal
 import socket
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,32 +63,28 @@ def connected(address: str | None = None) -> Iterator[bool]:
     own: dict[str, Any] = {}
     if address == LOCAL:
         own = {"num_cpus": usable_cpus(), "object_store_memory": _STORE_BYTES}
-    with _empty_folder() as folder:
-        if _JOB not in os.environ:
-            own["runtime_env"] = {"working_dir": folder}
-        _init(address, own)
     try:
+        with _empty_folder() as folder:
+            if _JOB not in os.environ:
+                own["runtime_env"] = {"working_dir": folder}
+            _init(address, own)
         yield address != LOCAL
     finally:
         ray.shutdown()
 
 
 def _init(address: str, own: dict[str, Any]) -> None:
-    """Connect, and leave SIGTERM to whom it was: Ray takes it, to end with a code of its own and without a word."""
-    handler = signal.getsignal(signal.SIGTERM)
-    has_ended = False
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as refused:
-        raise _no_cluster(address, refused) from refused
-    except SystemExit:
-        has_ended = True
-        raise
-    finally:
-        with contextlib.suppress(ValueError):  # in threads other than the main one
-            signal.signal(signal.SIGTERM, handler)
-        if has_ended:
-            signal.raise_signal(signal.SIGTERM)
+    """Connect, in a thread of its own: signals break off what the main one does.
+
+    Amid Ray's start that left locks which nobody held any more, and a run that waited for them without end. In other
+    threads Ray does not take SIGTERM either, to end with a code of its own and without a word.
+    """
+    with ThreadPoolExecutor(1, "ray-starts") as threads:  # which is waited for, also when a signal has come
+        started = threads.submit(ray.init, address, log_to_driver=False, logging_level=logging.ERROR, **own)
+        try:
+            started.result()
+        except (ConnectionError, ValueError, RuntimeError, OSError) as refused:
+            raise _no_cluster(address, refused) from refused
 
 
 def _check_answers(address: str) -> None:

@@ -127,16 +127,16 @@ def stylize_pictures(
     engine = asdict(session)
     with Stylizer(model, expected_pictures=1, limits=limits, **_of_driver(engine)) as stylizer:
         choice, name = stylizer.choose_style(style), stylizer.model
-    suffix = suffix_of(options.image_format)
-    naming = Naming(style_label(choice.shares), suffix, options.column, options.key_column)
+    label, suffix = style_label(choice.shares), suffix_of(options.image_format)
+    naming = Naming(label, suffix, options.column, options.key_column)
     found = find_inputs(texts, place, naming, limits)
     identity = _identity(find_model(model), name, choice, stylize, {"suffix": suffix, "quality": options.quality})
     manifest = Manifest(place, identity, resume=options.resume, overwrite=options.overwrite)
     left = _left(found, place, manifest, options)
     run = _Run(manifest, found.count, found.count - left.count, on_progress)
     if left.count:
+        engine["expected_pictures"] = found.count  # as where one machine paints them: not what is left of them
         painting = {**asdict(stylize), "max_side": None, "style": choice, "model": os.fspath(model), **engine}
-        painting["expected_pictures"] = found.count  # as where one machine paints them: not what is left of them
         reading, writing = Reading(stylize.max_side, limits), Writing(place, options.quality)
         with connected(address) as can_grow, cluster_errors():
             crew = crew_for(session.device, options, can_grow=can_grow)
@@ -144,10 +144,8 @@ def stylize_pictures(
                 run.take(outcomes)
     else:
         run.take(iter(()))
-    seconds = time.perf_counter() - begun
-    return ClusterResult(
-        place.url, run.done, run.failed, found.count - left.count, seconds, run.failures, found.left_out
-    )
+    before, seconds = found.count - left.count, time.perf_counter() - begun
+    return ClusterResult(place.url, run.done, run.failed, before, seconds, run.failures, found.left_out)
 
 
 class _Run:

@@ -159,7 +159,7 @@ def screenshot(file: Path) -> NDArray[np.uint8]:
 
 def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path, display: tuple[str, Path]) -> None:
     name, file = display
-    arguments = [*WEBCAM, "--camera", clip, "--frames", 40, "--json"]
+    arguments = [*WEBCAM, "--camera", clip, "--frames", 120, "--json"]
     process = started(*arguments, cwd=tmp_path, DISPLAY=name, QT_QPA_PLATFORM="xcb")
     window = np.zeros((300, 400, 3), np.uint8)
     while process.poll() is None:
@@ -170,7 +170,7 @@ def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path
         time.sleep(0.01)
     stdout, complaints = process.communicate()
     assert (process.returncode, complaints) == (0, "nst: warming up\n")
-    assert json.loads(stdout)["frames"] == 40
+    assert json.loads(stdout)["frames"] == 120
     columns = np.flatnonzero((window.max(axis=2).astype(int) - window.min(axis=2)).max(axis=0) > 30)
     assert len(columns) > 120
     # white letters on a ground made darker
