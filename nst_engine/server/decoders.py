@@ -187,7 +187,10 @@ class _Decoder:
         assert self._process.stdin is not None
         self.is_idle = False
         self._memory[: len(content)] = content
-        self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+        try:
+            self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+        except (OSError, RuntimeError) as error:  # the latter by uvloop, of a pipe that it has closed
+            raise EOFError from error
         said = await self._line()
         self.is_idle = "error" in said
         return said
