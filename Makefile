@@ -19,8 +19,8 @@ $(VENV)/.installed-%: $(BIN)/python pyproject.toml setup.py constraints.txt $(wi
 
 demo: $(VENV)/.installed-cpu ## install, and paint a bundled photo in a bundled style
 	@mkdir -p demo
-	$(BIN)/nst stylize chelsea --style great-wave --output demo/chelsea_great-wave.png
-	@echo "The picture is $(CURDIR)/demo/chelsea_great-wave.png"
+	$(BIN)/nst stylize chelsea --style scream --output demo/chelsea_scream.png
+	@echo "The picture is $(CURDIR)/demo/chelsea_scream.png"
 
 serve: $(VENV)/.installed-cpu,openvino,opencv-headless,optimize,serve ## install, and paint for others over HTTP: http://127.0.0.1:8000
 	$(BIN)/nst serve
