@@ -23,6 +23,7 @@ class _Asked(Generic[_Item, _Result]):
         self.kind, self.item, self.most = kind, item, most
         self.result: list[_Result] = []
         self.error: Exception | None = None
+        self.is_given_up = False
 
     @property
     def is_over(self) -> bool:
@@ -73,6 +74,7 @@ class Gathering(Generic[_Item, _Result]):
                     self._changed.wait(_LOOK_S if is_cancellable() else None)
                     check_cancelled()
             except BaseException:
+                mine.is_given_up = True  # a group that it is in may be broken off, and would put it back
                 if mine in self._waiting:
                     self._waiting.remove(mine)
                 self._changed.notify_all()
@@ -93,7 +95,8 @@ class Gathering(Generic[_Item, _Result]):
         finally:
             with self._changed:
                 self._free += 1
-                self._waiting[:0] = [asked for asked in group if asked is not mine and not asked.is_over]
+                left = [asked for asked in group if asked is not mine and not asked.is_over]
+                self._waiting[:0] = [asked for asked in left if not asked.is_given_up]
                 self._changed.notify_all()
 
     def _serve(self, group: Sequence[_Asked[_Item, _Result]]) -> None:

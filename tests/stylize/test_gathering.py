@@ -165,6 +165,36 @@ def test_when_the_leading_thread_is_cancelled_the_rest_of_its_group_is_done_agai
     assert groups == [[0], [1, 2, 3, 4], [2, 3], [4]]
 
 
+def test_a_group_of_which_all_are_cancelled_stops_nobody_else(threads: ThreadPoolExecutor) -> None:
+    leading, following = CancelToken(), CancelToken()
+    groups, busy, breaks_off = [], threading.Event(), threading.Event()
+
+    def work(numbers: Sequence[int]) -> list[int]:
+        groups.append(list(numbers))
+        if len(groups) == 1:
+            assert busy.wait(60)
+        if len(groups) == 2:
+            assert breaks_off.wait(60)
+            leading.check()
+        return [2 * number for number in numbers]
+
+    gathering = Recorded(work, most=2)
+    first = ask(threads, gathering, [0])
+    leads = ask(threads, gathering, [1], token=leading)
+    follows = ask(threads, gathering, [2], token=following)
+    busy.set()
+    wait_until(lambda: len(groups) == 2)
+    following.cancel()  # and its thread is gone before the group is broken off
+    with pytest.raises(CancelledError):
+        follows[0].result(60)
+    leading.cancel()
+    breaks_off.set()
+    with pytest.raises(CancelledError):
+        leads[0].result(60)
+    others = [threads.submit(gathering.result_of, "a", number, 2) for number in (3, 4)]
+    assert [future.result(20) for future in first + others] == [0, 6, 8]
+
+
 def test_pictures_of_several_threads_are_painted_in_one_run_each_in_its_own_style(
     tmp_path: Path, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
