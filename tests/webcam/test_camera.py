@@ -141,7 +141,8 @@ def test_a_file_is_read_at_its_own_speed(tmp_path: Path) -> None:
             assert captured.pixels.shape == (48, 64, 3)
             times.append(captured.at)
     assert source.fps == 10
-    assert len(times) == 10
+    # on a busy machine frames are read late; then two may come at once, of which the newer one is taken
+    assert len(times) + camera.frames.dropped == 10
     assert 0.85 < times[-1] - times[0] < 3
 
 
