@@ -181,7 +181,7 @@ def test_a_changed_style_is_a_blend_over_so_many_frames(tiny: Stylizer, stabilit
     away = [float(np.abs(each.astype(int) - actual[-1]).mean()) for each in (first, *actual[:4])]
     assert away == sorted(away, reverse=True)
     assert away[0] > 10
-    assert away[-1] < 0.2 * away[0]
+    assert away[-1] < {"off": 0.1, "low": 0.3}[stability] * away[0]  # what is seen is behind by a frame or so
     # one that is not done yet is gone on from where it is
     painter.restyle("wave", frames=2)
     painter.stylize_frame(frame)

@@ -104,7 +104,7 @@ def test_the_texture_goes_on_where_it_was(tmp_path: Path, ends_in_a_scene: bool)
         if progress.frames == SEGMENT_FRAMES + 30:
             raise Stopped
 
-    options = VideoOptions(crf=12, resume=True)
+    options = VideoOptions(crf=0, resume=True)  # whatever an encoder loses, it loses elsewhere each time
     with Stylizer("bundled:live", device="cpu", threads=1) as stylizer:
         stylize_video(source, whole, stylizer, "scream", options=options)
         with pytest.raises(Stopped):
