@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paintings", nargs="+", type=Path, metavar="PAINTING")
     parser.add_argument("--photos", type=Path, required=True, metavar="DIR", help="as for bench_quality.py")
-    parser.add_argument("--minutes", type=float, default=6.0, metavar="M", help="of each training (default: 6)")
+    parser.add_argument("--minutes", type=float, default=5.0, metavar="M", help="of each training (default: 5)")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
     photos = [*(photo.path for photo in bundled_contents().values()), *find_photos(arguments.photos)]

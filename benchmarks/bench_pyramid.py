@@ -5,6 +5,7 @@ Both minimise the same loss at full size, so their losses there can be compared;
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import sys
@@ -22,6 +23,9 @@ FLAT_ITERATIONS = {"content": 60, "random": 120}
 
 def main() -> None:
     """Measure and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         content, style = bring_to_size(CONTENT, STYLE, Path(temporary))
@@ -47,7 +51,7 @@ def main() -> None:
         "style": STYLE,
         "runs": rows,
     }
-    (RESULTS / "pyramid.json").write_text(json.dumps(report, indent=1) + "\n")
+    (arguments.results / "pyramid.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -58,9 +58,18 @@ def main() -> None:
         metavar="STYLE",
         help="judge the networks in these again, and keep the other figures",
     )
+    parser.add_argument(
+        "--optimize-more",
+        type=int,
+        metavar="N",
+        help="let nst optimize paint N photos that it has not painted yet, and keep the other figures",
+    )
     arguments = parser.parse_args()
     unseen = find_photos(arguments.photos) if arguments.photos is not None else []
     photos = [*(photo.path for photo in bundled_contents().values()), *unseen]
+    if arguments.optimize_more is not None:
+        _optimize_more(arguments.results, photos, arguments.optimize_more)
+        return
     stylizers = {name: Stylizer(f"bundled:{name}", device="cpu", backend="onnxruntime") for name in MODELS}
     styles = arguments.only_styles or list(bundled_styles())
     equal = (
@@ -145,6 +154,30 @@ def _judged_optimize(photos: Sequence[Path]) -> tuple[dict[str, Any], dict[str, 
         styles.append({"style": style, **means(measures)})
         print("optimize", styles[-1], flush=True)
     return {"mean": _mean_of(styles), "styles": styles, "photos": [photo.name for photo in photos]}, pictures
+
+
+def _optimize_more(results: Path, photos: Sequence[Path], count: int) -> None:
+    """Figures of optimisation over more photos; written after each of them, as one takes its time in all styles."""
+    report = json.loads((results / "quality.json").read_text())
+    left = [photo for photo in photos if photo.name not in report["optimize"]["photos"]]
+    for photo in left[:count]:
+        judged, _ = _judged_optimize([photo])
+        report["optimize"] = _together(report["optimize"], judged)
+        print(report["optimize"]["photos"], report["optimize"]["mean"], flush=True)
+        (results / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Means over the photos of both."""
+    shares = np.array([len(one["photos"]), len(other["photos"])]) / (len(one["photos"]) + len(other["photos"]))
+    styles = [
+        {
+            "style": row["style"],
+            **{key: (shares @ np.array([row[key], more[key]])).tolist() for key in row if key != "style"},
+        }
+        for row, more in zip(one["styles"], other["styles"], strict=True)
+    ]
+    return {"mean": _mean_of(styles), "styles": styles, "photos": [*one["photos"], *other["photos"]]}
 
 
 def _judged_peer(photos: Sequence[Path]) -> dict[str, Any]:
