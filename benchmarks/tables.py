@@ -330,12 +330,14 @@ def ablation_table(report: Report) -> str:
             run["engine"],
             f"{run['style_distance']:.3f}",
             f"{run['content_distance']:.2f}",
+            f"{run['grain']:.1f}",
             f"{run['seconds'] / base['seconds']:.2f} ×",
             f"{run['peak_rss_mib'] / 1024:.2f} GiB",
         ]
         for run in report["runs"]
     ]
-    table = markdown_table([pair, "style distance", "content distance", "time", "peak memory"], rows)
+    headings = [pair, "style distance", "content distance", "grain", "time", "peak memory"]
+    table = markdown_table(headings, rows)
     return f"{table}\n\n{machine_line(report)}"
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _LEARNT_STYLE_DISTANCE = 0.2
 #: What was measured of whole trainings (`benchmarks/results/`, CONTRIBUTING.md).
 MEASURED_ADDING = (
-    "6 minutes on two cores of an AMD EPYC bring bundled:live to 0.08 to 0.12 from a painting, as near as it is to its "
-    "own styles (0.12)"
+    "5 minutes on two cores of an Intel(R) Xeon(R) Processor bring bundled:live to 0.10 to 0.13 from a painting, about "
+    "as near as it is to its own styles (0.12)"
 )
 MEASURED_TRAINING = (
     "bundled:live saw 170,000 pictures, within half an hour on an NVIDIA H200, and is 0.12 from its paintings; CPUs "
