@@ -336,8 +336,7 @@ def ablation_table(report: Report) -> str:
         ]
         for run in report["runs"]
     ]
-    headings = [pair, "style distance", "content distance", "grain", "time", "peak memory"]
-    table = markdown_table(headings, rows)
+    table = markdown_table([pair, "style distance", "content distance", "grain", "time", "peak memory"], rows)
     return f"{table}\n\n{machine_line(report)}"
 
 
@@ -346,7 +345,8 @@ def memory_text(report: Report) -> str:
     memory = ", ".join(
         f"{mib / 1024:.1f} GiB at {size} px" for size, mib in report["peak_rss_mib_by_longer_side_px"].items()
     )
-    return f"Peak memory of `nst optimize`: {memory} (pictures of 3:2)."
+    measured_on = f"{report['machine']['cpu']}, {report['date']}"
+    return f"Peak memory of `nst optimize` in float32: {memory} (pictures of 3:2; {measured_on})."
 
 
 def pyramid_text(report: Report) -> str:

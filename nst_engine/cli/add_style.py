@@ -12,9 +12,8 @@ from nst_engine.cli.training_arguments import add_training_arguments, training_f
 from nst_engine.cli.training_processes import in_processes
 from nst_engine.training.ranks import own_rank
 
-_MINUTES = 5.0
 # scales and shifts tolerate larger steps than kernels, and there is only one style to learn
-_DEFAULTS: dict[str, Any] = {"minutes": _MINUTES, "learning_rate": 2e-2}
+_DEFAULTS: dict[str, Any] = {"minutes": 5.0, "learning_rate": 2e-2}
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:

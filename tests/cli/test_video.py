@@ -60,7 +60,7 @@ def test_every_frame_is_painted_as_the_model_paints(tmp_path: Path, model: Path)
     assert times == times_of(source)
     assert stream_of(tmp_path / "gemält.mp4")["sounds"][0][0] == "aac"
     for frame, before in zip(frames, decoded_frames(source)[1], strict=True):
-        assert float(np.abs(frame - expected_pixels(before, {"scream": 1.0})).mean()) < 3
+        assert float(np.abs(frame - expected_pixels(before, {"scream": 1.0})).mean()) < 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ein Film.mp4", "gemält.mp4"]
 
 
