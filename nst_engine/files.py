@@ -51,7 +51,7 @@ def check_output(
     if target.suffix.lower() not in suffixes:
         came = f"the suffix {target.suffix!r}" if target.suffix else "no suffix"
         raise ImageEncodeError(f"{label}: came {came}, wanted one of {', '.join(suffixes)}.")
-    _check_place(target, label)
+    check_place(target)
     if not overwrite:
         check_is_no_input(target, inputs, " Choose another name, or say `overwrite=True`.")
     return target
@@ -151,7 +151,7 @@ def part_beside(path: PathLike) -> Iterator[Path]:
 def _part_beside(path: Path, *, follows_links: bool = True) -> Iterator[tuple[Path, int]]:
     """A temporary file and its descriptor: renamed after the block, removed on any failure."""
     label = label_of_path(path)
-    target = _check_place(path, label)
+    target = check_place(path)
     if not follows_links:
         target = path.parent.resolve() / path.name
     _remove_left_over(target.parent)
@@ -217,8 +217,13 @@ def _take_mode(target: Path, descriptor: int) -> None:
             os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
 
 
-def _check_place(path: Path, label: str) -> Path:
-    """Return the real path (links followed) if a file can be put there."""
+def check_place(path: Path) -> Path:
+    """Return the real path (links followed) if a file can be put there.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    label = label_of_path(path)
     try:
         target = path.resolve()
         if target.is_dir():

@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.exit_codes import INTERRUPTED
-from nst_engine.cli.training_arguments import add_training_arguments, training_folder, training_options
+from nst_engine.cli.training_arguments import (
+    add_model_output,
+    add_training_arguments,
+    named_path,
+    training_folder,
+    training_options,
+)
 from nst_engine.cli.training_processes import in_processes
 from nst_engine.training.ranks import own_rank
 
-# scales and shifts tolerate larger steps than kernels, and there is only one style to learn
-_DEFAULTS: dict[str, Any] = {"minutes": 5.0, "learning_rate": 2e-2}
+# scales and shifts tolerate larger steps than kernels, and there is only one style to learn; how calm moving pictures
+# are is up to the kernels
+_DEFAULTS: dict[str, Any] = {"minutes": 5.0, "learning_rate": 2e-2, "stability_weight": 0.0}
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -25,9 +32,11 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("painting", metavar="PAINTING", help="a file")
     parser.add_argument("--model", default="bundled:live", metavar="FILE|NAME", help="default: bundled:live")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the new model, .onnx")
+    add_model_output(parser, "the new model, .onnx")
     parser.add_argument("--name", metavar="NAME", help="of the style (default: the file's)")
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="photos to fit on (default: the bundled pictures)")
+    parser.add_argument(
+        "--photos", type=named_path, metavar="DIR", help="photos to fit on (default: the bundled pictures)"
+    )
     add_training_arguments(parser, **_DEFAULTS)
     parser.set_defaults(run=run, typed=())
 
@@ -50,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _add(arguments: argparse.Namespace, name: str, painting: Path, model: Path) -> int:
     from nst_engine.catalogue import bundled_contents, bundled_styles
     from nst_engine.cli.progress_bar import say
-    from nst_engine.cli.training_run import MEASURED_ADDING, TrainingDisplay, expected, say_finished
+    from nst_engine.cli.training_run import MEASURED_ADDING, TrainingDisplay, expected, say_finished, say_left_out
     from nst_engine.exporting.model_output import photos_beside
     from nst_engine.training import add_style, find_photos  # torch is imported after all checks
 
@@ -82,5 +91,6 @@ def _add(arguments: argparse.Namespace, name: str, painting: Path, model: Path) 
         say("stopped: the model is written as far as it got")
     licence = arguments.licence or str(base.training.get("licence", ""))
     say_finished(write_model(grown, output, licence=licence, shown=grown.styles[-1:]))
+    say_left_out(grown.training["added"][-1], training_folder(arguments))
     display.say_if_undertrained("add it again with more --minutes")
     return INTERRUPTED if display.was_stopped else 0

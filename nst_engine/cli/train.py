@@ -55,7 +55,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace, options: TrainOptions, paintings: Mapping[str, Path]) -> int:
-    from nst_engine.cli.training_run import MEASURED_TRAINING, TrainingDisplay, expected, say_finished, say_stopped
+    from nst_engine.cli.training_run import (
+        MEASURED_TRAINING,
+        TrainingDisplay,
+        expected,
+        say_finished,
+        say_left_out,
+        say_stopped,
+    )
     from nst_engine.exporting.finished_model import write_model
     from nst_engine.exporting.model_output import photos_beside
     from nst_engine.training import find_photos, train  # torch is imported after all checks
@@ -84,6 +91,7 @@ def _train(arguments: argparse.Namespace, options: TrainOptions, paintings: Mapp
     if display.was_stopped:
         return say_stopped(checkpoint)
     say_finished(write_model(checkpoint, output, licence=arguments.licence, shown=checkpoint.styles))
+    say_left_out(checkpoint.training, training_folder(arguments))
     display.say_if_undertrained()
     return 0
 

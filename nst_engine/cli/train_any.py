@@ -12,6 +12,7 @@ from nst_engine.cli.training_arguments import (
     add_output_and_photos,
     add_training_arguments,
     check_length,
+    named_path,
     training_folder,
     training_options,
 )
@@ -43,7 +44,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     add_output_and_photos(parser)
     parser.add_argument(
         "--styles",
-        type=Path,
+        type=named_path,
         action="append",
         metavar="DIR",
         help="a folder with paintings, the more the better; may be given again (default: the bundled ones)",
@@ -76,7 +77,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace, begun_from: str) -> int:
     from nst_engine.catalogue import bundled_styles
-    from nst_engine.cli.training_run import MEASURED_ANY, TrainingDisplay, expected, say_finished, say_stopped
+    from nst_engine.cli.training_run import (
+        MEASURED_ANY,
+        TrainingDisplay,
+        expected,
+        say_finished,
+        say_left_out,
+        say_stopped,
+    )
     from nst_engine.exporting.finished_model import write_any_model
     from nst_engine.exporting.model_output import photos_beside
     from nst_engine.training import AnyStyleCheckpoint, find_photos, train_any  # torch is imported after all checks
@@ -105,6 +113,7 @@ def _train(arguments: argparse.Namespace, begun_from: str) -> int:
     if display.was_stopped:
         return say_stopped(checkpoint)
     say_finished(write_any_model(checkpoint, output, licence=arguments.licence, shown=paintings[:_SHOWN]))
+    say_left_out(checkpoint.training, training_folder(arguments))
     display.say_if_undertrained()
     return 0
 

@@ -16,10 +16,32 @@ _ELSEWHERE = ("arch", "photo_size_px", *_LENGTH)
 
 def add_output_and_photos(parser: argparse.ArgumentParser) -> None:
     """Arguments for the output and the photos of a training from scratch."""
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the model, .onnx")
+    add_model_output(parser, "the model, .onnx")
     parser.add_argument(
-        "--photos", type=Path, required=True, metavar="DIR", help="a folder with photos, the more the better"
+        "--photos", type=named_path, required=True, metavar="DIR", help="a folder with photos, the more the better"
     )
+
+
+def add_model_output(parser: argparse.ArgumentParser, text: str) -> None:
+    """The argument for the model that is written."""
+    parser.add_argument("-o", "--output", type=_model_path, required=True, metavar="FILE", help=text)
+
+
+def named_path(text: str) -> Path:
+    """A path that was named.
+
+    Raises:
+        ArgumentTypeError: Nothing was, which would be the current folder.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("'' came; wanted a path, such as . for the current folder")
+    return Path(text)
+
+
+def _model_path(text: str) -> Path:
+    if not Path(text).name:
+        raise argparse.ArgumentTypeError(f"{text!r} came; wanted the name of a file, such as model.onnx")
+    return Path(text)
 
 
 def add_training_arguments(parser: argparse.ArgumentParser, *, any_vgg: bool = True, **own: Any) -> None:
@@ -32,7 +54,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, any_vgg: bool = T
     """
     add_options(parser.add_mutually_exclusive_group(), TrainOptions, _LENGTH, **own)
     parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="for checkpoint, previews and losses (OUTPUT.training)"
+        "--folder", type=named_path, metavar="DIR", help="for checkpoint, previews and losses (OUTPUT.training)"
     )
     if any_vgg:
         parser.add_argument(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
@@ -60,6 +62,13 @@ def say_finished(model: FinishedModel) -> None:
         f"{model.path}: {model.description}, differs from torch by at most {model.difference:.1g}; "
         f"preview {model.preview}"
     )
+
+
+def say_left_out(training: Mapping[str, Any], folder: Path) -> None:
+    """Where the reasons are, if there were photos that could not be learnt from."""
+    count = training.get("photos_left_out", 0)
+    if count:
+        say(f"{count} of the photos could not be learnt from; why: {folder / 'left_out.json'}")
 
 
 class TrainingDisplay(InterruptibleBar):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nst_engine.environment import is_importable, pip_install
 from nst_engine.errors import MissingDependencyError, OutputError
-from nst_engine.files import check_is_no_input
+from nst_engine.files import check_is_no_input, check_place
 
 
 def check_model_output(
@@ -26,7 +26,9 @@ def check_model_output(
         MissingDependencyError: onnx is not installed.
     """
     if output.suffix.lower() != ".onnx":
-        raise OutputError(f"{output}: a model's name ends in .onnx; use `output='{output.with_suffix('.onnx')}'`")
+        stem = "model" if output.name.startswith((".", "-")) else output.stem
+        named = output.with_name(f"{stem}.onnx")
+        raise OutputError(f"{output}: a model's name ends in .onnx; use `output='{named}'`")
     if not output.parent.is_dir():
         raise OutputError(f"{output}: no such folder; type: mkdir -p {output.parent}")
     for written in (output, *companions):
@@ -34,6 +36,7 @@ def check_model_output(
             raise OutputError(f"{written}: is a folder; take another name")
         if written.exists() and not overwrite:
             raise OutputError(f"{written} is there already; take another name, or `overwrite=True`")
+        check_place(written)
     for written in (output, preview_path(output), *companions):
         check_is_no_input(written, inputs)
     if not is_importable("onnxruntime"):

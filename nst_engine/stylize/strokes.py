@@ -18,15 +18,18 @@ from nst_engine.image import resize_image, without_finest
 NATURAL_SIDE_PX = 1280
 
 _BLOCK_ROWS = 64
-_FINER = 1.3
-_LEAST_SIDE_PX = 16
+_FINER, _LEFT_OUT = 1.3, 0.2
+#: Of longer and shorter side, up to where a picture is as large as its longer side says.
+_SLIMMEST = 3.0
+#: Smaller pictures of a scene show nothing of it any more.
+_LEAST_SIDE_PX = 40
 
 Pictures = Sequence[NDArray[np.uint8]]
 
 
 def in_proportion(height: int, width: int) -> float:
     """Default stroke size for a picture of this size, relative to the network's own."""
-    return max(1.0, max(height, width) / NATURAL_SIDE_PX)
+    return max(1.0, min(max(height, width), _SLIMMEST * min(height, width)) / NATURAL_SIDE_PX)
 
 
 def stylize_broadly(
@@ -38,20 +41,22 @@ def stylize_broadly(
         uint8 H×W×3 each.
     """
     height, width = photos[0].shape[:2]
-    other = [max(min(side, _LEAST_SIDE_PX), round(side / scale)) for side in (height, width)]
+    scale = min(scale, max(1.0, min(height, width) / _LEAST_SIDE_PX))
+    other = [max(1, round(side / scale)) for side in (height, width)]
     if other == [height, width]:
         return stylize(photos)
     broad = [resize_image(each, height, width) for each in stylize([resize_image(photo, *other) for photo in photos])]
     if scale < 1:
         return broad
-    return [_crisp(first, again, other) for first, again in zip(broad, stylize(broad), strict=True)]
+    return [_crisp(first, again, scale) for first, again in zip(broad, stylize(broad), strict=True)]
 
 
-def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], original_sides: Sequence[int]) -> NDArray[np.uint8]:
-    """An enlarged output plus the finest detail of its second stylization."""
-    # slightly more detail is left out, or the second pass's strokes would show beside the first one's
-    sides = [min(side, round(_FINER * least)) for side, least in zip(broad.shape[:2], original_sides, strict=True)]
-    coarse = without_finest(again, *sides)
+def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """An output that was enlarged by that scale, plus the finest detail of its second stylization."""
+    # slightly more detail is left out, or the second pass's strokes would show beside the first one's; but of what the
+    # picture lacks, in octaves, a fifth at most, or one that was hardly enlarged would stay soft
+    finer = min(_FINER, scale**_LEFT_OUT)
+    coarse = without_finest(again, *(max(1, round(finer * side / scale)) for side in broad.shape[:2]))
     crisp = np.empty_like(broad)
     for top in range(0, len(broad), _BLOCK_ROWS):
         check_cancelled()

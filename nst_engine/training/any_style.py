@@ -149,7 +149,8 @@ class DrawnStyles:
 
     def targets_of(self, drawn: _Drawn, rng: np.random.Generator) -> StyleTargets:
         """Their codes, and their Gram matrices."""
-        features = self._measure.style_features(_planes(drawn.images, self._device))
+        pictures = _planes(drawn.images, self._device)
+        features = self._measure.style_features(pictures)
         of_each = rng.spawn(drawn.numbers[-1] + 1)
         width = len(self._encoder.get_buffer("mean"))
         noise = np.stack([of_each[number].standard_normal(width, np.float32) for number in drawn.numbers])
@@ -157,7 +158,7 @@ class DrawnStyles:
         rows = torch.tensor(drawn.rows, device=self._device)
         # in a whole step each style image is used as often as any other
         penalty = _CODE_WEIGHT * codes[rows, :-1].square().mean()
-        return StyleTargets(codes[rows], style_targets(features), rows, self._floors, penalty)
+        return StyleTargets(codes[rows], style_targets(pictures, features), rows, self._floors, penalty)
 
     @torch.no_grad()
     def codes(self, paintings: Mapping[str, NDArray[np.uint8]]) -> dict[str, torch.Tensor]:

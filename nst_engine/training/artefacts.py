@@ -1,6 +1,8 @@
-"""What a painting shall not show, beside what VGG-19 sees: a grid, stamped motifs, the photo's detail, and flicker."""
+"""What a painting shall not show, beside what VGG-19 sees: a grid, stamped motifs, rough skies, detail, and flicker."""
 
 from __future__ import annotations
+
+import itertools
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +17,11 @@ _MOTIF_SCALE = 8
 _SURROUNDINGS_SIGMA, _CALM_SIGMA = 4.0, 2.0
 # root mean square over the channels, 0-1: what half counts as calm in a photo, and what strokes may do there
 _CALM_CONTRAST, _STROKES_CONTRAST = 0.04, 0.05
+
+# what calm areas may be rough in: octaves between these blurs, up to where motifs begin; over neighbourhoods
+_OCTAVES_PX, _NEIGHBOURHOOD_SIGMA_PX = (1.0, 2.0, 4.0), 6.0
+# what share of a painting is its calm part, how much rougher a picture may be, and what half counts as calm in a photo
+_CALM_SHARE, _ROUGHER, _CALM_ROUGHNESS = 0.25, 1.25, 0.02
 
 
 def grid_loss(painted: torch.Tensor) -> torch.Tensor:
@@ -49,6 +56,40 @@ def motif_loss(photos: torch.Tensor, painted: torch.Tensor) -> torch.Tensor:
     return (calm * F.relu(after - _STROKES_CONTRAST**2)).mean()
 
 
+@torch.no_grad()
+def calm_roughness(paintings: torch.Tensor) -> torch.Tensor:
+    """How rough the calm parts of paintings N x 3 x H x W are, by octave, finest first: float32 N x 3.
+
+    Root mean square over the channels, 0-1, that the calmest quarter of the places stays below.
+    """
+    octaves = [energy.flatten(1).quantile(_CALM_SHARE, 1) for energy in _energies(paintings.float())]
+    return torch.stack(octaves, 1).sqrt()
+
+
+def roughness_loss(photos: torch.Tensor, painted: torch.Tensor, calm: torch.Tensor) -> torch.Tensor:
+    """How much rougher pictures N x 3 x H x W are, where their photos are calm, than calm parts of their paintings.
+
+    A Gram matrix is a mean over the whole picture: one that lacks foam or blossoms may get them as a fine pattern all
+    over a wall, which costs next to no content there.
+
+    Args:
+        photos: What is painted, 0-1.
+        painted: The pictures, 0-1.
+        calm: `calm_roughness` of the painting of each: N x 3.
+
+    Returns:
+        A float32 scalar.
+    """
+    with torch.no_grad():
+        rough = torch.stack(_energies(photos.float())).sum(0)
+        is_calm = _CALM_ROUGHNESS**2 / (_CALM_ROUGHNESS**2 + rough)
+    losses = [
+        (is_calm * F.relu((energy + 1e-8).sqrt() - _ROUGHER * allowed.view(-1, 1, 1, 1)).square()).mean()
+        for energy, allowed in zip(_energies(painted.float()), calm.unbind(1), strict=True)
+    ]
+    return torch.stack(losses).sum()
+
+
 def flicker_loss(painted: torch.Tensor, again: torch.Tensor) -> torch.Tensor:
     """Mean squared difference of two paintings N x 3 x H x W of what should look the same: a float32 scalar.
 
@@ -69,6 +110,15 @@ def _contrast(images: torch.Tensor) -> torch.Tensor:
     """Of each place against its surroundings: mean square over the channels, N x 1 x H/8 x W/8."""
     small = F.avg_pool2d(images, _MOTIF_SCALE)
     return (small - _blurred(small, _SURROUNDINGS_SIGMA)).square().mean(1, keepdim=True)
+
+
+def _energies(images: torch.Tensor) -> list[torch.Tensor]:
+    """Mean square over the channels in the neighbourhood of each place, N x 1 x H x W, by octave."""
+    blurred = [images, *(_blurred(images, sigma) for sigma in _OCTAVES_PX)]
+    return [
+        _blurred((finer - coarser).square().mean(1, keepdim=True), _NEIGHBOURHOOD_SIGMA_PX)
+        for finer, coarser in itertools.pairwise(blurred)
+    ]
 
 
 def _blurred(images: torch.Tensor, sigma: float, radii: float = 2.5, border: str = "replicate") -> torch.Tensor:

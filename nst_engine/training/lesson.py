@@ -12,7 +12,7 @@ from torch import nn
 
 from nst_engine.models.spec import STRIDE_PX
 from nst_engine.networks.stylizer_net import StylizerNet
-from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, motif_loss
+from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, motif_loss, roughness_loss
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, PerceptualMeasure, Targets, energies, evened
 from nst_engine.training.photos import Photos
@@ -20,7 +20,7 @@ from nst_engine.training.process_group import ProcessGroup
 from nst_engine.training.variations import as_shown, varied
 from nst_engine.vgg19.losses import total_variation_loss
 
-_GRID_WEIGHT, _MOTIF_WEIGHT, _REPEATS_WEIGHT = 400.0, 60.0, 100.0
+_GRID_WEIGHT, _MOTIF_WEIGHT, _REPEATS_WEIGHT, _ROUGHNESS_WEIGHT = 400.0, 60.0, 100.0, 800.0
 _NOISE = 0.02  # of a webcam by lamplight, 0-1
 _DETAIL_WEIGHT, _MOST_DETAIL = 4.0, 0.45
 # of the cut-outs' side while they are small, and how many more of them there are then
@@ -222,7 +222,7 @@ class Lesson:
         energy = energies(targets)
         usual = float(self._group.mean(energy.mean())) if usual_energy is None else usual_energy
         total = evened(distances.content, energy, usual).mean() + style_weight * distances.painted.mean()
-        total = total + self._artefacts(batch.seen(clean), seen) + _REPEATS_WEIGHT * distances.repeats.mean()
+        total = total + self._artefacts(batch.seen(clean), seen, style) + _REPEATS_WEIGHT * distances.repeats.mean()
         total = total + (options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted))
         total = total + style.penalty
         if options.stability_weight:
@@ -235,9 +235,12 @@ class Lesson:
             painted: torch.Tensor = self._network(photos, weights)
         return painted
 
-    def _artefacts(self, photos: torch.Tensor, painted: torch.Tensor) -> torch.Tensor:
+    def _artefacts(self, photos: torch.Tensor, painted: torch.Tensor, style: StyleTargets) -> torch.Tensor:
         detail = nn.functional.relu(detail_kept(photos, painted) - _MOST_DETAIL)
-        return _DETAIL_WEIGHT * detail.square().mean() + _MOTIF_WEIGHT * motif_loss(photos, painted)
+        calm = style.targets["calm"]["roughness"][style.rows]
+        in_calm_areas = _MOTIF_WEIGHT * motif_loss(photos, painted)
+        in_calm_areas = in_calm_areas + _ROUGHNESS_WEIGHT * roughness_loss(photos, painted, calm)
+        return _DETAIL_WEIGHT * detail.square().mean() + in_calm_areas
 
     def _flicker(
         self, photos: torch.Tensor, weights: torch.Tensor, painted: torch.Tensor, batch: Batch, step: int

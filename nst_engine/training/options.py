@@ -38,7 +38,8 @@ class TrainOptions:
         style_weight: Of the style distance.
         tv_weight: Of the total variation.
         stability_weight: Of what changes in a painting where the photo only moves by some pixels and gets a little
-            noise, for videos; 0: the painting may flicker.
+            noise. Without it, videos flicker, and what is painted into calm or evenly textured areas comes to repeat
+            itself every `STRIDE_PX` pixels, as the network's own grid does.
         learning_rate: Of Adam, at its peak.
         style_size_px: Longer side at which the paintings are looked at.
         photo_size_px: Longer side to which photos are brought.
@@ -69,7 +70,9 @@ class TrainOptions:
     )
     style_weight: float = option(10.0, "of the style: more paints bolder", metavar="W", limits=WEIGHTS, is_open=True)
     tv_weight: float = option(0.0, "smoothness", metavar="W", limits=WEIGHTS)
-    stability_weight: float = option(0.0, "calm in moving pictures; 100 is much", metavar="W", limits=WEIGHTS)
+    stability_weight: float = option(
+        25.0, "calm in moving pictures, and no patterns that repeat; 100 is much", metavar="W", limits=WEIGHTS
+    )
     learning_rate: float = option(2e-3, "of Adam, at its peak", metavar="R", limits=_RATES, is_open=True)
     photo_size_px: int = option(512, "longer side to which photos are brought", metavar="PX", limits=_SIDES)
     seed: int = option(0, "of everything random", metavar="N", limits=(0, 2**63 - 1))

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from nst_engine.training.artefacts import calm_roughness
 from nst_engine.training.repetition import repetition
 from nst_engine.vgg19.layers import GATYS_STYLE_LAYERS
 from nst_engine.vgg19.network import VGG19
@@ -30,8 +31,8 @@ _SHARES = {"whole": 0.65, "half": 0.35}
 _MIN_MATRIX_ROWS = 128
 _MOST_PARTS = 32
 
-#: Of styles, by layer: Gram matrices, styles x C x C, of pictures and of their halves, `whole` and `half`; and how much
-#: they repeat themselves, `repeats`.
+#: Of styles, by layer: Gram matrices, styles x C x C, of pictures and of their halves, `whole` and `half`; how much
+#: they repeat themselves, `repeats`; and how rough their calm parts are, `calm`: styles x octaves.
 Targets: TypeAlias = Mapping[str, Mapping[str, torch.Tensor]]
 
 
@@ -181,16 +182,18 @@ def targets_of(weights: VGGWeights, paintings: Iterable[NDArray[np.uint8]], devi
     found = []
     for painting in paintings:
         whole = image_tensor(painting, device)
-        found.append(style_targets({"whole": network(whole), "half": network(F.avg_pool2d(whole, 2))}))
+        found.append(style_targets(whole, {"whole": network(whole), "half": network(F.avg_pool2d(whole, 2))}))
     return {
         part: {layer: torch.cat([each[part][layer] for each in found]) for layer in of_part}
         for part, of_part in found[0].items()
     }
 
 
-def style_targets(features: Mapping[str, Mapping[str, torch.Tensor]]) -> Targets:
-    """What is wanted of a style whose features these are, of the whole and of the half size."""
-    return {size: grams_of(each) for size, each in features.items()} | {"repeats": repetition(features["whole"])}
+def style_targets(pictures: torch.Tensor, features: Mapping[str, Mapping[str, torch.Tensor]]) -> Targets:
+    """What is wanted of styles N x 3 x H x W whose features these are, of the whole and of the half size."""
+    grams = {size: grams_of(each) for size, each in features.items()}
+    others = {"repeats": repetition(features["whole"]), "calm": {"roughness": calm_roughness(pictures)}}
+    return grams | others
 
 
 def grams_of(features: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

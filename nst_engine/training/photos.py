@@ -16,6 +16,9 @@ from nst_engine.image import READABLE_SUFFIXES, load_image, resize_image
 #: Of the grey levels, 0-255. Flatter pictures have next to nothing to normalise by.
 MIN_DEVIATION = 20.0
 
+# longer side of the shorter
+_SLIMMEST = 16
+
 _KEEP_BYTES = 1024**3
 # how much larger or smaller things may look than at the size at which photos are kept
 _ZOOM = (0.75, 1.3)
@@ -101,6 +104,10 @@ class Photos:
         except NSTError as unreadable:
             self.left_out[str(path)] = str(unreadable)
             return None
+        least = -(-self._longer_side_px // _SLIMMEST)
+        if min(image.shape[:2]) < least:
+            self.left_out[str(path)] = too_thin(image, least)
+            return None
         deviation = float(image.mean(axis=2).std())
         if deviation < self._min_deviation:
             self.left_out[str(path)] = f"nearly flat: its levels deviate by {deviation:.0f} of 255"
@@ -128,6 +135,12 @@ def find_photos(folder: Path, option: str = "photos") -> list[Path]:
     if not paths:
         raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")
     return paths
+
+
+def too_thin(image: NDArray[np.uint8], least_px: int) -> str:
+    """Why a picture H x W x 3, at its size, is not looked at: a side is shorter than this."""
+    height, width = image.shape[:2]
+    return f"too thin: {width}x{height} px at its size for training; wanted {least_px} px at least each way"
 
 
 def sized(image: NDArray[np.uint8], longer_side_px: int) -> NDArray[np.uint8]:

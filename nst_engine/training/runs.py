@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nst_engine.catalogue import bundled_styles
 from nst_engine.errors import OptionError
@@ -27,9 +28,12 @@ from nst_engine.training.lesson import FixedStyles, Lesson
 from nst_engine.training.loop import Training
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, image_tensor
-from nst_engine.training.photos import Photos, sized
+from nst_engine.training.photos import Photos, sized, too_thin
 from nst_engine.training.process_group import ProcessGroup, process_group
 from nst_engine.vgg19.weights import VGGWeights, load_vgg19_weights
+
+# VGG-19 sees nothing of thinner paintings at half their size; deviation of the levels of any channel, 0-255
+_LEAST_STYLE_PX, _LEAST_STYLE_DEVIATION = 32, 1.0
 
 
 def train(
@@ -174,7 +178,7 @@ def _nearest(
     known = [(number, paintings[name].path) for number, name in enumerate(styles) if name in paintings]
     if not known:
         return None
-    picture = image_tensor(sized(load_image(painting).pixels, options.style_size_px), device)
+    picture = image_tensor(_painting(painting, options), device)
     loss = _loss([path for _, path in known], options, weights, device)
     target = loss.content_features(picture)
     with torch.no_grad():
@@ -185,8 +189,17 @@ def _nearest(
 def _loss(
     paintings: Iterable[Path], options: TrainOptions, weights: VGGWeights, device: torch.device
 ) -> PerceptualLoss:
-    pictures = [sized(load_image(path).pixels, options.style_size_px) for path in paintings]
+    pictures = [_painting(path, options) for path in paintings]
     return PerceptualLoss(weights, pictures, device=device, dtype=resolve_precision(options.precision, device))
+
+
+def _painting(path: Path, options: TrainOptions) -> NDArray[np.uint8]:
+    picture = sized(load_image(path).pixels, options.style_size_px)
+    if min(picture.shape[:2]) < _LEAST_STYLE_PX:
+        raise OptionError(f"{path} is {too_thin(picture, _LEAST_STYLE_PX)}; cut a less narrow piece out of it")
+    if picture.std(axis=(0, 1)).max() < _LEAST_STYLE_DEVIATION:
+        raise OptionError(f"{path} has one colour only, of which there is nothing to learn; give a painting")
+    return picture
 
 
 def _training(

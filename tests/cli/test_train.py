@@ -32,6 +32,18 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def test_photos_that_are_left_out_are_told(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(8):  # so many that one is drawn at once
+        write(photos / f"ribbon{number}.png", painting(5, 900))
+    for command in (("train", "scream"), ("add-style", content_path("chelsea"))):
+        assert code_of(*command, "-o", f"{command[0]}.onnx", "--photos", photos, "--steps", "2", *SMALL) == 0
+        assert f"of the photos could not be learnt from; why: {command[0]}.training/left_out.json" in (
+            capsys.readouterr().err.replace("\n", " ")
+        )
+        reasons = json.loads((tmp_path / f"{command[0]}.training" / "left_out.json").read_text(encoding="utf-8"))
+        assert all("too thin: 512x3 px" in reason for reason in reasons.values())
+
+
 def test_a_network_is_trained_written_and_painted_with(
     tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +124,18 @@ def test_a_style_is_added_to_a_bundled_network(
         (("add-style", "scream", "-o", "m.onnx"), "--name"),
         (("add-style", "nothing.jpg", "-o", "m.onnx"), "nothing.jpg"),
         (("add-style", "p.png", "-o", "m.onnx", "--model", "p.png"), "p.png"),
+        (("add-style", "thin.png", "-o", "m.onnx", "--steps", "1"), "thin.png is too thin: 512x1 px"),
+        (("train", "thin.png", "-o", "m.onnx", "--photos", "photos", "--steps", "1"), "thin.png is too thin"),
+        (("add-style", "flat.png", "-o", "m.onnx", "--steps", "1"), "flat.png has one colour only"),
+        (("train", "scream", "-o", "", "--photos", "photos", "--steps", "1"), "'' came; wanted the name of a file"),
+        (("train-any", "-o", ".", "--photos", "photos", "--steps", "1"), "'.' came; wanted the name of a file"),
+        (("add-style", "p.png", "-o", "m.onnx", "--photos", ""), "'' came; wanted a path"),
+        (("train-any", "-o", "m.onnx", "--photos", "photos", "--styles", "", "--steps", "1"), "'' came; wanted a path"),
+        (("train", "scream", "-o", ".onnx", "--photos", "photos", "--steps", "1"), "use --output model.onnx"),
+        (
+            ("train", "p.png", "-o", "m.onnx", "--photos", "photos", "--steps", "1", "--folder", "p.png"),
+            "p.png: cannot be made (File exists); choose another --folder",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(
@@ -123,6 +147,8 @@ def test_bad_input_is_one_line_and_code_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "p.png", painting(64, 64))
+    write(tmp_path / "thin.png", painting(4, 3000))
+    write(tmp_path / "flat.png", np.full((40, 30, 3), 200, np.uint8))
     (tmp_path / "photos").mkdir()
     write(tmp_path / "photos" / "a.png", painting(64, 64))
     assert_refused(capsys, message, *arguments)

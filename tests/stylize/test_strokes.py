@@ -49,6 +49,8 @@ def test_strokes_of_large_pictures_grow_with_them(stylizer: Stylizer) -> None:
     assert stroke_px(large) / stroke_px(small) == pytest.approx(2, rel=0.25)
     assert in_proportion(800, 1280) == 1
     assert in_proportion(2560, 1000) == 2
+    assert in_proportion(4000, 100) == in_proportion(64, 4000) == 1, "a ribbon shows no larger forms for being long"
+    assert in_proportion(1280, 5120) == 3
 
 
 def test_broad_strokes_are_not_soft(stylizer: Stylizer) -> None:
@@ -64,6 +66,30 @@ def test_broad_strokes_are_not_soft(stylizer: Stylizer) -> None:
     assert finest(broad) > 0.7 * finest(own)
 
 
+def test_strokes_that_are_a_little_larger_are_hardly_softer(stylizer: Stylizer) -> None:
+    picture = photo(640)
+
+    def sharpness(size: float) -> float:
+        grey = cv2.cvtColor(stylizer.stylize(picture, "great-wave", stroke_size=size).pixels, cv2.COLOR_RGB2GRAY)
+        return float(np.abs(cv2.Laplacian(grey.astype(np.float64), cv2.CV_64F)).mean())
+
+    of_sizes = np.array([sharpness(size) for size in (1, 1.1, 1.2, 1.3, 1.4, 1.55, 1.7, 2)])
+    assert of_sizes.min() > 0.75 * of_sizes[0], of_sizes
+    assert np.abs(np.diff(np.log(of_sizes))).max() < 0.12, of_sizes
+
+
+def test_no_picture_is_painted_smaller_than_a_scene_can_be_seen() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def same(scaled: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        seen.append(scaled[0].shape[:2])
+        return list(scaled)
+
+    for shape in ((64, 4000), (100, 150), (30, 200)):
+        stylize_broadly([np.zeros((*shape, 3), np.uint8)], 4.0, same)
+    assert seen == [(40, 2500), (64, 4000), (40, 60), (100, 150), (30, 200)], "in proportion, all of them"
+
+
 def test_what_is_painted_is_put_together_as_described() -> None:
     pictures = [np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)]
     seen: list[tuple[int, ...]] = []
@@ -76,12 +102,13 @@ def test_what_is_painted_is_put_together_as_described() -> None:
     np.testing.assert_array_equal(same, pictures[0] // 2)
     (fine,) = stylize_broadly(pictures, 0.5, darker)
     np.testing.assert_array_equal(fine, resize_image(resize_image(pictures[0], 120, 180) // 2, 60, 90))
+    pictures = [np.random.default_rng(0).integers(0, 256, (120, 180, 3), dtype=np.uint8)]
     (broad,) = stylize_broadly(pictures, 3.0, darker)
-    first = resize_image(resize_image(pictures[0], 20, 30) // 2, 60, 90)
+    first = resize_image(resize_image(pictures[0], 40, 60) // 2, 120, 180)
     again = first // 2
-    coarse = without_finest(again, 26, 39)
+    coarse = without_finest(again, round(3**0.2 * 40), round(3**0.2 * 60))
     np.testing.assert_array_equal(broad, np.clip(first.astype(int) + again - coarse, 0, 255))
-    assert seen == [(60, 90, 3), (120, 180, 3), (20, 30, 3), (60, 90, 3)]
+    assert seen == [(60, 90, 3), (120, 180, 3), (40, 60, 3), (120, 180, 3)]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (16, 17)])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from nst_engine.catalogue import bundled_contents
+from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.image import load_image
 from nst_engine.models.spec import STRIDE_PX
-from nst_engine.training.artefacts import detail_kept, grid_loss, motif_loss
+from nst_engine.training.artefacts import calm_roughness, detail_kept, grid_loss, motif_loss, roughness_loss
 from nst_engine.training.photos import sized
 
 
@@ -29,6 +31,16 @@ def _detail_by_opencv(image: np.ndarray) -> np.ndarray:
     grey = image.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
     result: np.ndarray = cv2.Laplacian(cv2.GaussianBlur(grey, (13, 13), 1.5), cv2.CV_64F)
     return result
+
+
+def _energies_by_opencv(image: np.ndarray) -> list[np.ndarray]:
+    def blurred(array: np.ndarray, sigma: float) -> np.ndarray:
+        side = 2 * round(2.5 * sigma) + 1
+        return np.asarray(cv2.GaussianBlur(array, (side, side), sigma, borderType=cv2.BORDER_REPLICATE))
+
+    fine = image.astype(np.float64) / 255
+    levels = [fine, *(blurred(fine, sigma) for sigma in (1.0, 2.0, 4.0))]
+    return [blurred(((a - b) ** 2).mean(2), 6.0) for a, b in itertools.pairwise(levels)]
 
 
 def test_detail_is_the_correlation_of_laplacians_of_gaussian() -> None:
@@ -62,6 +74,30 @@ def test_a_motif_counts_in_a_sky_and_not_in_foliage() -> None:
         values.append(float(motif_loss(_planes(photo), _planes(stamped)) - motif_loss(_planes(photo), _planes(photo))))
     assert values[0] > 10 * abs(values[1])
     assert float(motif_loss(_planes(sky), _planes(sky))) == 0
+
+
+def test_calm_parts_are_as_rough_as_the_calmest_quarter_of_a_painting() -> None:
+    paintings = [sized(load_image(bundled_styles()[name].path).pixels, 203) for name in ("great-wave", "starry-night")]
+    found = [calm_roughness(_planes(painting))[0].numpy() for painting in paintings]
+    for painting, roughness in zip(paintings, found, strict=True):
+        expected = [np.sqrt(np.quantile(energy, 0.25)) for energy in _energies_by_opencv(painting)]
+        np.testing.assert_allclose(roughness, expected, rtol=1e-3)
+    assert found[0][1] < 0.6 * found[1][1], "the sky of the print is calm, the starry one is all strokes"
+
+
+def test_what_is_rougher_than_the_paintings_calm_parts_counts_where_the_photo_is_calm() -> None:
+    photo = sized(load_image(bundled_contents()["rocket"].path).pixels, 231)
+    rng = np.random.default_rng(0)
+    stylized = np.clip(photo + rng.normal(0, 12, photo.shape), 0, 255).astype(np.uint8)
+    allowed = np.array([0.02, 0.01, 0.005])
+    is_calm = 0.02**2 / (0.02**2 + np.sum(_energies_by_opencv(photo), 0))
+    expected = sum(
+        (is_calm * np.maximum(np.sqrt(energy) - 1.25 * most, 0) ** 2).mean()
+        for energy, most in zip(_energies_by_opencv(stylized), allowed, strict=True)
+    )
+    calm = torch.tensor(allowed, dtype=torch.float32)[None]
+    assert float(roughness_loss(_planes(photo), _planes(stylized), calm)) == pytest.approx(expected, rel=1e-2)
+    assert float(roughness_loss(_planes(photo), _planes(photo), calm)) < expected / 4
 
 
 def test_a_grid_counts_and_what_is_painted_does_not() -> None:
