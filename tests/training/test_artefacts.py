@@ -80,7 +80,7 @@ def test_calm_parts_are_as_rough_as_the_calmest_quarter_of_a_painting() -> None:
     paintings = [sized(load_image(bundled_styles()[name].path).pixels, 203) for name in ("great-wave", "starry-night")]
     found = [calm_roughness(_planes(painting))[0].numpy() for painting in paintings]
     for painting, roughness in zip(paintings, found, strict=True):
-        expected = [np.sqrt(np.quantile(energy, 0.25)) for energy in _energies_by_opencv(painting)]
+        expected = [np.sqrt(np.quantile(energy[::4, ::4], 0.25)) for energy in _energies_by_opencv(painting)]
         np.testing.assert_allclose(roughness, expected, rtol=1e-3)
     assert found[0][1] < 0.6 * found[1][1], "the sky of the print is calm, the starry one is all strokes"
 
