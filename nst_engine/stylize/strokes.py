@@ -18,7 +18,7 @@ from nst_engine.image import resize_image, without_finest
 NATURAL_SIDE_PX = 1280
 
 _BLOCK_ROWS = 64
-_FINER, _LEFT_OUT = 1.3, 0.2
+_FINER, _LEFT_OUT, _WHOLE_FROM = 1.3, 0.2, 0.25
 #: Of longer and shorter side, up to where a picture is as large as its longer side says.
 _SLIMMEST = 3.0
 #: Smaller pictures of a scene show nothing of it any more.
@@ -56,6 +56,7 @@ def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], scale: float) -> 
     # slightly more detail is left out, or the second pass's strokes would show beside the first one's; but of what the
     # picture lacks, in octaves, a fifth at most, or one that was hardly enlarged would stay soft
     finer = min(_FINER, scale**_LEFT_OUT)
+    share = min(1.0, (scale - 1) / _WHOLE_FROM)  # from nothing on: a pixel more shall not change the picture
     coarse = without_finest(again, *(max(1, round(finer * side / scale)) for side in broad.shape[:2]))
     crisp = np.empty_like(broad)
     for top in range(0, len(broad), _BLOCK_ROWS):
@@ -63,6 +64,8 @@ def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], scale: float) -> 
         rows = slice(top, top + _BLOCK_ROWS)
         levels = again[rows].astype(np.int16)
         levels -= coarse[rows]
+        if share < 1:
+            levels = np.rint(levels * np.float32(share)).astype(np.int16)
         levels += broad[rows]
         np.clip(levels, 0, 255, out=levels)
         crisp[rows] = levels

@@ -14,6 +14,8 @@ from nst_engine.errors import MissingDependencyError, OptionError, OutputError
 from nst_engine.motion.opencv import cv2
 
 _TITLE = "nst webcam"
+# for the first frame alone: a window that is hurried past its opening stays black
+_OPENING_MS = 100
 
 
 class Screen(Protocol):
@@ -49,14 +51,18 @@ class Window:
 
     def show(self, frame: NDArray[np.uint8]) -> str:
         """See `Screen`. A window that is closed counts as `q`."""
+        cv2.imshow(_TITLE, frame)
         if self._size is None:
             self._size = frame.shape[1], frame.shape[0]
             cv2.resizeWindow(_TITLE, *self._size)
-        cv2.imshow(_TITLE, frame)
+            cv2.waitKey(_OPENING_MS)
         return self._key()
 
     def _key(self) -> str:
-        code = cv2.waitKey(1) & 0xFF
+        # a busy machine lets the millisecond pass with nothing drawn: first all that waits to be
+        code = cv2.pollKey() & 0xFF
+        if code == 0xFF:
+            code = cv2.waitKey(1) & 0xFF
         if cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1 or code == 27:  # Escape
             return "q"
         return "" if code == 0xFF else chr(code)

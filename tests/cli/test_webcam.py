@@ -158,10 +158,21 @@ def screenshot(file: Path) -> NDArray[np.uint8]:
 
 
 def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path, display: tuple[str, Path]) -> None:
+    # on a busy machine Qt may draw nothing in the four seconds that the clip lasts
+    seen = (painting_in_a_window(clip, tmp_path, display) for _ in range(4))
+    window = next((each for each in seen if each is not None), np.zeros((300, 400, 3), np.uint8))
+    columns = np.flatnonzero((window.max(axis=2).astype(int) - window.min(axis=2)).max(axis=0) > 30)
+    assert len(columns) > 120
+    # white letters on a ground made darker
+    assert (window[:40] > 240).all(axis=2).sum() > 100
+
+
+def painting_in_a_window(clip: Path, folder: Path, display: tuple[str, Path]) -> NDArray[np.uint8] | None:
+    """What the screen shows last, H×W×3, while a painting is on it."""
     name, file = display
     arguments = [*WEBCAM, "--camera", clip, "--frames", 120, "--json"]
-    process = started(*arguments, cwd=tmp_path, DISPLAY=name, QT_QPA_PLATFORM="xcb")
-    window = np.zeros((300, 400, 3), np.uint8)
+    process = started(*arguments, cwd=folder, DISPLAY=name, QT_QPA_PLATFORM="xcb")
+    window = None
     while process.poll() is None:
         now = screenshot(file)
         # a painting has many colours; looked for in so many pixels that no frame is missed meanwhile
@@ -171,10 +182,7 @@ def test_a_window_shows_the_painting_with_its_figures(clip: Path, tmp_path: Path
     stdout, complaints = process.communicate()
     assert (process.returncode, complaints) == (0, "nst: warming up\n")
     assert json.loads(stdout)["frames"] == 120
-    columns = np.flatnonzero((window.max(axis=2).astype(int) - window.min(axis=2)).max(axis=0) > 30)
-    assert len(columns) > 120
-    # white letters on a ground made darker
-    assert (window[:40] > 240).all(axis=2).sum() > 100
+    return window
 
 
 def test_a_folder_of_style_images_begins_with_its_first(clip: Path, tmp_path: Path) -> None:
