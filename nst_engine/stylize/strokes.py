@@ -6,13 +6,16 @@ finest strokes, is taken from stylizing the result again. So large forms are sty
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.cancellation import check_cancelled
+from nst_engine.errors import ImageTooLargeError
 from nst_engine.image import resize_image, without_finest
+from nst_engine.limits import ImageLimits
 
 #: Longer side up to which strokes have the network's own size, px; beyond it they grow with the picture.
 NATURAL_SIDE_PX = 1280
@@ -30,6 +33,21 @@ Pictures = Sequence[NDArray[np.uint8]]
 def in_proportion(height: int, width: int) -> float:
     """Default stroke size for a picture of this size, relative to the network's own."""
     return max(1.0, min(max(height, width), _SLIMMEST * min(height, width)) / NATURAL_SIDE_PX)
+
+
+def check_finer(height: int, width: int, scale: float, limits: ImageLimits) -> None:
+    """Refuse finer strokes of a picture that would have to be enlarged beyond the limits for them.
+
+    Raises:
+        ImageTooLargeError: It would.
+    """
+    pixels = height * width / scale**2
+    if scale < 1 and pixels > limits.max_pixels:
+        least = math.ceil(100 * math.sqrt(height * width / limits.max_pixels)) / 100
+        raise ImageTooLargeError(
+            f"stroke_size: {scale:g} of a picture of {width}×{height} px means {pixels:,.0f} pixels, the limit is "
+            f"{limits.max_pixels:,}; take at least {min(least, 1.0):g}, or a smaller picture"
+        )
 
 
 def stylize_broadly(

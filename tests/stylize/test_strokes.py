@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nst_engine import OptionError, Stylizer
+from nst_engine import ImageLimits, OptionError, Stylizer
 from nst_engine.catalogue import bundled_contents
+from nst_engine.errors import ImageTooLargeError
 from nst_engine.image import load_image, resize_image, without_finest
 from nst_engine.stylize.strokes import in_proportion, stylize_broadly
 
@@ -123,6 +124,16 @@ def test_the_smallest_pictures_are_painted_too(stylizer: Stylizer, shape: tuple[
 def test_sizes_out_of_range_are_refused(stylizer: Stylizer, size: float) -> None:
     with pytest.raises(OptionError, match=r"stroke_size: .* from 0\.1 to 8"):
         stylizer.stylize(photo(64), "scream", stroke_size=size)
+
+
+def test_finer_strokes_do_not_enlarge_beyond_the_limits() -> None:
+    small = Stylizer("bundled:live", device="cpu", backend="onnxruntime", limits=ImageLimits(max_pixels=90_000))
+    picture = photo(200)
+    with pytest.raises(
+        ImageTooLargeError, match=r"stroke_size: 0\.1 of a picture of 200×133 px .*; take at least 0\.55"
+    ):
+        small.stylize(picture, "scream", stroke_size=0.1)
+    assert small.stylize(picture, "scream", stroke_size=0.55).pixels.shape == picture.shape
 
 
 def test_strength_beyond_one_leads_to_a_painting_of_the_painting(stylizer: Stylizer) -> None:
