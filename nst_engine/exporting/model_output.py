@@ -32,11 +32,9 @@ def check_model_output(
     if not output.parent.is_dir():
         raise OutputError(f"{output}: no such folder; type: mkdir -p {output.parent}")
     for written in (output, *companions):
-        if written.is_dir():
-            raise OutputError(f"{written}: is a folder; take another name")
+        check_place(written)
         if written.exists() and not overwrite:
             raise OutputError(f"{written} is there already; take another name, or `overwrite=True`")
-        check_place(written)
     for written in (output, preview_path(output), *companions):
         check_is_no_input(written, inputs)
     if not is_importable("onnxruntime"):
