@@ -270,7 +270,7 @@ class FrameStylizer:
         return stylized
 
     def _stylized_bordered(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Into memory that the next frame overwrites: the smoother keeps its own copy copy."""
+        """Into memory that the next frame overwrites: the smoother keeps its own copy."""
         if self._bordered.shape != photo.shape:
             self._bordered = np.empty_like(photo)
         return self._stylized(photo, self._bordered)

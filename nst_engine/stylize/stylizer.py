@@ -22,7 +22,7 @@ from nst_engine.stylize.postprocess import check_room
 from nst_engine.stylize.preprocess import timed_read
 from nst_engine.stylize.regions import Regions, read_regions, stylize_in_regions
 from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
-from nst_engine.stylize.strokes import check_finer, in_proportion
+from nst_engine.stylize.strokes import in_proportion
 from nst_engine.stylize.style_choice import Style, weighted
 
 
@@ -209,15 +209,13 @@ class Stylizer(LoadedModel):
         out: NDArray[np.uint8] | None = None,
     ) -> list[NDArray[np.uint8]]:
         height, width = photos[0].shape[:2]
-        stroke_scale = options.stroke_size * in_proportion(height, width)
-        check_finer(height, width, stroke_scale, self.limits)
         return self.pipeline.stylize(
             photos,
             weights,
             stopwatch,
             strength=options.strength,
             preserve_color=options.preserve_color,
-            stroke_scale=stroke_scale,
+            stroke_scale=options.stroke_size * in_proportion(height, width),
             out=out,
         )
 

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 from tiny_models import write_own
 
-from nst_engine import Stylizer
+from nst_engine import ImageLimits, Stylizer
 from nst_engine.catalogue import content_path
-from nst_engine.errors import OptionError, StyleNotFoundError
+from nst_engine.errors import ImageTooLargeError, OptionError, StyleNotFoundError
 from nst_engine.image import load_image, resize_image
 from nst_engine.video import FrameStylizer
 
@@ -53,6 +53,14 @@ def warping_error(frames: list[Pixels], step: tuple[float, float] = (2.3, 1.6)) 
         inner = (slice(8, -8), slice(8, -8))
         errors.append(float(np.square((now.astype(float) - warped)[inner] / 255).mean()))
     return float(np.mean(errors))
+
+
+def test_frames_are_not_enlarged_beyond_the_limits_for_finer_strokes(tmp_path: Path) -> None:
+    stylizer = Stylizer(write_own(tmp_path), device="cpu", limits=ImageLimits(max_pixels=90_000))
+    frame = panned(1)[0]
+    for stability in ("off", "low"):
+        with pytest.raises(ImageTooLargeError, match=r"stroke_size: 0\.1 of a picture"):
+            stylized(stylizer, [frame], stroke_size=0.1, stability=stability)
 
 
 def stylized(stylizer: Stylizer, frames: list[Pixels], **options: Any) -> list[Pixels]:
