@@ -12,6 +12,8 @@ from nst_engine.errors import OptionError
 
 #: How the photo's colours are kept.
 ColorMode = Literal["luma", "match", "histogram"]
+#: For `--help`.
+COLORS_KEPT = "keep the photo's colours: of each place (luma), or only how often there are which"
 
 #: Of R, G and B (BT.601).
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)

@@ -78,6 +78,19 @@ class Declared(Option):
     default: Any = None
     may_be_none: bool = False
 
+    def number(self, text: str) -> float:
+        """Of an `int` or `float`, from the command line; its limits are checked with those of the others.
+
+        Raises:
+            OptionError: It is none.
+        """
+        try:
+            value: float = self.kind(text)
+        except ValueError:
+            wanted = _wanted(*self.limits, self.is_open, self.kind is int)
+            raise OptionError(f"{text!r} came; wanted {wanted}") from None
+        return value
+
     def check(self, value: object) -> None:
         """Refuse a value of another type, out of the limits, or none of the choices.
 
@@ -132,17 +145,11 @@ def check_number(
     is_number = isinstance(value, kind) and not isinstance(value, bool) and _is_finite(value)
     if is_number and low <= value <= high and not (is_open and value == low):  # type: ignore[operator]
         return
-    expected = "a whole number" if is_whole else "a number"
-    if math.isfinite(low) and math.isfinite(high) and not is_open:
-        expected += f" from {_said(low)} to {_said(high)}"
-    elif math.isfinite(low):
-        expected += f" {'above' if is_open else 'of at least'} {_said(low)}"
-        expected += f" and at most {_said(high)}" if math.isfinite(high) else ""
     try:
         came = repr(value)
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         came = "a number of thousands of digits"
-    raise OptionError(f"{came} came; wanted {expected}", option=name)
+    raise OptionError(f"{came} came; wanted {_wanted(low, high, is_open, is_whole)}", option=name)
 
 
 def size(text: str) -> Size:
@@ -156,6 +163,16 @@ def size(text: str) -> Size:
     if not all(1 <= side <= _LARGEST_SIDE_PX for side in sides):
         raise OptionError(f"{text!r} came; wanted WIDTHxHEIGHT from 1 to {_LARGEST_SIDE_PX} px, such as 640x480")
     return sides
+
+
+def _wanted(low: float, high: float, is_open: bool, is_whole: bool) -> str:
+    expected = "a whole number" if is_whole else "a number"
+    if math.isfinite(low) and math.isfinite(high) and not is_open:
+        expected += f" from {_said(low)} to {_said(high)}"
+    elif math.isfinite(low):
+        expected += f" {'above' if is_open else 'of at least'} {_said(low)}"
+        expected += f" and at most {_said(high)}" if math.isfinite(high) else ""
+    return expected
 
 
 def _said(limit: float) -> str:

@@ -26,6 +26,11 @@ def printable(text: str) -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 step`, `2,000 steps`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def message_of(text: str) -> str:
     """What an error says: printable, on one line, and without the middle of what has no end.
 

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     options = training_options(arguments, **_DEFAULTS)  # invalid ones are refused before anything is loaded
     painting = style_path(arguments.painting)
-    name = check_style_name(arguments.name or painting.stem, "--name")
+    name = check_style_name(painting.stem if arguments.name is None else arguments.name, "--name")
     model = find_model(arguments.model)
     check_model_output(arguments.output, [painting, model.path], overwrite=arguments.overwrite)
     return in_processes(arguments, options.devices, partial(_add, arguments, name, painting, model.path))

@@ -8,6 +8,7 @@ from typing import Any
 
 from nst_engine.cli.option_flags import add_options, options_of
 from nst_engine.models.formats import ExportOptions
+from nst_engine.wording import counted
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     exported = export_model(source, arguments.output, options)
     megabytes = sum(file.stat().st_size for file in exported.files) / 1e6
     result_line(
-        f"{' and '.join(map(str, exported.files))}: {len(exported.styles)} styles, {megabytes:.1f} MB, "
+        f"{' and '.join(map(str, exported.files))}: {counted(len(exported.styles), 'style')}, {megabytes:.1f} MB, "
         f"differs from torch by {exported.difference:.1g}"
     )
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 from nst_engine.cli.option_flags import add_options, options_of
 from nst_engine.models.formats import ExportOptions
 from nst_engine.models.triton import TritonOptions
+from nst_engine.wording import counted
 
 #: Beside `nst export MODEL`, whose MODEL may be any file.
 WORDS = ("export", "triton")
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     written = export_triton(source, arguments.folder, options, export, overwrite=arguments.overwrite)
     result_line(
-        f"{', '.join(str(written.folder / model) for model in written.models)}: {len(written.styles)} styles, "
-        f"differs from torch by {written.difference:.1g}"
+        f"{', '.join(str(written.folder / model) for model in written.models)}: "
+        f"{counted(len(written.styles), 'style')}, differs from torch by {written.difference:.1g}"
     )
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_engine.cli.messages import as_json
+from nst_engine.wording import counted
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -35,5 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
         if each.get("any_style"):
             print("  any picture as the style, and the bundled paintings by name")
         elif each.get("styles"):
-            print(f"  {len(each['styles'])} styles: {', '.join(each['styles'])}")
+            print(f"  {counted(len(each['styles']), 'style')}: {', '.join(each['styles'])}")
     return 0

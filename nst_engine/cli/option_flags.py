@@ -74,9 +74,9 @@ def _add(parser: argparse._ActionsContainer, option: Declared, default: Any) -> 
 
 
 def _reader(option: Declared) -> Callable[[str], Any]:
-    if option.read is None:
+    read = option.number if option.kind in (int, float) and option.read is None else option.read
+    if read is None:
         return option.kind
-    read = option.read
 
     def reader(text: str) -> Any:
         try:

@@ -9,6 +9,7 @@ from typing import Any
 from nst_engine.cli.messages import as_json
 from nst_engine.cli.model_arguments import add_model_arguments, open_stylizer
 from nst_engine.cli.style_arguments import files_read
+from nst_engine.wording import counted
 
 _CELL_PX = 320
 
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             print("and any other picture: nst stylize photo.jpg --style-image painting.jpg")
     if arguments.sheet is not None:
         _write_sheet(stylizer, photo, arguments.sheet, arguments.columns)
-        result_line(f"{arguments.sheet}: {arguments.photo} in {len(stylizer.styles)} styles")
+        result_line(f"{arguments.sheet}: {arguments.photo} in {counted(len(stylizer.styles), 'style')}")
     return 0
 
 

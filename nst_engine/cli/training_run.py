@@ -14,6 +14,7 @@ from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.progress_bar import InterruptibleBar, clock, console, result_line, say
 from nst_engine.environment import usable_cpus
 from nst_engine.training.ranks import own_rank
+from nst_engine.wording import counted
 
 if TYPE_CHECKING:
     from nst_engine.exporting.finished_model import FinishedModel
@@ -46,14 +47,15 @@ def say_stopped(checkpoint: Checkpoint) -> int:
 
 def expected(options: TrainOptions, measured: str) -> str:
     """How long a training will take, and what was measured of others."""
-    length = f"{options.minutes:g} minutes" if options.steps is None else f"{options.steps:,} steps"
+    length = f"{options.minutes:g} minutes" if options.steps is None else counted(options.steps, "step")
     from nst_engine.optimization.device import resolve_device  # torch is imported after all checks
 
     devices = own_rank().size
     by = "" if devices == 1 else f" on {devices} devices"
     if own_rank().local_size > usable_cpus() and resolve_device(options.device).type == "cpu":
         by += f", which is slower than on {usable_cpus()}, as many as there are cores"
-    return f"training for {length}, {options.batch_size} pictures a step{by}; measured (style distance): {measured}"
+    step = f"{counted(options.batch_size, 'picture')} a step{by}"
+    return f"training for {length}, {step}; measured (style distance): {measured}"
 
 
 def say_finished(model: FinishedModel) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from nst_engine.environment import package_version, pip_install, requirement
 from nst_engine.errors import NSTError
+from nst_engine.wording import counted
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 
@@ -100,7 +101,7 @@ def _models() -> Iterator[Finding]:
             yield Finding("problem", f"bundled:{name} does not run: {error}")
         else:
             ms = 1e3 * (time.perf_counter() - started)
-            styles = f"{len(stylizer.styles)} styles" if stylizer.spec.style is None else "any style"
+            styles = counted(len(stylizer.styles), "style") if stylizer.spec.style is None else "any style"
             summary = f"{styles}, loaded and run in {ms:.0f} ms on {stylizer.threads} threads"
             yield Finding("ok", f"bundled:{name}: {summary}")
 

@@ -13,6 +13,7 @@ from nst_engine.exporting.stylizer import export_stylizer
 from nst_engine.image import contact_sheet, load_image, save_image
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.training.checkpoint import Checkpoint, any_style_of
+from nst_engine.wording import counted
 
 _PREVIEW_CELL_PX = 256
 
@@ -42,7 +43,7 @@ def write_model(checkpoint: Checkpoint, output: Path, *, licence: str, shown: Se
     """
     difference = export_stylizer(checkpoint, output, name=output.stem, licence=licence)
     preview = _write_preview(output, {style: style for style in shown})
-    description = f"{len(checkpoint.styles)} styles, {output.stat().st_size / 1e6:.1f} MB"
+    description = f"{counted(len(checkpoint.styles), 'style')}, {output.stat().st_size / 1e6:.1f} MB"
     return FinishedModel(output, preview, description, difference)
 
 

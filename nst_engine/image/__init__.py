@@ -16,6 +16,7 @@ from nst_engine.image.output import check_image_output, save_image
 from nst_engine.image.picture import Picture
 from nst_engine.image.resize import resize_image, without_finest
 from nst_engine.image.sheet import contact_sheet, labelled_sheet
+from nst_engine.image.visible import resized_opaque, visible_part
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 __all__ = [
@@ -44,9 +45,11 @@ __all__ = [
     "load_image",
     "load_mask",
     "resize_image",
+    "resized_opaque",
     "save_animation",
     "save_image",
     "to_pillow",
+    "visible_part",
     "with_alpha",
     "without_finest",
 ]

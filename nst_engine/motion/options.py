@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from nst_engine.color import ColorMode
+from nst_engine.color import COLORS_KEPT, ColorMode
 from nst_engine.options import check_options, option
 from nst_engine.stylize.options import STROKE_SIZES
 
@@ -27,8 +27,10 @@ class FrameOptions:
     """
 
     strength: float = option(1.0, "0 is what came", metavar="0-1", limits=(0.0, 1.0))
-    preserve_color: ColorMode | None = option(None, "keep the colours that came")
-    stroke_size: float = option(1.0, "1 is the network's own, 0.5 finer, 2 broader", metavar="S", limits=STROKE_SIZES)
+    preserve_color: ColorMode | None = option(None, COLORS_KEPT)
+    stroke_size: float = option(
+        1.0, "1 is the network's own, 0.5 is finer, 4 much broader", metavar="0.1-8", limits=STROKE_SIZES
+    )
     stability: Stability = option("low", "no flicker")
 
     def __post_init__(self) -> None:

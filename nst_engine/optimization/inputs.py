@@ -121,14 +121,15 @@ def _style_guides(
 
 def _mask_of(picture: Picture, mask: ImageSource, option: str, limits: ImageLimits) -> NDArray[np.float32]:
     guide = load_mask(mask, limits=limits)
+    name = mask if isinstance(mask, str) else "the mask"
     if guide.shape != picture.pixels.shape[:2]:
         raise OptionError(
-            f"{mask if isinstance(mask, str) else 'the mask'} has {guide.shape[1]}x{guide.shape[0]} px, but "
+            f"{name} has {guide.shape[1]}x{guide.shape[0]} px, but "
             f"{picture.source} has {picture.width}x{picture.height}; make the mask of the picture's size",
             option=option,
         )
     if guide.max() <= 0:
-        raise OptionError("the mask is black all over; paint the region white", option=option)
+        raise OptionError(f"{name} is black all over; paint the region white", option=option)
     return guide
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
 
-from nst_engine.color import ColorMode
+from nst_engine.color import COLORS_KEPT, ColorMode
 from nst_engine.errors import OptionError
 from nst_engine.options import WEIGHTS, check_number, check_options, option
 from nst_engine.vgg19.layers import (
@@ -123,7 +123,7 @@ class OptimizeOptions:
         "target", "what Gram matrices are divided by: the target's own size, nothing, HW or CHW"
     )
     style_loss: StyleLoss = option("gram", "Gram matrices, or mean and covariance")
-    preserve_color: ColorMode | None = option(None, "keep the content's colours")
+    preserve_color: ColorMode | None = option(None, COLORS_KEPT)
     pooling: Pooling = option("max", "of VGG-19")
     init: str = option("content", "the first picture; another shape is cropped", metavar="content|random|style|FILE")
     optimizer: OptimizerName = option("lbfgs", "of the picture; both keep it within the range of pixels")

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from types import FrameType
 
-from fastapi import FastAPI, Security
+from fastapi import Depends, FastAPI, Security
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
@@ -22,6 +22,7 @@ from nst_engine.server.description import mend_description
 from nst_engine.server.engine import Engine
 from nst_engine.server.guards import FORM_OVERHEAD_BYTES, Guards
 from nst_engine.server.jobs.desk import JobDesk
+from nst_engine.server.known_fields import refuse_unknown_fields
 from nst_engine.server.kserve import routes as kserve
 from nst_engine.server.monitoring import Monitor
 from nst_engine.server.rate import Rate
@@ -64,8 +65,10 @@ def create_app(settings: ServerSettings | None = None, engine: Engine | None = N
     )
     app.state.monitor = monitor
     wanted = [Security(each) for each in KEY_SCHEMES] if keys else []
-    for stage in (painting, optimizations, videos, live, listings):
-        app.include_router(stage.router, responses=error_replies(), dependencies=wanted)
+    app.include_router(live.router, responses=error_replies(), dependencies=wanted)
+    for stage in (painting, optimizations, videos, listings):
+        each = [*wanted, Depends(refuse_unknown_fields)]
+        app.include_router(stage.router, responses=error_replies(), dependencies=each)
     if settings.kserve:
         app.include_router(kserve.router)
     for stage in (page, monitoring):

@@ -20,6 +20,7 @@ def mend_description(app: FastAPI) -> None:
         if is_new:
             for name, schema in described["components"]["schemas"].items():
                 if name.startswith(_FORMS):
+                    schema["additionalProperties"] = False
                     schema["properties"] = {key: _mended(value) for key, value in schema["properties"].items()}
         return described
 

@@ -95,16 +95,16 @@ def stylize_in_regions(
 def _mask(source: ImageSource, height: int, width: int, limits: ImageLimits) -> NDArray[np.float32]:
     mask = load_mask(source, limits=limits)
     fitted = fit_longer_side(mask.shape[0], mask.shape[1], max(height, width))
+    name = source if isinstance(source, str) else "a mask"
     # the photo may have been shrunk, with other rounding
     if max(abs(fitted[0] - height), abs(fitted[1] - width)) > 1:
-        name = source if isinstance(source, str) else "the mask"
         raise OptionError(
             f"{name} has {mask.shape[1]}×{mask.shape[0]} px, but the photo {width}×{height}; make the mask of the "
             "photo's proportions",
             option="style_masks",
         )
     if mask.max() <= 0:
-        raise OptionError("a mask is black all over; paint the region white", option="style_masks")
+        raise OptionError(f"{name} is black all over; paint the region white", option="style_masks")
     if mask.shape == (height, width):
         return mask
     return resize_image(mask, height, width)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nst_engine.catalogue import bundled_styles
 from nst_engine.errors import OptionError
-from nst_engine.image import load_image
+from nst_engine.geometry import fit_longer_side
+from nst_engine.image import load_image, resized_opaque, visible_part
 from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
 from nst_engine.optimization.device import resolve_precision
 from nst_engine.training.checkpoint import Checkpoint, check_fits, load_checkpoint, save_checkpoint
@@ -28,7 +29,7 @@ from nst_engine.training.lesson import FixedStyles, Lesson
 from nst_engine.training.loop import Training
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, image_tensor
-from nst_engine.training.photos import Photos, sized, too_thin
+from nst_engine.training.photos import Photos, too_thin
 from nst_engine.training.process_group import ProcessGroup, process_group
 from nst_engine.vgg19.weights import VGGWeights, load_vgg19_weights
 
@@ -194,7 +195,8 @@ def _loss(
 
 
 def _painting(path: Path, options: TrainOptions) -> NDArray[np.uint8]:
-    picture = sized(load_image(path).pixels, options.style_size_px)
+    read = visible_part(load_image(path))
+    picture = resized_opaque(read, *fit_longer_side(read.height, read.width, options.style_size_px))
     if min(picture.shape[:2]) < _LEAST_STYLE_PX:
         raise OptionError(f"{path} is {too_thin(picture, _LEAST_STYLE_PX)}; cut a less narrow piece out of it")
     if picture.std(axis=(0, 1)).max() < _LEAST_STYLE_DEVIATION:

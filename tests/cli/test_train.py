@@ -127,6 +127,12 @@ def test_a_style_is_added_to_a_bundled_network(
         (("add-style", "thin.png", "-o", "m.onnx", "--steps", "1"), "thin.png is too thin: 512x1 px"),
         (("train", "thin.png", "-o", "m.onnx", "--photos", "photos", "--steps", "1"), "thin.png is too thin"),
         (("add-style", "flat.png", "-o", "m.onnx", "--steps", "1"), "flat.png has one colour only"),
+        (("add-style", "clear.png", "-o", "m.onnx", "--steps", "1"), "clear.png: is transparent everywhere"),
+        (("add-style", "p.png", "-o", "m.onnx", "--name", ""), "'' came as a style's name"),
+        (
+            ("train", "scream", "-o", "m.onnx", "--photos", "photos", "--steps", "½"),
+            "wanted a whole number from 1 to 1000",
+        ),
         (("train", "scream", "-o", "", "--photos", "photos", "--steps", "1"), "'' came; wanted the name of a file"),
         (("train-any", "-o", ".", "--photos", "photos", "--steps", "1"), "'.' came; wanted the name of a file"),
         (("add-style", "p.png", "-o", "m.onnx", "--photos", ""), "'' came; wanted a path"),
@@ -149,6 +155,7 @@ def test_bad_input_is_one_line_and_code_2(
     write(tmp_path / "p.png", painting(64, 64))
     write(tmp_path / "thin.png", painting(4, 3000))
     write(tmp_path / "flat.png", np.full((40, 30, 3), 200, np.uint8))
+    write(tmp_path / "clear.png", np.dstack([painting(64, 64), np.zeros((64, 64), np.uint8)]))
     (tmp_path / "photos").mkdir()
     write(tmp_path / "photos" / "a.png", painting(64, 64))
     assert_refused(capsys, message, *arguments)

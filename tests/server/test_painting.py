@@ -149,6 +149,7 @@ def test_style_images_are_taken_and_kept(client: httpx.Client) -> None:
         (422, "OptionError", "strength", {"style": "scream", "strength": "3"}),
         (422, "OptionError", "strength", {"style": "scream", "strength": "nan"}),
         (422, "OptionError", "format", {"style": "scream", "format": "gif"}),
+        (422, "OptionError", "did you mean stroke_size", {"style": "scream", "stroke-size": "2"}),
         (422, "OptionError", "style and style_id came", {"style": "scream", "style_id": "0"}),
         (404, "StyleNotFoundError", "style_id", {"style_id": "../../etc/passwd"}),
         (404, "StyleNotFoundError", "style_id", {"style_id": "a" * 5000}),

@@ -1,0 +1,38 @@
+"""What is to be seen of a picture with transparent areas: whatever colours those hold, nobody painted them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from nst_engine.errors import OptionError
+from nst_engine.image.picture import Picture, Pixels
+from nst_engine.image.resize import resize_image
+
+
+def visible_part(picture: Picture) -> Picture:
+    """Its smallest rectangle with everything that is not transparent.
+
+    Raises:
+        OptionError: All of it is transparent.
+    """
+    if picture.alpha is None:
+        return picture
+    rows, columns = (np.flatnonzero(picture.alpha.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        raise OptionError(f"{picture.source}: is transparent everywhere; a style image needs something to be seen")
+    area = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return replace(picture, pixels=picture.pixels[area], alpha=picture.alpha[area])
+
+
+def resized_opaque(picture: Picture, height: int, width: int) -> Pixels:
+    """The picture in another size, uint8 H×W×3, with holes filled by the mean colour of what is to be seen."""
+    pixels = resize_image(picture.pixels, height, width)
+    if picture.alpha is None:
+        return pixels
+    opacity = resize_image(picture.alpha, height, width)[..., np.newaxis].astype(np.float32) / 255
+    # a nearly transparent picture still has its colour
+    mean = (pixels * opacity).sum((0, 1)) / max(float(opacity.sum()), 1e-6)
+    filled: Pixels = np.rint(pixels * opacity + mean * (1 - opacity)).clip(0, 255).astype(np.uint8)
+    return filled

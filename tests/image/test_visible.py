@@ -1,0 +1,35 @@
+"""What is to be seen of pictures with transparent areas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nst_engine import OptionError
+from nst_engine.image import load_image, resized_opaque, visible_part
+
+from .samples import noise
+
+
+def test_margins_are_cut_off_and_holes_get_the_mean_colour() -> None:
+    pixels = noise(31, 47)
+    alpha = np.zeros((31, 47), np.uint8)
+    alpha[3:20, 5:40] = 255
+    alpha[9:11, 20:31] = 0
+    part = visible_part(load_image(np.dstack([pixels, alpha])))
+    assert (part.height, part.width) == (17, 35)
+    is_seen = alpha[3:20, 5:40] > 0
+    expected = pixels[3:20, 5:40].astype(np.float64)
+    expected[~is_seen] = expected[is_seen].mean(0)
+    assert np.abs(resized_opaque(part, 17, 35) - expected).max() <= 0.51
+
+
+def test_opaque_pictures_stay_whole() -> None:
+    picture = load_image(noise(13, 7))
+    assert visible_part(picture) is picture
+    np.testing.assert_array_equal(resized_opaque(picture, 13, 7), picture.pixels)
+
+
+def test_nothing_to_be_seen_is_refused() -> None:
+    with pytest.raises(OptionError, match="is transparent everywhere"):
+        visible_part(load_image(np.dstack([noise(5, 6), np.zeros((5, 6), np.uint8)])))
