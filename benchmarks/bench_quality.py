@@ -122,6 +122,7 @@ def _judge_again(
             print(name, rows[style], flush=True)
         network |= {"mean": mean_of(list(rows.values())), "styles": list(rows.values())}
         save_image(results / f"{name}.jpg", _sheet(name), quality=78)
+    save_image(results / "painted.jpg", _side_by_side(stylizers, photos[0]), quality=80)
     report["optimize"]["networks"] = on_the_same(stylizers, report["optimize"]["pictures"], photos)
     report["again"] = {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), "styles": list(equal)}
     _write(results, report)
