@@ -86,7 +86,7 @@ def test_torchrun_starts_it_as_well(folder: Path) -> None:
 def test_of_one_style_torch_says_nothing(folder: Path) -> None:
     done = nst("train", "scream", *COMMAND[3:], "--devices", "2", "--steps", "1", cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("training for 1 steps")
+    assert done.stderr.startswith("training for 1 step,")
     assert "Warning" not in done.stderr
 
 

@@ -72,7 +72,7 @@ def test_masks_follow_the_size_of_the_picture(stylizer: Stylizer) -> None:
     ("masks", "error", "message"),
     [
         ([np.full((40, 60), 255, np.uint8)], OptionError, r"1 came for 2 style\(s\)"),
-        ([np.full((40, 40), 255, np.uint8)] * 2, OptionError, "the mask has 40×40 px, but the photo 60×40"),
+        ([np.full((40, 40), 255, np.uint8)] * 2, OptionError, "a mask has 40×40 px, but the photo 60×40"),
         ([np.full((40, 60), 255, np.uint8), np.zeros((40, 60), np.uint8)], OptionError, "black all over"),
         (["none.png", "none.png"], ImageNotFoundError, "none.png"),
     ],
