@@ -13,6 +13,7 @@ from nst_engine.benchmark.row import TOTAL
 from nst_engine.errors import OptimizationError
 from nst_engine.optimization import Progress
 from nst_engine.optimization.options import Precision
+from nst_engine.wording import counted
 
 
 def measure(
@@ -49,7 +50,7 @@ def measure(
         threads=threads,
     )
     if len(seconds) < 2:
-        raise OptimizationError(f"ended after {len(seconds)} iteration(s): nothing improved any more")
+        raise OptimizationError(f"ended after {counted(len(seconds), 'iteration')}: nothing improved any more")
     gpu_after = gpu_memory_mib()
     return {
         "times_ms": {TOTAL: [float(each) for each in np.diff(seconds) * 1e3]},

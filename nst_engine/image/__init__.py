@@ -8,10 +8,10 @@ from nst_engine.image.decode import (
     ImageSource,
     PillowImage,
     load_image,
-    load_mask,
 )
 from nst_engine.image.encode import encode_image, flatten, to_pillow, with_alpha
 from nst_engine.image.formats import ACCEPTED_FORMATS, ALPHA_SUFFIXES, FORMATS, IMAGE_SUFFIXES, READABLE_SUFFIXES
+from nst_engine.image.masks import load_mask, load_masks
 from nst_engine.image.output import check_image_output, save_image
 from nst_engine.image.picture import Picture
 from nst_engine.image.resize import resize_image, without_finest
@@ -44,6 +44,7 @@ __all__ = [
     "labelled_sheet",
     "load_image",
     "load_mask",
+    "load_masks",
     "resize_image",
     "resized_opaque",
     "save_animation",

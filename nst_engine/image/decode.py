@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from nst_engine.cancellation import CancellableBytes
-from nst_engine.color import luma_of
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
 from nst_engine.image.arrays import picture_of_array
 from nst_engine.image.cost import check_coded_size, check_samples, check_scans, check_tiles, has_more_pages
@@ -95,15 +94,6 @@ def load_image(
     if complaint:
         warnings.warn(f"{label}: {complaint}.", RuntimeWarning, stacklevel=2)
     return picture
-
-
-def load_mask(source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
-    """Decode any picture `load_image` takes as a mask: its luma (BT.601), float32 H×W in [0, 1].
-
-    Transparency plays no part. Raises what `load_image` raises.
-    """
-    luma: NDArray[np.float32] = luma_of(load_image(source, limits=limits).pixels) / np.float32(255)
-    return np.minimum(luma, np.float32(1))
 
 
 def _label(source: ImageSource) -> str:

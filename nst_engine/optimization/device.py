@@ -10,6 +10,7 @@ import torch
 
 from nst_engine.errors import OptionError, ProviderUnavailableError
 from nst_engine.optimization.options import Precision
+from nst_engine.wording import counted
 
 
 def resolve_device(name: str) -> torch.device:
@@ -35,7 +36,7 @@ def resolve_device(name: str) -> torch.device:
     index = int(name.partition(":")[2] or 0)
     if index >= torch.cuda.device_count():
         raise ProviderUnavailableError(
-            f"`device='{name}'`: there are {torch.cuda.device_count()} CUDA device(s), counted from 0"
+            f"`device='{name}'`: this machine has {counted(torch.cuda.device_count(), 'CUDA device')}, counted from 0"
         )
     return torch.device("cuda", index)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nst_engine.color import ColorMode, keep_luma, luma_of, match_color
 from nst_engine.errors import OptionError
-from nst_engine.image import ImageSource, Picture, load_image, load_mask, resize_image
+from nst_engine.image import ImageSource, Picture, load_image, load_masks, resize_image
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 #: A side shorter than this carries no picture to paint or to learn a style from.
@@ -97,40 +97,28 @@ def _read(source: ImageSource, role: str, limits: ImageLimits) -> Picture:
 def _content_guides(
     content: Picture, masks: Sequence[ImageSource], num_styles: int, limits: ImageLimits
 ) -> list[NDArray[np.float32]]:
-    if len(masks) != num_styles:
-        raise OptionError(
-            f"{len(masks)} came for {num_styles} style image(s); give one for each style, in order",
-            option="content_masks",
-        )
-    return [_mask_of(content, mask, "content_masks", limits) for mask in masks]
+    read = load_masks(masks, num_styles, option="content_masks", limits=limits)
+    return [_of_the_size_of(content, *mask, "content_masks") for mask in read]
 
 
 def _style_guides(
     styles: Sequence[Picture], masks: Sequence[ImageSource], limits: ImageLimits
 ) -> list[NDArray[np.float32] | None]:
     """A style image's own transparency says where to look, unless a mask does."""
-    if masks and len(masks) != len(styles):
-        raise OptionError(
-            f"{len(masks)} came for {len(styles)} style image(s); give one for each style, in order",
-            option="style_masks",
-        )
-    if masks:
-        return [_mask_of(style, mask, "style_masks", limits) for style, mask in zip(styles, masks, strict=True)]
-    return [None if style.alpha is None else (style.alpha / 255).astype(np.float32) for style in styles]
+    if not masks:
+        return [None if style.alpha is None else (style.alpha / 255).astype(np.float32) for style in styles]
+    read = load_masks(masks, len(styles), option="style_masks", limits=limits)
+    return [_of_the_size_of(style, *mask, "style_masks") for style, mask in zip(styles, read, strict=True)]
 
 
-def _mask_of(picture: Picture, mask: ImageSource, option: str, limits: ImageLimits) -> NDArray[np.float32]:
-    guide = load_mask(mask, limits=limits)
-    name = mask if isinstance(mask, str) else "the mask"
-    if guide.shape != picture.pixels.shape[:2]:
+def _of_the_size_of(picture: Picture, mask: NDArray[np.float32], name: str, option: str) -> NDArray[np.float32]:
+    if mask.shape != picture.pixels.shape[:2]:
         raise OptionError(
-            f"{name} has {guide.shape[1]}x{guide.shape[0]} px, but "
+            f"{name} has {mask.shape[1]}x{mask.shape[0]} px, but "
             f"{picture.source} has {picture.width}x{picture.height}; make the mask of the picture's size",
             option=option,
         )
-    if guide.max() <= 0:
-        raise OptionError(f"{name} is black all over; paint the region white", option=option)
-    return guide
+    return mask
 
 
 def _with_preserved_color(inputs: Inputs, mode: str | None) -> Inputs:

@@ -17,6 +17,7 @@ from nst_engine.vgg19.layers import (
     Pooling,
     check_layers,
 )
+from nst_engine.wording import counted
 
 StyleLoss = Literal["gram", "moments"]
 OptimizerName = Literal["lbfgs", "adam"]
@@ -212,7 +213,8 @@ class OptimizeOptions:
         weights = self.style_blend_weights or (1.0,) * count
         if len(weights) != count:
             raise OptionError(
-                f"{len(weights)} came for {count} style image(s); give one for each", option="style_blend_weights"
+                f"{len(weights)} came for {counted(count, 'style image')}; give one for each",
+                option="style_blend_weights",
             )
         return [weight / sum(weights) for weight in weights]
 

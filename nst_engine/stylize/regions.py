@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import ImageSource, load_mask, resize_image
+from nst_engine.image import ImageSource, load_masks, resize_image
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 _BLOCK_ROWS = 64  # rows of a blend: avoids float copies of whole pictures
@@ -64,11 +64,8 @@ def read_regions(
         OptionError: Another number of masks than of styles, other proportions, or nothing white in one.
         ImageDecodeError: One cannot be read; also its siblings.
     """
-    if len(masks) != len(shares):
-        raise OptionError(
-            f"{len(masks)} came for {len(shares)} style(s); give one for each style, in order", option="style_masks"
-        )
-    return Regions([_mask(mask, height, width, limits) for mask in masks], list(shares))
+    read = load_masks(masks, len(shares), option="style_masks", limits=limits)
+    return Regions([_fitted(*mask, height, width) for mask in read], list(shares))
 
 
 def stylize_in_regions(
@@ -92,10 +89,8 @@ def stylize_in_regions(
     return blended
 
 
-def _mask(source: ImageSource, height: int, width: int, limits: ImageLimits) -> NDArray[np.float32]:
-    mask = load_mask(source, limits=limits)
+def _fitted(mask: NDArray[np.float32], name: str, height: int, width: int) -> NDArray[np.float32]:
     fitted = fit_longer_side(mask.shape[0], mask.shape[1], max(height, width))
-    name = source if isinstance(source, str) else "a mask"
     # the photo may have been shrunk, with other rounding
     if max(abs(fitted[0] - height), abs(fitted[1] - width)) > 1:
         raise OptionError(
@@ -103,8 +98,4 @@ def _mask(source: ImageSource, height: int, width: int, limits: ImageLimits) -> 
             "photo's proportions",
             option="style_masks",
         )
-    if mask.max() <= 0:
-        raise OptionError(f"{name} is black all over; paint the region white", option="style_masks")
-    if mask.shape == (height, width):
-        return mask
-    return resize_image(mask, height, width)
+    return mask if mask.shape == (height, width) else resize_image(mask, height, width)

@@ -17,6 +17,7 @@ from nst_engine.errors import NSTError, OptionError, ProcessLostError, ProviderU
 from nst_engine.optimization.device import resolve_device, torch_threads
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.ranks import RENDEZVOUS, Rank, own_rank
+from nst_engine.wording import counted
 
 #: The group that ended last, which goes when another one ends. Where the last reference to a group goes, which may be
 #: that of an error's traceback, torch waits for gloo's threads and holds the GIL, for which one of them waits if it is
@@ -131,8 +132,8 @@ def _device(name: str, rank: Rank) -> torch.device:
     count = torch.cuda.device_count()
     if rank.local_size > count:
         raise ProviderUnavailableError(
-            f"`devices={rank.local_size}`: there are {count} CUDA device(s) here, and each process wants its own; use "
-            f"`devices={count}`, or `device='cpu'`"
+            f"`devices={rank.local_size}`: this machine has {counted(count, 'CUDA device')}, and each process wants "
+            f"its own; use `devices={count}`, or `device='cpu'`"
         )
     torch.cuda.set_device(rank.local_number)
     return torch.device("cuda", rank.local_number)

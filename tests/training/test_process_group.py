@@ -176,8 +176,8 @@ RANK |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
         ({**RANK, "MASTER_ADDR": ""}, {}, "MASTER_ADDR is not"),
         ({**RANK, "MASTER_PORT": "65536"}, {}, "MASTER_PORT=65536 cannot be"),
         (RANK, {"batch_size": 6, "device": "cuda:1"}, "which is one GPU for 3 processes"),
-        (RANK, {"batch_size": 6, "device": "cuda"}, "there are 2 CUDA device"),
-        (RANK, {"batch_size": 6, "device": "auto"}, "there are 2 CUDA device"),
+        (RANK, {"batch_size": 6, "device": "cuda"}, "this machine has 2 CUDA devices"),
+        (RANK, {"batch_size": 6, "device": "auto"}, "this machine has 2 CUDA devices"),
         (RANK, {"batch_size": 6, "device": "cpu"}, "this torch is built without gloo"),
     ],
 )
