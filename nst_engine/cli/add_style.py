@@ -18,9 +18,9 @@ from nst_engine.cli.training_arguments import (
 from nst_engine.cli.training_processes import in_processes
 from nst_engine.training.ranks import own_rank
 
-# scales and shifts tolerate larger steps than kernels, and there is only one style to learn; how calm moving pictures
-# are is up to the kernels
-_DEFAULTS: dict[str, Any] = {"minutes": 5.0, "learning_rate": 2e-2, "stability_weight": 0.0}
+# scales and shifts tolerate larger steps than kernels, and there is only one style to learn, less of which is reached
+# at the same weight while kernels stay; how calm moving pictures are is up to the kernels
+_DEFAULTS: dict[str, Any] = {"minutes": 5.0, "learning_rate": 2e-2, "style_weight": 12.0, "stability_weight": 0.0}
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
