@@ -181,16 +181,20 @@ def _judged_peer(photos: Sequence[Path]) -> dict[str, Any]:
 
 
 def _side_by_side(stylizers: Mapping[str, Stylizer], photo: Path) -> NDArray[np.uint8]:
-    """A line per style: the painting, and the photo as stylized by each network and by optimisation."""
+    """A line per style: the painting, the photo, and it as stylized by each network and by optimisation."""
     pixels = _sized(photo, LONGER_SIDE_PX)
     cells = [
-        [*(each.stylize(pixels, style).image for each in stylizers.values()), optimize(photo, painting.path).image]
+        [
+            pixels,
+            *(each.stylize(pixels, style).image for each in stylizers.values()),
+            optimize(photo, painting.path).image,
+        ]
         for style, painting in bundled_styles().items()
     ]
     return contact_sheet(
         cells,
         cell_px=300,
-        column_labels=[*stylizers, "optimize"],
+        column_labels=["photo", *stylizers, "optimize"],
         row_labels=list(bundled_styles()),
         row_images=[load_image(style.path).pixels for style in bundled_styles().values()],
     )
