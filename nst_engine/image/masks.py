@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,8 +38,8 @@ def load_mask(source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS) -> N
 
 def load_masks(
     sources: Sequence[ImageSource], styles: int, *, option: str, limits: ImageLimits = DEFAULT_LIMITS
-) -> list[Mask]:
-    """Decode a mask for each style, in order.
+) -> Iterator[Mask]:
+    """Decode a mask for each style, in order, when it is asked for: large ones are not in memory together.
 
     Args:
         sources: As `load_image` takes them.
@@ -55,14 +55,12 @@ def load_masks(
         raise OptionError(
             f"{len(sources)} came for {counted(styles, 'style')}; give one for each style, in order", option=option
         )
-    masks = []
     for number, source in enumerate(sources, 1):
         picture = load_image(source, limits=limits)
         mask = Mask(_inside(picture), f"mask {number} ({picture.source})")
         if mask.inside.max() <= 0:
             raise OptionError(f"{mask.name} is black all over; paint the region white", option=option)
-        masks.append(mask)
-    return masks
+        yield mask
 
 
 def _inside(picture: Picture) -> NDArray[np.float32]:
