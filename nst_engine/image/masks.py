@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from nst_engine.color import luma_of
 from nst_engine.errors import OptionError
 from nst_engine.image.decode import ImageSource, load_image
-from nst_engine.image.picture import Picture
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.wording import counted
 
@@ -33,7 +32,8 @@ def load_mask(source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS) -> N
 
     Transparency plays no part. Raises what `load_image` raises.
     """
-    return _inside(load_image(source, limits=limits))
+    luma: NDArray[np.float32] = luma_of(load_image(source, limits=limits).pixels) / np.float32(255)
+    return np.minimum(luma, np.float32(1))
 
 
 def load_masks(
@@ -57,12 +57,7 @@ def load_masks(
         )
     for number, source in enumerate(sources, 1):
         picture = load_image(source, limits=limits)
-        mask = Mask(_inside(picture), f"mask {number} ({picture.source})")
+        mask = Mask(load_mask(picture, limits=limits), f"mask {number} ({picture.source})")
         if mask.inside.max() <= 0:
             raise OptionError(f"{mask.name} is black all over; paint the region white", option=option)
         yield mask
-
-
-def _inside(picture: Picture) -> NDArray[np.float32]:
-    luma: NDArray[np.float32] = luma_of(picture.pixels) / np.float32(255)
-    return np.minimum(luma, np.float32(1))

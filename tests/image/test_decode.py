@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from nst_engine.errors import ImageDecodeError, ImageNotFoundError, ImageTooLargeError
-from nst_engine.image import load_image, load_mask
+from nst_engine.image import load_image
 from nst_engine.limits import ImageLimits
 
 from .samples import CONTENTS, FORMATS, animated, noise, png, saved, smooth
@@ -280,13 +280,3 @@ def test_pillow_warnings_stay_inside() -> None:
         assert seen == []
         Image.open(io.BytesIO(broken))
         assert len(seen) == 1, "Pillow warns of this file, so the test above means something"
-
-
-def test_mask_is_the_luma() -> None:
-    pixels = noise(9, 14)
-    mask = load_mask(saved(Image.fromarray(pixels), "PNG"))
-    assert mask.dtype == np.float32
-    np.testing.assert_allclose(mask, pixels.astype(float) @ [0.299, 0.587, 0.114] / 255, atol=1e-6)
-    np.testing.assert_array_equal(load_mask(np.eye(3, 5) > 0), np.eye(3, 5))
-    grey_alpha = np.dstack([noise(4, 6, 1), noise(4, 6, 1, seed=1)])
-    np.testing.assert_allclose(load_mask(grey_alpha), grey_alpha[:, :, 0] / 255, atol=1e-6)
