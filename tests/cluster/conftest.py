@@ -36,7 +36,12 @@ def _two_nodes() -> Iterator[TwoNodes]:
         warnings.simplefilter("ignore", ResourceWarning)  # Ray leaves a socket where another cluster has its ports
         cluster = Cluster(
             initialize_head=True,
-            head_node_args={"num_cpus": 1, "object_store_memory": 200_000_000, "include_dashboard": False},
+            head_node_args={
+                "num_cpus": 1,
+                "object_store_memory": 200_000_000,
+                "include_dashboard": False,
+                "_system_config": {"idle_worker_killing_time_threshold_ms": 600_000},
+            },
         )
         gc.collect()
     for name in _PROXY:

@@ -42,7 +42,7 @@ class TwoNodes:
         try:
             yield
         finally:
-            self._cluster.remove_node(node, allow_graceful=False)
+            self._cluster.remove_node(node, allow_graceful=True)
 
 
 def write_photos(folder: Path, count: int, *, height: int = 40, width: int = 56) -> None:

@@ -40,12 +40,12 @@ def test_where_all_is_calm_the_loss_is_the_total_variation() -> None:
 
 
 def test_skies_do_not_become_sandpaper() -> None:
-    photo = resize_image(load_image(content_path("rocket")).pixels, 128, 192)
-    options = {"image_size": 192, "num_iterations": 40, "threads": 2}
+    photo = resize_image(load_image(content_path("rocket")).pixels, 85, 128)
+    options = {"image_size": 128, "num_iterations": 20, "threads": 2}
 
     def roughness(calm_weight: float) -> float:
         image = optimize(photo, style_path("great-wave"), calm_weight=calm_weight, **options).image  # type: ignore[arg-type]
-        sky = image[8:60, 70:180].astype(np.float64)
+        sky = image[5:40, 47:120].astype(np.float64)
         return float(np.abs(np.diff(sky, axis=1)).mean())
 
     assert roughness(190.0) < 0.7 * roughness(0.0)

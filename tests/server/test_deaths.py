@@ -54,7 +54,7 @@ def test_killing_workers_under_load_leaves_the_others_answering(tmp_path: Path) 
         for thread in threads:
             thread.start()
         with running.client(headers={"Connection": "close"}) as client:
-            job = begin(client, "optimizations", PHOTO, **{**ENDLESS, "num_iterations": 60})
+            job = begin(client, "optimizations", PHOTO, **{**ENDLESS, "num_iterations": 25})
             wait_for(client, job, "running")
             killed = workers_of(running)[0]
             os.kill(killed, signal.SIGKILL)
