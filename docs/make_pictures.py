@@ -2,7 +2,7 @@
 
 python docs/make_pictures.py                    # all but the last
 python docs/make_pictures.py styles             # only what one pass paints
-python docs/make_pictures.py any PAINTING...    # any picture as the style: paintings that training has not seen
+python docs/make_pictures.py any PAINTING...    # any picture as the style
 """
 
 from __future__ import annotations
