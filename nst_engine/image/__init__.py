@@ -15,6 +15,7 @@ from nst_engine.image.masks import load_mask, load_masks
 from nst_engine.image.output import check_image_output, save_image
 from nst_engine.image.picture import Picture
 from nst_engine.image.resize import resize_image, without_finest
+from nst_engine.image.scan import without_scan_edges
 from nst_engine.image.sheet import contact_sheet, labelled_sheet
 from nst_engine.image.visible import resized_opaque, visible_part
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
@@ -53,4 +54,5 @@ __all__ = [
     "visible_part",
     "with_alpha",
     "without_finest",
+    "without_scan_edges",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nst_engine.catalogue import bundled_styles
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import load_image, resized_opaque, visible_part
+from nst_engine.image import load_image, resized_opaque, visible_part, without_scan_edges
 from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
 from nst_engine.optimization.device import resolve_precision
 from nst_engine.training.checkpoint import Checkpoint, check_fits, load_checkpoint, save_checkpoint
@@ -51,7 +51,7 @@ def train(
     """Train a network that paints in these paintings' styles.
 
     Args:
-        paintings: Style name to file.
+        paintings: Style name to file. Edges of its scan, of one colour, are cut off, and transparent margins.
         photos: Files to learn on; flat and unreadable ones are left out.
         options: How long and how. On several `devices`, start as many processes of your program by `torchrun`: each
             calls this function in the same way, all get the same network, and the first writes.
@@ -107,7 +107,7 @@ def add_style(
 
     Args:
         name: Of the new style.
-        painting: Its file.
+        painting: Its file; as for `train`.
         base: The network, as trained or read from a model.
         photos: Files to fit on.
         options: How long and how.
@@ -195,7 +195,7 @@ def _loss(
 
 
 def _painting(path: Path, options: TrainOptions) -> NDArray[np.uint8]:
-    read = visible_part(load_image(path))
+    read = without_scan_edges(visible_part(load_image(path)))
     picture = resized_opaque(read, *fit_longer_side(read.height, read.width, options.style_size_px))
     if min(picture.shape[:2]) < _LEAST_STYLE_PX:
         raise OptionError(f"{path} is {too_thin(picture, _LEAST_STYLE_PX)}; cut a less narrow piece out of it")
