@@ -20,6 +20,8 @@ MIN_DEVIATION = 20.0
 _SLIMMEST = 16
 
 _KEEP_BYTES = 1024**3
+# of the levels of any channel of a cut-out, 0-255; a photo that is not flat as a whole has such ones
+_LEAST_DEVIATION = 1.0
 # how much larger or smaller things may look than at the size at which photos are kept
 _ZOOM = (0.75, 1.3)
 
@@ -78,7 +80,17 @@ class Photos:
         return images
 
     def crop(self, side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """A random square of a random photo, zoomed and mirrored at random: uint8 side x side x 3."""
+        """A random square of a random photo, zoomed and mirrored at random: uint8 side x side x 3.
+
+        One of a single colour, as of a white background, is drawn again: there is no painting it, and a network that
+        normalises it by next to nothing has next to endless gradients.
+        """
+        square = self._square(side_px, rng)
+        while square.std(axis=(0, 1)).max() < _LEAST_DEVIATION:
+            square = self._square(side_px, rng)
+        return resize_image(np.ascontiguousarray(square), side_px, side_px)
+
+    def _square(self, side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         image = self.draw(rng)
         zoom = np.exp(rng.uniform(*np.log(_ZOOM)))
         side = min(round(side_px * zoom), *image.shape[:2])
@@ -86,7 +98,7 @@ class Photos:
         square = image[top : top + side, left : left + side]
         if rng.random() < 0.5:
             square = square[:, ::-1]
-        return resize_image(np.ascontiguousarray(square), side_px, side_px)
+        return square
 
     def draw(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         """A random photo: uint8 H x W x 3."""

@@ -74,6 +74,13 @@ def test_a_photo_smaller_than_the_crop_is_enlarged(tmp_path: Path) -> None:
     assert Photos([small], 31).crop(64, np.random.default_rng(1)).shape == (64, 64, 3)
 
 
+def test_crops_of_one_colour_are_drawn_again(tmp_path: Path) -> None:
+    pixels = np.full((96, 144, 3), 243, np.uint8)  # a thing before a white wall
+    pixels[70:90, 110:140] = np.random.default_rng(0).integers(0, 90, (20, 30, 3), np.uint8)
+    photos = Photos([photo(tmp_path / "white.png", pixels)], 144)
+    assert min(photos.crop(24, np.random.default_rng(seed)).std() for seed in range(60)) > 1
+
+
 def test_what_is_drawn_does_not_depend_on_what_is_kept() -> None:
     paths = [each.path for each in bundled_contents().values()]
     keeping, reading = Photos(paths, 96), Photos(paths, 96, keep_bytes=0)
