@@ -53,6 +53,10 @@ class VideoDecodeError(NSTError, ValueError):
     """A moving picture is empty, damaged beyond its first frame, a still picture, or no picture at all."""
 
 
+class VideoEndsBeforeError(VideoDecodeError):
+    """A moving picture has no frame where it was to begin, or after it."""
+
+
 class OutputError(NSTError, OSError):
     """A result cannot be written where it was asked for."""
 

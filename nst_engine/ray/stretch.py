@@ -19,7 +19,7 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
-from nst_engine.errors import VideoDecodeError, VideoNotFoundError
+from nst_engine.errors import VideoEndsBeforeError, VideoNotFoundError
 from nst_engine.limits import ImageLimits
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.smoothing import Scene
@@ -217,7 +217,7 @@ def _opened(job: Job, start: Fraction | None) -> Reader | None:
         options = replace(options, start=earlier)
     try:
         return open_reader(job.source, options, has_square_pixels=job.has_square_pixels, limits=job.limits)
-    except VideoDecodeError:
+    except VideoEndsBeforeError:  # of what else is wrong with it, the film would end here without a word
         if start is None:
             raise
         return None

@@ -23,9 +23,11 @@ from nst_engine.catalogue import content_path
 from nst_engine.cli.main import main
 from nst_engine.errors import VideoNotFoundError
 from nst_engine.image import load_image
+from nst_engine.limits import DEFAULT_LIMITS
 from nst_engine.motion.options import FrameOptions, Stability
 from nst_engine.ray import stylize_film
 from nst_engine.video import VideoProgress, stylize_video
+from nst_engine.video.formats import CODECS, Plan
 
 #: Frames of the two scenes; stretches are of 50 frames (2 s).
 SCENES = (130, 45)
@@ -177,3 +179,19 @@ def test_another_file_on_a_node_is_told(tmp_path: Path, film: Path) -> None:
     object.__setattr__(wrong, "size", 5)
     with pytest.raises(VideoNotFoundError, match=r"5 were wanted.*put it where all nodes see it"):
         painted_stretch(wrong, None, 2, None)  # type: ignore[arg-type]
+
+
+def test_a_film_that_a_node_cannot_read_is_not_taken_for_its_end(tmp_path: Path, film: Path) -> None:
+    from nst_engine.ray.stretch import Job, Lead, painted_stretch, watched_stretch
+
+    def job(source: Path) -> Job:
+        plan = Plan(".mp4", CODECS["h264"], 17, Fraction(1, 25), Fraction(25))
+        options, size = VideoOptions(), source.stat().st_size
+        return Job(source, size, source.name, b"", 0, plan, Fraction(0), options, False, DEFAULT_LIMITS)
+
+    unreadable = tmp_path / film.name
+    unreadable.write_bytes(bytes(film.stat().st_size))
+    with pytest.raises(VideoDecodeError, match="too damaged to open"):
+        painted_stretch(job(unreadable), Fraction(4), Fraction(6), None)
+    with pytest.raises(VideoDecodeError, match="too damaged to open"):
+        watched_stretch(job(unreadable), Lead(Fraction(4), None), Fraction(6))

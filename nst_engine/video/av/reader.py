@@ -16,7 +16,7 @@ import numpy as np
 from av.packet import Packet
 from numpy.typing import NDArray
 
-from nst_engine.errors import VideoDecodeError
+from nst_engine.errors import VideoDecodeError, VideoEndsBeforeError
 from nst_engine.image.arrays import opaque_to_none
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.av.colors import ToRgb, holds_alpha, tags_of
@@ -126,7 +126,7 @@ class VideoReader:
         if first is not None:
             return first
         if span.start is not None:
-            raise VideoDecodeError(f"{self._label}: has no frame at `start={float(span.start):g}` s or after it")
+            raise VideoEndsBeforeError(f"{self._label}: has no frame at `start={float(span.start):g}` s or after it")
         if self._file is None:
             raise VideoDecodeError(
                 f"{self._label}: no frame of it can be decoded; of an .mp4 or .mov that comes by a pipe, the index has "
