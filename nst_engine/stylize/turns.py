@@ -77,7 +77,7 @@ class Turns:
     def _leave(self) -> None:
         with self._changed:
             self._active -= 1
-            self._changed.notify()
+            self._changed.notify_all()  # one that is woken may have been cancelled, and take no turn
             if self._active == 0 and self._was_peak:
                 self._idle = threading.Timer(_IDLE_S, self._give_back_if_idle)
                 self._idle.daemon = True

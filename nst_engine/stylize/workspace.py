@@ -42,15 +42,16 @@ class Workspaces:
 
     @contextlib.contextmanager
     def borrowed(self) -> Iterator[Workspace]:
-        """A workspace for exclusive use; do not keep its arrays."""
+        """A workspace for exclusive use; do not keep its arrays.
+
+        It is used again unless its user fails: a run that could not be stopped in time still writes into it.
+        """
         try:
             workspace = self._free.get_nowait()
         except queue.Empty:
             workspace = Workspace()
-        try:
-            yield workspace
-        finally:
-            self._free.put(workspace)
+        yield workspace
+        self._free.put(workspace)
 
 
 def _aligned(size_bytes: int) -> NDArray[np.uint8]:
