@@ -64,7 +64,7 @@ def _session(engine: Session, feed: dict[str, NDArray[Any]], device: str, thread
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     where = parse_device(device)
-    providers = provider_options(where, "auto")
+    providers = provider_options(where, "auto", engine.content())
     if has_graph:
         providers[0][1]["enable_cuda_graph"] = "1"
         # nodes that compute shapes run on the CPU, which no graph takes: with one size there are none

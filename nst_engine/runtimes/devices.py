@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import re
 import sys
@@ -120,16 +121,22 @@ def check_backend(backend: str, precision: str) -> Backend:
     return "openvino" if precision == "bfloat16" else chosen
 
 
-def provider_options(device: Device, precision: str) -> list[tuple[str, dict[str, Any]]]:
-    """Providers with their options, the device's own first, the CPU last, for what the first cannot compute."""
-    chosen = [(device.provider, _options(device, precision))]
+def provider_options(device: Device, precision: str, model: bytes) -> list[tuple[str, dict[str, Any]]]:
+    """Providers with their options, the device's own first, the CPU last, for what the first cannot compute.
+
+    Args:
+        device: To compute on.
+        precision: As for `check_precision`.
+        model: ONNX, of which TensorRT keeps what it has built.
+    """
+    chosen = [(device.provider, _options(device, precision, model))]
     if device.kind == "tensorrt":  # what TensorRT does not take stays on the GPU
         cuda = Device("cuda", device.index)
-        chosen.append((cuda.provider, _options(cuda, precision)))
+        chosen.append((cuda.provider, _options(cuda, precision, model)))
     return chosen if device.kind == "cpu" else [*chosen, (CPU, {})]
 
 
-def _options(device: Device, precision: str) -> dict[str, Any]:
+def _options(device: Device, precision: str, model: bytes) -> dict[str, Any]:
     if device.kind == "cuda":
         return {
             "device_id": str(device.index),
@@ -141,12 +148,14 @@ def _options(device: Device, precision: str) -> dict[str, Any]:
         }
     if device.kind == "tensorrt":
         folder = cache_folder() / "tensorrt"
-        folder.mkdir(parents=True, exist_ok=True)
+        # ONNX Runtime names engines by the names in a graph: another training's have the same, and other weights
+        engines = folder / hashlib.sha256(model).hexdigest()[:16]
+        engines.mkdir(parents=True, exist_ok=True)
         return {
             "device_id": str(device.index),
             "trt_fp16_enable": str(precision == "float16"),
             "trt_engine_cache_enable": "True",
-            "trt_engine_cache_path": str(folder),
+            "trt_engine_cache_path": str(engines),
             "trt_timing_cache_enable": "True",
             "trt_timing_cache_path": str(folder),
         }

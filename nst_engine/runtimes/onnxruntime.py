@@ -156,7 +156,7 @@ class OrtLoader:
         if device.kind == "directml":  # its documentation asks for both
             options.enable_mem_pattern = False
             options.execution_mode = self._ort.ExecutionMode.ORT_SEQUENTIAL
-        providers = provider_options(device, self._precision)
+        providers = provider_options(device, self._precision, source)
         if device.kind != "cpu":
             # for a provider that cannot be created, the process's logger reports, not the session's
             self._ort.set_default_logger_severity(_SILENT)

@@ -128,8 +128,11 @@ class Session:
         return self._loader.content()
 
     def trim(self) -> None:
-        """Free memory that no run is using, such as that of larger or concurrent pictures."""
-        if self._executor is None:
+        """Free memory that no run is using, such as that of larger or concurrent pictures.
+
+        It takes a run of the smallest picture, for which other devices than CPU and CUDA would compile: they keep it.
+        """
+        if self._executor is None or self._device.kind not in ("cpu", "cuda"):
             return
         with self._turn:
             self._executor.trim(self._smallest_feed(), self.signature.image_output)

@@ -26,6 +26,7 @@ from nst_engine.runtimes.session import Session
 from nst_engine.stylize.asynchronous import TaskThreads
 from nst_engine.stylize.pipeline import Pipeline, stylize_once
 from nst_engine.stylize.result import Stopwatch
+from nst_engine.stylize.strokes import in_proportion
 from nst_engine.stylize.style_choice import Style, StyleChoice, choice_of_fixed, weights_of_no_style
 from nst_engine.stylize.style_embedding import StyleEmbedding
 from nst_engine.stylize.style_encoder import StyleEncoder
@@ -217,7 +218,9 @@ class LoadedModel:
             height, width = _height_and_width(size)
             self.limits.check_pixels("warmup", height, width)
             with self._turns.taken():
-                self.pipeline.stylize([np.zeros((height, width, 3), np.uint8)], weights, Stopwatch())
+                # of a large picture, its smaller one as well
+                photo, scale = np.zeros((height, width, 3), np.uint8), in_proportion(height, width)
+                self.pipeline.stylize([photo], weights, Stopwatch(), stroke_scale=scale)
 
     def encode_style(
         self, style_image: ImageSource, *, label: str | None = None, limits: ImageLimits | None = None

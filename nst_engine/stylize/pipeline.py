@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,6 +201,10 @@ class Pipeline:
                     return self._run_whole(whole, stopwatch)
                 return [self._gathered(self._gathering, whole, together, stopwatch)]
             except OutOfMemoryError as error:
+                if len(photos) > 1:
+                    _LOG.warning("%s; going on one by one", error)
+                    run_one = partial(self._run, strength=strength, swap_rb=swap_rb, out=None)
+                    return [run_one([each], weights, stopwatch)[0] for each in photos]
                 if pixels <= TILE_ABOVE_PX:
                     raise
                 _LOG.warning("%s; going on in tiles", error)

@@ -326,16 +326,22 @@ def test_a_missing_driver_has_its_own_cure(tmp_path: Path, monkeypatch: pytest.M
 
 def test_options_of_the_providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_ENGINE_CACHE", str(tmp_path))
-    assert provider_options(Device("cpu"), "auto") == [("CPUExecutionProvider", {})]
-    (cuda, options), (last, _) = provider_options(Device("cuda", 1), "float32")
+    assert provider_options(Device("cpu"), "auto", b"a model") == [("CPUExecutionProvider", {})]
+    (cuda, options), (last, _) = provider_options(Device("cuda", 1), "float32", b"a model")
     assert (cuda, last, options["device_id"], options["use_tf32"]) == (CUDA, "CPUExecutionProvider", "1", "0")
     assert options["cudnn_conv_algo_search"] == "HEURISTIC"
-    assert provider_options(Device("cuda"), "auto")[0][1]["use_tf32"] == "1"
-    chosen = provider_options(Device("tensorrt"), "float16")
+    assert provider_options(Device("cuda"), "auto", b"a model")[0][1]["use_tf32"] == "1"
+    chosen = provider_options(Device("tensorrt"), "float16", b"a model")
     assert [name for name, _ in chosen] == [TENSORRT, CUDA, "CPUExecutionProvider"]
     assert chosen[0][1]["trt_fp16_enable"] == "True"
     assert Path(chosen[0][1]["trt_engine_cache_path"]).is_dir()
-    assert provider_options(Device("openvino"), "float16")[0][1] == {"device_type": "AUTO", "precision": "FP16"}
+    others = provider_options(Device("tensorrt"), "float16", b"of other weights")[0][1]
+    assert others["trt_engine_cache_path"] != chosen[0][1]["trt_engine_cache_path"]
+    assert others["trt_timing_cache_path"] == chosen[0][1]["trt_timing_cache_path"]
+    assert provider_options(Device("openvino"), "float16", b"a model")[0][1] == {
+        "device_type": "AUTO",
+        "precision": "FP16",
+    }
 
 
 @pytest.mark.parametrize(("quota", "spins"), [(None, "1"), (1.5, "0")])

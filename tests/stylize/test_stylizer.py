@@ -233,6 +233,24 @@ def test_tiles_are_taken_where_memory_is_short_and_the_picture_is_large(
     np.testing.assert_array_equal(stylizer.stylize(pixels, "wave").pixels, expected)
 
 
+def test_a_batch_that_memory_is_short_for_is_painted_one_by_one(
+    stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [photo(20, 30, seed) for seed in range(3)]
+    expected = [stylizer.stylize(pixels, "wave").pixels for pixels in photos]
+    run = Session.run
+
+    def fail(session: Session, pictures: NDArray[Any], *rest: Any) -> NDArray[Any]:
+        if len(pictures) > 1:
+            raise OutOfMemoryError("no memory left on the GPU")
+        return run(session, pictures, *rest)
+
+    monkeypatch.setattr(Session, "run", fail)
+    results = stylizer.stylize_batch(photos, "wave")
+    for result, pixels in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(result.pixels, pixels)
+
+
 @pytest.mark.parametrize(("device", "bucket", "most"), [("cpu", 1, 3), ("cuda:1", 1, 32), ("tensorrt", 64, 3)])
 def test_devices_that_take_any_size_get_it_unpadded(device: str, bucket: int, most: int) -> None:
     assert (pipeline_module.bucket_px(device), pipeline_module.tile_above_px(device)) == (bucket, most * 1_000_000)
@@ -313,9 +331,23 @@ def test_what_is_no_token_is_named(stylizer: Stylizer) -> None:
         stylizer.stylize(photo(8, 8), "scream", cancel=wrong)
 
 
-def test_warmup_takes_sizes(stylizer: Stylizer) -> None:
+def test_warmup_takes_sizes(stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
     stylizer.warmup()
     stylizer.warmup((1, 1), (40, 60))
+    sizes: list[tuple[int, ...]] = []
+    run = Session.run
+
+    def seen(session: Session, pictures: NDArray[Any], *rest: Any) -> NDArray[Any]:
+        sizes.append(pictures.shape)
+        return run(session, pictures, *rest)
+
+    monkeypatch.setattr(Session, "run", seen)
+    stylizer.warmup((700, 1600))
+    warmed = set(sizes)
+    sizes.clear()
+    stylizer.stylize(photo(700, 1600), "wave")
+    assert len(warmed) == 2
+    assert set(sizes) <= warmed
     with pytest.raises(OptionError, match=r"warmup: came \(0, 5\), wanted \(height, width\)"):
         stylizer.warmup((0, 5))
     for wrong in (5, (5,), ("a", 5), (1.5, 2)):
