@@ -16,7 +16,7 @@ from nst_engine.checks import parsed_json
 from nst_engine.errors import OptionError, OutputError
 from nst_engine.limits import ImageLimits
 from nst_engine.ray.hold import held
-from nst_engine.ray.parquet import PARQUET, table_bytes
+from nst_engine.ray.parquet import PARQUET, parts_of, table_bytes
 from nst_engine.ray.storage import RECORDS, Place, why
 
 _RUN, _MANIFEST = f"{RECORDS}/run.json", f"{RECORDS}/manifest"
@@ -86,7 +86,7 @@ class Manifest:
         """
         with held(self._output):
             if self._is_new:
-                for place in self._parts():
+                for place in [*self._parts(), *self._overwritten()]:
                     place.remove()
                 run = {**self._identity, "knows_files": self.knows_files}
                 self._output.below(_RUN).write(json.dumps(run, indent=1, ensure_ascii=False).encode())
@@ -119,6 +119,10 @@ class Manifest:
             name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{PARQUET}"
             self._output.below(f"{_MANIFEST}/{name}").write(table_bytes(columns, SCHEMA))
             self._rows = []
+
+    def _overwritten(self) -> list[Place]:
+        """Parts of a table that is begun anew: other batches would not replace them, and rows would be there twice."""
+        return parts_of(self._output) if self._output.url.endswith(PARQUET) and not self.knows_files else []
 
     def _run_before(self) -> dict[str, Any] | None:
         place = self._output.below(_RUN)

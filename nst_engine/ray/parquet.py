@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +18,18 @@ PARQUET = ".parquet"
 #: Rows read at once.
 _ROWS = 8
 _BUFFER_BYTES = 1 << 20
+_PART = re.compile(rf"part-[0-9a-f]{{24}}{re.escape(PARQUET)}")
+
+
+def part_name(first_input: str) -> str:
+    """Of the file with the results of a batch: the same when the batch is painted again."""
+    return f"part-{hashlib.sha256(first_input.encode()).hexdigest()[:24]}{PARQUET}"
+
+
+def parts_of(table: Place) -> list[Place]:
+    """The files with results, as `part_name` calls them, that are in an output."""
+    files = table.files() if table.is_folder() else ()
+    return [table.at(path) for path in files if _PART.fullmatch(posixpath.basename(path))]
 
 
 def rows_of(place: Place, column: str | None, key: str | None) -> Iterator[tuple[Place, str, list[tuple[int, str]]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from nst_engine.image import IMAGE_SUFFIXES, encode_image
 from nst_engine.limits import ImageLimits
 from nst_engine.process import keep_freed_memory
 from nst_engine.ray.painter import NO_PICTURE, StylizePictures, column_of
-from nst_engine.ray.parquet import PARQUET, bytes_of, table_bytes
+from nst_engine.ray.parquet import PARQUET, bytes_of, part_name, table_bytes
 from nst_engine.ray.storage import Place, why
 from nst_engine.stylize.preprocess import timed_read
 from nst_engine.stylize.side_by_side import side_by_side
@@ -238,8 +237,3 @@ def _batch_of(rows: list[Row]) -> Batch:
 def _said(error: BaseException) -> str:
     own = isinstance(error, NSTError)
     return str(error).removeprefix("<bytes>: ") if own else f"{type(error).__name__}: {why(error)}"
-
-
-def part_name(first_input: str) -> str:
-    """Of the file with the results of a batch: the same when the batch is painted again."""
-    return f"part-{hashlib.sha256(first_input.encode()).hexdigest()[:24]}{PARQUET}"

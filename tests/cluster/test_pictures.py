@@ -25,6 +25,7 @@ from nst_engine.errors import NSTError, OptionError, OutputError
 from nst_engine.image import encode_image, load_image
 from nst_engine.ray import ClusterOptions, ClusterProgress, ClusterResult, stylize_pictures
 from nst_engine.ray.manifest import Manifest
+from nst_engine.ray.parquet import part_name
 from nst_engine.ray.storage import place_of
 from nst_engine.runtimes.options import SessionOptions
 
@@ -217,6 +218,19 @@ def test_a_damaged_record_is_no_reason_not_to_begin_anew(tmp_path: Path) -> None
     with manifest.recording():
         manifest.add([{"input": "a", "output": "b", "state": "done"}])
     assert Manifest(place, run, resume=True, overwrite=False).done == {"a"}
+
+
+def test_parts_of_a_table_that_is_begun_anew_do_not_stay_beside_the_new(tmp_path: Path) -> None:
+    """Which parts there are depends on the number of engines."""
+    table, run = place_of(str(tmp_path / "out.parquet")), {"model": "m", "version": "1"}
+    for name in (part_name("a"), "mine.parquet"):
+        table.below(name).write(b"rows")
+    with Manifest(table, run, resume=False, overwrite=False).recording():
+        assert table.below(part_name("a")).is_file()
+    with Manifest(table, run, resume=True, overwrite=False).recording():
+        assert table.below(part_name("a")).is_file()
+    with Manifest(table, run, resume=False, overwrite=True).recording():
+        assert [Path(path).name for path in table.files()] == ["mine.parquet"]
 
 
 def test_a_bucket_is_painted_into_a_bucket(two_nodes: TwoNodes, tmp_path: Path) -> None:
