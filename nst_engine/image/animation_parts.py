@@ -7,6 +7,7 @@ may wait on the disk; then they are concatenated without being encoded again, ea
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, TypeAlias
 
@@ -40,7 +41,7 @@ def encode_frame(pixels: Pixels, alpha: Pixels | None, suffix: str) -> bytes:
     opaque = Image.fromarray(require_pixels(pixels))
     # Two passes: Pillow dithers only against a palette it is given. Dithered, an octree's colours are as near as any
     # other palette's, in a fiftieth of the time.
-    palette = opaque.quantize(256 if alpha is None else _TRANSPARENT_INDEX, method=Image.Quantize.FASTOCTREE)
+    palette = opaque.quantize(_TRANSPARENT_INDEX, method=Image.Quantize.FASTOCTREE)
     indexed = opaque.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     options = {}
     if alpha is not None:
@@ -83,11 +84,15 @@ def _write_gif(file: BinaryIO, parts: Iterable[TimedPart], width: int, height: i
     file.write(b"GIF89a" + _le(width, 2) + _le(height, 2) + b"\x70\x00\x00")
     if loop is not None:
         file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + _le(min(loop, 0xFFFF), 2) + b"\x00")
-    for content, duration_ms in parts:
+    behind, ahead = itertools.tee(parts)
+    for part, following in itertools.zip_longest(behind, itertools.islice(ahead, 1, None)):
+        content, duration_ms = part
         palette, transparent, descriptor, pixels = _gif_frame(content)
-        # cleared where the next frame may be transparent, kept where it covers everything
-        disposal = 1 if transparent is None else 2
-        flags = disposal << 2 | (transparent is not None)
+        # cleared where the next frame is transparent, and would show it; kept where that covers everything
+        is_cleared = _gif_frame((following or part)[0])[1] is not None
+        if is_cleared and transparent is None:  # some viewers clear to a colour where a frame itself has no hole
+            transparent, palette = _TRANSPARENT_INDEX, palette.ljust(3 * (_TRANSPARENT_INDEX + 1), b"\0")
+        flags = (2 if is_cleared else 1) << 2 | (transparent is not None)
         file.write(
             b"\x21\xf9\x04"
             + _le(flags, 1)

@@ -28,11 +28,15 @@ def visible_part(picture: Picture) -> Picture:
 
 def resized_opaque(picture: Picture, height: int, width: int) -> Pixels:
     """The picture in another size, uint8 H×W×3, with holes filled by the mean colour of what is to be seen."""
-    pixels = resize_image(picture.pixels, height, width)
     if picture.alpha is None:
-        return pixels
-    opacity = resize_image(picture.alpha, height, width)[..., np.newaxis].astype(np.float32) / 255
-    # a nearly transparent picture still has its colour
-    mean = (pixels * opacity).sum((0, 1)) / max(float(opacity.sum()), 1e-6)
-    filled: Pixels = np.rint(pixels * opacity + mean * (1 - opacity)).clip(0, 255).astype(np.uint8)
+        return resize_image(picture.pixels, height, width)
+    opacity = picture.alpha.astype(np.float32) / np.float32(255)
+    resized_opacity = resize_image(opacity, height, width)
+    filled = np.empty((height, width, 3), np.uint8)
+    for channel in range(3):
+        # weighed before they are mixed with what nobody sees
+        seen = resize_image(picture.pixels[..., channel].astype(np.float32) * opacity, height, width)
+        # a nearly transparent picture still has its colour
+        mean = float(seen.sum()) / max(float(resized_opacity.sum()), 1e-6)
+        filled[..., channel] = np.rint(seen + mean * (1 - resized_opacity)).clip(0, 255)
     return filled

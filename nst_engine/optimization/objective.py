@@ -168,20 +168,22 @@ class Objective:
     def _style_statistics(
         self, image: NDArray[np.uint8], guide: NDArray[np.float32] | None
     ) -> tuple[dict[str, FeatureStatistics], dict[str, float]]:
-        """Statistics of one style image at the style layers, and its mean square at the content layers."""
+        """Statistics of one style image, where its guide is, at the style layers; its mean square at content layers."""
         options = self._options
         longer = (options.style_size or options.image_size) * options.style_scale * self._scale.ratio
         shrink = longer / max(image.shape[:2])
         height, width = (max(MIN_SIDE_PX, round(side * shrink)) for side in image.shape[:2])
         features = self._features(self.tensor_of(image, (height, width)))
-        statistics = {}
-        for layer in self._style_layers:
-            values = features[layer]
-            weights = (
-                None if guide is None else self._pixel_weights(guide, values.shape[-2], values.shape[-1], "style_masks")
-            )
-            statistics[layer] = FeatureStatistics.of(values, weights)
-        energies = {layer: float(features[layer].float().square().mean()) for layer in self._content_layers}
+
+        def weights_at(layer: str) -> torch.Tensor | None:
+            height, width = features[layer].shape[-2:]
+            return None if guide is None else self._pixel_weights(guide, height, width, "style_masks")
+
+        statistics = {layer: FeatureStatistics.of(features[layer], weights_at(layer)) for layer in self._style_layers}
+        energies = {}
+        for layer in self._content_layers:
+            squares, weights = features[layer].float().square().mean((0, 1)), weights_at(layer)
+            energies[layer] = float(squares.mean() if weights is None else (squares * weights).sum())
         return statistics, energies
 
     @staticmethod

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import ImageNotFoundError, NSTError, OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import READABLE_SUFFIXES, load_image, resize_image
+from nst_engine.image import READABLE_SUFFIXES, load_image, resize_image, resized_opaque, visible_part
 
 #: Of the grey levels, 0-255. Flatter pictures have next to nothing to normalise by.
 MIN_DEVIATION = 20.0
@@ -112,7 +112,8 @@ class Photos:
         if path in self._kept or str(path) in self.left_out:
             return self._kept.get(path)
         try:
-            image = sized(load_image(path).pixels, self._longer_side_px)
+            read = visible_part(load_image(path))
+            image = resized_opaque(read, *fit_longer_side(read.height, read.width, self._longer_side_px))
         except NSTError as unreadable:
             self.left_out[str(path)] = str(unreadable)
             return None

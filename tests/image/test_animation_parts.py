@@ -54,6 +54,17 @@ def test_noise_and_holes_come_back(tmp_path: Path, suffix: str) -> None:
         np.testing.assert_array_equal(opacity, frame[..., 3])
 
 
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_nothing_of_an_opaque_frame_shows_through_the_holes_of_the_next(tmp_path: Path, suffix: str) -> None:
+    hole = np.zeros((16, 20, 1), np.uint8)
+    hole[4:9, 3:11] = 255
+    red, blue = (np.full((16, 20, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
+    path = written(tmp_path / f"a{suffix}", [red, np.dstack([blue, hole]), red, np.dstack([blue, hole])])
+    for number, frame in enumerate(Animation(path)):
+        alpha = np.full((16, 20), 255) if frame.alpha is None else frame.alpha
+        np.testing.assert_array_equal(alpha, hole[..., 0] if number % 2 else np.full((16, 20), 255))
+
+
 def test_frames_of_no_time_are_shown_as_viewers_do(tmp_path: Path) -> None:
     stills = [Image.fromarray(noise(8, 8, seed=seed)) for seed in range(3)]
     stills[0].save(tmp_path / "a.gif", save_all=True, append_images=stills[1:], duration=[10, 20, 0])

@@ -24,6 +24,17 @@ def test_margins_are_cut_off_and_holes_get_the_mean_colour() -> None:
     assert np.abs(resized_opaque(part, 17, 35) - expected).max() <= 0.51
 
 
+def test_hidden_colours_are_not_mixed_in_where_sizes_change() -> None:
+    lines = np.zeros((96, 120), np.uint8)
+    lines[::4] = 255  # one line of four is seen, and it is grey
+    pictures = []
+    for hidden in ((255, 0, 255), (0, 0, 0)):
+        pixels = np.where(lines[..., np.newaxis] > 0, 90, np.array(hidden)).astype(np.uint8)
+        pictures.append(resized_opaque(load_image(np.dstack([pixels, lines])), 24, 31))
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    assert np.abs(pictures[0].astype(int) - 90).max() <= 1
+
+
 def test_opaque_pictures_stay_whole() -> None:
     picture = load_image(noise(13, 7))
     assert visible_part(picture) is picture
