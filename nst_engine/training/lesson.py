@@ -124,10 +124,12 @@ class FixedStyles:
         self._targets, self._count, self._device = loss.targets, count, device
 
     def draw(self, photos: int, share: Share, side_px: int, rng: np.random.Generator) -> list[int]:
-        """Styles by number: all in turn before one comes again."""
-        rounds = -(-photos * share.per_photo // self._count)
-        order = np.concatenate([rng.permutation(self._count) for _ in range(rounds)])
-        return [int(order[number]) for number in share.pictures]
+        """Styles by number: all in turn before one comes again, and none twice for a photo."""
+        order: list[int] = []
+        while len(order) < photos * share.per_photo:
+            photos_last = order[len(order) - len(order) % share.per_photo :]
+            order += sorted(rng.permutation(self._count).tolist(), key=photos_last.__contains__)
+        return [order[number] for number in share.pictures]
 
     def targets_of(self, drawn: list[int], rng: np.random.Generator) -> StyleTargets:
         """Each by itself."""

@@ -222,12 +222,17 @@ def _training(
         FixedStyles(loss, network.styles, device),
         photos,
         options,
-        # one photo twice in one style would be the same picture
-        styles_per_photo=min(options.styles_per_photo, network.styles),
+        styles_per_photo=_styles_per_photo(options, network.styles),
         dtype=resolve_precision(options.precision, device),
         group=group,
     )
     return Training(network, lesson, options, parameters=parameters, group=group)
+
+
+def _styles_per_photo(options: TrainOptions, styles: int) -> int:
+    """As asked for, if there are so many styles, and else as many as make up a step."""
+    most = min(options.styles_per_photo, styles)  # one photo twice in one style would be the same picture
+    return max(count for count in range(1, most + 1) if options.batch_size % count == 0)
 
 
 def _kept(folder: Path, arch: str, names: Sequence[str], network: StylizerNet) -> Kept:

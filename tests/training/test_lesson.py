@@ -1,0 +1,62 @@
+"""What the steps of a training are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nst_engine.catalogue import bundled_contents, bundled_styles
+from nst_engine.training import TrainOptions, train
+from nst_engine.training.lesson import FixedStyles, Share
+
+
+@pytest.mark.parametrize(("styles", "per_photo", "photos"), [(3, 2, 9), (5, 3, 7), (16, 2, 8), (2, 2, 3), (4, 1, 6)])
+def test_no_photo_comes_twice_in_one_style_and_all_come_in_turn(styles: int, per_photo: int, photos: int) -> None:
+    loss: Any = SimpleNamespace(targets={})
+    source = FixedStyles(loss, styles, torch.device("cpu"))
+    for seed in range(20):
+        share = Share(range(photos * per_photo), per_photo)
+        drawn = source.draw(photos, share, 64, np.random.default_rng(seed))
+        assert len(drawn) == photos * per_photo
+        for number in range(photos):
+            assert len(set(drawn[number * per_photo : (number + 1) * per_photo])) == per_photo
+        counts = np.bincount(drawn, minlength=styles)
+        assert counts.max() - counts.min() <= 1
+        half = Share(range(per_photo, 2 * per_photo), per_photo)  # of another process
+        assert source.draw(photos, half, 64, np.random.default_rng(seed)) == drawn[per_photo : 2 * per_photo]
+
+
+def test_a_step_has_as_many_pictures_as_asked_for_with_fewer_styles_than_a_photo_gets(tmp_path: Path) -> None:
+    """Of five styles a photo there are two: five photos in one each, instead of two in two."""
+    shown: list[int] = []
+    measure = FixedStyles.targets_of
+
+    def counted(self: FixedStyles, drawn: list[int], rng: np.random.Generator) -> Any:
+        shown.append(len(drawn))
+        return measure(self, drawn, rng)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FixedStyles, "targets_of", counted)
+        train(
+            {name: bundled_styles()[name].path for name in ("great-wave", "scream")},
+            [photo.path for photo in bundled_contents().values()],
+            TrainOptions(
+                steps=1,
+                batch_size=5,
+                styles_per_photo=5,
+                crop_px=64,
+                small_until=0.0,
+                stability_weight=0.0,
+                style_size_px=64,
+                photo_size_px=96,
+                device="cpu",
+                precision="float32",
+            ),
+            folder=tmp_path / "t",
+        )
+    assert shown == [5]
