@@ -147,6 +147,22 @@ def part_beside(path: PathLike) -> Iterator[Path]:
         yield partial
 
 
+def put_in_place(finished: Path, path: PathLike) -> None:
+    """Give a finished file of the same disk the name of a result, as `write_through` does: it is on the disk first.
+
+    Raises:
+        OSError: The place cannot be written.
+    """
+    target = Path(path).resolve()
+    descriptor = os.open(finished, os.O_RDWR)
+    try:
+        _take_mode(target, descriptor)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    finished.replace(target)
+
+
 @contextlib.contextmanager
 def _part_beside(path: Path, *, follows_links: bool = True) -> Iterator[tuple[Path, int]]:
     """A temporary file and its descriptor: renamed after the block, removed on any failure."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nst_engine.errors import OptionError
-from nst_engine.files import file_sha256, write_atomically, write_through
+from nst_engine.files import file_sha256, put_in_place, write_atomically, write_through
 
 WRITERS = {
     "bytes": """
@@ -146,3 +146,19 @@ def test_the_sha256_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     assert file_sha256(tmp_path / "weights") == hashlib.sha256(b"abc" * 100_000).hexdigest()
     with pytest.raises(OptionError, match="cannot be read"):
         file_sha256(tmp_path)
+
+
+def test_a_finished_file_takes_the_name_and_the_mode_of_the_one_it_replaces(tmp_path: Path) -> None:
+    finished, place = tmp_path / "finished", tmp_path / "place"
+    for content, mode in ((b"first", 0o644), (b"second", 0o640)):
+        finished.write_bytes(content)
+        finished.chmod(0o644)
+        put_in_place(finished, place)
+        assert (place.read_bytes(), finished.exists()) == (content, False)
+        assert stat.S_IMODE(place.stat().st_mode) == mode
+        place.chmod(0o640)
+    link = tmp_path / "link"
+    link.symlink_to(place)
+    finished.write_bytes(b"third")
+    put_in_place(finished, link)
+    assert (link.is_symlink(), place.read_bytes()) == (True, b"third")

@@ -99,7 +99,9 @@ class Smoother:
         """Forget all previous frames."""
         self._grey: NDArray[np.uint8] | None = None
         self._steadied: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None  # and its grey version
+        # of this frame, and of the one before
         self._stylized: NDArray[np.uint8] | None = None
+        self._before: NDArray[np.uint8] | None = None
         self._motion: Motion | None = None
         self._begin()
 
@@ -130,6 +132,7 @@ class Smoother:
             self.reset()
             before = None
         self._grey, self._motion = grey, None
+        self._before, self._stylized = self._stylized, None  # which stays None where stylizing it fails
         if before is not None:
             motion = self._estimator.between(before, grey)
             if motion.seen_share >= _LEAST_VISIBLE:
@@ -154,7 +157,7 @@ class Smoother:
 
     def smoothed(self, stylized: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Smooth the output for the frame from `steadied`, uint8 H×W×3, and keep it for the next frame."""
-        before, motion = self._stylized, self._motion
+        before, motion = self._before, self._motion
         if before is None or motion is None:
             self._stylized = stylized.copy()
             return self._stylized

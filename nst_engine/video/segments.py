@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OutputError
+from nst_engine.files import put_in_place
 from nst_engine.video.av.encoder import WRITING_ERRORS, FrameEncoder, is_refused
 from nst_engine.video.av.mux import Segment, expected_notes, mux
 from nst_engine.video.encodable import EncodableFrames
@@ -146,7 +147,7 @@ class VideoSink:
             segments = [Segment(self._work.path_of(part), part.first_pts, part.end_pts) for part in parts]
             notes = mux(segments, self.plan, self._clip, whole)
             self.notes += [note for note in notes if note not in self._expected_notes]
-            whole.replace(self._target.resolve())
+            put_in_place(whole, self._target)
         except WRITING_ERRORS as error:
             raise self._failed(error) from error
         self.notes += self._frames.last_notes()

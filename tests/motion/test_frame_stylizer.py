@@ -15,8 +15,9 @@ from tiny_models import write_own
 
 from nst_engine import ImageLimits, Stylizer
 from nst_engine.catalogue import content_path
-from nst_engine.errors import ImageTooLargeError, OptionError, StyleNotFoundError
+from nst_engine.errors import ImageTooLargeError, InferenceError, OptionError, StyleNotFoundError
 from nst_engine.image import load_image, resize_image
+from nst_engine.runtimes.session import Session
 from nst_engine.video import FrameStylizer
 
 Pixels = NDArray[np.uint8]
@@ -147,6 +148,25 @@ def test_a_cut_begins_anew(live: Stylizer) -> None:
     assert frame_stylizer.cuts == 1
     alone = FrameStylizer(live, "scream", stability="high", channel_order="rgb").stylize_frame(other)
     np.testing.assert_array_equal(after_cut, alone)
+
+
+def test_after_a_frame_that_failed_nothing_of_those_before_it_is_seen(
+    tiny: Stylizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames, failing, watching = panned(4), *(FrameStylizer(tiny, "wave", stability="low") for _ in range(2))
+    for frame in frames[:3]:
+        watching.watch_frame(frame)
+    for frame in frames[:2]:
+        failing.stylize_frame(frame)
+
+    def fail(*_: Any) -> None:
+        raise InferenceError("the device was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "run", fail)
+        with pytest.raises(InferenceError):
+            failing.stylize_frame(frames[2])
+    np.testing.assert_array_equal(failing.stylize_frame(frames[3]), watching.stylize_frame(frames[3]))
 
 
 def test_another_size_begins_anew(tiny: Stylizer) -> None:
