@@ -279,7 +279,7 @@ def _load(
     pipeline = Pipeline(session, tile_above_px, max_batch_size=together, streams=streams, limits=limits)
     encoder = None if session.spec.style is None else StyleEncoder(session, session.spec.style)
     turns = Turns(session.model, max_concurrency, timeout, pipeline.trim)
-    return _Loaded(session, pipeline, encoder, turns, TaskThreads(max_concurrency, timeout, turns))
+    return _Loaded(session, pipeline, encoder, turns, TaskThreads(session.model, max_concurrency, timeout, turns))
 
 
 def _height_and_width(size: object) -> tuple[int, int]:

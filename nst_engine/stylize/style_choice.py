@@ -52,10 +52,14 @@ def choice_of_fixed(style: Style, styles: Sequence[str], model: str) -> StyleCho
         StyleNotFoundError: A name is not among them.
         OptionError: No style was given for a model of several, invalid weights, or a picture.
     """
-    if not isinstance(style, str | Mapping | int | float) and style is not None and not _is_pairs(style):
+    names = [name for name, _ in _pairs_of(style)]
+    is_known = style is None or isinstance(style, str | Mapping | int | float) or _is_pairs(style)
+    if not is_known or not all(isinstance(name, str) for name in names):
         raise OptionError(f"style: {model} holds its styles ({', '.join(styles)}); {_CURES}")
+    if twice := next((str(name) for name in names if names.count(name) > 1), None):
+        raise OptionError(f"style: {twice} came twice; give each style once, with all of its weight")
     if _is_pairs(style):
-        style = dict(style)  # type: ignore[arg-type]
+        style = dict(_pairs_of(style))
     shares = resolve_style_mix(style, styles)  # type: ignore[arg-type]
     return StyleChoice(shares, style_vector(shares, styles), model, shares)
 
@@ -71,7 +75,7 @@ def weighted(style: Style) -> list[tuple[Any, float]]:
     if isinstance(style, Mapping):
         pairs = list(style.items())
     elif _is_pairs(style):
-        pairs = list(style)  # type: ignore[arg-type]
+        pairs = _pairs_of(style)
     else:
         return [(style, 1.0)]
     for _, weight in pairs:
@@ -92,3 +96,8 @@ def weights_of_no_style(spec: ModelSpec) -> NDArray[np.float32]:
 
 def _is_pairs(style: object) -> bool:
     return isinstance(style, list | tuple) and all(isinstance(each, tuple) and len(each) == 2 for each in style)
+
+
+def _pairs_of(style: object) -> list[tuple[Any, float]]:
+    """Empty where it is no pairs."""
+    return list(style) if _is_pairs(style) else []  # type: ignore[call-overload]

@@ -224,6 +224,25 @@ def test_tasks_wait_no_longer_than_they_may(model_path: Path, slow: SlowFile) ->
     asyncio.run(busy())
 
 
+def test_tasks_that_wait_when_it_is_closed_are_told(model_path: Path, slow: SlowFile) -> None:
+    stylizer = Stylizer(model_path, device="cpu", max_concurrency=1)
+
+    async def closed() -> None:
+        running = asyncio.create_task(stylizer.astylize(slow, STYLE))
+        await asyncio.to_thread(slow.is_awaited.wait, 60)
+        waiting = asyncio.create_task(stylizer.astylize(photo(8, 8), STYLE))
+        await asyncio.sleep(0)
+        stylizer.close()
+        with pytest.raises(OptionError, match="is closed; open it again"):
+            await waiting
+        with pytest.raises(OptionError, match="is closed; open it again"):
+            await stylizer.astylize(photo(8, 8), STYLE)
+        slow.may_come.set()
+        await asyncio.wait([running])
+
+    asyncio.run(closed())
+
+
 def test_what_is_closed_paints_no_more(model_path: Path) -> None:
     with Stylizer(model_path, device="cpu") as stylizer:
         stylizer.stylize(photo(8, 8), STYLE)

@@ -206,6 +206,16 @@ def test_max_side_shrinks_and_never_enlarges(
     assert result.alpha.shape == expected
 
 
+def test_styles_come_as_pairs_as_well_each_once(stylizer: Stylizer) -> None:
+    pixels = photo(20, 30)
+    blend = stylizer.stylize(pixels, {"wave": 3, "scream": 1}).pixels
+    np.testing.assert_array_equal(stylizer.stylize(pixels, [("wave", 3), ("scream", 1)]).pixels, blend)
+    with pytest.raises(OptionError, match="style: wave came twice; give each style once"):
+        stylizer.stylize(pixels, [("wave", 1), ("wave", 2), ("scream", 1)])
+    with pytest.raises(OptionError, match="holds its styles"):
+        stylizer.stylize(pixels, [(pixels, 1)])
+
+
 def test_strength_goes_from_the_photo_to_the_painting(stylizer: Stylizer) -> None:
     pixels = photo(20, 30)
     full = stylizer.stylize(pixels, "wave").pixels
