@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -65,6 +66,21 @@ def _cpu_is_faster_in_bfloat16() -> bool:
     # VGG-19 takes 1.5 times as long. Its matrix units (AMX), which a virtual machine may hide, are fast, as is AMD.
     is_intel = "Intel" in str(capabilities.get("cpu_name", ""))
     return bool(capabilities.get("amx_bf16") or (capabilities.get("avx512_bf16") and not is_intel))
+
+
+@contextlib.contextmanager
+def exact_float32(precision: Precision) -> Iterator[None]:
+    """Within it, float32 that was asked for is float32: of itself torch lets GPUs convolve in TF32, of 10 bits."""
+    flags: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [each.allow_tf32 for each in flags]
+    if precision == "float32":
+        for each in flags:
+            each.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for each, allowed in zip(flags, before, strict=True):
+            each.allow_tf32 = allowed
 
 
 @contextlib.contextmanager

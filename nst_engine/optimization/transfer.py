@@ -18,7 +18,7 @@ from nst_engine.catalogue import style_path
 from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource, resize_image, save_image
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
-from nst_engine.optimization.device import resolve_device, resolve_precision, torch_threads
+from nst_engine.optimization.device import exact_float32, resolve_device, resolve_precision, torch_threads
 from nst_engine.optimization.inputs import Inputs, read_inputs, with_own_style
 from nst_engine.optimization.loop import optimize_scales, to_pixels
 from nst_engine.optimization.objective import Objective
@@ -114,6 +114,8 @@ def optimize(
     options = _options(options, option_values)
     started = time.perf_counter()
     if isinstance(content_image, Inputs):
+        if len(_as_list(style_images)) or len(content_masks) or len(style_masks):
+            raise OptionError("style images and masks came beside what `read_inputs` has read: give them to it instead")
         return _optimized(content_image, options, on_progress, started)
     styles = _as_list(style_images)
     if not styles:
@@ -197,7 +199,7 @@ def _optimized(
     device = resolve_device(options.device)
     dtype = resolve_precision(options.precision, device)
     weights = load_vgg19_weights(options.vgg_weights)
-    with torch_threads(options.threads) as threads:
+    with torch_threads(options.threads) as threads, exact_float32(options.precision):
         network = VGG19(weights, [name for name in LAYERS if name in needed], pooling=options.pooling, dtype=dtype)
         # the module's `to` has no overload for both in its stubs
         network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

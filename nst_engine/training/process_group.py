@@ -14,7 +14,7 @@ from torch import nn
 
 from nst_engine.environment import usable_cpus
 from nst_engine.errors import NSTError, OptionError, ProcessLostError, ProviderUnavailableError
-from nst_engine.optimization.device import resolve_device, torch_threads
+from nst_engine.optimization.device import exact_float32, resolve_device, torch_threads
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.ranks import RENDEZVOUS, Rank, own_rank
 from nst_engine.wording import counted
@@ -82,9 +82,16 @@ def process_group(options: TrainOptions) -> Iterator[ProcessGroup]:
     rank = own_rank()
     _check(options, rank)
     device = _device(options.device, rank)
-    if rank.size == 1:
-        yield ProcessGroup(rank, device)
-        return
+    with exact_float32(options.precision):
+        if rank.size == 1:
+            yield ProcessGroup(rank, device)
+        else:
+            with _joined(rank, device) as group:
+                yield group
+
+
+@contextlib.contextmanager
+def _joined(rank: Rank, device: torch.device) -> Iterator[ProcessGroup]:
     # torchrun sets OMP_NUM_THREADS; else all processes would want all cores
     shares_cores = device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ
     with torch_threads(max(1, usable_cpus() // rank.local_size) if shares_cores else None):

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 import nst_engine
-from nst_engine.catalogue import bundled_contents, bundled_styles
+from nst_engine.catalogue import bundled_contents, bundled_styles, style_path
 from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError, StyleNotFoundError
+from nst_engine.optimization.inputs import read_inputs
 from nst_engine.vgg19.weights import load_vgg19_weights
 
 Pixels = npt.NDArray[np.uint8]
@@ -283,3 +284,26 @@ def test_what_cannot_be_used_is_refused() -> None:
         nst_engine.optimize(CONTENT, "scream", content_masks=[half_mask("left")] * 2)
     with pytest.raises(OptionError, match=r"3x4 px.*640x427"):
         nst_engine.optimize(CONTENT, "scream", content_masks=[np.full((4, 3), 255, np.uint8)])
+
+
+def test_pictures_that_were_read_take_no_others_beside_them() -> None:
+    inputs = read_inputs(CONTENT, [style_path("scream")], [1.0])
+    masks: list[dict[str, Any]] = [{name: [half_mask("left")]} for name in ("content_masks", "style_masks")]
+    for beside in ({"style_images": "scream"}, *masks):
+        with pytest.raises(OptionError, match="give them to it instead"):
+            nst_engine.optimize(inputs, **beside, **SHORT)
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("float32", False), ("bfloat16", True)])
+def test_float32_that_is_asked_for_is_none_of_ten_bits(precision: str, allowed: bool) -> None:
+    """On a GPU; the flag is torch's, and is everywhere."""
+    seen: list[bool] = []
+
+    def note(progress: Any) -> bool:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return False
+
+    before = torch.backends.cudnn.allow_tf32
+    assert before
+    nst_engine.optimize(CONTENT, "scream", on_progress=note, **{**SHORT, "precision": precision})
+    assert (seen, torch.backends.cudnn.allow_tf32) == ([allowed], before)
