@@ -34,12 +34,22 @@ class Stop:
         if is_late:
             by()
 
+    @contextlib.contextmanager
+    def done_by(self, by: Callable[[], None]) -> Iterator[None]:
+        """Within it, the work is stopped so; never after it, when what stops it may be at somebody else's work."""
+        self.is_done_by(by)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._by = None
+
     def ask(self) -> None:
         """Stop the work."""
         with self._lock:
-            self._is_asked, by = True, self._by
-        if by is not None:
-            by()
+            self._is_asked = True
+            if self._by is not None:
+                self._by()
 
 
 class CancelToken:

@@ -30,14 +30,15 @@ class Requests:
         self.places = {port.get_any_name(): place for place, port in enumerate(compiled.outputs)}
 
     @contextlib.contextmanager
-    def borrowed(self, *, is_kept: bool = True) -> Iterator[Any]:
-        """A request for exclusive use."""
+    def borrowed(self, stop: Stop | None, *, is_kept: bool = True) -> Iterator[Any]:
+        """A request for exclusive use, which is cancelled when a stop is asked for."""
         try:
             request = self._free.get_nowait()
         except queue.Empty:
             request = self._compiled.create_infer_request()
         try:
-            yield request
+            with contextlib.nullcontext() if stop is None else stop.done_by(request.cancel):
+                yield request
         finally:
             if is_kept:
                 self._free.put(request)
@@ -78,9 +79,7 @@ class SizedExecutor:
         requests = self._of_size(tuple((name, array.shape) for name, array in feed.items()))
         shape = requests.shape(output)
         array = np.empty(shape, np.uint8) if into is None or into.shape != shape else into
-        with requests.borrowed() as request:
-            if stop is not None:
-                stop.is_done_by(request.cancel)
+        with requests.borrowed(stop) as request:
             request.set_tensor(output, Tensor(array, shared_memory=True))
             results = request.infer(dict(feed), share_inputs=True, share_outputs=True)
             if SUM in requests.places and not np.isfinite(results[requests.places[SUM]]):

@@ -146,9 +146,7 @@ class OpenVinoGraph:
         self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], stop: Stop | None = None
     ) -> list[NDArray[Any]]:
         """The requested outputs, copied."""
-        with self._requests.borrowed(is_kept=self._keeps_memory) as request:
-            if stop is not None:
-                stop.is_done_by(request.cancel)
+        with self._requests.borrowed(stop, is_kept=self._keeps_memory) as request:
             results = request.infer(dict(feed), share_inputs=True, share_outputs=True)
             return [np.array(results[self._requests.places[name]]) for name in outputs]
 
