@@ -50,9 +50,9 @@ async function paint({ id, width, height, pixels, shares, strength }: Job): Prom
     if (place < 0) throw new Error(`The model of the browser does not know ${name}; paint it by the service.`);
     weights[place] = share;
   }
-  const photo = new Uint8ClampedArray(pixels);
+  const photo = rgbOf(new Uint8ClampedArray(pixels));
   const results = await session.run({
-    image: new ort.Tensor('uint8', rgbOf(photo), [1, height, width, 3]),
+    image: new ort.Tensor('uint8', photo, [1, height, width, 3]),
     style_weights: new ort.Tensor('float32', weights, [1, styles.length]),
   });
   const painted = results.stylized_image!;
