@@ -52,3 +52,24 @@ test.each([
   const [inputs] = session.run.mock.calls[0]! as [{ image: { data: Uint8Array } }];
   expect([...inputs.image.data]).toEqual([255, 255, 255]);
 });
+
+test('a style that is unknown costs no model', async () => {
+  expect(pixelsOf(await ask({ shares: [['no-such', 1]] }))).toContain('does not know no-such');
+  expect(pixelsOf(await ask())).toEqual([0, 0, 0, 255]);
+  expect(fetch).toHaveBeenCalledTimes(1);
+  expect(session.create).toHaveBeenCalledTimes(1);
+});
+
+test('a model that could not be fetched is fetched for the next picture', async () => {
+  vi.mocked(fetch).mockResolvedValueOnce(new Response(null, { status: 503 }));
+  expect(pixelsOf(await ask())).toContain('cannot be fetched (503)');
+  expect(pixelsOf(await ask())).toEqual([0, 0, 0, 255]);
+});
+
+test('a session that fails is released, and the next picture has another one', async () => {
+  session.run.mockRejectedValueOnce(new Error('the GPU is lost'));
+  expect(pixelsOf(await ask())).toBe('the GPU is lost');
+  expect(session.release).toHaveBeenCalledTimes(1);
+  expect(pixelsOf(await ask())).toEqual([0, 0, 0, 255]);
+  expect(session.create).toHaveBeenCalledTimes(2);
+});
