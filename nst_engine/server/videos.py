@@ -46,8 +46,7 @@ async def paint(
     elif not isinstance(chosen, StyleEmbedding):
         await asyncio.to_thread(stylizer.choose_style, chosen)  # models for any style read the painting for that
     if isinstance(chosen, StyleEmbedding):
-        content = await asyncio.to_thread(engine.style_file(chosen.identity).read_bytes)
-        files["style.safetensors"] = io.BytesIO(content)
+        files["style.safetensors"] = io.BytesIO(chosen.as_bytes())  # a copy, for as long as the job is there
     job = await asyncio.to_thread(
         desk_of(request).hand_in,
         "video",

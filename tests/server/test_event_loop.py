@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-from cli.running import painting
 
 from nst_engine import Stylizer
 from nst_engine.server import page
@@ -22,18 +21,11 @@ from nst_engine.server.jobs.folder import JobFolder
 from nst_engine.server.jobs.job import new_identity
 from nst_engine.server.settings import read_settings
 
-from .test_painting import encoded
-
 Asking = Callable[[httpx.AsyncClient, JobDesk], Coroutine[Any, Any, httpx.Response]]
 
 
 async def begun_video(client: httpx.AsyncClient, desk: JobDesk) -> httpx.Response:
     return await client.post("/v1/videos", files={"video": b"no video"}, data={"style": "scream"})
-
-
-async def begun_video_in_a_style_image(client: httpx.AsyncClient, desk: JobDesk) -> httpx.Response:
-    files = {"video": b"no video", "style_image": encoded(painting(60, 50))}
-    return await client.post("/v1/videos", files=files)
 
 
 async def snapshot(client: httpx.AsyncClient, desk: JobDesk) -> httpx.Response:
@@ -50,7 +42,6 @@ async def runtime_of_the_page(client: httpx.AsyncClient, desk: JobDesk) -> httpx
     ("long", "ask", "status"),
     [
         ((Stylizer, "choose_style"), begun_video, 503),  # this service does no jobs, and says so at the end
-        ((Path, "read_bytes"), begun_video_in_a_style_image, 503),
         ((JobFolder, "snapshots"), snapshot, 404),
         ((gzip, "decompress"), runtime_of_the_page, 200),
     ],
