@@ -6,24 +6,22 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from starlette.datastructures import UploadFile
 
 from nst_engine.environment import did_you_mean
-from nst_engine.errors import BusyError, ModelNotFoundError, NSTError, OutputError, StyleNotFoundError
+from nst_engine.errors import BusyError, ModelNotFoundError
 from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
 from nst_engine.runtimes.options import suitable_streams
 from nst_engine.server.admission import Admission, Places
 from nst_engine.server.decoders import Decoders
+from nst_engine.server.kept_styles import KeptStyles
 from nst_engine.server.settings import ServerSettings
 from nst_engine.stylize.result import StylizeResult
 from nst_engine.stylize.style_embedding import StyleEmbedding
 from nst_engine.stylize.stylizer import Stylizer
 
-#: Characters; longer ones are none that were given out, and no names of files.
-_MOST_OF_AN_IDENTITY = 64
 _T = TypeVar("_T")
 _WARMUP_SIZES = ((480, 640), (720, 1280))
 
@@ -62,7 +60,7 @@ class Engine:
         self.live = Places(settings.live, "live connections")
         self.is_warm = False
         self.is_draining = False
-        self._styles_folder = settings.storage / "styles"
+        self.kept_styles = KeptStyles(settings.styles_folder)
 
     def warm_up(self) -> None:
         """Run every model, so that no request is slow."""
@@ -151,38 +149,8 @@ class Engine:
         async with self.admission.place():
             decoded = await self.decoders.decode(picture, "style_image", first_frame=True)
             embedding = await asyncio.to_thread(stylizer.encode_style, decoded, label=label)
-            await asyncio.to_thread(self._keep, embedding)
+            await asyncio.to_thread(self.kept_styles.keep, embedding)
             return embedding
-
-    def kept_style(self, identity: str) -> StyleEmbedding:
-        """A style that was encoded before, by any worker.
-
-        Raises:
-            StyleNotFoundError: There is none.
-        """
-        path = self.style_file(identity)
-        if not identity.isalnum() or len(identity) > _MOST_OF_AN_IDENTITY or not path.is_file():
-            raise StyleNotFoundError("style_id: there is no such style here; encode it by POST /v1/styles/encode")
-        try:
-            return StyleEmbedding.load(path)
-        except NSTError:
-            path.unlink(missing_ok=True)
-            raise StyleNotFoundError("style_id: its file was damaged; encode it again") from None
-
-    def style_file(self, identity: str) -> Path:
-        """Where a style is kept, if it is."""
-        return self._styles_folder / f"{identity}.safetensors"
-
-    def _keep(self, embedding: StyleEmbedding) -> None:
-        try:
-            self._styles_folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"encoded styles cannot be kept here ({error.strerror}); the service needs another `data_folder`"
-            ) from error
-        path = self.style_file(embedding.identity)
-        if not path.exists():
-            embedding.save(path)
 
 
 def full_name(name: str) -> str:

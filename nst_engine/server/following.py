@@ -58,7 +58,8 @@ def following(kind: JobKind) -> APIRouter:
         async def snapshot(request: Request, job: found_job, iteration: int) -> Response:
             """The picture after so many iterations, as a JPEG."""
             folder = desk_of(request).folder_of(job.identity)
-            if iteration not in folder.snapshots():  # no file is asked for under a name that anybody invents
+            there = await asyncio.to_thread(folder.snapshots)
+            if iteration not in there:  # no file is asked for under a name that anybody invents
                 raise JobNotFoundError(f"there is no snapshot of iteration {iteration}; the job lists those there are")
             return FileResponse(
                 folder.snapshot_path(iteration),

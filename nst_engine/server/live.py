@@ -28,6 +28,7 @@ router = APIRouter(tags=["live"])
 SUBPROTOCOL = "nst"
 _TRY_LATER, _REFUSED = 1013, 1008
 _STATISTICS_S = 1.0
+_STYLE = {"style": None, "style_id": None}
 
 
 @dataclass
@@ -46,13 +47,13 @@ class LiveForm:
 
 
 class Change(BaseModel):
-    """A text message: how the next frames shall look."""
+    """A text message: how the next frames shall look; what it does not say stays as it was."""
 
     model_config = ConfigDict(extra="forbid")
 
     style: str | None = None
     style_id: str | None = None
-    strength: float | None = Field(None, ge=0, le=1)
+    strength: float = Field(1.0, ge=0, le=1)
     preserve_color: ColorMode | None = None
 
     @staticmethod
@@ -155,12 +156,13 @@ class LiveSession:
             await self._socket.send_json({"type": "error", "message": str(error)})
 
     def _restyle(self, change: Change) -> None:
-        style, style_id = change.style, change.style_id
-        if style is None and style_id is None:
-            style, style_id = self._form.style, self._form.style_id
-        choice = named_choice(self._engine, self._stylizer, style, style_id)
-        self._painter.restyle(choice, strength=change.strength, preserve_color=change.preserve_color)
-        self._form = replace(self._form, style=style, style_id=style_id)
+        said = change.model_dump(exclude_unset=True)
+        if said.keys() & _STYLE.keys():  # a new one of either kind takes the place of both
+            said = _STYLE | said
+        form = replace(self._form, **said)
+        choice = named_choice(self._engine, self._stylizer, form.style, form.style_id)
+        self._painter.restyle(choice, strength=form.strength, preserve_color=form.preserve_color)
+        self._form = form
 
     async def _paint(self) -> None:
         painted, ms, told_at = 0, 0.0, time.monotonic()

@@ -71,7 +71,10 @@ async def encode(
     label: Annotated[str | None, Form(max_length=200)] = None,
     model: Annotated[str | None, Form()] = None,
 ) -> JSONResponse:
-    """Read a style image once; its `style_id` is then given to /v1/stylize, to any worker."""
+    """Read a style image once; its `style_id` is then given to /v1/stylize, to any worker.
+
+    The 10,000 that were used last are known; of another one, the answer is 404, and it is encoded again.
+    """
     engine: Engine = request.app.state.engine
     stylizer = engine.model(model, reads_styles=True)
     embedding = await engine.encode(stylizer, style_image, label)

@@ -60,7 +60,11 @@ def caller_at(address: str) -> bytes:
         ip = ipaddress.ip_address(address)
     except ValueError:  # a socket without address
         return address.encode()
-    return ip.packed[: _NETWORK_BITS // 8] if ip.version == 6 else ip.packed
+    if ip.version == 4:
+        return ip.packed
+    if ip.ipv4_mapped:  # how clients by IPv4 appear to a socket of both, whose networks would all be one
+        return ip.ipv4_mapped.packed
+    return ip.packed[: _NETWORK_BITS // 8]
 
 
 def _mapped(table: Path | None) -> mmap.mmap:

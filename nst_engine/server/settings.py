@@ -96,6 +96,11 @@ class ServerSettings(BaseSettings):
         return self.data_folder or cache_folder() / "server"
 
     @property
+    def styles_folder(self) -> Path:
+        """Where encoded styles are."""
+        return self.storage / "styles"
+
+    @property
     def threads_of_a_worker(self) -> int:
         """The worker's share of the CPU threads."""
         return max(1, (self.threads or usable_cpus()) // self.workers)

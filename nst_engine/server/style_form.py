@@ -66,7 +66,7 @@ def named_choice(engine: Engine, stylizer: Stylizer, style: str | None, style_id
         StyleNotFoundError: There is none of that name or `style_id`.
     """
     if style_id is not None:
-        return engine.kept_style(style_id)
+        return engine.kept_styles.read(style_id)
     if style is None:
         return None
     return named_mix(style, stylizer.styles if stylizer.spec.style is None else tuple(bundled_styles()))

@@ -44,9 +44,9 @@ async def paint(
     if isinstance(chosen, datastructures.UploadFile):
         chosen = await engine.encode(stylizer, chosen, None)
     elif not isinstance(chosen, StyleEmbedding):
-        stylizer.choose_style(chosen)
+        await asyncio.to_thread(stylizer.choose_style, chosen)  # models for any style read the painting for that
     if isinstance(chosen, StyleEmbedding):
-        files["style.safetensors"] = io.BytesIO(engine.style_file(chosen.identity).read_bytes())
+        files["style.safetensors"] = io.BytesIO(chosen.as_bytes())  # a copy, for as long as the job is there
     job = await asyncio.to_thread(
         desk_of(request).hand_in,
         "video",

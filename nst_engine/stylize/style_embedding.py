@@ -60,12 +60,20 @@ class StyleEmbedding:
             MissingDependencyError: safetensors is not installed.
         """
         path = check_output(path, (SUFFIX,))
+        write_atomically(path, self.as_bytes())
+        return path
+
+    def as_bytes(self) -> bytes:
+        """The file that `save` writes.
+
+        Raises:
+            MissingDependencyError: safetensors is not installed.
+        """
         with needed("style embeddings are written with safetensors", "cpu"):
             from safetensors.numpy import save
         header = {"model": self.model, "space": self.space, "label": self.label}
         metadata = {"format": _FORMAT, "nst_engine": json.dumps(header, ensure_ascii=False)}
-        write_atomically(path, save({"code": np.ascontiguousarray(self.code)}, metadata))
-        return path
+        return bytes(save({"code": np.ascontiguousarray(self.code)}, metadata))
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> StyleEmbedding:

@@ -229,6 +229,14 @@ def test_a_video_in_the_style_of_an_image(client: httpx.Client, clip: bytes) -> 
     wait_for(client, answer.json(), "done")
 
 
+def test_a_video_keeps_the_style_that_it_was_begun_with(running: Service, client: httpx.Client, clip: bytes) -> None:
+    image = encoded(painting(80, 60), "JPEG")
+    identity = client.post("/v1/styles/encode", files={"style_image": image}).json()["style_id"]
+    job = begin(client, "videos", clip, style_id=identity, stability="off")
+    (running.log.parent / "data" / "styles" / f"{identity}.safetensors").unlink()  # as for others' newer ones
+    wait_for(client, job, "done")
+
+
 def test_what_is_no_video_fails_with_a_reason(client: httpx.Client) -> None:
     job = begin(client, "videos", b"no video" * 100, style="scream")
     failed = wait_for(client, job, "failed")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import re
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +24,13 @@ from cli.running import ENVIRONMENT, painting
 from numpy.typing import NDArray
 from PIL import Image
 
-from nst_engine import Stylizer
+from nst_engine import CancelToken, Stylizer
+from nst_engine.cancellation import Stop
 from nst_engine.catalogue import bundled_styles
+from nst_engine.errors import OutOfMemoryError
 from nst_engine.models.find import find_model
+from nst_engine.server.app import create_app
+from nst_engine.server.settings import read_settings
 
 from .running import Service, service
 from .test_hostile_pictures import peak_bytes
@@ -347,6 +354,46 @@ def test_what_is_not_there_is_told_as_the_protocol_has_it(
     answer = client.request(method, path, content=WHOLE if method == "POST" else None)
     assert answer.status_code == status
     assert isinstance(answer.json()["error"], str)
+
+
+def test_when_one_picture_fails_the_others_of_its_request_are_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the answer goes out, which gives the request's place to the next one."""
+    others: list[CancelToken] = []
+    has_begun, was_stopped = threading.Event(), threading.Event()
+
+    def stylize(_: Stylizer, picture: NDArray[np.uint8], style: dict[str, float], *, cancel: CancelToken) -> None:
+        if style["scream"] == 1:
+            assert has_begun.wait(30)
+            raise OutOfMemoryError("no room for it")
+        others.append(cancel)
+        stop = Stop()
+        stop.is_done_by(was_stopped.set)
+        with cancel.stopping(stop):
+            has_begun.set()
+            assert was_stopped.wait(30)
+
+    monkeypatch.setattr(Stylizer, "stylize", stylize)
+    settings = read_settings(models=("live",), data_folder=tmp_path, threads=1, jobs=0, max_batch_size=2, kserve=True)
+
+    async def answered() -> httpx.Response:
+        app = create_app(settings)
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://x") as client,
+        ):
+            styles = app.state.engine.model("live").styles
+            weights = np.eye(len(styles), dtype=np.float32)[[styles.index(name) for name in ("seaport", "scream")]]
+            inputs = [tensor("image", PICTURES[:, :2, :3]), tensor("style_weights", weights)]
+            answer = await client.post("/v2/models/live/infer", json={"inputs": inputs})
+            assert [token.is_cancelled for token in others] == [True]
+            return answer
+
+    with ThreadPoolExecutor(1) as threads:  # in the main thread it would take the signals
+        answer = threads.submit(asyncio.run, answered()).result()
+    assert (answer.status_code, answer.json()) == (503, {"error": "no room for it"})
 
 
 def test_it_is_counted_and_logged(running: Service, client: httpx.Client) -> None:

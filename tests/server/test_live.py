@@ -88,6 +88,24 @@ def test_frames_are_those_of_the_library(running: Service) -> None:
         assert np.abs(frame_of(socket).astype(int) - expected.astype(int)).mean() < 3
 
 
+def test_a_change_leaves_what_it_does_not_name(running: Service) -> None:
+    photo = painting(48, 64)
+    query = "style=scream&model=live&strength=0.9&preserve_color=luma&stability=off&quality=100"
+    looks: list[tuple[str, str, dict[str, Any]]] = [
+        ('{"strength": 0.5}', "scream", {"strength": 0.5, "preserve_color": "luma"}),
+        ('{"style": "great-wave"}', "great-wave", {"strength": 0.5, "preserve_color": "luma"}),
+        ('{"preserve_color": null}', "great-wave", {"strength": 0.5}),
+        ('{"strength": 0, "style": "no-such"}', "great-wave", {"strength": 0.5}),  # is refused, whole
+        ("{}", "great-wave", {"strength": 0.5}),
+    ]
+    with Stylizer("bundled:live", device="cpu", threads=1) as stylizer, opened(running, query) as socket:
+        for message, style, options in looks:
+            socket.send(message)
+            socket.send(encoded(photo, "PNG"))
+            expected = stylizer.stylize(photo, style, **options).pixels.astype(int)
+            assert np.abs(frame_of(socket) - expected).mean() < 4, message  # of JPEG, whose colours are coarser
+
+
 def test_larger_frames_are_shrunk(running: Service) -> None:
     with opened(running, "style=scream&max_side=100&stability=off") as socket:
         socket.send(encoded(painting(150, 300), "JPEG"))
@@ -134,6 +152,8 @@ def test_statistics_are_told(running: Service) -> None:
         ("no json", "the message"),
         ('{"style": "/etc/hostname"}', "GET /v1/styles"),
         ('{"strength": 7}', "strength"),
+        ('{"strength": null}', "strength"),
+        ('{"style": null}', "style"),
         ('{"invented": 7}', "invented"),
         ('{"style_id": "../../x"}', "style_id"),
     ],

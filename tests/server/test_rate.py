@@ -62,6 +62,12 @@ def test_neighbours_of_ipv6_are_one_caller() -> None:
     assert caller_at("192.0.2.1") != caller_at("192.0.2.2")
 
 
+def test_clients_by_ipv4_are_told_apart_where_ipv6_is_listened_on() -> None:
+    """`--host ::` sees them as ::ffff:192.0.2.1."""
+    assert caller_at("::ffff:192.0.2.1") == caller_at("192.0.2.1")
+    assert caller_at("::ffff:192.0.2.1") != caller_at("::ffff:192.0.2.2")
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_over_http_each_key_has_its_own(tmp_path: Path, workers: int) -> None:
     (tmp_path / "keys.txt").write_text("one\ntwo\n")

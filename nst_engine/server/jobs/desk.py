@@ -12,6 +12,7 @@ from nst_engine.server.jobs.job import Job, JobKind, new_identity
 from nst_engine.server.jobs.machine import Machine
 from nst_engine.server.jobs.runner import JobRunner
 from nst_engine.server.jobs.store import JobStore
+from nst_engine.server.kept_styles import KeptStyles
 from nst_engine.server.settings import ServerSettings
 
 _LOG = logging.getLogger("nst_engine.server.jobs")
@@ -49,6 +50,7 @@ class JobDesk:
             quota_bytes=settings.jobs_quota,
             places=settings.jobs,
             sweep_s=min(30.0, settings.job_ttl),
+            also_sweep=KeptStyles(settings.styles_folder).sweep,
         )
 
     def open(self) -> None:

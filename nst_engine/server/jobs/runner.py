@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nst_engine.errors import JobNotFoundError, OutputError
@@ -36,6 +36,7 @@ class JobRunner:
         quota_bytes: Of all jobs' files; one that would make them more is ended.
         places: Jobs that this worker runs at once.
         sweep_s: Time between two looks at whose time has passed.
+        also_sweep: Removes what else is old, then.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class JobRunner:
         quota_bytes: int,
         places: int,
         sweep_s: float,
+        also_sweep: Callable[[], None],
     ) -> None:
         self._store, self._folder, self._machine = store, folder, machine
         self._timeout_s, self._quota_bytes, self._sweep_s = timeout_s, quota_bytes, sweep_s
+        self._sweeps = (self._remove_expired, also_sweep)
         self._name, self._closing = secrets.token_hex(8), threading.Event()
         self._threads = [threading.Thread(target=self._run, name=f"jobs-{number}") for number in range(places)]
         self._threads.append(threading.Thread(target=self._sweep, name="jobs-sweep"))
@@ -133,10 +136,11 @@ class JobRunner:
 
     def _sweep(self) -> None:
         while not self._closing.wait(self._sweep_s):
-            try:
-                self._remove_expired()
-            except Exception:
-                _LOG.exception("old jobs cannot be removed")
+            for sweep in self._sweeps:
+                try:
+                    sweep()
+                except Exception:
+                    _LOG.exception("old jobs or styles cannot be removed")
 
     def _remove_expired(self) -> None:
         for identity in self._store.expired():

@@ -93,7 +93,7 @@ class JobStore:
         Raises:
             BusyError: So many wait as may.
         """
-        with self._opened() as database:
+        with self._opened(reads_only=True) as database:
             self._check_room(database)
 
     def add(self, identity: str, kind: JobKind) -> Job:
@@ -126,7 +126,7 @@ class JobStore:
         Raises:
             JobNotFoundError: There is none.
         """
-        with self._opened() as database:
+        with self._opened(reads_only=True) as database:
             row = database.execute(f"SELECT {_COLUMNS} FROM jobs WHERE identity = ?", (identity,)).fetchone()
             if row is None or (kind is not None and row[1] != kind):
                 raise JobNotFoundError("there is no such job; it never was, or its time has passed")
@@ -138,7 +138,7 @@ class JobStore:
 
     def counts(self) -> dict[str, int]:
         """Number of jobs in each state, the empty ones included."""
-        with self._opened() as database:
+        with self._opened(reads_only=True) as database:
             found = database.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall()
         return {**dict.fromkeys(get_args(JobState), 0), **dict(found)}
 
@@ -212,12 +212,12 @@ class JobStore:
     def expired(self) -> list[str]:
         """Identities of jobs whose time has passed."""
         query = "SELECT identity FROM jobs WHERE state NOT IN ('waiting', 'running') AND expires < ?"
-        with self._opened() as database:
+        with self._opened(reads_only=True) as database:
             return [identity for (identity,) in database.execute(query, (time.time(),))]
 
     def identities(self) -> set[str]:
         """Of all jobs."""
-        with self._opened() as database:
+        with self._opened(reads_only=True) as database:
             return {identity for (identity,) in database.execute("SELECT identity FROM jobs")}
 
     @staticmethod
@@ -239,10 +239,14 @@ class JobStore:
         return connection
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """A transaction on a connection of its own, so that none crosses threads or forks."""
+    def _opened(self, *, reads_only: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction on a connection of its own, so that none crosses threads or forks.
+
+        One that reads sees the store as it was when it began, and waits for nobody; nor does anybody for it. One that
+        writes takes the lock before it reads what it decides by.
+        """
         with _refused(), contextlib.closing(self._connection()) as database:
-            database.execute("BEGIN IMMEDIATE")
+            database.execute("BEGIN" if reads_only else "BEGIN IMMEDIATE")
             try:
                 yield database
             except BaseException:

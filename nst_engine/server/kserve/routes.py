@@ -152,11 +152,15 @@ async def _painted(engine: Engine, stylizer: Stylizer, body: Body) -> tuple[Infe
     results: list[StylizeResult[Any]] = []
     for first in range(0, len(asked.pictures), stylizer.max_batch_size):
         some = slice(first, first + stylizer.max_batch_size)
-        together = [
-            stylizer.astylize(picture, dict(zip(names, map(float, weights), strict=True)))
-            for picture, weights in zip(asked.pictures[some], asked.weights[some], strict=True)
-        ]
-        results += await asyncio.gather(*together)
+        try:
+            async with asyncio.TaskGroup() as group:  # when one fails, the others are not painted for nobody
+                together = [
+                    group.create_task(stylizer.astylize(picture, dict(zip(names, map(float, weights), strict=True))))
+                    for picture, weights in zip(asked.pictures[some], asked.weights[some], strict=True)
+                ]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None  # the one that came first
+        results += [each.result() for each in together]
     return asked, results
 
 

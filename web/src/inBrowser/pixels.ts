@@ -10,13 +10,13 @@ export function rgbOf(rgba: Uint8ClampedArray): Uint8Array {
   return rgb;
 }
 
-/** RGBA between the photo (0) and the painting (1). */
-export function mixed(photo: Uint8ClampedArray, painting: Uint8Array, strength: number): Uint8ClampedArray<ArrayBuffer> {
-  const result = new Uint8ClampedArray(photo.length);
+/** RGBA between the photo (0) and the painting (1), both RGB: what `rgbOf` has laid on white stays there. */
+export function mixed(photo: Uint8Array, painting: Uint8Array, strength: number): Uint8ClampedArray<ArrayBuffer> {
+  const result = new Uint8ClampedArray((photo.length / 3) * 4);
   for (let to = 0, from = 0; to < result.length; to += 4) {
-    for (let channel = 0; channel < 3; channel++) {
-      const before = photo[to + channel]!;
-      result[to + channel] = before + (painting[from++]! - before) * strength;
+    for (let channel = 0; channel < 3; channel++, from++) {
+      const before = photo[from]!;
+      result[to + channel] = before + (painting[from]! - before) * strength;
     }
     result[to + 3] = 255;
   }

@@ -40,9 +40,19 @@ async function load(): Promise<Loaded> {
   return { session: await open('wasm'), styles, provider: PROVIDERS.wasm };
 }
 
-async function paint({ id, width, height, pixels, shares, strength }: Job): Promise<Reply> {
+/** The model, fetched once; again only where that has failed. */
+async function loaded(): Promise<Loaded> {
   loading ??= load();
-  const { session, styles, provider } = await loading;
+  try {
+    return await loading;
+  } catch (error) {
+    loading = null;
+    throw error;
+  }
+}
+
+async function paint({ id, width, height, pixels, shares, strength }: Job): Promise<Reply> {
+  const { session, styles, provider } = await loaded();
   const started = performance.now();
   const weights = new Float32Array(styles.length);
   for (const [name, share] of shares) {
@@ -50,10 +60,15 @@ async function paint({ id, width, height, pixels, shares, strength }: Job): Prom
     if (place < 0) throw new Error(`The model of the browser does not know ${name}; paint it by the service.`);
     weights[place] = share;
   }
-  const photo = new Uint8ClampedArray(pixels);
-  const results = await session.run({
-    image: new ort.Tensor('uint8', rgbOf(photo), [1, height, width, 3]),
+  const photo = rgbOf(new Uint8ClampedArray(pixels));
+  const inputs = {
+    image: new ort.Tensor('uint8', photo, [1, height, width, 3]),
     style_weights: new ort.Tensor('float32', weights, [1, styles.length]),
+  };
+  const results = await session.run(inputs).catch(async (error: unknown) => {
+    loading = null; // the GPU may be lost: the next picture has another session
+    await session.release().catch(() => {});
+    throw error;
   });
   const painted = results.stylized_image!;
   const mix = mixed(photo, painted.data as Uint8Array, strength);
@@ -64,9 +79,7 @@ async function paint({ id, width, height, pixels, shares, strength }: Job): Prom
 addEventListener('message', ({ data }: MessageEvent<Job>) => {
   paint(data).then(
     (reply) => postMessage(reply, 'pixels' in reply ? { transfer: [reply.pixels] } : {}),
-    (error: unknown) => {
-      loading = null;
-      postMessage({ id: data.id, error: error instanceof Error ? error.message : String(error) } satisfies Reply);
-    },
+    (error: unknown) =>
+      postMessage({ id: data.id, error: error instanceof Error ? error.message : String(error) } satisfies Reply),
   );
 });
