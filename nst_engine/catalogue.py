@@ -55,11 +55,11 @@ def style_path(name_or_file: str) -> Path:
     if name_or_file in bundled:
         return bundled[name_or_file].path
     path = Path(name_or_file)
-    if path.exists():
+    if name_or_file and path.exists():  # an empty one is this folder
         return path
-    hint = did_you_mean(name_or_file, bundled)
+    hint, came = did_you_mean(name_or_file, bundled), name_or_file or "an empty name"
     raise StyleNotFoundError(
-        f"{name_or_file}: neither a file nor a bundled style; {hint}the bundled ones are {', '.join(bundled)}"
+        f"{came}: neither a file nor a bundled style; {hint}the bundled ones are {', '.join(bundled)}"
     )
 
 
@@ -69,6 +69,8 @@ def content_path(name_or_file: str) -> Path:
     Raises:
         ImageNotFoundError: There is no such file, but a painting of that name, or a photo of nearly that name.
     """
+    if not name_or_file:  # which is this folder, for `Path`
+        raise ImageNotFoundError("an empty name came; give a file, or a bundled photo's name")
     path = Path(name_or_file)
     photos = bundled_contents()
     if name_or_file in photos and not path.is_file():

@@ -38,7 +38,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, convert, report."""
-    from nst_engine.cli.export import source_path
+    from nst_engine.cli.export import said_difference, source_path
     from nst_engine.cli.progress_bar import result_line
 
     options, export = options_of(arguments, TritonOptions), options_of(arguments, ExportOptions)
@@ -48,6 +48,6 @@ def run(arguments: argparse.Namespace) -> int:
     written = export_triton(source, arguments.folder, options, export, overwrite=arguments.overwrite)
     result_line(
         f"{', '.join(str(written.folder / model) for model in written.models)}: "
-        f"{counted(len(written.styles), 'style')}, differs from torch by {written.difference:.1g}"
+        f"{counted(len(written.styles), 'style')}, {said_difference(written.difference, export)}"
     )
     return 0

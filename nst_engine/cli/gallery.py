@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     cell_paths = _cell_paths(arguments.save_cells, contents, styles)
     style_images = [load_image(style, limits=limits).pixels for style in styles]
     if arguments.model:
-        make_cell = _in_one_pass(arguments, options, limits)
+        make_cell = _in_one_pass(arguments, styles, options, limits)
     else:
         make_cell = _by_optimisation(contents, styles, options, limits)
     cells: list[list[Any]] = [[None] * len(styles) for _ in contents]
@@ -115,14 +115,19 @@ def _by_optimisation(
     return make_cell
 
 
-def _in_one_pass(arguments: argparse.Namespace, options: OptimizeOptions, limits: ImageLimits) -> _MakeCell:
+def _in_one_pass(
+    arguments: argparse.Namespace, styles: list[Path], options: OptimizeOptions, limits: ImageLimits
+) -> _MakeCell:
     """Cells by a model; any picture may be the style where the model takes any."""
     from nst_engine.cli.progress_bar import say
     from nst_engine.cli.style_arguments import model_of
     from nst_engine.image import load_image
     from nst_engine.stylize.stylizer import Stylizer
 
-    stylizer = Stylizer(model_of(arguments), device=options.device, threads=options.threads, limits=limits)
+    model = model_of(arguments)
+    stylizer = Stylizer(model, device=options.device, threads=options.threads, limits=limits)
+    if stylizer.spec.style is None:
+        _check_held(model, stylizer.styles, styles)
 
     def make_cell(content: Path, style: Path, label: str) -> tuple[Any, bool]:
         style_name = str(style) if stylizer.spec.style is not None else style.stem
@@ -133,6 +138,22 @@ def _in_one_pass(arguments: argparse.Namespace, options: OptimizeOptions, limits
         return result, False
 
     return make_cell
+
+
+def _check_held(model: str, held: Sequence[str], styles: list[Path]) -> None:
+    """Refuse paintings that a model does not hold; of a bundled one also others of the same name."""
+    from nst_engine.catalogue import bundled_styles
+    from nst_engine.errors import OptionError
+    from nst_engine.models.find import BUNDLED_PREFIX
+
+    paintings = bundled_styles()
+    for style in styles:
+        is_another = model.startswith(BUNDLED_PREFIX) and style != getattr(paintings.get(style.stem), "path", None)
+        if style.stem not in held or is_another:
+            raise OptionError(
+                f"--styles: {style}: {model} holds its styles ({', '.join(held)}) and reads no files; name some of "
+                "them, or take --model any or any-fast"
+            )
 
 
 def _cell_paths(folder: Path | None, contents: list[Path], styles: list[Path]) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import io
 import os
 import re
@@ -24,6 +25,8 @@ from nst_engine.version import __version__
 from nst_engine.wording import printable
 
 # argparse's own words
+# what is wrong is a name that was typed, and not the machine
+_OF_A_NAME = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR)
 _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 
 
@@ -159,9 +162,10 @@ def _run(arguments: Sequence[str]) -> int:
         return FAILED
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            print(f"nst: {printable(str(error))}", file=sys.stderr)
+            why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            print(f"nst: {printable(why)}", file=sys.stderr)
             _write_no_more()
-            return FAILED
+            return BAD_INPUT if error.errno in _OF_A_NAME else FAILED
         # whoever read our output has gone
         _write_no_more()
         code = READER_GONE

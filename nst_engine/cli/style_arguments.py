@@ -28,6 +28,17 @@ _CHANGING_FILES = (
 )
 
 
+class _Once(argparse.Action):
+    """Of two, the first would be without effect."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "came twice; a blend is one: --style great-wave:0.7,scream:0.3")
+        setattr(namespace, self.dest, values)
+
+
 def add_style_arguments(parser: argparse.ArgumentParser, *, default_text: str = "", takes_times: bool = False) -> None:
     """`--style` and `--style-image`.
 
@@ -41,7 +52,7 @@ def add_style_arguments(parser: argparse.ArgumentParser, *, default_text: str = 
     parser.add_argument(
         "--style",
         type=kind,
-        action="append" if takes_times else "store",
+        action="append" if takes_times else _Once,
         default=[] if takes_times else None,
         metavar=f"{time}NAME[:W,...]",
         help=f"such as great-wave, or great-wave:0.7,scream:0.3{default_text}{names_text}",

@@ -34,7 +34,7 @@ from nst_engine.stylize.side_by_side import side_by_side
 from nst_engine.wording import label_of_path, printable
 
 if TYPE_CHECKING:
-    from nst_engine.stylize.batch import Job
+    from nst_engine.stylize.batch import Job, Plan
     from nst_engine.stylize.result import StylizeResult
     from nst_engine.stylize.style_choice import Style
     from nst_engine.stylize.stylizer import Stylizer
@@ -75,7 +75,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--server",
         metavar="URL",
         help="paint by an `nst serve` there, such as http://127.0.0.1:8000; its key, if it wants one, in "
-        "$NST_ENGINE_API_KEY",
+        "$NST_ENGINE_API_KEY; larger pictures than it paints (2048 px, unless it was told otherwise) come back smaller",
     )
     parser.add_argument(
         "--ray",
@@ -113,11 +113,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_on_files(arguments: argparse.Namespace, stylizer: Stylizer | ServedStylizer, streams: int) -> int:
     style, shares = _style(arguments, stylizer)
-    jobs = _jobs(arguments, shares)
+    planned = _planned(arguments, shares)
+    jobs, failures = planned.jobs, list(planned.unreadable)
     skipped = sum(job.output.exists() for job in jobs) if arguments.resume else 0
     if arguments.resume:
         jobs = [job for job in jobs if not job.output.exists()]
-    failures: list[str] = []
+    count = len(jobs) + len(failures)
     # one more than compute: it is decoded or encoded meanwhile
     workers = streams + 1 if streams > 1 else 1
     outcomes = side_by_side(partial(_stylize, stylizer, style, arguments), jobs, workers)
@@ -125,10 +126,10 @@ def _run_on_files(arguments: argparse.Namespace, stylizer: Stylizer | ServedStyl
         with closing(outcomes):
             _report(_shown(outcomes, len(jobs), is_quiet=arguments.json), failures, is_json=arguments.json)
     except KeyboardInterrupt:
-        _summary(len(jobs), skipped, failures)
+        _summary(count, skipped, failures)
         print("nst: interrupted; go on with the same command and --resume", file=sys.stderr)
         return INTERRUPTED
-    return _summary(len(jobs), skipped, failures)
+    return _summary(count, skipped, failures)
 
 
 def _report(outcomes: Iterator[tuple[Job, str | NSTError]], failures: list[str], *, is_json: bool) -> None:
@@ -151,6 +152,8 @@ def _run_in_pipe(arguments: argparse.Namespace) -> int:
 
     if len(arguments.photos) > 1:
         raise OptionError("- stands for one picture: give no other photos beside it")
+    if arguments.resume:
+        raise OptionError("--resume: skips photos whose results are files already; leave it out with -")
     if arguments.json and arguments.output in (None, _PIPE):
         raise OptionError("--json and the picture cannot both go to stdout; give -o FILE")
     if arguments.output in (None, _PIPE) and sys.stdout.isatty():
@@ -199,7 +202,7 @@ def _check_not_piped_in(output: Path, arguments: argparse.Namespace) -> None:
         raise OutputError(f"{output}: is what comes through stdin; take another name, or --overwrite")
 
 
-def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
+def _planned(arguments: argparse.Namespace, mix: Mapping[str, float]) -> Plan:
     """Every result can be written: folders are made, inputs are safe."""
     from nst_engine.catalogue import content_path
     from nst_engine.image import ACCEPTED_FORMATS
@@ -211,7 +214,7 @@ def _jobs(arguments: argparse.Namespace, mix: Mapping[str, float]) -> list[Job]:
     if planned.left_out:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in planned.left_out.most_common())
         print(f"nst: left out: {printable(kinds)}; {ACCEPTED_FORMATS} are painted", file=sys.stderr)
-    return planned.jobs
+    return planned
 
 
 def _streams(arguments: argparse.Namespace, expected_pictures: int | None) -> int:

@@ -155,6 +155,8 @@ def _ends(arguments: argparse.Namespace) -> tuple[Path | Stream, Path | Stream |
         raise OptionError("a video would be written to the terminal; type: nst video ... > painted.mkv, or -o FILE")
     if writes and arguments.json:
         raise OptionError("--json and the video cannot both go to stdout; give -o FILE")
+    if arguments.report and output is not None:
+        raise OptionError("--report: paints nothing; leave --output out")
     if reads and arguments.report:
         raise OptionError("--report: reads the video several times, and stdin comes once; give a file")
     if writes:

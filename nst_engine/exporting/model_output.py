@@ -31,7 +31,7 @@ def check_model_output(
         raise OutputError(f"{output}: a model's name ends in .onnx; use `output='{named}'`")
     if not output.parent.is_dir():
         raise OutputError(f"{output}: no such folder; type: mkdir -p {output.parent}")
-    for written in (output, *companions):
+    for written in (output, preview_path(output), *companions):
         check_place(written)
         if written.exists() and not overwrite:
             raise OutputError(f"{written} is there already; take another name, or `overwrite=True`")

@@ -29,10 +29,12 @@ class Plan:
     Attributes:
         jobs: In order.
         left_out: The kinds of files in folders that are not stylized, by suffix, and how many of each.
+        unreadable: Folders in folders that may not be looked into, with the reasons.
     """
 
     jobs: list[Job]
     left_out: Counter[str]
+    unreadable: list[str]
 
 
 def plan(
@@ -60,8 +62,11 @@ def plan(
         OptionError: Two results would have one name, or no output was given for a folder.
         OutputError: A result cannot be written, or would replace a photo.
     """
+    if output == "":
+        raise OptionError("an empty name came; say where the results go", option="output")
     is_file_name = output is not None and not Path(output).is_dir() and not str(output).endswith(("/", "\\"))
     folder, left_out = Path(output or ""), Counter[str]()
+    unreadable: list[str] = []
     if is_file_name and len(photos) == 1 and not photos[0].is_dir():
         jobs = [Job(photos[0], folder)]
     elif output is None and any(photo.is_dir() for photo in photos):
@@ -71,20 +76,20 @@ def plan(
             f"{folder}: is a file's name, and a folder is needed for the results of several photos; use `output='DIR'`"
         )
     else:
-        jobs = _jobs(photos, folder, label, left_out)
+        jobs = _jobs(photos, folder, label, left_out, unreadable)
         for parent in dict.fromkeys(job.output.parent for job in jobs):
             _make_folder(parent)
     _check_outputs(jobs, kept, overwrite)
-    return Plan(jobs, left_out)
+    return Plan(jobs, left_out, unreadable)
 
 
-def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[str]) -> list[Job]:
+def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[str], unreadable: list[str]) -> list[Job]:
     jobs: list[Job] = []
     for photo in photos:
         if photo.is_dir():
             new = [
                 Job(file, folder / file.relative_to(photo).parent / result_name(file, label))
-                for file in _pictures_below(photo, folder, left_out)
+                for file in _pictures_below(photo, folder, left_out, unreadable)
             ]
             results = {job.output.absolute() for job in new}  # of an earlier run, in the photos' own folder
             jobs += [job for job in new if job.source.absolute() not in results]
@@ -103,7 +108,7 @@ def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[st
 def _check_outputs(jobs: Sequence[Job], protected: Sequence[Path], overwrite: bool) -> None:
     sources = {file_id(job.source): job.source for job in jobs}
     for job in jobs:
-        there = sources.get(file_id(job.output)) if job.output.exists() else None
+        there = sources.get(file_id(job.output))
         check_image_output(job.output, inputs=[there, *protected], overwrite=overwrite)
 
 
@@ -134,11 +139,14 @@ def groups_of(pictures: Sequence[Picture], largest: int) -> list[list[int]]:
     return [places[i : i + largest] for places in by_size.values() for i in range(0, len(places), largest)]
 
 
-def _pictures_below(folder: Path, output_folder: Path, left_out: Counter[str]) -> Iterator[Path]:
+def _pictures_below(folder: Path, output_folder: Path, left_out: Counter[str], unreadable: list[str]) -> Iterator[Path]:
+    def note(error: OSError) -> None:
+        unreadable.append(f"{error.filename}: cannot be looked into ({error.strerror})")
+
     skipped = output_folder.resolve()
     is_inside = skipped != folder.resolve()
     has_pictures = False
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, onerror=note):
         if is_inside:
             folders[:] = [name for name in folders if (Path(root) / name).resolve() != skipped]
         folders.sort()
@@ -153,5 +161,7 @@ def _pictures_below(folder: Path, output_folder: Path, left_out: Counter[str]) -
                 yield file
             else:
                 left_out[file.suffix.lower() or "no suffix"] += 1
+    if not has_pictures and unreadable:
+        raise ImageNotFoundError(unreadable[0])
     if not has_pictures:
         raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")

@@ -38,7 +38,10 @@ class StylizeOptions:
     strength: float = option(1.0, "0 is the photo, 2 exaggerates", metavar="0-2", limits=(0.0, 2.0))
     preserve_color: ColorMode | None = option(None, COLORS_KEPT)
     stroke_size: float = option(
-        1.0, "1 suits the picture's size, 0.5 is finer, 4 much broader", metavar="0.1-8", limits=STROKE_SIZES
+        1.0,
+        "1 suits the picture's size, 0.5 is finer, 4 much broader; a small picture has room for less",
+        metavar="0.1-8",
+        limits=STROKE_SIZES,
     )
     max_side: int | None = option(
         None, "shrink larger pictures to this longer side first", metavar="PX", limits=(1, math.inf)

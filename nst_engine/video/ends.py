@@ -100,6 +100,9 @@ def open_reader(
     if is_pattern(source):
         return SequenceReader(source, fps=DEFAULT_FPS if options.fps is None else options.fps, **part)
     head = _head(source, 16)
+    if head[4:].startswith(b"ftypavis"):
+        label = label_of_path(source)
+        raise VideoDecodeError(f"{label}: is an animated AVIF, which is not read; convert it to WebP or MP4")
     if _is_animation(head):
         return AnimationReader(source, **part)
     require_av(label_of_path(source))

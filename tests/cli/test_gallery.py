@@ -13,7 +13,7 @@ from nst_engine.cli.main import main
 from nst_engine.image import contact_sheet, load_image
 from nst_engine.optimization import Progress
 
-from .running import nst, painting, pixels_of, write
+from .running import assert_refused, code_of, nst, painting, pixels_of, write
 
 FAST = ["--image-size", "48", "--num-iterations", "2"]
 
@@ -105,3 +105,14 @@ def test_a_sheet_in_one_pass_takes_any_picture_as_the_style(
     assert main([*fixed, "--styles", "scream"]) == 0
     assert main([*fixed, "--styles", "mine.png"]) == 2
     assert "mine: the model has no such style" in capsys.readouterr().err
+
+
+def test_a_model_that_holds_its_styles_is_given_no_other_paintings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = write(tmp_path / "photo.png", painting(45, 60))
+    options = ("--image-size", "48", "--threads", "1", "--model", "live", "-o", tmp_path / "sheet.png")
+    for name in ("scream.png", "mine.png"):
+        mine = write(tmp_path / name, painting(30, 40))
+        assert_refused(capsys, "reads no files; name some of them", "gallery", photo, "--styles", mine, *options)
+    assert code_of("gallery", photo, "--styles", "scream", *options) == 0

@@ -53,7 +53,7 @@ def test_a_preview_does_not_replace_the_painting(tmp_path: Path, command: str) -
     before = painting.read_bytes()
     inputs = [f"{painting.name}:mine"] if command == "train" else [painting.name, "--name", "mine"]
     more = ["--photos", "."] if command == "train" else []
-    completed = nst(command, *inputs, *more, "--steps", 1, "-o", "mine.onnx", cwd=tmp_path)
+    completed = nst(command, *inputs, *more, "--steps", 1, "-o", "mine.onnx", "--overwrite", cwd=tmp_path)
     assert completed.returncode == 2
     assert "is the input" in completed.stderr
     assert painting.read_bytes() == before
@@ -176,7 +176,10 @@ def test_a_preview_replaces_no_photo(tmp_path: Path, kind: str, capsys: pytest.C
     before = photo.read_bytes()
     link = tmp_path / "mine.preview.jpg"
     link.symlink_to(photo) if kind == "a symbolic link" else link.hardlink_to(photo)
-    assert code_of(*trained(tmp_path, tmp_path / "photos", tmp_path / "mine.onnx")) == 2
+    command = trained(tmp_path, tmp_path / "photos", tmp_path / "mine.onnx")
+    assert code_of(*command) == 2
+    assert "mine.preview.jpg is there already" in capsys.readouterr().err
+    assert code_of(*command, "--overwrite") == 2
     assert "is the input" in capsys.readouterr().err
     assert photo.read_bytes() == before
 

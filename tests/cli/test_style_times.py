@@ -125,4 +125,7 @@ def test_other_commands_take_no_times(capsys: pytest.CaptureFixture[str], comman
 
 
 def test_the_report_compares_one_style(here: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert_refused(capsys, "--report: compares", *with_styles(model, "0:wave", "5:scream"), "--report")
+    command = with_styles(model, "0:wave", "5:scream")
+    assert_refused(capsys, "--report: paints nothing; leave --output out", *command, "--report")
+    command = tuple(each for each in command if each not in ("-o", "out.mp4"))
+    assert_refused(capsys, "--report: compares", *command, "--report")

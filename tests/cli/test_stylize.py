@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from PIL import Image
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
 
-from .running import ENVIRONMENT, assert_refused, nst, painting, pixels_of, write
+from .running import ENVIRONMENT, assert_refused, code_of, nst, painting, pixels_of, write
 
 LIVE = ("--model", "bundled:live", "--device", "cpu")
 
@@ -247,3 +250,48 @@ def test_limits_are_options_of_the_commands(tmp_path: Path, command: str) -> Non
     assert refused.returncode == 2
     assert "raise the limit --max-pixels" in refused.stderr
     assert not (tmp_path / "out.png").exists()
+
+
+def test_names_that_are_too_long_or_empty_are_told_and_cost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / f"{'x' * 245}.png", painting(20, 30))
+    style = ("--style", "scream", *LIVE)
+    assert_refused(capsys, "File name too long", "stylize", "in", *style, "-o", "out")  # by seven characters
+    for name in ("x" * 300, f"{'x' * 300}.png"):
+        assert_refused(capsys, "File name too long", "stylize", name, *style)
+    assert_refused(capsys, "an empty name came", "stylize", "", *style, "-o", "out")
+    assert_refused(capsys, "--output: an empty name came", "stylize", "in", *style, "-o", "")
+    assert_refused(capsys, "an empty name: neither a file", "optimize", "coffee", "--style", "", "-o", "a.png")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_folders_that_may_not_be_looked_into_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.png", "locked/b.png"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True, parents=True)
+        write(tmp_path / "in" / name, painting(20, 30))
+    scandir = os.scandir
+
+    def refused(path: str) -> Any:  # as whoever may do all, tests are not refused themselves
+        if str(path).endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    arguments = ("--style", "scream", "-o", tmp_path / "out", *LIVE)
+    assert code_of("stylize", tmp_path / "in", *arguments) == 3
+    assert "locked: cannot be looked into (Permission denied)" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_scream.png"]
+    assert_refused(capsys, "locked: cannot be looked into", "stylize", tmp_path / "in" / "locked", *arguments)
+
+
+def test_what_would_be_without_effect_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = write(tmp_path / "photo.png", painting(20, 30))
+    twice = ("--style", "scream", "--style", "great-wave")
+    assert code_of("stylize", photo, *twice, "-o", tmp_path / "out.png") == 2
+    assert "--style: came twice; a blend is one" in capsys.readouterr().err
+    assert_refused(capsys, "--resume: skips", "stylize", "-", "--resume", "--style", "scream", "-o", tmp_path / "o.png")
