@@ -33,12 +33,13 @@ def picture_of_array(array: NDArray[Any], label: str, limits: ImageLimits, *, co
     limits.check_pixels(label, array.shape[0], array.shape[1])
     if not copy and array.dtype == np.uint8 and array.shape[2:] == (3,) and array.strides[1:] == (3, 1):
         return Picture(array, None, label, None)
-    levels = levels_of(array if array.ndim == 3 else array[:, :, np.newaxis], label)
+    levels = array if array.ndim == 3 else array[:, :, np.newaxis]
+    levels = levels if levels.dtype == np.uint8 else levels_of(levels, label)
     channels = levels.shape[2]
-    colour = levels[:, :, : 1 if channels < 3 else 3]
-    pixels = np.ascontiguousarray(np.broadcast_to(colour, (*levels.shape[:2], 3)))
-    alpha = np.ascontiguousarray(levels[:, :, -1]) if channels in (2, 4) else None
-    return Picture(pixels.copy() if pixels.base is not None else pixels, opaque_to_none(alpha), label, None)
+    pixels = np.empty((*levels.shape[:2], 3), np.uint8)
+    pixels[...] = levels[:, :, : 1 if channels < 3 else 3]
+    alpha = levels[:, :, -1].copy() if channels in (2, 4) else None
+    return Picture(pixels, opaque_to_none(alpha), label, None)
 
 
 def levels_of(array: NDArray[Any], label: str) -> Pixels:

@@ -19,7 +19,7 @@ from nst_engine.catalogue import bundled_contents
 from nst_engine.checks import parsed_json
 from nst_engine.environment import cpu_fields, is_importable, package_version
 from nst_engine.errors import NSTError
-from nst_engine.files import file_sha256
+from nst_engine.files import file_sha256, write_atomically
 from nst_engine.image import load_image, resize_image
 from nst_engine.image.likeness import psnr_db
 from nst_engine.log import logger_of
@@ -154,6 +154,6 @@ def _stored(path: Path) -> Choice | None:
 def _store(path: Path, choice: Choice) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(choice)), encoding="utf-8")
+        write_atomically(path, json.dumps(asdict(choice)).encode(), follows_links=False)
     except OSError as error:
         _LOG.warning("%s: cannot be written (%s): every process will measure the runtimes again", path, error)

@@ -187,7 +187,7 @@ class OrtModel:
     def trim(self, feed: Mapping[str, NDArray[Any]], output: str) -> None:
         """See `nst_engine.runtimes.base.Executor`."""
         options = _onnxruntime().RunOptions()
-        # at the end of a run; of the memory of a GPU's own allocator ONNX Runtime has no such word
+        # at the end of a run; a GPU's arena, gpu:0, keeps its memory for the next picture
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._session.run([output], feed, options)
 

@@ -45,7 +45,7 @@ class TrainOptions:
         photo_size_px: Longer side to which photos are brought.
         seed: Of the network's first weights, the cut-outs and the styles.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        precision: Of convolutions; norms and Gram matrices are float32 in any case.
+        precision: Of convolutions, and of the products that Gram matrices sum; those sums and norms are float32.
     """
 
     arch: ArchitectureName = option("live", "size of the network")
