@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from PIL import Image
 
 from nst_engine.errors import OptionError
 from nst_engine.image.picture import Picture, Pixels
 from nst_engine.image.resize import resize_image
+
+# Times the size that is wanted, at least.
+_REDUCED_TO = 2
 
 
 def visible_part(picture: Picture) -> Picture:
@@ -30,12 +34,18 @@ def resized_opaque(picture: Picture, height: int, width: int) -> Pixels:
     """The picture in another size, uint8 H×W×3, with holes filled by the mean colour of what is to be seen."""
     if picture.alpha is None:
         return resize_image(picture.pixels, height, width)
-    opacity = picture.alpha.astype(np.float32) / np.float32(255)
+    # a large picture is halved or more first, in bytes: floats of all of it would take gigabytes
+    factor = max(1, min(picture.height // height, picture.width // width) // _REDUCED_TO)
+    pixels, alpha = picture.pixels, picture.alpha
+    if factor > 1:  # Pillow weighs by opacity, too
+        both = np.asarray(Image.fromarray(np.dstack([pixels, alpha])).reduce(factor))
+        pixels, alpha = both[..., :3], both[..., 3]
+    opacity = alpha.astype(np.float32) / np.float32(255)
     resized_opacity = resize_image(opacity, height, width)
     filled = np.empty((height, width, 3), np.uint8)
     for channel in range(3):
         # weighed before they are mixed with what nobody sees
-        seen = resize_image(picture.pixels[..., channel].astype(np.float32) * opacity, height, width)
+        seen = resize_image(pixels[..., channel].astype(np.float32) * opacity, height, width)
         # a nearly transparent picture still has its colour
         mean = float(seen.sum()) / max(float(resized_opacity.sum()), 1e-6)
         filled[..., channel] = np.rint(seen + mean * (1 - resized_opacity)).clip(0, 255)

@@ -35,6 +35,14 @@ def test_hidden_colours_are_not_mixed_in_where_sizes_change() -> None:
     assert np.abs(pictures[0].astype(int) - 90).max() <= 1
 
 
+def test_large_pictures_are_reduced_alike() -> None:
+    rng = np.random.default_rng(0)
+    alpha = np.kron(rng.integers(0, 2, (30, 40)) * 255, np.ones((24, 24))).astype(np.uint8)
+    pixels = np.where(alpha[..., np.newaxis] > 0, np.array((180, 90, 30)), np.array((0, 255, 0))).astype(np.uint8)
+    result = resized_opaque(load_image(np.dstack([pixels, alpha])), 60, 81)
+    assert np.abs(result.astype(int) - (180, 90, 30)).max() <= 1
+
+
 def test_opaque_pictures_stay_whole() -> None:
     picture = load_image(noise(13, 7))
     assert visible_part(picture) is picture
