@@ -25,7 +25,7 @@ def encode_image(pixels: Pixels, format: str, *, alpha: Pixels | None = None, qu
         MissingDependencyError: HEIC without its extra.
         OptionError: `quality` is no integer in 1–100.
     """
-    kind = format_named(format)
+    kind = format_named(format) if isinstance(format, str) else ""
     if kind not in FORMATS:
         raise ImageEncodeError(f"format: came {format!r}, wanted one of {', '.join(FORMATS)}.")
     if not isinstance(quality, int) or not 1 <= quality <= 100:

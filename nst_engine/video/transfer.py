@@ -24,7 +24,7 @@ from nst_engine.video.frames import Reader, Sink
 from nst_engine.video.keyframes import KeyframePainter, StyleKeyframe, StyleTimeline
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
 from nst_engine.video.pipeline import run_pipeline
-from nst_engine.video.pipes import PipeReader, PipeWriter, Stream
+from nst_engine.video.pipes import PipeReader, PipeWriter, Stream, end_of
 from nst_engine.video.stylize_stage import FramePainter, StylizeStage, TimedPainter, WatchingPainter
 
 
@@ -145,8 +145,7 @@ def paint_video(
         NSTError: What the painter raises.
     """
     begun, stopped = time.perf_counter(), threading.Event()
-    source = Path(source) if isinstance(source, str | os.PathLike) else source
-    output = Path(output) if isinstance(output, str | os.PathLike) else output
+    source, output = end_of(source, "source", "read"), end_of(output, "output", "write")
     check_video(source, output, options)
     notes: list[str] = []
     tell = partial(_noted, notes, on_note)
