@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GONE
 from nst_engine.cli.export_triton import WORDS as TRITON
-from nst_engine.cli.messages import with_flags
+from nst_engine.cli.messages import speak_of, with_flags
 from nst_engine.cli.signals import StopSignals
 from nst_engine.cli.verbosity import add_verbosity, logged, verbosity_of
 from nst_engine.environment import did_you_mean
@@ -29,6 +29,11 @@ _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 
 class OneLineParser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does; the last parser that is asked is the command's."""
+        speak_of(self._option_string_actions)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is, and exit with 2."""
@@ -127,7 +132,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     let_idle_threads_sleep()
     keep_freed_memory()
     with StopSignals() as signals:
-        return signals.code(_run(list(sys.argv[1:] if argv is None else argv)))
+        try:
+            return signals.code(_run(list(sys.argv[1:] if argv is None else argv)))
+        finally:
+            speak_of(())
 
 
 def _run(arguments: Sequence[str]) -> int:

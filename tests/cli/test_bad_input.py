@@ -201,7 +201,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "sidecar missing": (["optimize", "--replay", "no.json"], ["no.json", "no such file"]),
     "sidecar no JSON": (["optimize", "--replay", "broken.json"], ["broken.json", "JSON"]),
     "sidecar a picture": (["optimize", "--replay", "style.png"], ["style.png", "JSON"]),
-    "sidecar of something else": (["optimize", "--replay", "other.json"], ["other.json", "not a sidecar"]),
+    "sidecar of something else": (["optimize", "--replay", "other.json"], ["not a sidecar", "(its `format` would be"]),
     "sidecar incomplete": (["optimize", "--replay", "incomplete.json"], ["incomplete.json", "inputs"]),
     "sidecar of a changed input": (["optimize", "--replay", "changed.json"], ["content.png", "content", "changed"]),
     "sidecar of a lost input": (["optimize", "--replay", "gone.json"], ["gone.png", "style", "gone"]),
