@@ -21,7 +21,7 @@ from nst_engine.environment import did_you_mean
 from nst_engine.errors import NSTError, ProcessLostError
 from nst_engine.process import keep_freed_memory, let_idle_threads_sleep
 from nst_engine.version import __version__
-from nst_engine.wording import printable
+from nst_engine.wording import message_of, printable
 
 # argparse's own words
 _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
@@ -30,9 +30,12 @@ _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 class OneLineParser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
+    _words: Sequence[str] = ()
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does; the last parser that is asked is the command's."""
         speak_of(self._option_string_actions)
+        self._words = [] if args is None else list(args)
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
@@ -40,7 +43,9 @@ class OneLineParser(argparse.ArgumentParser):
         if choice := _INVALID_CHOICE.search(message):
             hint = did_you_mean(choice[1], re.findall(r"[\w-]+", choice[2]))
             message = message.replace(choice[0], f"invalid choice: '{choice[1]}' ({hint}choose from {choice[2]})")
-        self.exit(BAD_INPUT, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+        if file := next((each for each in self._words if each.startswith("-") and os.path.isfile(each)), None):  # noqa: PTH113
+            message += f"; {file} is taken for an option: type ./{file} for the file"
+        self.exit(BAD_INPUT, f"{self.prog}: {message_of(message)}; see {self.prog} --help\n")
 
 
 class _TopParser(OneLineParser):
@@ -152,7 +157,7 @@ def _run(arguments: Sequence[str]) -> int:
             code = parsed.run(parsed)
         sys.stdout.flush()
     except NSTError as error:
-        print(f"nst: {' '.join(with_flags(error).split())}", file=sys.stderr)
+        print(f"nst: {with_flags(error)}", file=sys.stderr)
         return FAILED if isinstance(error, ProcessLostError) else BAD_INPUT
     except KeyboardInterrupt:
         print("nst: interrupted", file=sys.stderr)

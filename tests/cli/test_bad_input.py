@@ -221,6 +221,22 @@ def test_refusal(case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert [text for text in expected if text not in line] == [], line
 
 
+def test_names_are_said_as_they_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    assert "two  spaces.png" in refused(["optimize", "two  spaces.png", *PAINT[2:]], folder, capsys)
+    assert "two  spaces" in refused(["optimize", "--num-iterations", "two  spaces"], folder, capsys)
+
+
+def test_a_file_whose_name_begins_with_a_dash_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "-dash.png", painting(20, 20))
+    assert "type ./-dash.png" in refused(["stylize", "-dash.png", "--style", "scream"], tmp_path, capsys)
+
+
 BAD_PICTURES = {
     "missing.png": "no such file",
     "empty.png": "empty",
