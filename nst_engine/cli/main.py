@@ -16,7 +16,7 @@ from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GON
 from nst_engine.cli.export_triton import WORDS as TRITON
 from nst_engine.cli.messages import speak_of, with_flags
 from nst_engine.cli.signals import StopSignals
-from nst_engine.cli.verbosity import add_verbosity, logged, verbosity_of
+from nst_engine.cli.verbosity import add_verbosity, logged, verbosity_of, warned_in_a_line
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import NSTError, ProcessLostError
 from nst_engine.process import keep_freed_memory, let_idle_threads_sleep
@@ -153,7 +153,7 @@ def _run(arguments: Sequence[str]) -> int:
         parsed = build_parser().parse_args(arguments)
         if "typed" in parsed:  # of a command that may start itself in other processes
             parsed.typed = list(arguments)
-        with logged(verbosity_of(parsed)):
+        with logged(verbosity_of(parsed)), warned_in_a_line():
             code = parsed.run(parsed)
         sys.stdout.flush()
     except NSTError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from io import BytesIO
@@ -15,7 +16,7 @@ from PIL import Image
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
 
-from .running import ENVIRONMENT, assert_refused, nst, painting, pixels_of, write
+from .running import ENVIRONMENT, assert_refused, code_of, nst, painting, pixels_of, write
 
 LIVE = ("--model", "bundled:live", "--device", "cpu")
 
@@ -33,6 +34,13 @@ def test_a_photo_is_painted_as_the_library_does_it(tmp_path: Path, stylizer: Sty
     assert "CPUExecutionProvider" in completed.stdout
     expected = stylizer.stylize(photo, "great-wave").pixels
     np.testing.assert_array_equal(pixels_of(tmp_path / "painted.png"), expected)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = write(tmp_path / "photo.jpg", painting(20, 30), icc_profile=b"no profile")
+    assert code_of("stylize", photo, "--style", "scream", "-o", tmp_path / "painted.png", *LIVE) == 0
+    assert re.fullmatch(r"nst: \S+photo\.jpg: .*profile.*\n", capsys.readouterr().err)
 
 
 def test_every_option_reaches_the_library(tmp_path: Path, stylizer: Stylizer) -> None:
