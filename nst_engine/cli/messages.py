@@ -30,14 +30,14 @@ def speak_of(flags: Iterable[str]) -> None:
 
 
 def with_flags(message: Exception | str, *, of_any_command: bool = False) -> str:
-    """What an error or a text of the library says, with flags for options.
+    """What an error or a text of the library says, with flags for options, and stdin for where it came from.
 
     Args:
         message: As the library says it.
         of_any_command: Whether it speaks of other commands' options, too: others stay as they are.
     """
     known = set() if of_any_command else _FLAGS
-    text = str(message)
+    text = str(message).replace("<bytes>", "stdin")  # a picture without a name has come by it
     if isinstance(message, OptionError) and message.option is not None:
         flag = flag_of(message.option)
         if not known or flag.split()[0] in known:

@@ -37,6 +37,9 @@ _READ_CONTAINERS = (
 #: FFmpeg options for untrusted files.
 FILE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_READ_CONTAINERS.split())}
 
+#: Said of a picture where a video is wanted, by the library as by the command and the service: each has a `stylize`.
+IS_STILL = "is a still picture, and no video: stylize paints such"
+
 
 @dataclass(frozen=True)
 class Codec:

@@ -16,7 +16,7 @@ from PIL import Image
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
 
-from .running import ENVIRONMENT, assert_refused, code_of, nst, painting, pixels_of, write
+from .running import ENVIRONMENT, assert_refused, code_of, nst, painting, pixels_of, python, write
 
 LIVE = ("--model", "bundled:live", "--device", "cpu")
 
@@ -34,6 +34,13 @@ def test_a_photo_is_painted_as_the_library_does_it(tmp_path: Path, stylizer: Sty
     assert "CPUExecutionProvider" in completed.stdout
     expected = stylizer.stylize(photo, "great-wave").pixels
     np.testing.assert_array_equal(pixels_of(tmp_path / "painted.png"), expected)
+
+
+def test_an_empty_stdin_is_called_that(tmp_path: Path) -> None:
+    command = ("-m", "nst_engine", "stylize", "-", "--style", "scream", "-o", "painted.png", *LIVE)
+    completed = python(*command, cwd=tmp_path, stdin="")
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert completed.stderr.startswith("nst: stdin: is empty")
 
 
 @pytest.mark.filterwarnings("default")
