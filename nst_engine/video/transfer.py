@@ -20,6 +20,7 @@ from nst_engine.motion.options import Stability
 from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import check_video, open_reader, open_sink, suffix_of, tells_pixel_aspect
+from nst_engine.video.formats import written_size
 from nst_engine.video.frames import Reader, Sink
 from nst_engine.video.keyframes import KeyframePainter, StyleKeyframe, StyleTimeline
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
@@ -168,7 +169,7 @@ def paint_video(
         reader.close()
     _tell_all([*reader.notes, *sink.notes], tell)
     seconds = time.perf_counter() - begun
-    file, size = output if isinstance(output, Path) else None, (reader.clip.height, reader.clip.width)
+    file, size = output if isinstance(output, Path) else None, written_size(suffix_of(output, options), reader.clip)
     return VideoResult(file, *size, frames, frames - count, seconds, stage_seconds, notes=tuple(notes))
 
 
