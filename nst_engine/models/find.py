@@ -121,6 +121,11 @@ def bundled_models() -> Mapping[str, BundledModel]:
     return _catalogue(_FOLDER)
 
 
+def typed_name(name: str) -> str:
+    """A model as commands take it: `bundled:live` for `live`, where no file is called that; other names as they are."""
+    return BUNDLED_PREFIX + name if name in bundled_models() and not Path(name).exists() else name
+
+
 def find_model(model: str | os.PathLike[str]) -> ModelFile:
     """The file of `bundled:NAME` or of a path.
 
