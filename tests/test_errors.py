@@ -134,6 +134,9 @@ CALLS: dict[str, tuple[Callable[[Path], Any], str]] = {
         "keyframes: a tuple came",
     ),
     "client: closed": (lambda _: asked_when_closed(), "this client is closed"),
+    "client: a photo's path of bytes": (lambda _: nst_engine.Client().stylize(PathOfBytes()), "photo: b'cat.jpg' came"),  # type: ignore[arg-type]
+    "client: a style's": (lambda _: nst_engine.Client().encode_style(PathOfBytes()), "style_image: b'cat.jpg' came"),  # type: ignore[arg-type]
+    "client: a video's": (lambda _: nst_engine.Client().paint_video(PathOfBytes()), "video: b'cat.jpg' came"),  # type: ignore[arg-type]
     "client: another protocol": (lambda _: nst_engine.Client("ftp://x"), "wanted such as http://127.0.0.1:8000"),
     "client: no address": (lambda _: nst_engine.Client(""), "wanted such as http://127.0.0.1:8000"),
     "client: no protocol": (lambda _: nst_engine.Client("x:8000"), "type http://x:8000"),
