@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GONE
 from nst_engine.cli.export_triton import WORDS as TRITON
@@ -30,11 +30,13 @@ _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 class OneLineParser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
+    #: Of the parser that was asked last, which is the command's.
+    flags: ClassVar[Sequence[str]] = ()
     _words: Sequence[str] = ()
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does; the last parser that is asked is the command's."""
-        speak_of(self._option_string_actions)
+        """As argparse does; `flags` are this parser's then."""
+        OneLineParser.flags = tuple(self._option_string_actions)
         self._words = [] if args is None else list(args)
         return super().parse_known_args(args, namespace)
 
@@ -151,6 +153,7 @@ def _run(arguments: Sequence[str]) -> int:
             print(f"nst-engine {__version__}", flush=True)
             return 0
         parsed = build_parser().parse_args(arguments)
+        speak_of(OneLineParser.flags)
         if "typed" in parsed:  # of a command that may start itself in other processes
             parsed.typed = list(arguments)
         with logged(verbosity_of(parsed)), warned_in_a_line():
