@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import os
 from typing import Any
 
 from nst_engine.errors import OptionError
@@ -43,3 +44,21 @@ def require_count(name: str, value: object) -> int:
     if isinstance(value, bool) or count < 1:
         raise OptionError(f"{value!r} came; wanted a whole number of at least 1", option=name)
     return count
+
+
+def require_path(name: str, value: object, wanted: str = "a path, as text or as a pathlib.Path") -> str:
+    """A path as text, of what anybody may have given for one.
+
+    Raises:
+        OptionError: It is something else, such as bytes.
+    """
+    path = value.__fspath__() if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str):
+        raise OptionError(f"{came(path)} came; wanted {wanted}", option=name)
+    return path
+
+
+def came(value: object) -> str:
+    """What an argument of the wrong type is, in messages."""
+    is_short = value is None or isinstance(value, str | bytes | int | float)
+    return repr(value)[:40] if is_short else f"a {type(value).__name__}"

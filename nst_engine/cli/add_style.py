@@ -45,13 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, fit, export."""
     from nst_engine.catalogue import style_path
     from nst_engine.exporting.model_output import check_model_output
-    from nst_engine.models.find import find_model
+    from nst_engine.models.find import find_model, typed_name
     from nst_engine.stylize.style_mix import check_style_name
 
     options = training_options(arguments, **_DEFAULTS)  # invalid ones are refused before anything is loaded
     painting = style_path(arguments.painting)
     name = check_style_name(painting.stem if arguments.name is None else arguments.name, "--name")
-    model = find_model(arguments.model)
+    model = find_model(typed_name(arguments.model))
     check_model_output(arguments.output, [painting, model.path], overwrite=arguments.overwrite)
     return in_processes(arguments, options.devices, partial(_add, arguments, name, painting, model.path))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from nst_engine.cli.messages import as_json, with_flags
@@ -28,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run all checks and report."""
     from nst_engine.diagnosis.findings import findings
 
-    results = [replace(each, what=with_flags(each.what), cure=with_flags(each.cure)) for each in findings()]
+    said = partial(with_flags, of_any_command=True)
+    results = [replace(each, what=said(each.what), cure=said(each.cure)) for each in findings()]
     if arguments.json:
         print(as_json([asdict(finding) for finding in results], indent=2))
     else:

@@ -62,6 +62,6 @@ def source_path(model: str) -> Path:
     Raises:
         ModelNotFoundError: There is none of that name.
     """
-    from nst_engine.models.find import find_model
+    from nst_engine.models.find import find_model, typed_name
 
-    return Path(model) if Path(model).suffix.lower() == ".safetensors" else find_model(model).path
+    return Path(model) if Path(model).suffix.lower() == ".safetensors" else find_model(typed_name(model)).path

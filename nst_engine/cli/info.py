@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     facts = inventory()
     for key in ("stylize_device", "vgg_weights"):
-        facts[key] = with_flags(facts[key])
+        facts[key] = with_flags(facts[key], of_any_command=True)
     if arguments.json:
         print(as_json(facts, indent=2))
         return 0

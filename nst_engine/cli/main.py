@@ -11,18 +11,18 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GONE
 from nst_engine.cli.export_triton import WORDS as TRITON
-from nst_engine.cli.messages import with_flags
+from nst_engine.cli.messages import speak_of, with_flags
 from nst_engine.cli.signals import StopSignals
-from nst_engine.cli.verbosity import add_verbosity, logged, verbosity_of
+from nst_engine.cli.verbosity import add_verbosity, logged, verbosity_of, warned_in_a_line
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import NSTError, ProcessLostError
 from nst_engine.process import keep_freed_memory, let_idle_threads_sleep
 from nst_engine.version import __version__
-from nst_engine.wording import printable
+from nst_engine.wording import message_of, printable
 
 # argparse's own words
 # what is wrong is a name that was typed, and not the machine
@@ -33,12 +33,24 @@ _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 class OneLineParser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
+    #: Of the parser that was asked last, which is the command's.
+    flags: ClassVar[Sequence[str]] = ()
+    _words: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does; `flags` are this parser's then."""
+        OneLineParser.flags = tuple(self._option_string_actions)
+        self._words = [] if args is None else list(args)
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is, and exit with 2."""
         if choice := _INVALID_CHOICE.search(message):
             hint = did_you_mean(choice[1], re.findall(r"[\w-]+", choice[2]))
             message = message.replace(choice[0], f"invalid choice: '{choice[1]}' ({hint}choose from {choice[2]})")
-        self.exit(BAD_INPUT, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+        if file := next((each for each in self._words if each.startswith("-") and os.path.isfile(each)), None):  # noqa: PTH113
+            message += f"; {file} is taken for an option: type ./{file} for the file"
+        self.exit(BAD_INPUT, f"{self.prog}: {message_of(message)}; see {self.prog} --help\n")
 
 
 class _TopParser(OneLineParser):
@@ -130,7 +142,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     let_idle_threads_sleep()
     keep_freed_memory()
     with StopSignals() as signals:
-        return signals.code(_run(list(sys.argv[1:] if argv is None else argv)))
+        try:
+            return signals.code(_run(list(sys.argv[1:] if argv is None else argv)))
+        finally:
+            speak_of(())
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -141,13 +156,14 @@ def _run(arguments: Sequence[str]) -> int:
             print(f"nst-engine {__version__}", flush=True)
             return 0
         parsed = build_parser().parse_args(arguments)
+        speak_of(OneLineParser.flags)
         if "typed" in parsed:  # of a command that may start itself in other processes
             parsed.typed = list(arguments)
-        with logged(verbosity_of(parsed)):
+        with logged(verbosity_of(parsed)), warned_in_a_line():
             code = parsed.run(parsed)
         sys.stdout.flush()
     except NSTError as error:
-        print(f"nst: {' '.join(with_flags(error).split())}", file=sys.stderr)
+        print(f"nst: {with_flags(error)}", file=sys.stderr)
         return FAILED if isinstance(error, ProcessLostError) else BAD_INPUT
     except KeyboardInterrupt:
         print("nst: interrupted", file=sys.stderr)

@@ -17,7 +17,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="the models there are, with what they take and hold",
         description="List the bundled models, and those of the folders and files given.",
     )
-    parser.add_argument("places", nargs="*", type=Path, metavar="DIR|FILE", help="where to look for further models")
+    parser.add_argument(
+        "places", nargs="*", type=Path, metavar="DIR|FILE|NAME", help="where to look for further models"
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(run=run)
 

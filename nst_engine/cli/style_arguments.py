@@ -69,13 +69,13 @@ def add_style_arguments(parser: argparse.ArgumentParser, *, default_text: str = 
 
 def model_of(arguments: argparse.Namespace) -> str:
     """The requested model, or the one that fits the style; bundled ones with or without prefix."""
-    from nst_engine.models.find import BUNDLED_PREFIX, bundled_models
+    from nst_engine.models.find import typed_name
 
     name: str | None = arguments.model
     if name is None:
         fixed, any_style = arguments.default_models
         return str(any_style if getattr(arguments, "style_image", []) else fixed)
-    return BUNDLED_PREFIX + name if name in bundled_models() and not Path(name).exists() else name
+    return typed_name(name)
 
 
 def check_style_arguments(arguments: argparse.Namespace) -> None:

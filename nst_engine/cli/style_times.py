@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from nst_engine.video.options import LONGEST_SECONDS
+
 _CLOCK = r"(?:(?P<hours>\d+):)?(?P<minutes>\d{1,2}):(?P<rest>\d\d(?:\.\d+)?)"
 _SECONDS = r"(?P<seconds>[-+]?(?:\d+\.?\d*|\.\d+|nan|inf))s?"
 _TIMED = re.compile(rf"(?P<time>{_CLOCK}|{_SECONDS}):(?P<style>.*)", re.DOTALL | re.IGNORECASE)
-_WANTED = "wanted seconds from 0 on, or minutes and seconds, such as 5s:{0}, 2.5:{0} or 1:05:{0}"
+_WANTED = (
+    f"wanted seconds from 0 on, at most {LONGEST_SECONDS:,.0f}, or minutes and seconds, such as 5s:{{0}}, 2.5:{{0}} or "
+    "1:05:{0}"
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def timed_style(text: str) -> TimedStyle:
     else:
         seconds = int(found["hours"] or 0) * 3600 + int(found["minutes"]) * 60 + float(found["rest"])
     is_clock_wrong = found["rest"] is not None and (float(found["rest"]) >= 60 or int(found["minutes"]) >= 60)
-    if is_clock_wrong or not 0 <= seconds < math.inf:
+    if is_clock_wrong or not 0 <= seconds <= LONGEST_SECONDS:
         raise argparse.ArgumentTypeError(f"{found['time']!r} came as the time; {_WANTED.format(style)}")
     return TimedStyle(seconds, style)
 

@@ -72,9 +72,9 @@ def _train(arguments: argparse.Namespace, options: TrainOptions, paintings: Mapp
     start = None
     if arguments.start_from is not None:
         from nst_engine.exporting.stylizer import checkpoint_of
-        from nst_engine.models.find import find_model
+        from nst_engine.models.find import find_model, typed_name
 
-        start = checkpoint_of(find_model(arguments.start_from).path)
+        start = checkpoint_of(find_model(typed_name(arguments.start_from)).path)
     with TrainingDisplay(output.name, expected(options, MEASURED_TRAINING)) as display:
         checkpoint = train(
             paintings,

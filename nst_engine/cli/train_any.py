@@ -64,11 +64,11 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check what can be checked, train, export."""
     from nst_engine.exporting.model_output import check_model_output, encoder_path
-    from nst_engine.models.find import find_model
+    from nst_engine.models.find import find_model, typed_name
 
     check_length(arguments)
     options = training_options(arguments, **_DEFAULTS)  # invalid ones are refused before anything is loaded
-    begun_from = arguments.start_from or f"bundled:{options.arch}"
+    begun_from = typed_name(arguments.start_from) if arguments.start_from else f"bundled:{options.arch}"
     start_path = _checkpoint_path(begun_from) or find_model(begun_from).path
     companions = [encoder_path(arguments.output)]
     check_model_output(arguments.output, [start_path], companions=companions, overwrite=arguments.overwrite)

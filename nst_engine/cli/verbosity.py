@@ -1,4 +1,4 @@
-"""`-v`: what the library logs goes to stderr."""
+"""What the library warns of goes to stderr, and with `-v` what it logs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +52,20 @@ def logged(verbosity: int) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)
+
+
+@contextlib.contextmanager
+def warned_in_a_line() -> Iterator[None]:
+    """Within it, a warning is a line as of all that the command says, without the place in the source."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        print(f"nst: {message_of(with_flags(str(message)))}", file=sys.stderr)
+
+    before, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 class _OneLine(logging.Formatter):

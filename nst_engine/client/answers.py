@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nst_engine import errors
+from nst_engine.checks import require_path
 from nst_engine.environment import needed
 from nst_engine.errors import InferenceError, NSTError, OptionError
 from nst_engine.files import write_atomically
@@ -48,8 +49,9 @@ class ServedPicture:
         Raises:
             OutputError: It cannot be written.
         """
-        write_atomically(path, self.content)
-        return Path(path)
+        target = Path(require_path("path", path))
+        write_atomically(target, self.content)
+        return target
 
 
 @dataclass(frozen=True)

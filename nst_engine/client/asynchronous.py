@@ -19,6 +19,7 @@ from nst_engine.client.answers import (
 from nst_engine.client.connection import (
     DEFAULT_ADDRESS,
     LONGEST_SILENCE_S,
+    check_open,
     checked_address,
     checked_timeout,
     key_headers,
@@ -95,6 +96,7 @@ class AsyncClient:
     async def follow(self, job: ServedJob | str) -> AsyncIterator[JobEvent]:
         """Everything that has happened to a job and happens, until it ends."""
         path = f"{path_of(job)}/events"
+        check_open(self._http)
         try:
             async with aconnect_sse(self._http, "GET", path, timeout=self._patience) as source:
                 if not source.response.is_success:
@@ -129,6 +131,7 @@ class AsyncClient:
         await self._asked("DELETE", path_of(job))
 
     async def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
+        check_open(self._http)
         try:
             answer = await self._http.request(method, path, **what)
         except (httpx.HTTPError, RuntimeError) as failed:

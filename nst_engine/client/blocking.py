@@ -19,6 +19,7 @@ from nst_engine.client.answers import (
 from nst_engine.client.connection import (
     DEFAULT_ADDRESS,
     LONGEST_SILENCE_S,
+    check_open,
     checked_address,
     checked_timeout,
     key_headers,
@@ -101,6 +102,7 @@ class Client:
     def follow(self, job: ServedJob | str) -> Iterator[JobEvent]:
         """Everything that has happened to a job and happens, until it ends."""
         path = f"{path_of(job)}/events"
+        check_open(self._http)
         try:
             with connect_sse(self._http, "GET", path, timeout=self._patience) as source:
                 if not source.response.is_success:
@@ -135,8 +137,9 @@ class Client:
         self._asked("DELETE", path_of(job))
 
     def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
+        check_open(self._http)
         try:
             answer = self._http.request(method, path, **what)
-        except (httpx.HTTPError, RuntimeError) as failed:  # the latter of a client that is closed
+        except (httpx.HTTPError, RuntimeError) as failed:  # the latter of one that is closed meanwhile
             raise unreachable(self._http.base_url, failed) from failed
         return checked(answer)

@@ -40,9 +40,21 @@ def checked_address(address: str) -> str:
     Raises:
         OptionError: It is none.
     """
-    if not str(address).startswith(("http://", "https://")):
-        raise OptionError(f"{address!r} came; type http://{address}", option="address")
+    if not isinstance(address, str) or not address.startswith(("http://", "https://")):
+        has_scheme = not isinstance(address, str) or not address.strip() or "://" in address
+        wanted = f"wanted such as {DEFAULT_ADDRESS}" if has_scheme else f"type http://{address}"
+        raise OptionError(f"{address!r} came; {wanted}", option="address")
     return address
+
+
+def check_open(http: httpx.Client | httpx.AsyncClient) -> None:
+    """Refuse to ask by connections that were closed.
+
+    Raises:
+        OptionError: They were.
+    """
+    if http.is_closed:
+        raise OptionError(f"{http.base_url}: this client is closed; make a new one")
 
 
 def checked_timeout(timeout: float) -> None:

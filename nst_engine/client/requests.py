@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypedDict
 
+from nst_engine.checks import require_path
 from nst_engine.color import ColorMode
 from nst_engine.errors import OptionError, VideoNotFoundError
 from nst_engine.image.read import read_path
@@ -89,9 +90,10 @@ def optimize_form(photo: Source, fields: OptimizeFields) -> dict[str, Any]:
 
 def style_form(style_image: Source, label: str | None) -> dict[str, Any]:
     """Likewise; where no label is given, the file's name is it."""
+    file = _file_of(style_image, "style_image")
     name = label or (Path(style_image).stem if isinstance(style_image, str | os.PathLike) else None)
     return {
-        "files": {"style_image": _file_of(style_image, "style_image")},
+        "files": {"style_image": file},
         "data": {} if name is None else {"label": name[:200]},
     }
 
@@ -111,8 +113,9 @@ def video_form(video: Source, fields: VideoFields) -> Iterator[dict[str, Any]]:
         elif not isinstance(video, str | os.PathLike):
             raise _no_source(video, "video")
         else:
+            path = Path(require_path("video", video))
             try:
-                content = opened.enter_context(Path(video).open("rb"))
+                content = opened.enter_context(path.open("rb"))
             except (OSError, ValueError) as error:
                 raise VideoNotFoundError(f"{video}: cannot be read ({getattr(error, 'strerror', error)})") from error
         yield _form({"video": ("video", content)}, dict(fields), VideoFields)
@@ -133,7 +136,8 @@ def _file_of(source: Source, name: str) -> tuple[str, bytes]:
     if isinstance(source, bytes):
         return name, source
     if isinstance(source, str | os.PathLike):
-        return name, read_path(source, str(source), DEFAULT_LIMITS)
+        path = require_path(name, source)
+        return name, read_path(path, path, DEFAULT_LIMITS)
     raise _no_source(source, name)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nst_engine.errors import ModelNotFoundError, NSTError
+from nst_engine.errors import NSTError
 from nst_engine.graphs.model_bytes import metadata_of
-from nst_engine.models.find import BUNDLED_PREFIX, ModelFile, bundled_models, find_model
+from nst_engine.models.find import BUNDLED_PREFIX, ModelFile, bundled_models, find_model, typed_name
 from nst_engine.models.spec import ModelSpec
 
 
@@ -16,7 +16,7 @@ def listed_models(places: Sequence[Path] = ()) -> list[dict[str, Any]]:
     """The bundled models, then those of the places, for JSON.
 
     Args:
-        places: Model files, and folders of them.
+        places: Model files or names, and folders of files.
 
     Returns:
         For each `name`, `path`, `size_bytes`, and `description`, `styles`, `takes`; or, of a file in a folder, the
@@ -30,12 +30,11 @@ def listed_models(places: Sequence[Path] = ()) -> list[dict[str, Any]]:
     files = [find_model(BUNDLED_PREFIX + name) for name in bundled]
     named = []
     for place in places:
-        if not place.exists():
-            raise ModelNotFoundError(f"{place}: no such file or folder")
         if place.is_dir():
             files += [find_model(path) for path in sorted(place.glob("*.onnx"))]
         else:
-            named.append(find_model(place))
+            named.append(find_model(typed_name(str(place))))
+    named = [file for file in named if file not in files]
     listed = [_described(file) for file in files] + [_checked(file) for file in named]
     for entry, model in zip(listed, bundled.values(), strict=False):
         entry["description"] = model.description

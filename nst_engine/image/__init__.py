@@ -16,6 +16,7 @@ from nst_engine.image.output import check_image_output, save_image
 from nst_engine.image.picture import Picture
 from nst_engine.image.resize import resize_image, without_finest
 from nst_engine.image.scan import without_scan_edges
+from nst_engine.image.several import pictures_of, several_pictures
 from nst_engine.image.sheet import contact_sheet, labelled_sheet
 from nst_engine.image.visible import resized_opaque, visible_part
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
@@ -46,10 +47,12 @@ __all__ = [
     "load_image",
     "load_mask",
     "load_masks",
+    "pictures_of",
     "resize_image",
     "resized_opaque",
     "save_animation",
     "save_image",
+    "several_pictures",
     "to_pillow",
     "visible_part",
     "with_alpha",

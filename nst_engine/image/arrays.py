@@ -28,6 +28,7 @@ def picture_of_array(array: NDArray[Any], label: str, limits: ImageLimits, *, co
         ImageDecodeError: Another dtype or shape, an empty array, NaN, or floats outside [0, 1].
         ImageTooLargeError: Too many pixels.
     """
+    array = np.asarray(array)  # a matrix stays of two axes, whatever is done to it
     if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] > 4):
         raise ImageDecodeError(f"{label}: came {describe(array)}, wanted {_WANTED}.")
     limits.check_pixels(label, array.shape[0], array.shape[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from nst_engine.cancellation import CancellableBytes
+from nst_engine.checks import require_path
 from nst_engine.errors import ImageDecodeError, ImageTooLargeError, NSTError
 from nst_engine.image.arrays import picture_of_array
 from nst_engine.image.cost import check_coded_size, check_samples, check_scans, check_tiles, has_more_pages
@@ -22,7 +24,8 @@ from nst_engine.image.profile import draft, srgb_of
 from nst_engine.image.quiet import pillow_quiet, silence_libtiff
 from nst_engine.image.read import read_file, read_path
 from nst_engine.image.resize import fitted
-from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
+from nst_engine.limits import DEFAULT_LIMITS, ImageLimits, require_limits
+from nst_engine.options import check_number
 from nst_engine.wording import label_of_path
 
 PillowImage: TypeAlias = Image.Image
@@ -68,7 +71,13 @@ def load_image(
         ImageNotFoundError: there is no such file.
         ImageDecodeError: unreadable, empty, no picture, truncated, animated, or an array in no known range.
         ImageTooLargeError: beyond `limits`.
+        OptionError: `limits` or `max_side` is none, or a path is of bytes.
     """
+    limits = require_limits(limits)
+    if max_side is not None:
+        check_number("max_side", max_side, 1, math.inf, is_whole=True)
+    if isinstance(source, os.PathLike):
+        source = require_path("source", source)
     label = name or _label(source)
     if isinstance(source, Picture):
         limits.check_pixels(label, source.height, source.width)
@@ -80,13 +89,7 @@ def load_image(
         picture, complaint = _decode(lambda: source, source.format, label, limits, **how, is_own=False)
     else:
         content = _content(source, label, limits)
-        file_format = sniff(content, label)
-        if file_format == "JPEG":
-            check_scans(content, label)
-        if file_format == "AVIF":
-            check_coded_size(content, label, limits)
-        if file_format == "TIFF":
-            silence_libtiff()
+        file_format = _format_of(content, label, limits)
         opener = OPENERS[file_format]
         picture, complaint = _decode(
             lambda: opener(CancellableBytes(content)), file_format, label, limits, **how, is_own=True
@@ -124,6 +127,18 @@ def _content(source: ImageSource, label: str, limits: ImageLimits) -> bytes:
         f"{label}: came a {type(source).__name__}, wanted a path, bytes, a binary file, a NumPy array or a "
         "Pillow image."
     )
+
+
+def _format_of(content: bytes, label: str, limits: ImageLimits) -> str:
+    """A key of `OPENERS`, of what may be opened."""
+    file_format = sniff(content, label)
+    if file_format == "JPEG":
+        check_scans(content, label)
+    if file_format == "AVIF":
+        check_coded_size(content, label, limits)
+    if file_format == "TIFF":
+        silence_libtiff()
+    return file_format
 
 
 def _decode(
@@ -184,7 +199,9 @@ def _check_still(image: Image.Image, file_format: str | None, label: str) -> Non
 
 
 def _check_complete(image: Image.Image, label: str) -> None:
-    """Refuse a shortened run-length BMP: Pillow's decoder fills what is missing without a word."""
+    """Refuse what has no pixels; and a shortened run-length BMP: Pillow's decoder fills in silently what is missing."""
+    if 0 in image.size:
+        raise ImageDecodeError(f"{label}: has {image.width}×{image.height} px, and a picture was wanted.")
     file = getattr(image, "fp", None)
     tile = getattr(image, "tile", None)
     if not tile or tile[0][0] != "bmp_rle" or not isinstance(file, io.BytesIO):

@@ -25,7 +25,7 @@ def encode_image(pixels: Pixels, format: str, *, alpha: Pixels | None = None, qu
         MissingDependencyError: HEIC without its extra.
         OptionError: `quality` is no integer in 1–100.
     """
-    kind = format_named(format)
+    kind = format_named(format) if isinstance(format, str) else ""
     if kind not in FORMATS:
         raise ImageEncodeError(f"format: came {format!r}, wanted one of {', '.join(FORMATS)}.")
     if not isinstance(quality, int) or not 1 <= quality <= 100:
@@ -38,8 +38,8 @@ def encode_image(pixels: Pixels, format: str, *, alpha: Pixels | None = None, qu
     if alpha is not None and not bool((require_alpha(alpha, pixels) == 255).all()):
         if kind not in ALPHA_FORMATS:
             raise ImageEncodeError(
-                f"{kind}: cannot hold transparency. Use one of {', '.join(ALPHA_FORMATS)}, or flatten() the "
-                "picture onto a background first."
+                f"{kind}: cannot hold transparency. Use one of {', '.join(ALPHA_FORMATS)}, or lay the picture on a "
+                "background first."
             )
         samples = np.dstack([pixels, alpha])
     try:

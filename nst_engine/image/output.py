@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from nst_engine.checks import require_path
 from nst_engine.files import PathLike, check_output, write_atomically
 from nst_engine.image.encode import encode_image
 from nst_engine.image.formats import IMAGE_SUFFIXES, require_writer
@@ -19,7 +20,7 @@ def check_image_output(path: PathLike, *, inputs: Iterable[object] = (), overwri
         ImageEncodeError: Unknown suffix.
         OutputError: The file cannot be written, or is an input.
     """
-    target = check_output(path, tuple(IMAGE_SUFFIXES), inputs=inputs, overwrite=overwrite)
+    target = check_output(require_path("path", path), tuple(IMAGE_SUFFIXES), inputs=inputs, overwrite=overwrite)
     require_writer(IMAGE_SUFFIXES[target.suffix.lower()])
     return target
 

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nst_engine.checks import require_path
 from nst_engine.environment import did_you_mean
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError, ModelSpecError
 from nst_engine.files import file_sha256
@@ -120,6 +121,11 @@ def bundled_models() -> Mapping[str, BundledModel]:
     return _catalogue(_FOLDER)
 
 
+def typed_name(name: str) -> str:
+    """A model as commands take it: `bundled:live` for `live`, where no file is called that; other names as they are."""
+    return BUNDLED_PREFIX + name if name in bundled_models() and not Path(name).exists() else name
+
+
 def find_model(model: str | os.PathLike[str]) -> ModelFile:
     """The file of `bundled:NAME` or of a path.
 
@@ -129,12 +135,13 @@ def find_model(model: str | os.PathLike[str]) -> ModelFile:
         ModelNotFoundError: No such file, or no bundled model of that name.
         ModelChecksumError: A bundled file is not the one that was shipped.
         ModelSpecError: The file is of a format that no runtime here takes.
+        OptionError: It is no name and no path.
     """
-    name = os.fspath(model)
+    name = require_path("model", model, "bundled:NAME, or the path of an .onnx file")
     bundled = bundled_models()
     if name.startswith(BUNDLED_PREFIX):
         return _bundled_file(name.removeprefix(BUNDLED_PREFIX), bundled)
-    path = Path(model)
+    path = Path(name)
     came = why_no_file(path)
     if came is None and path.suffix.lower() == _OPENVINO_SUFFIX:
         raise ModelSpecError(

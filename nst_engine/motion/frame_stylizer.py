@@ -23,7 +23,7 @@ from nst_engine.runtimes.forks import finish_before_fork, renew_in_children
 from nst_engine.stylize.postprocess import check_room, finished
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.style_choice import Style
-from nst_engine.stylize.stylizer import Stylizer
+from nst_engine.stylize.stylizer import Stylizer, require_stylizer
 
 if TYPE_CHECKING:
     from nst_engine.motion.smoothing import Scene, Smoother
@@ -75,7 +75,7 @@ class FrameStylizer:
             raise OptionError(f"channel_order: {channel_order!r} came; choose bgr or rgb")
         self._options = FrameOptions(strength=strength, stroke_size=stroke_size, stability=stability)
         self._strength = strength
-        self._stylizer, self._is_bgr = stylizer, channel_order == "bgr"
+        self._stylizer, self._is_bgr = require_stylizer(stylizer), channel_order == "bgr"
         self._grid_px = stylizer.spec.stride_px
         self._transition: Transition | None = None
         self._weights: NDArray[np.float32] = np.empty((1, 0), np.float32)

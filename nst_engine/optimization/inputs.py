@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nst_engine.color import ColorMode, keep_luma, luma_of, match_color
 from nst_engine.errors import OptionError
-from nst_engine.image import ImageSource, Picture, load_image, load_masks, resize_image
+from nst_engine.image import ImageSource, Picture, load_image, load_masks, pictures_of, resize_image
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 #: A side shorter than this carries no picture to paint or to learn a style from.
@@ -53,8 +53,8 @@ def read_inputs(
     styles: Sequence[ImageSource],
     style_weights: Sequence[float],
     *,
-    content_masks: Sequence[ImageSource] = (),
-    style_masks: Sequence[ImageSource] = (),
+    content_masks: ImageSource | Sequence[ImageSource] = (),
+    style_masks: ImageSource | Sequence[ImageSource] = (),
     init: ImageSource | None = None,
     preserve_color: ColorMode | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
@@ -67,12 +67,13 @@ def read_inputs(
     """
     content_picture = _read(content, "content image", limits)
     style_pictures = [_read(style, "style image", limits) for style in styles]
+    guides = pictures_of(content_masks, "content_masks")
     inputs = Inputs(
         content_image=content_picture.pixels,
         style_images=[picture.pixels for picture in style_pictures],
         style_weights=style_weights,
-        style_guides=_style_guides(style_pictures, style_masks, limits),
-        content_guides=_content_guides(content_picture, content_masks, len(styles), limits) if content_masks else None,
+        style_guides=_style_guides(style_pictures, pictures_of(style_masks, "style_masks"), limits),
+        content_guides=_content_guides(content_picture, guides, len(styles), limits) if guides else None,
         init_image=None if init is None else _read(init, "first picture", limits).pixels,
         alpha=content_picture.alpha,
     )

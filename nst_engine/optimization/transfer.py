@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nst_engine.catalogue import style_path
 from nst_engine.errors import OptionError
-from nst_engine.image import ImageSource, resize_image, save_image
+from nst_engine.image import ImageSource, pictures_of, resize_image, save_image
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.optimization.device import exact_float32, resolve_device, resolve_precision, torch_threads
 from nst_engine.optimization.inputs import Inputs, read_inputs, with_own_style
@@ -82,8 +82,8 @@ def optimize(
     content_image: ImageSource | Inputs,
     style_images: ImageSource | Sequence[ImageSource] = (),
     *,
-    content_masks: Sequence[ImageSource] = (),
-    style_masks: Sequence[ImageSource] = (),
+    content_masks: ImageSource | Sequence[ImageSource] = (),
+    style_masks: ImageSource | Sequence[ImageSource] = (),
     on_progress: ProgressCallback | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
     options: OptimizeOptions | None = None,
@@ -114,10 +114,11 @@ def optimize(
     options = _options(options, option_values)
     started = time.perf_counter()
     if isinstance(content_image, Inputs):
-        if len(_as_list(style_images)) or len(content_masks) or len(style_masks):
+        beside = {"style_images": style_images, "content_masks": content_masks, "style_masks": style_masks}
+        if any(pictures_of(given, name) for name, given in beside.items()):
             raise OptionError("style images and masks came beside what `read_inputs` has read: give them to it instead")
         return _optimized(content_image, options, on_progress, started)
-    styles = _as_list(style_images)
+    styles = pictures_of(style_images, "style_images")
     if not styles:
         raise OptionError("no style image came; give at least one (`style_images`)")
     inputs = read_inputs(
@@ -173,10 +174,6 @@ def _options(options: OptimizeOptions | None, values: Mapping[str, Any]) -> Opti
             f"{', '.join(OptimizeOptions.__dataclass_fields__)}"
         )
     return OptimizeOptions(**values) if options is None else replace(options, **values)
-
-
-def _as_list(images: ImageSource | Sequence[ImageSource]) -> list[ImageSource]:
-    return list(images) if isinstance(images, list | tuple) else [cast(ImageSource, images)]
 
 
 def _resolve_style(style: ImageSource) -> ImageSource:

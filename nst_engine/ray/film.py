@@ -25,6 +25,7 @@ from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.av.reader import VideoReader
 from nst_engine.video.ends import check_video, open_reader, open_sink, tells_pixel_aspect
+from nst_engine.video.formats import written_size
 from nst_engine.video.frames import Clip, Reader
 from nst_engine.video.keyframes import KeyframePainter, StyleKeyframe
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
@@ -99,9 +100,9 @@ def stylize_film(
             joined, frames = time.perf_counter(), sink.finish()
             on_failure.pop_all()
     notes.tell(sink.notes)
-    now, clip = time.perf_counter(), reader.clip
+    now, size = time.perf_counter(), written_size(output.suffix.lower(), reader.clip)
     stages = {"stretches": spent, "join": now - joined}
-    return VideoResult(output, clip.height, clip.width, frames, done, now - begun, stages, notes=tuple(notes.told))
+    return VideoResult(output, *size, frames, done, now - begun, stages, notes=tuple(notes.told))
 
 
 def _job(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 
@@ -14,12 +16,21 @@ async def refuse_unknown_fields(request: Request) -> None:
     """The dependency of all routes: of their queries and forms.
 
     Raises:
-        OptionError: One is unknown here.
+        OptionError: One is unknown here, or came more than once where one is taken.
     """
     query, form = _described(request.app, request.scope["route"].path, request.method.lower())
-    check_known(request.query_params, query)
+    for name in request.query_params:
+        if name in form and name not in query:
+            raise OptionError(
+                f"came in the address; send it as a field of the form, as by curl -F {name}=", option=name
+            )
+    given = [name for name, _ in request.query_params.multi_items()]
+    check_known(given, query)
+    _check_counts(given, query)
     if form:
-        check_known(await request.form(), form)
+        given = [name for name, _ in (await request.form()).multi_items()]
+        check_known(given, form)
+        _check_counts(given, form)
 
 
 def check_known(names: Iterable[str], known: Collection[str]) -> None:
@@ -34,11 +45,24 @@ def check_known(names: Iterable[str], known: Collection[str]) -> None:
             raise OptionError(f"{name!r} came as a field; {did_you_mean(name, known)}{wanted}")
 
 
-def _described(app: FastAPI, path: str, method: str) -> tuple[list[str], list[str]]:
-    """Fields of a route's query and of its form, as the API's description has them."""
+def _check_counts(names: Iterable[str], takes_several: Mapping[str, bool]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1 and not takes_several[name]:
+            raise OptionError(f"came {count} times, and one is taken; send it once", option=name)
+
+
+def _described(app: FastAPI, path: str, method: str) -> tuple[dict[str, bool], dict[str, bool]]:
+    """Fields of a route's query and of its form, as the API's description has them: whether each takes several."""
     described = app.openapi()
     operation = described["paths"][path][method]
-    query = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
+    parameters = [each for each in operation.get("parameters", ()) if each["in"] == "query"]
     forms = operation.get("requestBody", {"content": {}})["content"].values()
-    names = [each["schema"]["$ref"].rpartition("/")[2] for each in forms]
-    return query, [field for name in names for field in described["components"]["schemas"][name]["properties"]]
+    schemas = [described["components"]["schemas"][each["schema"]["$ref"].rpartition("/")[2]] for each in forms]
+    return (
+        {each["name"]: _is_list(each["schema"]) for each in parameters},
+        {name: _is_list(each) for schema in schemas for name, each in schema["properties"].items()},
+    )
+
+
+def _is_list(schema: Mapping[str, Any]) -> bool:
+    return any(each.get("type") == "array" for each in (schema, *schema.get("anyOf", ())))

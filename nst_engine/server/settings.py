@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from nst_engine.runtimes.devices import Backend, Precision, cache_folder
 ENVIRONMENT_PREFIX = "NST_ENGINE_"
 
 _ORIGIN = re.compile(r"https?://[^/\s?#@]+")
+#: Of a decoder, beyond what it has: one megapixel takes so much.
+_LEAST_MEMORY = 32_000_000
 #: Values of lists are separated by commas, in the environment too.
 _Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -61,7 +64,9 @@ class ServerSettings(BaseSettings):
     max_video_bytes: int = Field(500_000_000, ge=1, description="refuse larger videos")
     decoders: int = Field(2, ge=1, le=64, description="processes of a worker that decode uploaded pictures")
     decode_timeout: float = Field(10.0, gt=0, le=3600, description="seconds until such a process is ended")
-    decode_memory: int = Field(1_500_000_000, ge=1, description="bytes that decoding a picture may take, on Linux")
+    decode_memory: int = Field(
+        1_500_000_000, ge=_LEAST_MEMORY, description="bytes that decoding a picture may take, on Linux"
+    )
     live: int = Field(2, ge=0, le=1024, description="live connections of a worker; 0: none")
     kserve: bool = Field(False, description="speak KServe's protocol v2, too, as NVIDIA Triton does: /v2")
 
@@ -83,6 +88,17 @@ class ServerSettings(BaseSettings):
         for each in value:
             if each != "*" and not _ORIGIN.fullmatch(each):
                 raise ValueError(f"{each!r} is no origin; wanted such as https://example.org, or *")
+        return value
+
+    @field_validator("data_folder")
+    @classmethod
+    def _can_be_a_folder(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        # unlike `Path.exists`, it raises nothing where it may not look
+        there = next(each for each in (value, *value.absolute().parents) if os.path.exists(each))  # noqa: PTH110
+        if not there.is_dir():
+            raise ValueError(f"{there} is no folder; give one that is there, or that can be made")
         return value
 
     @property

@@ -100,7 +100,7 @@ def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[st
     sources: dict[Path, Path] = {}
     for job in jobs:
         other = sources.setdefault(job.output, job.source)
-        if other != job.source:
+        if other != job.source and file_id(other) != file_id(job.source):
             raise OptionError(f"{other} and {job.source} would both be painted to {job.output}; rename one of them")
     return list({job.output: job for job in jobs}.values())
 

@@ -57,7 +57,7 @@ class StylizeArguments(TypedDict, total=False):
     strength: float
     preserve_color: ColorMode | None
     stroke_size: float
-    style_masks: Sequence[ImageSource]
+    style_masks: ImageSource | Sequence[ImageSource]
     max_side: int | None
     out: NDArray[np.uint8] | None
     limits: ImageLimits | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -14,7 +13,7 @@ from nst_engine.errors import OptionError
 from nst_engine.image import ImageSource
 from nst_engine.models.spec import ModelSpec
 from nst_engine.stylize.style_embedding import StyleEmbedding
-from nst_engine.stylize.style_mix import StyleMix, is_weight, resolve_style_mix, style_vector
+from nst_engine.stylize.style_mix import StyleMix, check_total, is_weight, resolve_style_mix, style_vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +81,7 @@ def weighted(style: Style) -> list[tuple[Any, float]]:
         if not is_weight(weight):
             raise OptionError(f"style: a weight is {repr(weight)[:40]}, wanted finite numbers of at least 0")
     total = sum(float(weight) for _, weight in pairs)
-    if not 0 < total < math.inf:
-        raise OptionError(f"style: the weights sum to {total:g}; give at least one style a weight above 0")
+    check_total(total)
     return [(each, float(weight) / total) for each, weight in pairs if weight > 0]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.checks import parsed_json
+from nst_engine.checks import parsed_json, require_path
 from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, StyleNotFoundError
 from nst_engine.files import check_output, write_atomically
@@ -59,7 +59,7 @@ class StyleEmbedding:
             OutputError: It cannot be written.
             MissingDependencyError: safetensors is not installed.
         """
-        path = check_output(path, (SUFFIX,))
+        path = check_output(require_path("path", path), (SUFFIX,))
         write_atomically(path, self.as_bytes())
         return path
 
@@ -84,7 +84,7 @@ class StyleEmbedding:
             ModelChecksumError: It is damaged, or something else.
             MissingDependencyError: safetensors is not installed.
         """
-        path = Path(path)
+        path = Path(require_path("path", path))
         with needed("style embeddings are read with safetensors", "cpu"):
             import safetensors  # noqa: F401
         if why := why_no_file(path):

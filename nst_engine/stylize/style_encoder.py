@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.catalogue import style_path
+from nst_engine.checks import require_path
 from nst_engine.errors import ImageDecodeError, InferenceError, ModelSpecError, NSTError, OptionError
 from nst_engine.image import ImageSource
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
@@ -98,7 +99,7 @@ class StyleEncoder:
             return self._fitting(style)
         if not isinstance(style, str | os.PathLike):
             return self.encode(style, limits=limits)
-        path = style_path(os.fspath(style))
+        path = style_path(require_path("style", style))
         if path.suffix.lower() == SUFFIX:
             return self._fitting(StyleEmbedding.load(path))
         # an unchanged file is not read again for each picture

@@ -74,10 +74,23 @@ def resolve_style_mix(style: StyleMix, styles: Sequence[str]) -> dict[str, float
             raise OptionError(
                 f"style: the weight of {name} is {repr(weight)[:40]}, wanted a finite number of at least 0"
             )
-    total = sum(weights.values())
-    if not 0 < total < math.inf:
-        raise OptionError(f"style: the weights {weights} sum to {total:g}; give at least one style a weight above 0")
+    total = sum(float(weight) for weight in weights.values())
+    check_total(total)
     return {name: float(weight) / total for name, weight in weights.items() if weight > 0}
+
+
+def check_total(total: float) -> None:
+    """Refuse weights of no sum to divide by.
+
+    Raises:
+        OptionError: All are 0, or they are too large.
+    """
+    if total == math.inf:
+        raise OptionError(
+            "style: the weights are too large to add up; their ratio alone counts: give such as 0.7 and 0.3"
+        )
+    if total <= 0:
+        raise OptionError(f"style: the weights sum to {total:g}; give at least one style a weight above 0")
 
 
 def is_weight(value: object) -> bool:

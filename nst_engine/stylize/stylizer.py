@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack, overload
 
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.cancellation import CancelToken, cancelled_by
-from nst_engine.checks import require_count
+from nst_engine.checks import came, require_count
 from nst_engine.color import ColorMode
-from nst_engine.image import EncodedImage, ImageSource, Picture, PillowImage
+from nst_engine.errors import OptionError
+from nst_engine.image import EncodedImage, ImageSource, Picture, PillowImage, pictures_of, several_pictures
 from nst_engine.limits import ImageLimits, require_limits
 from nst_engine.stylize.batch import groups_of
 from nst_engine.stylize.loaded_model import LoadedModel
@@ -77,7 +78,7 @@ class Stylizer(LoadedModel):
         strength: float = 1.0,
         preserve_color: ColorMode | None = None,
         stroke_size: float = 1.0,
-        style_masks: Sequence[ImageSource] = (),
+        style_masks: ImageSource | Sequence[ImageSource] = (),
         max_side: int | None = None,
         out: NDArray[np.uint8] | None = None,
         limits: ImageLimits | None = None,
@@ -114,13 +115,14 @@ class Stylizer(LoadedModel):
         """
         options = _checked(strength, preserve_color, stroke_size, max_side)
         limits = require_limits(limits or self.limits)
+        masks = pictures_of(style_masks, "style_masks")
         with cancelled_by(cancel), self._turns.taken():
             chosen = self.choose_style(style, limits=limits)
             picture, stopwatch = timed_read(content_image, max_side, limits)
             photo = picture.pixels
             check_room(out, photo)
-            if style_masks:
-                regions, each = self._regions(photo, style, style_masks, limits)
+            if masks:
+                regions, each = self._regions(photo, style, masks, limits)
                 stylized = stylize_in_regions(
                     photo, regions, lambda place: self._run([photo], each[place], options, stopwatch)[0], out
                 )
@@ -144,7 +146,7 @@ class Stylizer(LoadedModel):
 
     def stylize_batch(
         self,
-        content_images: Sequence[ImageSource],
+        content_images: Iterable[ImageSource],
         style: Style = None,
         *,
         strength: float = 1.0,
@@ -158,7 +160,7 @@ class Stylizer(LoadedModel):
         """Paint several pictures; those of one size together, which a GPU does in less time.
 
         Args:
-            content_images: Each as for `stylize`.
+            content_images: Each as for `stylize`; all are read before the first is painted.
             style: Of all of them; this and what follows are as for `stylize`.
             strength: As there.
             preserve_color: As there.
@@ -175,12 +177,13 @@ class Stylizer(LoadedModel):
             NSTError: What `stylize` raises; then none is returned.
         """
         require_count("batch_size", batch_size)
+        sources = several_pictures(content_images, "content_images")
         options = _checked(strength, preserve_color, stroke_size, max_side)
         limits = require_limits(limits or self.limits)
         results: dict[int, StylizeResult[Any]] = {}
         with cancelled_by(cancel), self._turns.taken():
             chosen = self.choose_style(style, limits=limits)
-            reads = [timed_read(source, max_side, limits) for source in content_images]
+            reads = [timed_read(source, max_side, limits) for source in sources]
             for group in groups_of([picture for picture, _ in reads], batch_size):
                 stopwatch = Stopwatch()
                 stylized = self._run([reads[i][0].pixels for i in group], chosen.weights, options, stopwatch)
@@ -188,7 +191,7 @@ class Stylizer(LoadedModel):
                     picture, own_time = reads[i]
                     timings = own_time.timings_ms(shared=stopwatch, among=len(group))
                     results[i] = self._result(
-                        pixels, picture, chosen.shares, content_images[i], timings, provider=stopwatch.provider
+                        pixels, picture, chosen.shares, sources[i], timings, provider=stopwatch.provider
                     )
         return [results[i] for i in range(len(reads))]
 
@@ -239,6 +242,17 @@ class Stylizer(LoadedModel):
             kind=kind_of(source),
             source_path=Path(source) if isinstance(source, str | os.PathLike) else None,
         )
+
+
+def require_stylizer(stylizer: object) -> Stylizer:
+    """A `Stylizer` that a caller has given.
+
+    Raises:
+        OptionError: It is something else, such as a model's name.
+    """
+    if not isinstance(stylizer, Stylizer):
+        raise OptionError(f"{came(stylizer)} came; wanted such as Stylizer('bundled:live')", option="stylizer")
+    return stylizer
 
 
 def _checked(

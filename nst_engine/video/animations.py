@@ -14,6 +14,7 @@ from nst_engine.errors import OutputError, VideoDecodeError
 from nst_engine.files import write_through
 from nst_engine.image import Animation, AnimationFrame, TimedPart, animation_writer, encode_frame, resize_image
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
+from nst_engine.video.formats import IS_STILL
 from nst_engine.video.frames import WHOLE, Clip, Frame, Span
 from nst_engine.video.timeline import RawFrame, expected_frames, in_order, painted_size, shift_ticks
 from nst_engine.video.work_folder import Part, WorkFolder
@@ -56,7 +57,7 @@ class AnimationReader:
         self.notes: list[str] = []
         count = self._animation.frame_count
         if count == 1:
-            raise VideoDecodeError(f"{self._label}: is a still picture; type: nst stylize {self._label}")
+            raise VideoDecodeError(f"{self._label}: {IS_STILL}")
         self._frames = iter(self._animation)
         first = next(self._frames, None)
         if first is None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from nst_engine import kernels
 from nst_engine.environment import cpu_fields
-from nst_engine.video.frames import BT601_TAGS, SRGB_TAGS, ColorTags
+from nst_engine.video.frames import BT601_TAGS, SRGB_TAGS, Clip, ColorTags
 from nst_engine.video.options import StreamFormat
 
 #: Of MP4 and QuickTime, one format with several names.
@@ -36,6 +36,19 @@ _READ_CONTAINERS = (
 )
 #: FFmpeg options for untrusted files.
 FILE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_READ_CONTAINERS.split())}
+
+#: Said of a picture where a video is wanted, by the library as by the command and the service: each has a `stylize`.
+IS_STILL = "is a still picture, and no video: stylize paints such"
+
+
+def even_size(height: int, width: int) -> tuple[int, int]:
+    """Of frames in a video: an odd last row or column is doubled, since most players want even sides."""
+    return height + height % 2, width + width % 2
+
+
+def written_size(suffix: str, clip: Clip) -> tuple[int, int]:
+    """Height and width of a clip's frames in a file of that suffix."""
+    return even_size(clip.height, clip.width) if suffix in MUXERS else (clip.height, clip.width)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_engine.checks import came
 from nst_engine.errors import OptionError
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.options import check_number
 from nst_engine.stylize.style_choice import Style, StyleChoice
-from nst_engine.stylize.stylizer import Stylizer
+from nst_engine.stylize.stylizer import Stylizer, require_stylizer
 from nst_engine.video.frames import Clip
 from nst_engine.video.options import LONGEST_SECONDS
 
@@ -58,12 +59,13 @@ class StyleTimeline:
         choices: Their styles.
 
     Raises:
-        OptionError: None came, or two at the same time.
+        OptionError: None came, two at the same time, or something else.
         NSTError: What `Stylizer.choose_style` raises.
     """
 
-    def __init__(self, keyframes: Sequence[StyleKeyframe], stylizer: Stylizer) -> None:
-        ordered = sorted(keyframes, key=lambda each: each.seconds)
+    def __init__(self, keyframes: Iterable[StyleKeyframe], stylizer: Stylizer) -> None:
+        require_stylizer(stylizer)
+        ordered = sorted(_checked(keyframes), key=lambda each: each.seconds)
         if not ordered:
             raise OptionError("keyframes: none came; give at least one style with its time")
         for one, other in pairwise(ordered):
@@ -150,6 +152,14 @@ class KeyframePainter:
     def stylize_frame(self, frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Stylize the next frame; see `FrameStylizer`."""
         return self._frames.stylize_frame(frame, out)
+
+
+def _checked(keyframes: object) -> list[StyleKeyframe]:
+    given: list[Any] = list(keyframes) if isinstance(keyframes, Iterable) else [keyframes]
+    for each in given:
+        if not isinstance(each, StyleKeyframe):
+            raise OptionError(f"{came(each)} came; wanted such as [StyleKeyframe(0, 'scream')]", option="keyframes")
+    return given
 
 
 def _blended(before: StyleChoice, after: StyleChoice, share: float) -> StyleChoice:

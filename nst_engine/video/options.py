@@ -87,7 +87,7 @@ class VideoResult:
 
     Attributes:
         output: The file, or the sequence's pattern; None: an open file.
-        height: Of the frames as stylized, px.
+        height: Of the frames in the result, px; videos have even sides.
         width: Likewise.
         frames: In the result.
         resumed_frames: Of these, stylized by an earlier run.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import select
 import threading
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, Literal, TypeAlias, cast
 
+from nst_engine.checks import came, require_path
+from nst_engine.errors import OptionError
 from nst_engine.wording import label_of_path
 
 #: An open binary file, used as it comes. Waiting at it ends with the run if it is a raw one (`buffering=0`).
@@ -26,6 +29,26 @@ def label_of_stream(stream: Stream) -> str:
     if isinstance(name, str):
         return label_of_path(name)
     return _STANDARD.get(name, "the stream") if isinstance(name, int) else "the stream"
+
+
+def end_of(given: object, name: str, use: Literal["read", "write"]) -> Path | Stream:
+    """One end of a run: a file, or an open one.
+
+    Args:
+        given: By whoever calls.
+        name: Of the argument.
+        use: What is done with it.
+
+    Raises:
+        OptionError: It is neither, or open in text mode.
+    """
+    if isinstance(given, str | os.PathLike):
+        return Path(require_path(name, given))
+    if hasattr(given, "encoding"):
+        raise OptionError(f"a file in text mode came; open it with mode '{use[0]}b'", option=name)
+    if not callable(getattr(given, use, None)):
+        raise OptionError(f"{came(given)} came; wanted a path, or an open binary file", option=name)
+    return cast("Stream", given)
 
 
 class _Pipe:

@@ -20,11 +20,12 @@ from nst_engine.motion.options import Stability
 from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.stylizer import Stylizer
 from nst_engine.video.ends import check_video, open_reader, open_sink, suffix_of, tells_pixel_aspect
+from nst_engine.video.formats import written_size
 from nst_engine.video.frames import Reader, Sink
 from nst_engine.video.keyframes import KeyframePainter, StyleKeyframe, StyleTimeline
 from nst_engine.video.options import DEFAULT_OPTIONS, VideoOptions, VideoProgress, VideoResult
 from nst_engine.video.pipeline import run_pipeline
-from nst_engine.video.pipes import PipeReader, PipeWriter, Stream
+from nst_engine.video.pipes import PipeReader, PipeWriter, Stream, end_of
 from nst_engine.video.stylize_stage import FramePainter, StylizeStage, TimedPainter, WatchingPainter
 
 
@@ -145,8 +146,7 @@ def paint_video(
         NSTError: What the painter raises.
     """
     begun, stopped = time.perf_counter(), threading.Event()
-    source = Path(source) if isinstance(source, str | os.PathLike) else source
-    output = Path(output) if isinstance(output, str | os.PathLike) else output
+    source, output = end_of(source, "source", "read"), end_of(output, "output", "write")
     check_video(source, output, options)
     notes: list[str] = []
     tell = partial(_noted, notes, on_note)
@@ -169,7 +169,7 @@ def paint_video(
         reader.close()
     _tell_all([*reader.notes, *sink.notes], tell)
     seconds = time.perf_counter() - begun
-    file, size = output if isinstance(output, Path) else None, (reader.clip.height, reader.clip.width)
+    file, size = output if isinstance(output, Path) else None, written_size(suffix_of(output, options), reader.clip)
     return VideoResult(file, *size, frames, frames - count, seconds, stage_seconds, notes=tuple(notes))
 
 

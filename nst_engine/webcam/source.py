@@ -19,6 +19,7 @@ from nst_engine.video.formats import FILE_OPTIONS
 
 _USUAL_FPS = 30.0
 _FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # key;value|key;value
+_FFMPEG_LOG, _QUIET = "OPENCV_FFMPEG_LOGLEVEL", "-8"  # OpenCV reads it once, when it first opens anything by FFmpeg
 
 
 class FrameSource(Protocol):
@@ -49,18 +50,21 @@ class FrameSource(Protocol):
 
 
 @contextlib.contextmanager
-def _files_alone(is_file: bool) -> Iterator[None]:
-    """While a file is opened: it gives its own pictures, and none of other files or addresses that it names."""
-    before = os.environ.get(_FFMPEG_OPTIONS)
+def _as_wanted(*, is_file: bool) -> Iterator[None]:
+    """While something is opened: FFmpeg is quiet; a file gives its own pictures, and none of others that it names."""
+    wanted = {_FFMPEG_LOG: os.environ.get(_FFMPEG_LOG, _QUIET)}
     if is_file:
-        os.environ[_FFMPEG_OPTIONS] = "|".join(f"{key};{value}" for key, value in FILE_OPTIONS.items())
+        wanted[_FFMPEG_OPTIONS] = "|".join(f"{key};{value}" for key, value in FILE_OPTIONS.items())
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(_FFMPEG_OPTIONS, None)
-        else:
-            os.environ[_FFMPEG_OPTIONS] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 class OpenCvSource:
@@ -84,7 +88,7 @@ class OpenCvSource:
             raise OptionError(f"`camera='{self._name}'`: {why}")
         is_device = self.is_live and "://" not in self._name
         backend = cv2.CAP_V4L2 if is_device and sys.platform == "linux" else cv2.CAP_ANY
-        with _files_alone(not self.is_live):
+        with _as_wanted(is_file=not self.is_live):
             capture = cv2.VideoCapture(int(self._name) if self._name.isdigit() else self._name, backend)
         if not capture.isOpened():
             capture.release()

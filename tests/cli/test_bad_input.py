@@ -201,7 +201,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "sidecar missing": (["optimize", "--replay", "no.json"], ["no.json", "no such file"]),
     "sidecar no JSON": (["optimize", "--replay", "broken.json"], ["broken.json", "JSON"]),
     "sidecar a picture": (["optimize", "--replay", "style.png"], ["style.png", "JSON"]),
-    "sidecar of something else": (["optimize", "--replay", "other.json"], ["other.json", "not a sidecar"]),
+    "sidecar of something else": (["optimize", "--replay", "other.json"], ["not a sidecar", "(its `format` would be"]),
     "sidecar incomplete": (["optimize", "--replay", "incomplete.json"], ["incomplete.json", "inputs"]),
     "sidecar of a changed input": (["optimize", "--replay", "changed.json"], ["content.png", "content", "changed"]),
     "sidecar of a lost input": (["optimize", "--replay", "gone.json"], ["gone.png", "style", "gone"]),
@@ -219,6 +219,22 @@ def test_refusal(case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsy
     arguments, expected = CASES[case]
     line = refused(arguments, folder, capsys)
     assert [text for text in expected if text not in line] == [], line
+
+
+def test_names_are_said_as_they_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    assert "two  spaces.png" in refused(["optimize", "two  spaces.png", *PAINT[2:]], folder, capsys)
+    assert "two  spaces" in refused(["optimize", "--num-iterations", "two  spaces"], folder, capsys)
+
+
+def test_a_file_whose_name_begins_with_a_dash_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "-dash.png", painting(20, 20))
+    assert "type ./-dash.png" in refused(["stylize", "-dash.png", "--style", "scream"], tmp_path, capsys)
 
 
 BAD_PICTURES = {

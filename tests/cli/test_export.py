@@ -130,6 +130,8 @@ def test_models_are_listed_with_what_they_take(tmp_path: Path) -> None:
     assert "no ONNX model" in listed[str(tmp_path / "no.onnx")]["error"]
     listing = nst("models", cwd=tmp_path)
     assert "16 styles: auvers" in listing.stdout
+    for name in ("live", "bundled:live"):  # is among them already
+        assert nst("models", name, cwd=tmp_path).stdout == listing.stdout
     for place, message in (("nowhere", "no such file"), ("no.onnx", "no ONNX model")):
         refused = nst("models", place, cwd=tmp_path)
         assert (refused.returncode, refused.stdout) == (2, "")

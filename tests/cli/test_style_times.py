@@ -83,6 +83,7 @@ def test_the_run_tells_of_its_keyframes(here: Path, model: Path, capsys: pytest.
     [
         (("-1:wave", "5:scream"), "'-1' came as the time; wanted seconds from 0 on"),
         (("nan:wave", "5:scream"), "'nan' came as the time"),
+        (("999999999:wave", "0:scream"), "argument --style: '999999999' came as the time; wanted seconds from 0 on"),
         (("inf:wave",), "'inf' came as the time"),
         (("1:75:wave",), "'1:75' came as the time"),
         (("5s:",), "without a style after its time"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from io import BytesIO
@@ -18,7 +19,7 @@ from PIL import Image
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
 
-from .running import ENVIRONMENT, assert_refused, code_of, nst, painting, pixels_of, write
+from .running import ENVIRONMENT, assert_refused, code_of, nst, painting, pixels_of, python, write
 
 LIVE = ("--model", "bundled:live", "--device", "cpu")
 
@@ -36,6 +37,20 @@ def test_a_photo_is_painted_as_the_library_does_it(tmp_path: Path, stylizer: Sty
     assert "CPUExecutionProvider" in completed.stdout
     expected = stylizer.stylize(photo, "great-wave").pixels
     np.testing.assert_array_equal(pixels_of(tmp_path / "painted.png"), expected)
+
+
+def test_an_empty_stdin_is_called_that(tmp_path: Path) -> None:
+    command = ("-m", "nst_engine", "stylize", "-", "--style", "scream", "-o", "painted.png", *LIVE)
+    completed = python(*command, cwd=tmp_path, stdin="")
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert completed.stderr.startswith("nst: stdin: is empty")
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = write(tmp_path / "photo.jpg", painting(20, 30), icc_profile=b"no profile")
+    assert code_of("stylize", photo, "--style", "scream", "-o", tmp_path / "painted.png", *LIVE) == 0
+    assert re.fullmatch(r"nst: \S+photo\.jpg: .*profile.*\n", capsys.readouterr().err)
 
 
 def test_every_option_reaches_the_library(tmp_path: Path, stylizer: Stylizer) -> None:
@@ -295,3 +310,12 @@ def test_what_would_be_without_effect_is_refused(tmp_path: Path, capsys: pytest.
     assert code_of("stylize", photo, *twice, "-o", tmp_path / "out.png") == 2
     assert "--style: came twice; a blend is one" in capsys.readouterr().err
     assert_refused(capsys, "--resume: skips", "stylize", "-", "--resume", "--style", "scream", "-o", tmp_path / "o.png")
+
+
+def test_a_photo_that_is_named_twice_is_painted_once(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    write(tmp_path / "photo.png", painting(20, 30))
+    command = ("stylize", "../photo.png", "../here/../photo.png", "--style", "scream", "-o", "out", *LIVE)
+    completed = nst(*command, cwd=tmp_path / "here")
+    assert completed.returncode == 0, completed.stderr
+    assert [path.name for path in (tmp_path / "here" / "out").iterdir()] == ["photo_scream.png"]

@@ -169,6 +169,24 @@ def test_what_cannot_be_painted_is_an_error_in_json(
     assert client.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("message", "address", "fields"),
+    [
+        ("style: came in the address; send it as a field of the form", "?style=scream", []),
+        ("style: came 2 times", "", [("style", "scream"), ("style", "great-wave")]),
+        ("photo: came 2 times", "", [("style", "scream"), ("photo", "again")]),
+    ],
+)
+def test_what_would_be_without_effect_is_refused(
+    client: httpx.Client, message: str, address: str, fields: list[tuple[str, str]]
+) -> None:
+    parts = [("photo", ("photo.png", encoded(PHOTO)))]
+    parts += [(name, (value, encoded(PHOTO)) if name == "photo" else (None, value.encode())) for name, value in fields]  # type: ignore[misc]
+    answer = client.post(f"/v1/stylize{address}", files=parts)
+    assert answer.status_code == 422, answer.text
+    assert message in answer.json()["error"]["message"]
+
+
 def test_a_photo_is_wanted(client: httpx.Client) -> None:
     answer = client.post("/v1/stylize", data={"style": "scream"})
     assert answer.status_code == 422

@@ -105,7 +105,8 @@ def test_what_is_no_http_leaves_no_traceback(small: Service) -> None:
 
 
 def test_a_folder_that_takes_no_styles_is_507(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("no folder")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "styles").write_text("no folder")
     with service(tmp_path, "--models", "any-fast") as running, running.client() as client:
         answer = client.post("/v1/styles/encode", files={"style_image": encoded(painting(20, 30), "PNG")})
     assert answer.status_code == 507

@@ -50,6 +50,9 @@ def test_flags_go_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
         {"models": ""},
         {"host": ""},
         {"cors_origin": "example.org"},
+        {"decode_memory": 1},
+        {"data_folder": "/dev/null"},
+        {"data_folder": "/dev/null/below"},
         {"cors_origin": "https://example.org/page"},
     ],
 )

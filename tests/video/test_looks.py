@@ -145,9 +145,9 @@ def test_odd_sides_get_their_last_pixel_twice(tmp_path: Path, height: int, width
     source = write_clip(tmp_path / "in.mkv", frames, codec="ffv1", pixel_format="yuv444p", options={})
     output = tmp_path / f"out{suffix}"
     result = paint_video(source, output, Identity())
-    assert (result.height, result.width) == (height, width)
     frame = decoded_frames(output)[1][0]
     assert frame.shape[:2] == (height + height % 2, width + width % 2)
+    assert (result.height, result.width) == frame.shape[:2]
     padded = np.pad(frames[0], ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     assert error_of(frame, padded) < 5
 
@@ -161,7 +161,7 @@ def test_large_frames_are_shrunk_and_pixels_keep_their_shape(tmp_path: Path) -> 
     assert error_of(decoded_frames(tmp_path / "out.mp4")[1][0], halved) < 6
     for suffix in (".webm", ".gif"):  # which cannot say what a pixel's shape is
         result = paint_video(source, tmp_path / f"out{suffix}", Identity())
-        assert (result.height, result.width) == (96, round(128 * 4 / 3))
+        assert (result.height, result.width) == (96, 172 if suffix == ".webm" else round(128 * 4 / 3))
 
 
 def test_titles_and_dates_are_kept(tmp_path: Path) -> None:

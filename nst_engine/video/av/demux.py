@@ -19,10 +19,10 @@ from av.video.stream import VideoStream
 from nst_engine.errors import NSTError, VideoDecodeError, VideoNotFoundError
 from nst_engine.image.formats import sniff
 from nst_engine.limits import ImageLimits
-from nst_engine.video.formats import FILE_OPTIONS
+from nst_engine.video.formats import FILE_OPTIONS, IS_STILL
 from nst_engine.video.pipes import PipeReader, head_of
 
-_WANTED = "wanted a video such as .mp4, .mov, .mkv, .webm or .avi, a .gif, or pictures as FOLDER/%05d.png"
+_WANTED = "wanted a video such as .mp4, .mov, .mkv, .webm or .avi, or a .gif"
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
 _DECODES_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"[playlist]", b"v=0", b"#~")
@@ -53,7 +53,7 @@ def open_video_stream(source: Path | PipeReader, label: str, limits: ImageLimits
         ImageTooLargeError: Its frames are too large.
     """
     if isinstance(source, Path) and source.is_dir():
-        raise VideoDecodeError(f"{label}: is a folder; {_WANTED}")
+        raise VideoDecodeError(f"{label}: is a folder; {_WANTED}, or its pictures as FOLDER/%05d.png")
     try:
         container = open_input(source)
     except FileNotFoundError as error:
@@ -61,7 +61,7 @@ def open_video_stream(source: Path | PipeReader, label: str, limits: ImageLimits
     except PermissionError as error:
         raise VideoDecodeError(f"{label}: may not be read (permission denied); check its owner and mode") from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoDecodeError(f"{label}: {_why_not(source, label, error)}") from error
+        raise VideoDecodeError(f"{label}: {_why_not(source, error)}") from error
     try:
         return container, _video_stream_of(container, label, limits)
     except BaseException:
@@ -69,7 +69,7 @@ def open_video_stream(source: Path | PipeReader, label: str, limits: ImageLimits
         raise
 
 
-def _why_not(source: Path | PipeReader, label: str, error: Exception) -> str:
+def _why_not(source: Path | PipeReader, error: Exception) -> str:
     begin = head_of(source, 64)
     if not begin:
         return f"is empty, and no video; {_WANTED}"
@@ -77,7 +77,7 @@ def _why_not(source: Path | PipeReader, label: str, error: Exception) -> str:
         return f"is a list of other files, which are not read from it; {_WANTED}"
     with contextlib.suppress(NSTError):
         sniff(begin, "")
-        return f"is a still picture; type: nst stylize {label}"
+        return IS_STILL
     if begin and all(byte in _TEXT for byte in begin):
         return f"is text, and no video; {_WANTED}"
     reason = getattr(error, "strerror", None) or error

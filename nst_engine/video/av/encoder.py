@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import MissingDependencyError, OptionError, OutputError
 from nst_engine.video.av.colors import FromRgb
-from nst_engine.video.formats import CODECS, DEFAULT_CODECS, Codec, Plan
+from nst_engine.video.formats import CODECS, DEFAULT_CODECS, Codec, Plan, even_size
 
 #: What PyAV raises when it cannot write.
 WRITING_ERRORS = (OSError, ValueError, ArithmeticError, av.FFmpegError)
@@ -76,20 +76,21 @@ class PictureTrack:
     Args:
         output: Where it is added.
         plan: How they are encoded.
-        height: Of the frames, px; an odd last row is doubled, since most players want even sides.
-        width: Likewise with the last column.
+        height: Of the frames, px; see `even_size`.
+        width: Likewise.
     """
 
     def __init__(self, output: OutputContainer, plan: Plan, height: int, width: int) -> None:
         self._plan = plan
-        self._padding = ((0, height % 2), (0, width % 2), (0, 0))
+        even_height, even_width = even_size(height, width)
+        self._padding = ((0, even_height - height), (0, even_width - width), (0, 0))
         self._from_rgb = FromRgb(plan.pixel_format, plan.tags)
         stream = output.add_stream(
             plan.codec.encoder,
             rate=plan.rate,
             options=plan.encoder_options,
-            height=height + height % 2,
-            width=width + width % 2,
+            height=even_height,
+            width=even_width,
             time_base=plan.time_base,
         )
         self.stream = cast(VideoStream, stream)
@@ -142,8 +143,8 @@ class FrameEncoder:
     Args:
         path: Where to.
         plan: How.
-        height: Of the frames, px; an odd last row is doubled, since most players want even sides.
-        width: Likewise with the last column.
+        height: Of the frames, px; see `even_size`.
+        width: Likewise.
         container: FFmpeg's name.
         container_options: For FFmpeg.
 
