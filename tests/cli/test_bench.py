@@ -290,7 +290,7 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
     "option of another form": (["--backend", "openvino", "kernels"], ["--backend", "nst bench kernels"]),
     "too few iterations": (["optimize", "--iterations", "2"], ["--iterations", "from 3 to"]),
     "unknown painting": (["optimize", "--style", "stary-night"], ["did you mean starry-night"]),
-    "too small to optimise": (["optimize", "--sizes", "20x20"], ["--image-size"]),
+    "too small to optimise": (["optimize", "--sizes", "20x20"], ["20 came; wanted", "from 32"]),
     "nothing to compare": (["compare"], ["A.json"]),
     "no such result": (["compare", "gone.json", "good.json"], ["gone.json"]),
     "no JSON": (["compare", "good.json", "broken.json"], ["broken.json", "no JSON"]),

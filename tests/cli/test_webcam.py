@@ -100,7 +100,7 @@ def test_a_file_that_is_shorter_than_the_warming_up_is_shown(tmp_path: Path) -> 
         (["--frames", "0"], "--frames: 0 came"),
         (["--strength", "2"], "--strength: 2.0 came"),
         (["--stroke-size", "0"], "--stroke-size: 0.0 came"),
-        (["--camera", "CLIP", "--style", "screem"], "did you mean scream"),
+        (["--camera", "CLIP", "--style", "poppies"], "--style: came twice"),
         (["--camera", "CLIP", "--record", "out.txt"], "wanted one of .mp4"),
     ],
 )
@@ -112,6 +112,13 @@ def test_bad_input_is_one_line(clip: Path, tmp_path: Path, arguments: list[str],
     assert message in completed.stderr
     assert all(line.startswith("nst") for line in completed.stderr.splitlines()), completed.stderr  # none of FFmpeg's
     assert not list(tmp_path.iterdir())
+
+
+def test_a_misspelt_style_gets_a_hint(clip: Path, tmp_path: Path) -> None:
+    misspelt = ["screem" if each == "scream" else each for each in WEBCAM]
+    completed = python(*misspelt, "--camera", clip, "--no-window", cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "did you mean scream" in completed.stderr
 
 
 def test_without_a_display_the_error_says_what_to_do(clip: Path, tmp_path: Path) -> None:
