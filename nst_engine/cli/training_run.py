@@ -26,10 +26,10 @@ _LEARNT_STYLE_DISTANCE = 0.2
 #: What was measured of whole trainings (`benchmarks/results/`, CONTRIBUTING.md).
 MEASURED_ADDING = (
     "5 minutes on two cores of an Intel(R) Xeon(R) Processor bring bundled:live to 0.09 to 0.14 from a painting, about "
-    "as near as it is to its own styles (0.12)"
+    "as near as it is to its own styles (0.11)"
 )
 MEASURED_TRAINING = (
-    "bundled:live saw 170,000 pictures, within half an hour on an NVIDIA H200, and is 0.12 from its paintings; CPUs "
+    "bundled:live saw 170,000 pictures, within half an hour on an NVIDIA H200, and is 0.11 from its paintings; CPUs "
     "were not measured"
 )
 MEASURED_ANY = (
