@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -123,8 +123,9 @@ def _run_on_files(arguments: argparse.Namespace, stylizer: Stylizer | ServedStyl
     workers = streams + 1 if streams > 1 else 1
     outcomes = side_by_side(partial(_stylize, stylizer, style, arguments), jobs, workers)
     try:
-        with closing(outcomes):
-            _report(_shown(outcomes, len(jobs), is_quiet=arguments.json), failures, is_json=arguments.json)
+        # the bar is gone before anything is said of an interruption
+        with closing(outcomes), closing(_shown(outcomes, len(jobs), is_quiet=arguments.json)) as shown:
+            _report(shown, failures, is_json=arguments.json)
     except KeyboardInterrupt:
         _summary(count, skipped, failures)
         print("nst: interrupted; go on with the same command and --resume", file=sys.stderr)
@@ -238,7 +239,7 @@ def _stylized(
     )
 
 
-def _shown(outcomes: Iterator[_Outcome], count: int, *, is_quiet: bool) -> Iterator[_Outcome]:
+def _shown(outcomes: Iterator[_Outcome], count: int, *, is_quiet: bool) -> Generator[_Outcome]:
     """The same, with a progress bar where there are several."""
     if count < 2 or is_quiet:
         yield from outcomes
