@@ -57,6 +57,22 @@ def check_output(
     return target
 
 
+def make_folder(folder: Path, cure: str) -> None:
+    """Make a folder, and those that it is to lie in, where there is none.
+
+    Args:
+        folder: The path.
+        cure: What to do where that fails, for the message.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{label_of_path(folder)}: cannot be made ({error.strerror}); {cure}") from error
+
+
 def file_id(path: Path) -> tuple[int, int] | None:
     """The same for all names of a file; None where there is none."""
     try:

@@ -46,7 +46,7 @@ def options_of_form(arguments: argparse.Namespace) -> Any:
     """
     record = RECORDS[arguments.form]
     outputs = _OF_COMPARING if arguments.form == "compare" else tuple(_OUTPUTS)
-    known = {*declared(record), *outputs, "run", "form"}
+    known = {*declared(record), *outputs, "run", "flags", "form"}
     if foreign := sorted(vars(arguments).keys() - known):
         flags = {name: each.flag for other in RECORDS.values() for name, each in declared(other).items()}
         names = ", ".join(flags.get(name) or flag_of(name) for name in foreign)

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from nst_engine.cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, READER_GONE
 from nst_engine.cli.export_triton import WORDS as TRITON
@@ -24,24 +24,24 @@ from nst_engine.process import keep_freed_memory, let_idle_threads_sleep
 from nst_engine.version import __version__
 from nst_engine.wording import message_of, printable
 
-# argparse's own words
 # what is wrong is a name that was typed, and not the machine
 _OF_A_NAME = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR)
+# argparse's own words
 _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
+    """An argument parser whose errors are one line; what it returns has `flags`, those of the command."""
 
-    #: Of the parser that was asked last, which is the command's.
-    flags: ClassVar[Sequence[str]] = ()
     _words: Sequence[str] = ()
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does; `flags` are this parser's then."""
-        OneLineParser.flags = tuple(self._option_string_actions)
+        """As argparse does."""
         self._words = [] if args is None else list(args)
-        return super().parse_known_args(args, namespace)
+        parsed, rest = super().parse_known_args(args, namespace)
+        if "flags" not in parsed:  # of the innermost, which returns first
+            parsed.flags = tuple(self._option_string_actions)
+        return parsed, rest
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is, and exit with 2."""
@@ -156,7 +156,7 @@ def _run(arguments: Sequence[str]) -> int:
             print(f"nst-engine {__version__}", flush=True)
             return 0
         parsed = build_parser().parse_args(arguments)
-        speak_of(OneLineParser.flags)
+        speak_of(parsed.flags)
         if "typed" in parsed:  # of a command that may start itself in other processes
             parsed.typed = list(arguments)
         with logged(verbosity_of(parsed)), warned_in_a_line():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nst_engine.errors import ImageNotFoundError, OptionError, OutputError
-from nst_engine.files import file_id
+from nst_engine.files import file_id, make_folder
 from nst_engine.image import IMAGE_SUFFIXES, READABLE_SUFFIXES, Picture, check_image_output
 
 
@@ -65,10 +65,9 @@ def plan(
     if output == "":
         raise OptionError("an empty name came; say where the results go", option="output")
     is_file_name = output is not None and not Path(output).is_dir() and not str(output).endswith(("/", "\\"))
-    folder, left_out = Path(output or ""), Counter[str]()
-    unreadable: list[str] = []
+    folder, planned = Path(output or ""), Plan([], Counter(), [])
     if is_file_name and len(photos) == 1 and not photos[0].is_dir():
-        jobs = [Job(photos[0], folder)]
+        planned.jobs.append(Job(photos[0], folder))
     elif output is None and any(photo.is_dir() for photo in photos):
         raise OptionError("none came; for a folder, say where the results go: `output='DIR'`", option="output")
     elif (folder.exists() and not folder.is_dir()) or (is_file_name and folder.suffix.lower() in IMAGE_SUFFIXES):
@@ -76,20 +75,20 @@ def plan(
             f"{folder}: is a file's name, and a folder is needed for the results of several photos; use `output='DIR'`"
         )
     else:
-        jobs = _jobs(photos, folder, label, left_out, unreadable)
-        for parent in dict.fromkeys(job.output.parent for job in jobs):
-            _make_folder(parent)
-    _check_outputs(jobs, kept, overwrite)
-    return Plan(jobs, left_out, unreadable)
+        _add_jobs(planned, photos, folder, label)
+        for parent in dict.fromkeys(job.output.parent for job in planned.jobs):
+            make_folder(parent, "choose another `output`")
+    _check_outputs(planned.jobs, kept, overwrite)
+    return planned
 
 
-def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[str], unreadable: list[str]) -> list[Job]:
+def _add_jobs(planned: Plan, photos: Sequence[Path], folder: Path, label: str) -> None:
     jobs: list[Job] = []
     for photo in photos:
         if photo.is_dir():
             new = [
                 Job(file, folder / file.relative_to(photo).parent / result_name(file, label))
-                for file in _pictures_below(photo, folder, left_out, unreadable)
+                for file in _pictures_below(photo, folder, planned)
             ]
             results = {job.output.absolute() for job in new}  # of an earlier run, in the photos' own folder
             jobs += [job for job in new if job.source.absolute() not in results]
@@ -102,7 +101,7 @@ def _jobs(photos: Sequence[Path], folder: Path, label: str, left_out: Counter[st
         other = sources.setdefault(job.output, job.source)
         if other != job.source and file_id(other) != file_id(job.source):
             raise OptionError(f"{other} and {job.source} would both be painted to {job.output}; rename one of them")
-    return list({job.output: job for job in jobs}.values())
+    planned.jobs.extend({job.output: job for job in jobs}.values())
 
 
 def _check_outputs(jobs: Sequence[Job], protected: Sequence[Path], overwrite: bool) -> None:
@@ -110,13 +109,6 @@ def _check_outputs(jobs: Sequence[Job], protected: Sequence[Path], overwrite: bo
     for job in jobs:
         there = sources.get(file_id(job.output))
         check_image_output(job.output, inputs=[there, *protected], overwrite=overwrite)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another `output`") from error
 
 
 def result_name(photo: Path, label: str) -> str:
@@ -139,9 +131,11 @@ def groups_of(pictures: Sequence[Picture], largest: int) -> list[list[int]]:
     return [places[i : i + largest] for places in by_size.values() for i in range(0, len(places), largest)]
 
 
-def _pictures_below(folder: Path, output_folder: Path, left_out: Counter[str], unreadable: list[str]) -> Iterator[Path]:
+def _pictures_below(folder: Path, output_folder: Path, planned: Plan) -> Iterator[Path]:
+    """What is passed over is noted in the plan."""
+
     def note(error: OSError) -> None:
-        unreadable.append(f"{error.filename}: cannot be looked into ({error.strerror})")
+        planned.unreadable.append(f"{error.filename}: cannot be looked into ({error.strerror})")
 
     skipped = output_folder.resolve()
     is_inside = skipped != folder.resolve()
@@ -155,13 +149,13 @@ def _pictures_below(folder: Path, output_folder: Path, left_out: Counter[str], u
             if name.startswith("."):
                 continue
             if not file.is_file():  # nobody waits at a pipe
-                left_out["no plain file"] += 1
+                planned.left_out["no plain file"] += 1
             elif file.suffix.lower() in READABLE_SUFFIXES:
                 has_pictures = True
                 yield file
             else:
-                left_out[file.suffix.lower() or "no suffix"] += 1
-    if not has_pictures and unreadable:
-        raise ImageNotFoundError(unreadable[0])
+                planned.left_out[file.suffix.lower() or "no suffix"] += 1
+    if not has_pictures and planned.unreadable:
+        raise ImageNotFoundError(planned.unreadable[0])
     if not has_pictures:
         raise ImageNotFoundError(f"{folder}: no pictures in it or below ({', '.join(READABLE_SUFFIXES)})")

@@ -51,14 +51,15 @@ def choice_of_fixed(style: Style, styles: Sequence[str], model: str) -> StyleCho
         StyleNotFoundError: A name is not among them.
         OptionError: No style was given for a model of several, invalid weights, or a picture.
     """
-    names = [name for name, _ in _pairs_of(style)]
-    is_known = style is None or isinstance(style, str | Mapping | int | float) or _is_pairs(style)
-    if not is_known or not all(isinstance(name, str) for name in names):
+    pairs = _pairs_of(style)
+    named = [style] if pairs is None else [name for name, _ in pairs]
+    takes = str | Mapping | int | float | None if pairs is None else str
+    if not all(isinstance(each, takes) for each in named):
         raise OptionError(f"style: {model} holds its styles ({', '.join(styles)}); {_CURES}")
-    if twice := next((str(name) for name in names if names.count(name) > 1), None):
-        raise OptionError(f"style: {twice} came twice; give each style once, with all of its weight")
-    if _is_pairs(style):
-        style = dict(_pairs_of(style))
+    if pairs is not None:
+        if twice := next((name for name in named if named.count(name) > 1), None):
+            raise OptionError(f"style: {twice!s} came twice; give each style once, with all of its weight")
+        style = dict(pairs)
     shares = resolve_style_mix(style, styles)  # type: ignore[arg-type]
     return StyleChoice(shares, style_vector(shares, styles), model, shares)
 
@@ -71,11 +72,8 @@ def weighted(style: Style) -> list[tuple[Any, float]]:
     """
     if style is None:
         raise OptionError("none came; give a style image, an embedding, or a bundled painting's name", option="style")
-    if isinstance(style, Mapping):
-        pairs = list(style.items())
-    elif _is_pairs(style):
-        pairs = _pairs_of(style)
-    else:
+    pairs = list(style.items()) if isinstance(style, Mapping) else _pairs_of(style)
+    if pairs is None:
         return [(style, 1.0)]
     for _, weight in pairs:
         if not is_weight(weight):
@@ -92,10 +90,7 @@ def weights_of_no_style(spec: ModelSpec) -> NDArray[np.float32]:
     return weights
 
 
-def _is_pairs(style: object) -> bool:
-    return isinstance(style, list | tuple) and all(isinstance(each, tuple) and len(each) == 2 for each in style)
-
-
-def _pairs_of(style: object) -> list[tuple[Any, float]]:
-    """Empty where it is no pairs."""
-    return list(style) if _is_pairs(style) else []  # type: ignore[call-overload]
+def _pairs_of(style: object) -> list[tuple[Any, float]] | None:
+    """None where it is no pairs."""
+    is_pairs = isinstance(style, list | tuple) and all(isinstance(each, tuple) and len(each) == 2 for each in style)
+    return list(style) if is_pairs else None  # type: ignore[call-overload]

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 import torch
 
-from nst_engine.errors import OptionError, OutputError
+from nst_engine.errors import OptionError
+from nst_engine.files import make_folder
 from nst_engine.networks.stylizer_net import StylizerNet
 from nst_engine.training.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
 from nst_engine.training.loop import Training, TrainProgress
@@ -103,12 +104,7 @@ def run_and_keep(
         training.run(on_step)
         training.group.gathered(photos.left_out)
         return training.checkpoint(kept.arch, kept.styles)
-    try:
-        kept.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{kept.folder}: cannot be made ({error.strerror}); choose another `folder` for the training"
-        ) from error
+    make_folder(kept.folder, "choose another `folder` for the training")
     recorder = TrainRecorder(kept.folder, goes_on=is_resumed)
     recorder.forget_after(training.step)
     shown = [sized(image, PREVIEW_SIZE_PX) for image in photos.first(_PREVIEW_PHOTOS)]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError, OutputError, VideoDecodeError, VideoNotFoundError
-from nst_engine.files import file_id
+from nst_engine.files import file_id, make_folder
 from nst_engine.image import ALPHA_SUFFIXES, IMAGE_SUFFIXES, check_image_output, flatten, load_image, save_image
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.animations import fitted
@@ -185,12 +185,7 @@ class SequenceSink:
         self.notes: list[str] = []
         self._label, self._is_flattened = clip.label, False
         folder = path.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{label_of_path(folder)}: cannot be made ({error.strerror}); choose another folder"
-            ) from error
+        make_folder(folder, "choose another folder")
         check_image_output(self._pattern.path_of(1))
         there = self._pattern.numbers()
         read = {file_id(source) for source in sources}

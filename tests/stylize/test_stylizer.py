@@ -341,17 +341,23 @@ def test_what_is_no_token_is_named(stylizer: Stylizer) -> None:
         stylizer.stylize(photo(8, 8), "scream", cancel=wrong)
 
 
+def shapes_run(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """Of what models are given from now on."""
+    shapes: list[tuple[int, ...]] = []
+    run = Session.run
+
+    def spy(session: Session, pictures: NDArray[Any], *others: Any) -> NDArray[Any]:
+        shapes.append(pictures.shape)
+        return run(session, pictures, *others)
+
+    monkeypatch.setattr(Session, "run", spy)
+    return shapes
+
+
 def test_warmup_takes_sizes(stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
     stylizer.warmup()
     stylizer.warmup((1, 1), (40, 60))
-    sizes: list[tuple[int, ...]] = []
-    run = Session.run
-
-    def seen(session: Session, pictures: NDArray[Any], *rest: Any) -> NDArray[Any]:
-        sizes.append(pictures.shape)
-        return run(session, pictures, *rest)
-
-    monkeypatch.setattr(Session, "run", seen)
+    sizes = shapes_run(monkeypatch)
     stylizer.warmup((700, 1600))
     warmed = set(sizes)
     sizes.clear()
@@ -498,14 +504,7 @@ def test_weights_that_make_no_number_are_told(tmp_path: Path, backend: Any, fact
 def test_off_the_cpu_sizes_are_brought_to_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_module, "_TAKES_ANY_SIZE", "another device")
     stylizer = Stylizer(write_own(tmp_path), device="cpu")
-    shapes: list[tuple[int, ...]] = []
-    run = Session.run
-
-    def spy(session: Session, pictures: NDArray[Any], *others: Any) -> NDArray[Any]:
-        shapes.append(pictures.shape)
-        return run(session, pictures, *others)
-
-    monkeypatch.setattr(Session, "run", spy)
+    shapes = shapes_run(monkeypatch)
     for size in ((64, 128), (1, 65), (65, 1), (100, 70)):
         pixels = photo(*size)
         assert_rounded(stylizer.stylize(pixels, "wave").pixels, expected_pixels(pixels, {"wave": 1}))
