@@ -59,10 +59,10 @@ def stylize_suite(options: StylizeBench) -> Suite:
         ModelNotFoundError: There is no such model; `ModelChecksumError`: it is damaged.
     """
     from nst_engine.catalogue import style_path
-    from nst_engine.models.find import find_model
+    from nst_engine.models.find import find_model, typed_name
 
     usable, absent = _backends(options.backends)
-    model = options.model or ("bundled:any-fast" if options.style_images else "bundled:live")
+    model = typed_name(options.model or ("bundled:any-fast" if options.style_images else "bundled:live"))
     find_model(model)
     # jobs run in folders of their own
     style_images = [(str(style_path(file).resolve()), weight) for file, weight in options.style_images]

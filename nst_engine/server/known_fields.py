@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -24,30 +24,26 @@ async def refuse_unknown_fields(request: Request) -> None:
             raise OptionError(
                 f"came in the address; send it as a field of the form, as by curl -F {name}=", option=name
             )
-    given = [name for name, _ in request.query_params.multi_items()]
-    check_known(given, query)
-    _check_counts(given, query)
+    check_fields(request.query_params.multi_items(), query)
     if form:
-        given = [name for name, _ in (await request.form()).multi_items()]
-        check_known(given, form)
-        _check_counts(given, form)
+        check_fields((await request.form()).multi_items(), form)
 
 
-def check_known(names: Iterable[str], known: Collection[str]) -> None:
-    """Refuse names that are not among those known.
+def check_fields(given: Iterable[tuple[str, Any]], known: Mapping[str, bool]) -> None:
+    """Refuse fields that are not known, or come too often.
+
+    Args:
+        given: Their names and values.
+        known: Names, and whether each may come several times.
 
     Raises:
         OptionError: Naming the first of them.
     """
-    for name in names:
+    for name, count in Counter(name for name, _ in given).items():
         if name not in known:
             wanted = f"known are {', '.join(known)}" if known else "none is known here"
             raise OptionError(f"{name!r} came as a field; {did_you_mean(name, known)}{wanted}")
-
-
-def _check_counts(names: Iterable[str], takes_several: Mapping[str, bool]) -> None:
-    for name, count in Counter(names).items():
-        if count > 1 and not takes_several[name]:
+        if count > 1 and not known[name]:
             raise OptionError(f"came {count} times, and one is taken; send it once", option=name)
 
 

@@ -19,7 +19,7 @@ from nst_engine.image import encode_image
 from nst_engine.motion.frame_stylizer import FrameStylizer
 from nst_engine.motion.options import Stability
 from nst_engine.server.engine import Engine
-from nst_engine.server.known_fields import check_known
+from nst_engine.server.known_fields import check_fields
 from nst_engine.server.style_form import named_choice
 from nst_engine.stylize.stylizer import Stylizer
 
@@ -78,7 +78,7 @@ async def live(socket: WebSocket, form: Annotated[LiveForm, Depends()]) -> None:
     offered = socket.scope.get("subprotocols", [])
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
     try:
-        check_known(socket.query_params, [each.name for each in fields(LiveForm)])
+        check_fields(socket.query_params.multi_items(), {each.name: False for each in fields(LiveForm)})
         with engine.live.place():
             stylizer = engine.model(form.model, reads_styles=bool(form.style_id))
             session = await asyncio.to_thread(LiveSession, socket, engine, stylizer, form)

@@ -34,7 +34,10 @@ async def stylize(
     strength: Annotated[float, Form(ge=0, le=2, description="0: the photo; 1: the stylized one")] = 1.0,
     stroke_size: Annotated[float, Form(ge=0.1, le=8)] = 1.0,
     preserve_color: Annotated[ColorMode | None, Form(description="keep the photo's colours")] = None,
-    max_side: Annotated[int | None, Form(ge=16, description="shrink the photo to it, px")] = None,
+    max_side: Annotated[
+        int | None,
+        Form(ge=16, description="shrink the photo to it, px; the service's own `--max-side` is never exceeded"),
+    ] = None,
     format: Annotated[OutputFormat, Form()] = "jpeg",  # noqa: A002
     quality: Annotated[int, Form(ge=1, le=100, description="of JPEG and WebP")] = 90,
     response: Annotated[Literal["image", "json"], Form(description="json: with the picture in base64")] = "image",

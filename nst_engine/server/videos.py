@@ -31,7 +31,10 @@ async def paint(
     stroke_size: Annotated[float, Form(ge=0.1, le=8)] = 1.0,
     preserve_color: Annotated[ColorMode | None, Form(description="keep the video's colours")] = None,
     stability: Annotated[Stability, Form(description="against flicker")] = "low",
-    max_side: Annotated[int | None, Form(ge=16, description="shrink the frames to it, px")] = None,
+    max_side: Annotated[
+        int | None,
+        Form(ge=16, description="shrink the frames to it, px; the service's own `--max-side` is never exceeded"),
+    ] = None,
 ) -> Response:
     """Begin; the answer is a job, to be followed by its links. The result is an MP4 with the video's sound."""
     engine: Engine = request.app.state.engine

@@ -168,7 +168,14 @@ def test_what_cannot_be_used_is_told_and_nothing_ends(running: Service, message:
 
 @pytest.mark.parametrize(
     "query",
-    ["style=no-such", "model=no-such&style=scream", "style=/etc/hostname&model=any-fast", "style=scream&strokes=2", ""],
+    [
+        "style=no-such",
+        "model=no-such&style=scream",
+        "style=/etc/hostname&model=any-fast",
+        "style=scream&strokes=2",
+        "style=scream&style=great-wave",
+        "",
+    ],
 )
 def test_what_cannot_be_begun_is_told(running: Service, query: str) -> None:
     with opened(running, query) as socket:
