@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import ImageDecodeError
 from nst_engine.image.picture import Picture, Pixels, describe
+from nst_engine.image.visible import as_seen
 from nst_engine.limits import ImageLimits
 
 _WANTED = "uint8, uint16, bool, or float in [0, 1], of shape H×W, H×W×1, ×2 (grey and alpha), ×3 (RGB) or ×4 (RGBA)"
@@ -39,8 +40,8 @@ def picture_of_array(array: NDArray[Any], label: str, limits: ImageLimits, *, co
     channels = levels.shape[2]
     pixels = np.empty((*levels.shape[:2], 3), np.uint8)
     pixels[...] = levels[:, :, : 1 if channels < 3 else 3]
-    alpha = levels[:, :, -1].copy() if channels in (2, 4) else None
-    return Picture(pixels, opaque_to_none(alpha), label, None)
+    pixels, alpha = as_seen(pixels, levels[:, :, -1].copy() if channels in (2, 4) else None)
+    return Picture(pixels, alpha, label, None)
 
 
 def levels_of(array: NDArray[Any], label: str) -> Pixels:
@@ -67,8 +68,3 @@ def levels_of(array: NDArray[Any], label: str) -> Pixels:
 def byte_of_uint16(array: NDArray[Any]) -> Pixels:
     """Scale 0–65535 to 0–255: divide by 257 and round."""
     return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def opaque_to_none(alpha: Pixels | None) -> Pixels | None:
-    """Return None for an alpha channel that hides nothing."""
-    return None if alpha is None or bool((alpha == 255).all()) else alpha

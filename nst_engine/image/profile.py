@@ -11,8 +11,9 @@ from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, TiffImagePlugin
 
 from nst_engine.errors import ImageDecodeError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image.arrays import byte_of_uint16, opaque_to_none
+from nst_engine.image.arrays import byte_of_uint16
 from nst_engine.image.picture import Pixels
+from nst_engine.image.visible import opaque_to_none, without_hidden_colors
 
 _SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 
@@ -39,7 +40,8 @@ def srgb_of(image: Image.Image, label: str, max_side: int | None = None) -> tupl
     image.load()
     orientation = _orientation(image)
     icc = image.info.get("icc_profile")
-    colour, alpha = _shrunk(*_separate(image, sample_scale, label), max_side)
+    colour, alpha = _separate(image, sample_scale, label)
+    colour, alpha = _shrunk(without_hidden_colors(colour, alpha), alpha, max_side)
     rgb, complaint = _to_srgb(colour, icc if isinstance(icc, bytes) else None)
     pixels = _upright(np.asarray(rgb), orientation)
     return pixels, opaque_to_none(None if alpha is None else _upright(alpha, orientation)), complaint

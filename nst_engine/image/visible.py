@@ -14,6 +14,8 @@ from nst_engine.image.resize import resize_image
 # Times the size that is wanted, at least.
 _REDUCED_TO = 2
 
+_SEEN = [0, *[255] * 255]  # of each opacity
+
 
 def visible_part(picture: Picture) -> Picture:
     """Its smallest rectangle with everything that is not transparent.
@@ -28,6 +30,44 @@ def visible_part(picture: Picture) -> Picture:
         raise OptionError(f"{picture.source}: is transparent everywhere; a style image needs something to be seen")
     area = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     return replace(picture, pixels=picture.pixels[area], alpha=picture.alpha[area])
+
+
+def without_hidden_colors(image: Image.Image, alpha: Pixels | None) -> Image.Image:
+    """Hidden pixels in the colours of those nearby that are seen; a picture that is hidden throughout stays as it is.
+
+    What they hold is chance (black, white, what was cut away), and would tell in statistics of the whole picture, and
+    where edges are averaged.
+
+    Args:
+        image: L or RGB.
+        alpha: uint8 H×W, of which 0 is hidden; None: all is seen.
+
+    Returns:
+        A picture of the same mode; `image` itself where nothing changes.
+    """
+    if alpha is None or alpha.all() or not alpha.any():
+        return image
+    return _continued(image, Image.fromarray(alpha).point(_SEEN))
+
+
+def _continued(image: Image.Image, seen: Image.Image) -> Image.Image:
+    """From halves of halves, whose pixels are means of what is seen (Gortler et al. 1996, section 3.4)."""
+    if seen.getextrema() == (255, 255):
+        return image
+    half = Image.merge(f"{image.mode}A", (*image.split(), seen)).reduce(2)  # Pillow weighs by opacity
+    around = _continued(half.convert(image.mode), half.getchannel("A").point(_SEEN))
+    return Image.composite(image, around.resize(image.size, Image.Resampling.BILINEAR), seen)
+
+
+def as_seen(pixels: Pixels, alpha: Pixels | None) -> tuple[Pixels, Pixels | None]:
+    """Pixels, uint8 H×W×3, without hidden colours, and alpha, uint8 H×W, or None if nothing is transparent."""
+    alpha = opaque_to_none(alpha)
+    return pixels if alpha is None else np.array(without_hidden_colors(Image.fromarray(pixels), alpha)), alpha
+
+
+def opaque_to_none(alpha: Pixels | None) -> Pixels | None:
+    """Return None for an alpha channel that hides nothing."""
+    return None if alpha is None or bool((alpha == 255).all()) else alpha
 
 
 def resized_opaque(picture: Picture, height: int, width: int) -> Pixels:

@@ -141,6 +141,7 @@ def test_grey_tiffs_are_shown_as_tifffile_shows_them(
 @pytest.mark.parametrize("compression", [None, "zlib"])
 def test_colour_tiffs_are_read_as_tifffile_reads_them(planes: Any, channels: int, compression: Any) -> None:
     pixels = noise(33, 47, channels)
+    pixels[..., 3:] |= 1  # colours that are hidden throughout are not read
     data = pixels if planes == "contig" else np.moveaxis(pixels, 2, 0)
     buffer = io.BytesIO()
     extra: Any = {"extrasamples": ["unassalpha"]} if channels == 4 else {}

@@ -59,7 +59,7 @@ def test_turns_transparency_and_colours_are_those_of_the_whole() -> None:
     shrunk = load_image(content.getvalue(), max_side=100)
     assert shrunk.alpha is not None
     assert np.abs(shrunk.alpha[40].astype(int) - np.linspace(0, 255, 100)).max() <= 3
-    np.testing.assert_array_equal(np.unique(shrunk.pixels.reshape(-1, 3), axis=0), [[200, 30, 60]])
+    assert np.abs(shrunk.pixels.astype(int) - (200, 30, 60)).max() <= 1  # where all is hidden, too
 
 
 def test_a_pillow_image_of_the_caller_stays_as_large_as_it_is() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from nst_engine import OptionError
 from nst_engine.image import load_image, resized_opaque, visible_part
@@ -33,6 +36,28 @@ def test_hidden_colours_are_not_mixed_in_where_sizes_change() -> None:
         pictures.append(resized_opaque(load_image(np.dstack([pixels, lines])), 24, 31))
     np.testing.assert_array_equal(pictures[0], pictures[1])
     assert np.abs(pictures[0].astype(int) - 90).max() <= 1
+
+
+@pytest.mark.parametrize("max_side", [None, 31])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "array"])
+def test_what_hidden_pixels_hold_is_not_read(tmp_path: Path, mode: str, max_side: int | None) -> None:
+    rows, columns = np.mgrid[:75, :98]
+    alpha = np.where(np.hypot(rows - 30, columns - 50) < 25, 255, 0).astype(np.uint8)
+    shown = np.stack([columns + 90] * 3, axis=-1).clip(0, 255).astype(np.uint8)
+    pictures = []
+    for hidden in (0, 255):
+        rgba = np.dstack([np.where(alpha[..., np.newaxis] > 0, shown, np.uint8(hidden)), alpha])
+        Image.fromarray(rgba).convert("RGBA" if mode == "array" else mode).save(tmp_path / "cut.png")
+        pictures.append(load_image(rgba if mode == "array" else tmp_path / "cut.png", max_side=max_side))
+    np.testing.assert_array_equal(pictures[0].pixels, pictures[1].pixels)
+    if max_side is None:
+        np.testing.assert_array_equal(pictures[0].alpha, alpha)
+        np.testing.assert_array_equal(pictures[0].pixels[alpha > 0], shown[alpha > 0])
+        # those next to what is seen go on as it does, far ones are no colour that is nowhere
+        beside = (alpha == 0) & (np.hypot(rows - 30, columns - 50) < 28)
+        assert np.abs(pictures[0].pixels[beside].astype(int) - shown[beside]).max() <= 16
+        assert shown[alpha > 0].min() - 3 <= pictures[0].pixels.min()
+        assert pictures[0].pixels.max() <= shown[alpha > 0].max() + 3
 
 
 def test_large_pictures_are_reduced_alike() -> None:

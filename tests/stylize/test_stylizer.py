@@ -175,12 +175,24 @@ def test_other_depths_and_channels_are_painted_as_what_they_show(stylizer: Styli
 @pytest.mark.parametrize("kind", ["array", "image", "bytes"])
 def test_transparency_is_kept(stylizer: Stylizer, kind: str) -> None:
     pixels = photo(20, 30, channels=4)
+    pixels[:, :, 3] |= 1  # what is hidden throughout takes colours of what is not
     source: Any = {"array": pixels, "image": Image.fromarray(pixels), "bytes": png(pixels)}[kind]
     result = stylizer.stylize(source, "wave")
     image = np.asarray(result.image)
     np.testing.assert_array_equal(image[:, :, 3], pixels[:, :, 3])
     assert_rounded(image[:, :, :3], expected_pixels(pixels[:, :, :3], {"wave": 1}))
     assert isinstance(result.image, np.ndarray if kind == "array" else Image.Image)
+
+
+def test_hidden_colours_change_nothing_that_is_seen(stylizer: Stylizer) -> None:
+    pixels = photo(40, 61, channels=4)
+    pixels[:, :, 3] = 255
+    pixels[:15, :30, 3] = 0
+    others = pixels.copy()
+    others[:15, :30, :3] = (0, 255, 0)
+    results = [stylizer.stylize(each, "wave", max_side=side).image for each in (pixels, others) for side in (None, 33)]
+    np.testing.assert_array_equal(results[0], results[2])
+    np.testing.assert_array_equal(results[1], results[3])
 
 
 def test_an_array_with_an_opaque_channel_keeps_it(stylizer: Stylizer) -> None:
@@ -198,6 +210,7 @@ def test_max_side_shrinks_and_never_enlarges(
     stylizer: Stylizer, height: int, width: int, expected: tuple[int, int]
 ) -> None:
     pixels = photo(height, width, channels=4)
+    pixels[:, :, 3] |= 1
     result = stylizer.stylize(pixels, "wave", max_side=60)
     assert (result.height, result.width) == expected
     shrunk = resize_image(pixels[:, :, :3].copy(), *expected)

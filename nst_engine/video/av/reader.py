@@ -17,7 +17,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from nst_engine.errors import VideoDecodeError, VideoEndsBeforeError
-from nst_engine.image.arrays import opaque_to_none
+from nst_engine.image.visible import as_seen
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.video.av.colors import ToRgb, holds_alpha, tags_of
 from nst_engine.video.av.demux import (
@@ -159,7 +159,7 @@ class VideoReader:
         pixels = self._turn.upright(self._to_rgb(frame))
         if pixels.shape[2] == 3:
             return pixels, None
-        return np.ascontiguousarray(pixels[..., :3]), opaque_to_none(np.ascontiguousarray(pixels[..., 3]))
+        return as_seen(np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3]))
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """All frames that can be decoded, in the order in which they are shown."""
