@@ -23,7 +23,7 @@ from nst_engine import Stylizer
 from nst_engine.cli.main import main
 from nst_engine.errors import NSTError, OptionError, OutputError
 from nst_engine.image import encode_image, load_image
-from nst_engine.ray import ClusterOptions, ClusterProgress, ClusterResult, stylize_pictures
+from nst_engine.ray import ClusterOptions, ClusterProgress, ClusterResult, hold, stylize_pictures
 from nst_engine.ray.manifest import Manifest
 from nst_engine.ray.parquet import part_name
 from nst_engine.ray.storage import place_of
@@ -177,6 +177,14 @@ def test_results_of_others_are_not_replaced(two_nodes: TwoNodes, tmp_path: Path)
     assert load_image(tmp_path / "out/00000_scream.png").pixels.shape == (40, 56, 3)
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that live change their sign sooner, and others wait less for that."""
+    monkeypatch.setattr(hold, "_BEAT_S", 0.3)
+    monkeypatch.setattr(hold, "_PATIENCE_S", 1.5)
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
 def test_two_runs_do_not_paint_into_one_output(two_nodes: TwoNodes, tmp_path: Path, kind: str) -> None:
     output = str(tmp_path / "out")
@@ -198,6 +206,7 @@ def test_two_runs_do_not_paint_into_one_output(two_nodes: TwoNodes, tmp_path: Pa
     assert paint(tmp_path / "in", output, resume=True).before == 40
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_a_dead_run_has_left_in_a_bucket_stops_nobody(two_nodes: TwoNodes, tmp_path: Path) -> None:
     write_photos(tmp_path / "in", 2)
     store = fsspec.filesystem("s3")

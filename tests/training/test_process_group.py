@@ -15,8 +15,7 @@ import torch
 
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.errors import OptimizationError, OptionError, ProviderUnavailableError
-from nst_engine.training import Checkpoint, TrainOptions, TrainProgress, load_checkpoint, train, train_any
-from nst_engine.training import any_style
+from nst_engine.training import Checkpoint, TrainOptions, TrainProgress, any_style, load_checkpoint, train, train_any
 from nst_engine.training.checkpoint import ANY_STYLE_FORMAT
 from nst_engine.training.lesson import Batch, Lesson, Outcome
 from nst_engine.training.process_group import process_group

@@ -19,12 +19,12 @@ from nst_engine.training import (
     Checkpoint,
     TrainOptions,
     TrainProgress,
+    any_style,
     any_style_of,
     load_any_style,
     load_checkpoint,
     train_any,
 )
-from nst_engine.training import any_style
 from nst_engine.training.checkpoint import ANY_STYLE_FORMAT
 
 PHOTOS = [photo.path for photo in bundled_contents().values()]
