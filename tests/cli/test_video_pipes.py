@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -160,7 +161,10 @@ def wait_until_it_waits(process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None
         assert time.monotonic() < deadline
         # of each thread: its state, and what it has computed until now
-        told = [each.read_text().rpartition(")")[2].split() for each in sorted(place.glob("task/*/stat"))]
+        told = []
+        for each in sorted(place.glob("task/*/stat")):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                told.append(each.read_text().rpartition(")")[2].split())
         now = " ".join(f"{fields[0]} {fields[11]} {fields[12]}" for fields in told)
         is_asleep = all(fields[0] == "S" for fields in told) and "libavformat" in (place / "maps").read_text()
         if now != seen or not is_asleep:

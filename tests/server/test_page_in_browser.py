@@ -25,7 +25,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[st
     (guarded_folder / "keys.txt").write_text(KEY, encoding="utf-8")
     guards = ("--api-key-file", guarded_folder / "keys.txt", "--max-bytes", "1000")
     clip = open_folder / "clip.mp4"
-    write_clip(clip, pictures(24, 120, 160))
+    write_clip(clip, pictures(60, 240, 320))
     with (
         service(open_folder, "--models", "live,any-fast", "--live", "4", is_ready=False) as started,
         service(guarded_folder, "--models", "live", *guards, is_ready=False) as guarded,
