@@ -13,6 +13,8 @@ import pytest
 
 # small pictures on few cores: threads that wait for each other cost more than they bring
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# more threads than are free, where a test asks for them, shall wait asleep for each other
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # what is installed shall not decide what is tested: tests of other backends ask for them
 os.environ.setdefault("NST_ENGINE_BACKEND", "onnxruntime")
 # for tests that import ONNX Runtime themselves

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -153,6 +154,24 @@ def test_the_first_frames_come_before_the_input_ends(tmp_path: Path, model: Path
     assert len(times_of(tmp_path / "out.mkv")) == COUNT
 
 
+def wait_until_it_waits(process: subprocess.Popen[bytes]) -> None:
+    """FFmpeg is loaded, and for half a second all threads have slept."""
+    place, seen, since, deadline = Path(f"/proc/{process.pid}"), "", time.monotonic(), time.monotonic() + 30
+    while time.monotonic() - since < 0.5:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        # of each thread: its state, and what it has computed until now
+        told = []
+        for each in sorted(place.glob("task/*/stat")):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                told.append(each.read_text().rpartition(")")[2].split())
+        now = " ".join(f"{fields[0]} {fields[11]} {fields[12]}" for fields in told)
+        is_asleep = all(fields[0] == "S" for fields in told) and "libavformat" in (place / "maps").read_text()
+        if now != seen or not is_asleep:
+            seen, since = now, time.monotonic()
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.7])
 def test_whoever_waits_at_a_pipe_is_stopped(model: Path, clip: Path, tmp_path: Path, number: int, share: float) -> None:
@@ -161,7 +180,7 @@ def test_whoever_waits_at_a_pipe_is_stopped(model: Path, clip: Path, tmp_path: P
     assert process.stdin is not None
     process.stdin.write(content[: int(len(content) * share)])
     process.stdin.flush()
-    time.sleep(3)
+    wait_until_it_waits(process)
     process.send_signal(number)
     deadline = time.monotonic() + 20
     while process.poll() is None and time.monotonic() < deadline:  # its stdin stays open

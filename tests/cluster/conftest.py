@@ -12,6 +12,8 @@ import pytest
 from cluster.two_nodes import TwoNodes
 from nst_engine.ray import connected
 
+#: Ray's workers are as nice as they can be otherwise, and would wait for whatever else is tested beside them.
+_WORKERS = {"RAY_worker_niceness": "0"}
 _STORE = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 _PROXY = {
@@ -29,7 +31,7 @@ def _two_nodes() -> Iterator[TwoNodes]:
     host, port = server.get_host_and_port()
     store = f"http://{host}:{port}"
     before = dict(os.environ)
-    os.environ.update(_STORE, AWS_ENDPOINT_URL=store, **_PROXY)  # of the workers, too
+    os.environ.update(_STORE, AWS_ENDPOINT_URL=store, **_WORKERS, **_PROXY)  # of the workers, too
     from ray.cluster_utils import Cluster
 
     with warnings.catch_warnings():

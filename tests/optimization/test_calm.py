@@ -41,7 +41,7 @@ def test_where_all_is_calm_the_loss_is_the_total_variation() -> None:
 
 def test_skies_do_not_become_sandpaper() -> None:
     photo = resize_image(load_image(content_path("rocket")).pixels, 85, 128)
-    options = {"image_size": 128, "num_iterations": 20, "threads": 2}
+    options = {"image_size": 128, "num_iterations": 16, "threads": 2}
 
     def roughness(calm_weight: float) -> float:
         image = optimize(photo, style_path("great-wave"), calm_weight=calm_weight, **options).image  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from nst_engine.server.jobs.store import JobStore
 
 from .jobs_of import begin, state_of, wait_for
 from .running import Service, service, wait_until_ready
-from .test_jobs import ENDLESS, PHOTO, QUICK, processes_of
+from .test_jobs import ENDLESS, PHOTO, TINY, processes_of
 from .test_painting import encoded, stylize
 
 LARGE = encoded(painting(300, 400), "PNG")
@@ -54,7 +54,7 @@ def test_killing_workers_under_load_leaves_the_others_answering(tmp_path: Path) 
         for thread in threads:
             thread.start()
         with running.client(headers={"Connection": "close"}) as client:
-            job = begin(client, "optimizations", PHOTO, **{**ENDLESS, "num_iterations": 25})
+            job = begin(client, "optimizations", PHOTO, **{**ENDLESS, "image_size": 128, "num_iterations": 12})
             wait_for(client, job, "running")
             killed = workers_of(running)[0]
             os.kill(killed, signal.SIGKILL)
@@ -141,7 +141,7 @@ def test_a_disk_that_is_full_when_a_job_comes(tmp_path: Path) -> None:
                 assert str(tmp_path) not in answer.text
             assert stylize(client, style="scream").status_code == 200
         assert not list((tmp_path / "data" / "jobs").iterdir())
-        job = begin(client, "optimizations", PHOTO, **QUICK)
+        job = begin(client, "optimizations", PHOTO, **TINY)
         wait_for(client, job, "done")
 
 
@@ -167,6 +167,6 @@ def test_a_disk_that_fills_while_a_job_writes(tmp_path: Path) -> None:
         for iteration in state_of(client, job)["snapshots"]:
             snapshot = client.get(f"{job['links']['self']}/snapshots/{iteration}").content
             assert snapshot.endswith(b"\xff\xd9")  # each is whole
-        again = begin(client, "optimizations", PHOTO, **QUICK)
+        again = begin(client, "optimizations", PHOTO, **TINY)
         wait_for(client, again, "done")
         assert running.process.poll() is None

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import av
 import httpx
@@ -27,6 +28,10 @@ from .test_painting import encoded
 
 PHOTO = encoded(painting(72, 96), "PNG")
 QUICK = {"style": "great-wave", "image_size": 96, "num_iterations": 12, "save_every": 4}
+#: A job, and the names, data and ids of its events.
+Followed: TypeAlias = tuple[dict[str, Any], list[tuple[str, dict[str, Any], str]]]
+#: Where only its end matters.
+TINY = {"style": "great-wave", "image_size": 64, "num_iterations": 2}
 #: Far more than any test waits for.
 ENDLESS = {"style": "scream", "image_size": 256, "num_iterations": 2000, "save_every": 5}
 
@@ -70,10 +75,17 @@ def processes_of(job: dict[str, object]) -> list[int]:
     return found
 
 
-def test_an_optimization_is_followed_to_its_picture(client: httpx.Client) -> None:
-    job = begin(client, "optimizations", PHOTO, **QUICK)
-    assert job["state"] in ("waiting", "running")
-    told = list(events(client, job))
+@pytest.fixture(scope="module")
+def followed(running: Service) -> Followed:
+    """An optimization that has ended, and all that was told of it meanwhile."""
+    with running.client() as client:
+        job = begin(client, "optimizations", PHOTO, **QUICK)
+        assert job["state"] in ("waiting", "running")
+        return job, list(events(client, job))
+
+
+def test_an_optimization_is_followed_to_its_picture(client: httpx.Client, followed: Followed) -> None:
+    job, told = followed
     states = [data["state"] for name, data, _ in told if name == "state"]
     assert states[-1] == "done"
     progress = [data for name, data, _ in told if name == "progress"]
@@ -95,9 +107,8 @@ def test_an_optimization_is_followed_to_its_picture(client: httpx.Client) -> Non
     assert np.abs(result.astype(int) - load_image(PHOTO).pixels.astype(int)).mean() > 8
 
 
-def test_events_go_on_after_the_last_one_seen(client: httpx.Client) -> None:
-    job = begin(client, "optimizations", PHOTO, **QUICK)
-    told = list(events(client, job))
+def test_events_go_on_after_the_last_one_seen(client: httpx.Client, followed: Followed) -> None:
+    job, told = followed
     middle = len(told) // 2
     identity = told[middle][2]
     rest = [(name, data) for name, data, _ in events(client, job, after=identity)]
@@ -115,9 +126,8 @@ def test_events_go_on_after_the_last_one_seen(client: httpx.Client) -> None:
         assert list(events(client, job, after=other)) == again
 
 
-def test_snapshots_that_are_none(client: httpx.Client) -> None:
-    job = begin(client, "optimizations", PHOTO, **QUICK)
-    wait_for(client, job, "done")
+def test_snapshots_that_are_none(client: httpx.Client, followed: Followed) -> None:
+    job, _ = followed
     for iteration in (5, -1, int("9" * 300)):  # the last as a file's name would be too long
         assert client.get(f"{job['links']['self']}/snapshots/{iteration}").status_code == 404
 
@@ -254,11 +264,11 @@ def test_videos_have_a_limit_of_their_own(client: httpx.Client) -> None:
 
 def test_jobs_outlive_the_service(tmp_path: Path) -> None:
     with service(tmp_path, "--models", "live") as first, first.client() as client:
-        done = begin(client, "optimizations", PHOTO, **QUICK)
+        done = begin(client, "optimizations", PHOTO, **TINY)
         wait_for(client, done, "done")
         interrupted = begin(client, "optimizations", PHOTO, **{**ENDLESS, "num_iterations": 300})
         wait_for(client, interrupted, "running")
-        waits = begin(client, "optimizations", PHOTO, **QUICK)
+        waits = begin(client, "optimizations", PHOTO, **TINY)
         os.kill(first.process.pid, signal.SIGKILL)
         first.process.wait(timeout=60)
         deadline = time.monotonic() + 20
@@ -299,7 +309,7 @@ def test_old_jobs_are_removed_and_the_quota_is_kept(tmp_path: Path) -> None:
         assert answer.status_code == 507
         assert "60,000" in answer.json()["error"]["message"]
         assert not list((tmp_path / "data" / "jobs").glob("*"))
-        job = begin(client, "optimizations", PHOTO, **QUICK)
+        job = begin(client, "optimizations", PHOTO, **TINY)
         wait_for(client, job, "done", "failed")
         deadline = time.monotonic() + 60
         while client.get(job["links"]["self"]).status_code == 200 and time.monotonic() < deadline:

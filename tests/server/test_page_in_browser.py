@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from moving_clips import pictures, write_clip
 
-from .running import service
+from .running import service, wait_until_ready
 
 WEB = Path(__file__).parents[2] / "web"
 KEY = "kéy of the tests"
@@ -27,9 +27,11 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[st
     clip = open_folder / "clip.mp4"
     write_clip(clip, pictures(60, 240, 320))
     with (
-        service(open_folder, "--models", "live,any-fast", "--live", "4") as started,
-        service(guarded_folder, "--models", "live", *guards) as guarded,
+        service(open_folder, "--models", "live,any-fast", "--live", "4", is_ready=False) as started,
+        service(guarded_folder, "--models", "live", *guards, is_ready=False) as guarded,
     ):
+        wait_until_ready(started.address)
+        wait_until_ready(guarded.address)
         yield {
             "NST_ADDRESS": started.address,
             "NST_GUARDED_ADDRESS": guarded.address,

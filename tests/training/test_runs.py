@@ -74,12 +74,12 @@ def test_the_same_seed_gives_the_same_network_and_another_seed_another(tmp_path:
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
-    whole = run(tmp_path / "whole", 6)
-    options = TrainOptions(steps=6, **SMALL)
-    stopped = train(PAINTINGS, PHOTOS, options, folder=tmp_path / "parts", on_step=lambda each: each.step < 3)
-    assert stopped.step == 3
+    whole = run(tmp_path / "whole", 4)
+    options = TrainOptions(steps=4, **SMALL)
+    stopped = train(PAINTINGS, PHOTOS, options, folder=tmp_path / "parts", on_step=lambda each: each.step < 2)
+    assert stopped.step == 2
     resumed = train(PAINTINGS, PHOTOS, options, folder=tmp_path / "parts", resume=True)
-    assert resumed.step == 6
+    assert resumed.step == 4
     for name, value in whole.averaged.items():
         torch.testing.assert_close(resumed.averaged[name], value, rtol=1e-4, atol=1e-5, msg=name)
 
@@ -102,7 +102,7 @@ def test_a_loss_that_stays_not_finite_ends_the_training_with_advice(tmp_path: Pa
         skipped.append(progress.skipped)
         return True
 
-    options = TrainOptions(steps=60, **SMALL)
+    options = TrainOptions(steps=60, **{**SMALL, "batch_size": 1, "styles_per_photo": 1})
     object.__setattr__(options, "style_weight", 1e300)  # options of that weight are refused
     with pytest.raises(OptimizationError, match="learning_rate"):
         train(PAINTINGS, PHOTOS, options, folder=tmp_path, on_step=on_step)
@@ -216,5 +216,9 @@ def test_the_stability_term_makes_paintings_calm(tmp_path: Path) -> None:
             stylized, moved = network(photo[..., :160, :160], weights), network(photo[..., 3:, 3:], weights)
         return float(flicker_loss(stylized[..., 3:, 3:], moved[..., :-3, :-3]))
 
-    plain, calm = (run(tmp_path / name, 25, stability_weight=weight) for name, weight in (("a", 0.0), ("b", 300.0)))
+    few: dict[str, Any] = {**SMALL, "batch_size": 1, "styles_per_photo": 1, "learning_rate": 5e-3, "steps": 12}
+    plain, calm = (
+        train(PAINTINGS, PHOTOS, TrainOptions(**few, stability_weight=weight), folder=tmp_path / str(weight))
+        for weight in (0.0, 300.0)
+    )
     assert change(calm) < 0.6 * change(plain)

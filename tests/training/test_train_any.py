@@ -19,6 +19,7 @@ from nst_engine.training import (
     Checkpoint,
     TrainOptions,
     TrainProgress,
+    any_style,
     any_style_of,
     load_any_style,
     load_checkpoint,
@@ -29,13 +30,19 @@ from nst_engine.training.checkpoint import ANY_STYLE_FORMAT
 PHOTOS = [photo.path for photo in bundled_contents().values()]
 PAINTINGS = [bundled_styles()[name].path for name in ("great-wave", "scream")]
 SMALL: dict[str, Any] = {
-    "batch_size": 4,
+    "batch_size": 2,
     "crop_px": 64,
     "style_size_px": 96,
     "photo_size_px": 96,
     "device": "cpu",
     "precision": "float32",
 }
+
+
+@pytest.fixture(autouse=True)
+def few_first_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An encoder looks at 64 before its first step, which takes longer than all steps here; as many in `cli/`."""
+    monkeypatch.setattr(any_style, "_FIRST_PICTURES", 16)
 
 
 def run(folder: Path, steps: int, *, start: Any = None, **options: Any) -> Checkpoint:
