@@ -18,7 +18,7 @@ class Picture:
     """One decoded still picture, upright and in sRGB.
 
     Attributes:
-        pixels: uint8 H×W×3, RGB in sRGB, 0–255. Under transparent pixels the colour is kept as decoded.
+        pixels: uint8 H×W×3, RGB in sRGB, 0–255. Colours of pixels nearby, where alpha is 0 and not everywhere.
         alpha: uint8 H×W, 0 transparent to 255 opaque; None where every pixel is opaque.
         source: Name in messages: the path, "<bytes>", "<array>", ...
         format: "PNG", "JPEG", ...; None for arrays.

@@ -54,9 +54,18 @@ def _continued(image: Image.Image, seen: Image.Image) -> Image.Image:
     """From halves of halves, whose pixels are means of what is seen (Gortler et al. 1996, section 3.4)."""
     if seen.getextrema() == (255, 255):
         return image
-    half = Image.merge(f"{image.mode}A", (*image.split(), seen)).reduce(2)  # Pillow weighs by opacity
-    around = _continued(half.convert(image.mode), half.getchannel("A").point(_SEEN))
-    return Image.composite(image, around.resize(image.size, Image.Resampling.BILINEAR), seen)
+    around = _continued(*_halved(image, seen)).resize(image.size, Image.Resampling.BILINEAR)
+    around.paste(image, mask=seen)  # in place: of large pictures, each copy counts
+    return around
+
+
+def _halved(image: Image.Image, seen: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Half the size: means of what is seen of four pixels each, and where that is anything."""
+    alone = Image.new(image.mode, image.size)
+    alone.paste(image, mask=seen)
+    weighed = Image.merge(f"{image.mode}a", (*alone.reduce(2).split(), seen.reduce(2)))
+    half = weighed.convert(f"{image.mode}A")
+    return half.convert(image.mode), half.getchannel("A").point(_SEEN)
 
 
 def as_seen(pixels: Pixels, alpha: Pixels | None) -> tuple[Pixels, Pixels | None]:
