@@ -173,7 +173,7 @@ class LiveSession:
             if frame is None:
                 continue
             begun = time.perf_counter()
-            largest = min(self._form.max_side, self._engine.settings.max_side)
+            largest = self._engine.settings.longest_side(self._form.max_side)
             try:
                 decoded = await self._engine.decoders.decode(frame, "the frame", max_side=largest)
                 content = await asyncio.to_thread(self._painted, decoded.pixels)

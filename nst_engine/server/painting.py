@@ -13,7 +13,7 @@ from nst_engine.color import ColorMode
 from nst_engine.errors import CancelledError
 from nst_engine.server.engine import Engine
 from nst_engine.server.replies import picture_reply
-from nst_engine.server.style_form import StyleForm, style_form
+from nst_engine.server.style_form import MaxSide, StyleForm, style_form
 from nst_engine.server.tracing import trace_stages
 
 router = APIRouter(prefix="/v1", tags=["stylize"])
@@ -34,10 +34,7 @@ async def stylize(
     strength: Annotated[float, Form(ge=0, le=2, description="0: the photo; 1: the stylized one")] = 1.0,
     stroke_size: Annotated[float, Form(ge=0.1, le=8)] = 1.0,
     preserve_color: Annotated[ColorMode | None, Form(description="keep the photo's colours")] = None,
-    max_side: Annotated[
-        int | None,
-        Form(ge=16, description="shrink the photo to it, px; the service's own `--max-side` is never exceeded"),
-    ] = None,
+    max_side: MaxSide = None,
     format: Annotated[OutputFormat, Form()] = "jpeg",  # noqa: A002
     quality: Annotated[int, Form(ge=1, le=100, description="of JPEG and WebP")] = 90,
     response: Annotated[Literal["image", "json"], Form(description="json: with the picture in base64")] = "image",
@@ -46,7 +43,6 @@ async def stylize(
     engine: Engine = request.app.state.engine
     stylizer = wanted.model_of(engine)
     chosen = await wanted.choice(engine, stylizer)
-    largest = engine.settings.max_side
     result = await unless_gone(
         request,
         engine.stylize(
@@ -56,7 +52,7 @@ async def stylize(
             strength=strength,
             stroke_size=stroke_size,
             preserve_color=preserve_color,
-            max_side=min(max_side or largest, largest),
+            max_side=engine.settings.longest_side(max_side),
         ),
     )
     reply, timings = await asyncio.to_thread(

@@ -121,6 +121,10 @@ class ServerSettings(BaseSettings):
         """The worker's share of the CPU threads."""
         return max(1, (self.threads or usable_cpus()) // self.workers)
 
+    def longest_side(self, wanted: int | None) -> int:
+        """What a request's pictures are shrunk to, px; None: it names nothing."""
+        return min(wanted or self.max_side, self.max_side)
+
 
 def read_settings(**given: Any) -> ServerSettings:
     """The settings, with what is given before the environment.

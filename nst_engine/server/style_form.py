@@ -1,4 +1,4 @@
-"""The fields of a request that say which style, and by which model."""
+"""The fields that several requests have: which style, by which model, and how large."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from nst_engine.server.engine import Engine
 from nst_engine.stylize.style_choice import Style
 from nst_engine.stylize.style_mix import parse_style_mix
 from nst_engine.stylize.stylizer import Stylizer
+
+MaxSide = Annotated[
+    int | None, Form(ge=16, description="shrink to it, px; the service's own `--max-side` is never exceeded")
+]
 
 
 @dataclass

@@ -15,7 +15,7 @@ from nst_engine.errors import ImageTooLargeError
 from nst_engine.motion.options import Stability
 from nst_engine.server.engine import Engine
 from nst_engine.server.following import accepted, desk_of, following
-from nst_engine.server.style_form import StyleForm, style_form
+from nst_engine.server.style_form import MaxSide, StyleForm, style_form
 from nst_engine.stylize.style_embedding import StyleEmbedding
 
 router: APIRouter = following("video")
@@ -31,10 +31,7 @@ async def paint(
     stroke_size: Annotated[float, Form(ge=0.1, le=8)] = 1.0,
     preserve_color: Annotated[ColorMode | None, Form(description="keep the video's colours")] = None,
     stability: Annotated[Stability, Form(description="against flicker")] = "low",
-    max_side: Annotated[
-        int | None,
-        Form(ge=16, description="shrink the frames to it, px; the service's own `--max-side` is never exceeded"),
-    ] = None,
+    max_side: MaxSide = None,
 ) -> Response:
     """Begin; the answer is a job, to be followed by its links. The result is an MP4 with the video's sound."""
     engine: Engine = request.app.state.engine
@@ -62,7 +59,7 @@ async def paint(
                 "preserve_color": preserve_color,
                 "stability": stability,
             },
-            "max_side": min(max_side or settings.max_side, settings.max_side),
+            "max_side": settings.longest_side(max_side),
             "result": "result.mp4",
         },
         files,
