@@ -64,9 +64,9 @@ def load_image(
     The EXIF turn is applied; an ICC profile is converted to sRGB (a damaged or unfitting one is ignored with
     a `RuntimeWarning`); CMYK without a profile is converted by Pillow's plain formula. 16-bit grey is divided
     by 257 and rounded; of 16-bit RGB Pillow keeps the high byte. Single-channel floats are taken as 0–1, or
-    as 0–255 where one exceeds 1. What wholly transparent pixels hold is
-    replaced by colours of pixels nearby that are seen. A host application that sets Pillow's
-    `ImageFile.LOAD_TRUNCATED_IMAGES` turns the detection of truncated files off.
+    as 0–255 where one exceeds 1. What wholly transparent pixels hold is replaced by colours of pixels
+    nearby that are seen. A host application that sets Pillow's `ImageFile.LOAD_TRUNCATED_IMAGES` turns
+    the detection of truncated files off.
 
     Raises:
         ImageNotFoundError: there is no such file.
