@@ -14,7 +14,6 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from nst_engine.errors import OutputError
-from nst_engine.limits import ImageLimits
 from nst_engine.ray.storage import RECORDS, Place, why
 
 _LOCK, _SIGN = f"{RECORDS}/lock", f"{RECORDS}/running.json"
@@ -83,7 +82,7 @@ def _signed(output: Place) -> Iterator[None]:
 
 def _read(place: Place) -> bytes:
     try:
-        return place.read(ImageLimits()) if place.is_file() else b""
+        return place.whole()
     except FileNotFoundError:
         return b""
     except Exception as error:  # each store has exceptions of its own

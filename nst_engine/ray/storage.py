@@ -140,6 +140,15 @@ class Place:
             limits.check_bytes(self.url, None)
         return content
 
+    def whole(self) -> bytes:
+        """All of a small file that another process may write anew meanwhile: one request, and so one state of it.
+
+        Raises:
+            FileNotFoundError: It is not there.
+        """
+        content: bytes = self.store.cat_file(self.path)
+        return content
+
     def write(self, content: bytes) -> None:
         """Whole or not at all: here by a temporary file, in a store by one request.
 

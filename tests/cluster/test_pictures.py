@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -204,6 +205,32 @@ def test_two_runs_do_not_paint_into_one_output(two_nodes: TwoNodes, tmp_path: Pa
     assert (result.done, result.failed) == (40, 0)
     assert "out: another run is painting into it" in refused[0]
     assert paint(tmp_path / "in", output, resume=True).before == 40
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_sign_that_is_written_anew_while_it_is_read_is_of_a_run_that_lives(two_nodes: TwoNodes) -> None:
+    store, is_over = fsspec.filesystem("s3"), threading.Event()
+    store.mkdir("busy")
+
+    def sign() -> None:
+        for number in itertools.count():
+            store.pipe_file("busy/out/_nst/running.json", f'{{"sign": {number}}}'.encode())
+            if is_over.is_set():
+                return
+
+    writer = threading.Thread(target=sign)
+    writer.start()
+    try:
+        while not store.exists("busy/out/_nst/running.json"):
+            pass
+        for _ in range(3):
+            with pytest.raises(OutputError, match="out: another run is painting into it"), hold.held(
+                place_of("s3://busy/out")
+            ):
+                pass
+    finally:
+        is_over.set()
+        writer.join()
 
 
 @pytest.mark.usefixtures("impatient")
