@@ -11,6 +11,7 @@ from nst_engine.cli.exit_codes import INTERRUPTED
 from nst_engine.cli.training_arguments import (
     add_model_output,
     add_training_arguments,
+    faces_in,
     named_path,
     training_folder,
     training_options,
@@ -82,6 +83,7 @@ def _add(arguments: argparse.Namespace, name: str, painting: Path, model: Path) 
             photos,
             options,
             folder=training_folder(arguments),
+            faces=faces_in(arguments, photos),
             vgg_weights=arguments.vgg_weights,
             on_step=display,
         )

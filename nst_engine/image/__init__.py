@@ -18,7 +18,7 @@ from nst_engine.image.resize import resize_image, without_finest
 from nst_engine.image.scan import without_scan_edges
 from nst_engine.image.several import pictures_of, several_pictures
 from nst_engine.image.sheet import contact_sheet, labelled_sheet
-from nst_engine.image.visible import resized_opaque, visible_part
+from nst_engine.image.visible import resized_opaque, visible_area, visible_part
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "save_image",
     "several_pictures",
     "to_pillow",
+    "visible_area",
     "visible_part",
     "with_alpha",
     "without_finest",

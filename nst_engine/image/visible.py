@@ -25,11 +25,22 @@ def visible_part(picture: Picture) -> Picture:
     """
     if picture.alpha is None:
         return picture
+    area = visible_area(picture)
+    return replace(picture, pixels=picture.pixels[area], alpha=picture.alpha[area])
+
+
+def visible_area(picture: Picture) -> tuple[slice, slice]:
+    """Rows and columns of that rectangle.
+
+    Raises:
+        OptionError: All of it is transparent.
+    """
+    if picture.alpha is None:
+        return slice(0, picture.height), slice(0, picture.width)
     rows, columns = (np.flatnonzero(picture.alpha.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         raise OptionError(f"{picture.source}: is transparent everywhere; a style image needs something to be seen")
-    area = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return replace(picture, pixels=picture.pixels[area], alpha=picture.alpha[area])
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def without_hidden_colors(image: Image.Image, alpha: Pixels | None) -> Image.Image:

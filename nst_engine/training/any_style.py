@@ -16,6 +16,7 @@ from nst_engine.networks.style_encoder import STATISTICS_LAYERS, StyleEncoder
 from nst_engine.networks.stylizer_net import StylizerNet, architecture
 from nst_engine.optimization.device import resolve_precision
 from nst_engine.training.checkpoint import ANY_STYLE_FORMAT, AnyStyleCheckpoint, Checkpoint
+from nst_engine.training.faces import Boxes
 from nst_engine.training.keeping import (
     CHECKPOINT,
     PREVIEW_STYLES,
@@ -58,6 +59,7 @@ def train_any(
     resume: bool = False,
     start: AnyStyleCheckpoint | Checkpoint | None = None,
     painter: Checkpoint | None = None,
+    faces: Mapping[Path, Boxes] | None = None,
     on_step: StepCallback = lambda progress: True,
 ) -> Checkpoint:
     """Train a network that paints in the style of any picture, in one pass.
@@ -74,6 +76,7 @@ def train_any(
         start: Begin with this network for any style; or with one of fixed styles of the same size, whose styles' mean
             all codes paint in at first; None: random weights.
         painter: Network of fixed styles that paints photos to learn from; None: a quarter more paintings instead.
+        faces: As for `train`.
         on_step: Called after each step; False ends the training after a checkpoint.
 
     Returns:
@@ -89,7 +92,8 @@ def train_any(
     arch = ANY_STYLE_ARCHITECTURES[options.arch]
     _check_goes_on(earlier, arch, folder / CHECKPOINT)
     with process_group(options) as group:
-        data = _data(photos, paintings, options, painter, group.device)
+        to_paint = Photos(photos, options.photo_size_px, faces=faces)
+        data = _data(to_paint, paintings, options, painter, group.device)
         network = _network(arch, start, options.seed)
         training, styles = _training(network, data, options, group, is_placed=isinstance(start, AnyStyleCheckpoint))
         if earlier is not None:
@@ -205,13 +209,8 @@ def _check_goes_on(earlier: Checkpoint | None, arch: str, path: Path) -> None:
 
 
 def _data(
-    photos: Sequence[Path],
-    paintings: Sequence[Path],
-    options: TrainOptions,
-    painter: Checkpoint | None,
-    device: torch.device,
+    to_paint: Photos, paintings: Sequence[Path], options: TrainOptions, painter: Checkpoint | None, device: torch.device
 ) -> _Data:
-    to_paint = Photos(photos, options.photo_size_px)
     # an empty canvas is a style, too
     cut_from = Photos(paintings, _ZOOM * options.style_size_px, min_deviation=0.0)
     painted = None

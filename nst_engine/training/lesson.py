@@ -13,6 +13,7 @@ from torch import nn
 from nst_engine.models.spec import STRIDE_PX
 from nst_engine.networks.stylizer_net import StylizerNet
 from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, motif_loss, roughness_loss
+from nst_engine.training.faces import Boxes
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, PerceptualMeasure, Targets, energies, evened
 from nst_engine.training.photos import Photos
@@ -66,6 +67,7 @@ class Batch:
         crops: uint8 photos x S x S x 3, larger by `STRIDE_PX` than what VGG-19 is shown.
         styles: What was drawn for the pictures.
         share: Which pictures these are.
+        faces: In each of the crops, as far as they are known.
         offset: Where it is shown, top and left. At random: were the network's grid always on that of VGG-19's pooling,
             it would learn to please the pooling with a pattern that repeats every few pixels.
     """
@@ -73,6 +75,7 @@ class Batch:
     crops: NDArray[np.uint8]
     styles: Any
     share: Share
+    faces: list[Boxes]
     offset: tuple[int, int]
 
     def seen(self, images: torch.Tensor) -> torch.Tensor:
@@ -198,11 +201,11 @@ class Lesson:
             side, count = max(64, round(_SMALL * side / STRIDE_PX) * STRIDE_PX), _MORE * count
         share = Share(self._group.rank.share(count * self._styles_per_photo), self._styles_per_photo)
         of_photos = share.generators_of_photos((options.seed, step))
-        crops = np.stack([self._photos.crop(side + STRIDE_PX, rng) for rng in of_photos])
+        cut = [self._photos.cut_out(side + STRIDE_PX, rng) for rng in of_photos]
         rng = np.random.default_rng((options.seed, step))
         styles = self._styles.draw(count, share, side, rng)
         top, left = rng.integers(STRIDE_PX, size=2).tolist()
-        return Batch(crops, styles, share, (top, left))
+        return Batch(np.stack([each.pixels for each in cut]), styles, share, [each.faces for each in cut], (top, left))
 
     def outcome(self, batch: Batch, step: int, style_weight: float, usual_energy: float | None) -> Outcome:
         """Paint a batch, and compare.
@@ -227,6 +230,9 @@ class Lesson:
         total = total + self._artefacts(batch.seen(clean), seen, style) + _REPEATS_WEIGHT * distances.repeats.mean()
         total = total + (options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted))
         total = total + style.penalty
+        if options.face_weight:
+            faces = [batch.faces[number] for number in batch.share.shown]
+            total = total + options.face_weight * self._measure.unlikeness(clean, painted, faces).mean()
         if options.stability_weight:
             total = total + options.stability_weight * self._flicker(shown, style.weights, painted, batch, step)
         means = [total, *(each.mean() for each in (distances.content, distances.style, energy))]

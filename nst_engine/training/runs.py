@@ -16,6 +16,7 @@ from nst_engine.image import load_image, resized_opaque, visible_part, without_s
 from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
 from nst_engine.optimization.device import resolve_precision
 from nst_engine.training.checkpoint import Checkpoint, check_fits, load_checkpoint, save_checkpoint
+from nst_engine.training.faces import Boxes
 from nst_engine.training.keeping import (
     CHECKPOINT,
     PREVIEW_STYLES,
@@ -45,6 +46,7 @@ def train(
     folder: Path,
     resume: bool = False,
     start: Checkpoint | None = None,
+    faces: Mapping[Path, Boxes] | None = None,
     vgg_weights: str | Path = "auto",
     on_step: StepCallback = lambda progress: True,
 ) -> Checkpoint:
@@ -58,6 +60,8 @@ def train(
         folder: For checkpoint, trace, plot and previews; made if missing.
         resume: Resume from the folder's checkpoint, which must be of the same network and styles.
         start: Begin with the weights of this network, of the same styles, instead of random ones.
+        faces: Where they are in some of the photos (`nst_engine.training.faces.read_faces`): half of the cut-outs are
+            then drawn around one, and they are painted so that they can be recognised.
         vgg_weights: See `nst_engine.vgg19.weights.load_vgg19_weights`.
         on_step: Called after each step; returning False stops the training after a checkpoint.
 
@@ -80,7 +84,7 @@ def train(
                 f"{', '.join(names)}; give the same paintings in the same order, or begin anew"
             )
     with process_group(options) as group:
-        read = Photos(photos, options.photo_size_px)
+        read = Photos(photos, options.photo_size_px, faces=faces)
         network = _first_network(options, names, start)
         loss = _loss(paintings.values(), options, load_vgg19_weights(vgg_weights), group.device)
         names_of_all = [name for name, _ in network.named_parameters()]
@@ -98,6 +102,7 @@ def add_style(
     options: TrainOptions,
     *,
     folder: Path,
+    faces: Mapping[Path, Boxes] | None = None,
     vgg_weights: str | Path = "auto",
     on_step: StepCallback = lambda progress: True,
 ) -> Checkpoint:
@@ -112,6 +117,7 @@ def add_style(
         photos: Files to fit on.
         options: How long and how.
         folder: As for `train`.
+        faces: As for `train`.
         vgg_weights: As for `train`.
         on_step: As for `train`.
 
@@ -130,7 +136,7 @@ def add_style(
             f"{path} is of a training for {', '.join(others)}, which would be lost; choose another `folder`"
         )
     inputs_elsewhere(folder, [painting])
-    read = Photos(inputs_elsewhere(folder, photos, resume=path.exists()), options.photo_size_px)
+    read = Photos(inputs_elsewhere(folder, photos, resume=path.exists()), options.photo_size_px, faces=faces)
     network = StylizerNet(architecture(base.arch), 1)
     is_norm = {key for key in base.averaged if key.endswith(OF_STYLES)}
     weights = load_vgg19_weights(vgg_weights)

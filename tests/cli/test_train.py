@@ -13,7 +13,7 @@ import pytest
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles, content_path
 from nst_engine.cli import training_run
-from nst_engine.training import TrainProgress, load_checkpoint
+from nst_engine.training import TrainProgress, load_any_style, load_checkpoint
 
 from .running import assert_refused, code_of, nst, painting, pixels_of, write
 
@@ -64,6 +64,23 @@ def test_a_network_is_trained_written_and_painted_with(
     assert (tmp_path / "my.training" / "checkpoint.safetensors").exists()
     assert code_of(*command) == 2
     assert "--overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("train", "scream"), ("add-style", content_path("chelsea")), ("train-any", "--start-from", "bundled:any-fast")],
+)
+def test_faces_in_the_photos_are_learnt(
+    tmp_path: Path, photos: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "faces.json").write_text('{"astronaut.jpg": [[170, 60, 110, 140]]}')
+    typed = (*command, "-o", "my.onnx", "--photos", photos, "--steps", "2", *SMALL)
+    assert_refused(capsys, "--face-weight came without --faces", *typed, "--face-weight", "4")
+    assert code_of(*typed, "--faces", "faces.json", "--face-weight", "4") == 0, capsys.readouterr().err
+    learnt = load_any_style if command[0] == "train-any" else load_checkpoint
+    training = learnt(tmp_path / "my.training" / "checkpoint.safetensors").training
+    training = training["added"][-1] if command[0] == "add-style" else training
+    assert training["face_weight"] == 4
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -139,6 +156,10 @@ def test_a_style_is_added_to_a_bundled_network(
         (("add-style", "p.png", "-o", "m.onnx", "--photos", ""), "'' came; wanted a path"),
         (("train-any", "-o", "m.onnx", "--photos", "photos", "--styles", "", "--steps", "1"), "'' came; wanted a path"),
         (("train", "scream", "-o", ".onnx", "--photos", "photos", "--steps", "1"), "use --output model.onnx"),
+        (
+            ("train", "scream", "-o", "m.onnx", "--photos", "photos", "--steps", "1", "--faces", "none.json"),
+            "none.json: cannot be read as JSON",
+        ),
         (
             ("train", "p.png", "-o", "m.onnx", "--photos", "photos", "--steps", "1", "--folder", "p.png"),
             "p.png: cannot be made (File exists); choose another --folder",

@@ -224,8 +224,9 @@ def test_a_sign_that_is_written_anew_while_it_is_read_is_of_a_run_that_lives(two
         while not store.exists("busy/out/_nst/running.json"):
             pass
         for _ in range(3):
-            with pytest.raises(OutputError, match="out: another run is painting into it"), hold.held(
-                place_of("s3://busy/out")
+            with (
+                pytest.raises(OutputError, match="out: another run is painting into it"),
+                hold.held(place_of("s3://busy/out")),
             ):
                 pass
     finally:
