@@ -1,6 +1,7 @@
 """Throws files of all kinds at everything that reads files which strangers may have written.
 
 python tests/fuzz/fuzz_readers.py                                # names the readers
+python tests/fuzz/fuzz_readers.py all -max_total_time=4          # one after the other
 python tests/fuzz/fuzz_readers.py pictures -max_total_time=60    # libFuzzer's options
 
 Whatever comes, a reader returns or raises an `NSTError`, within five seconds and bounded memory. Files to begin with
@@ -14,6 +15,7 @@ import copy
 import io
 import json
 import math
+import os
 import sys
 import tempfile
 import warnings
@@ -295,11 +297,22 @@ READERS: Mapping[str, tuple[Callable[[bytes], None], Callable[[], Iterator[bytes
 
 
 def main() -> None:
-    """One reader, until the time is over or a failure occurs."""
+    """One reader, or each in a process of its own; a failure ends it."""
     if len(sys.argv) < 2:
         print(*READERS)
         return
-    name = sys.argv[1]
+    if sys.argv[1] != "all":
+        fuzz(sys.argv[1])
+    for name in READERS:  # what all import is instrumented once
+        child = os.fork()
+        if not child:
+            fuzz(name)
+        if os.waitpid(child, 0)[1]:
+            raise SystemExit(f"{name}: failed")
+
+
+def fuzz(name: str) -> None:
+    """Until the time is over or a failure occurs, with which the process ends."""
     read, seeds = READERS[name]
     corpus = ROOT / "build" / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
