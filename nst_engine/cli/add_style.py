@@ -21,7 +21,13 @@ from nst_engine.training.ranks import own_rank
 
 # scales and shifts tolerate larger steps than kernels, and there is only one style to learn, less of which is reached
 # at the same weight while kernels stay; how calm moving pictures are is up to the kernels
-_DEFAULTS: dict[str, Any] = {"minutes": 5.0, "learning_rate": 2e-2, "style_weight": 12.0, "stability_weight": 0.0}
+_DEFAULTS: dict[str, Any] = {
+    "minutes": 5.0,
+    "learning_rate": 2e-2,
+    "style_weight": 12.0,
+    "stability_weight": 0.0,
+    "likeness_weight": 0.0,
+}
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:

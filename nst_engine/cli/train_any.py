@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nst_engine.training import AnyStyleCheckpoint, Checkpoint
 
 # a step has as many styles as photos: fewer would be too noisy
-_DEFAULTS: dict[str, Any] = {"batch_size": 8, "learning_rate": 1e-3, "small_until": 0.5}
+_DEFAULTS: dict[str, Any] = {"batch_size": 8, "learning_rate": 1e-3, "small_until": 0.5, "likeness_weight": 0.0}
 _GOES_ON = {"learning_rate": 3e-4, "small_until": 0.0}
 _PAINTER = "bundled:quality"
 _SHOWN = 4

@@ -1,15 +1,13 @@
-"""Faces in photos: where they are, and how far painted ones are from being recognised."""
+"""Where faces are in photos."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from nst_engine.checks import parsed_json
@@ -18,13 +16,6 @@ from nst_engine.reading import text_of
 
 #: Rectangles in a picture: float N×4, each left, top, right and bottom in px.
 Boxes: TypeAlias = NDArray[np.float64]
-
-#: Layers at which painted faces are compared with the photo's: eyes and mouths, not the texture of skin.
-FACE_LAYERS = ("relu2_2", "relu3_1", "relu4_2")
-# to which faces are brought, so that small ones are looked at as closely as large ones
-_SIDE_PX = 112
-# shorter sides of what is looked at; smaller ones have nothing in them that could be recognised
-_LEAST_PX = 14
 
 _WANTED = 'wanted {"photo.jpg": [[left, top, width, height], …], …}, in px of the picture as it is shown'
 
@@ -93,34 +84,3 @@ def clipped(boxes: Boxes, width: float, height: float) -> Boxes:
 def mirrored(boxes: Boxes, width: float) -> Boxes:
     """In the picture that is so wide, left and right exchanged."""
     return np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], 1)
-
-
-def cut_faces(pictures: torch.Tensor, boxes: Sequence[Boxes]) -> tuple[torch.Tensor, list[int]]:
-    """The faces of pictures N×3×H×W, whose boxes these are, all of one size.
-
-    Returns:
-        float faces×3×112×112, and which picture each is of.
-    """
-    faces, pictures_of = [], []
-    for number, of_one in enumerate(boxes):
-        for left, top, right, bottom in of_one.round().astype(int).tolist():
-            if min(right - left, bottom - top) < _LEAST_PX:
-                continue
-            face = pictures[number : number + 1, :, max(0, top) : bottom, max(0, left) : right]
-            faces.append(F.interpolate(face, (_SIDE_PX, _SIDE_PX), mode="bilinear", antialias=True))
-            pictures_of.append(number)
-    return torch.cat(faces) if faces else pictures.new_zeros(0, 3, _SIDE_PX, _SIDE_PX), pictures_of
-
-
-def unlikeness(faces: Mapping[str, torch.Tensor], painted: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """One minus the correlation of their features, N×C×H×W by layer, over all places: float32 N, 0 to 2.
-
-    Each channel counts without its mean: what colours a face has is the style's.
-    """
-    correlations = []
-    for layer in FACE_LAYERS:
-        before, after = (each[layer].float().flatten(2) for each in (faces, painted))
-        before, after = (each - each.mean(2, keepdim=True) for each in (before, after))
-        energy = before.square().sum((1, 2)) * after.square().sum((1, 2))
-        correlations.append((before * after).sum((1, 2)) / energy.clamp_min(1e-12).sqrt())
-    return 1 - torch.stack(correlations).mean(0)

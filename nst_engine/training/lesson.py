@@ -14,6 +14,7 @@ from nst_engine.models.spec import STRIDE_PX
 from nst_engine.networks.stylizer_net import StylizerNet
 from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, motif_loss, roughness_loss
 from nst_engine.training.faces import Boxes
+from nst_engine.training.likeness import random_pieces
 from nst_engine.training.options import TrainOptions
 from nst_engine.training.perceptual import PerceptualLoss, PerceptualMeasure, Targets, energies, evened
 from nst_engine.training.photos import Photos
@@ -230,9 +231,7 @@ class Lesson:
         total = total + self._artefacts(batch.seen(clean), seen, style) + _REPEATS_WEIGHT * distances.repeats.mean()
         total = total + (options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted))
         total = total + style.penalty
-        if options.face_weight:
-            faces = [batch.faces[number] for number in batch.share.shown]
-            total = total + options.face_weight * self._measure.unlikeness(clean, painted, faces).mean()
+        total = total + self._unlike(clean, painted, batch, step)
         if options.stability_weight:
             total = total + options.stability_weight * self._flicker(shown, style.weights, painted, batch, step)
         means = [total, *(each.mean() for each in (distances.content, distances.style, energy))]
@@ -249,6 +248,18 @@ class Lesson:
         in_calm_areas = _MOTIF_WEIGHT * motif_loss(photos, painted)
         in_calm_areas = in_calm_areas + _ROUGHNESS_WEIGHT * roughness_loss(photos, painted, calm)
         return _DETAIL_WEIGHT * detail.square().mean() + in_calm_areas
+
+    def _unlike(self, photos: torch.Tensor, painted: torch.Tensor, batch: Batch, step: int) -> torch.Tensor | float:
+        """What of faces, and of pieces at random, is not recognised any more."""
+        total: torch.Tensor | float = 0.0
+        if self._options.face_weight:
+            faces = [batch.faces[number] for number in batch.share.shown]
+            total = total + self._options.face_weight * self._measure.unlikeness(photos, painted, faces).mean()
+        if self._options.likeness_weight:
+            rngs = batch.share.generators_of_pictures((self._options.seed, step, 6))
+            pieces = [random_pieces(painted.shape[-1], rng) for rng in rngs]
+            total = total + self._options.likeness_weight * self._measure.unlikeness(photos, painted, pieces).mean()
+        return total
 
     def _flicker(
         self, photos: torch.Tensor, weights: torch.Tensor, painted: torch.Tensor, batch: Batch, step: int

@@ -40,8 +40,9 @@ class TrainOptions:
         stability_weight: Of what changes in a painting where the photo only moves by some pixels and gets a little
             noise. Without it, videos flicker, and what is painted into calm or evenly textured areas comes to repeat
             itself every `STRIDE_PX` pixels, as the network's own grid does.
-        face_weight: Of how little painted faces are like the photo's, where it was said in which photos there are some.
-            Else a motif is stamped on a face as readily as on a wall.
+        likeness_weight: Of how little pieces of what is painted are like the photo's, colours aside. Without it, what a
+            painting shows (a blossom, a disc, a wave) is stamped on things as readily as on walls.
+        face_weight: Likewise, of faces, where it was said in which photos there are some.
         learning_rate: Of Adam, at its peak.
         style_size_px: Longer side at which the paintings are looked at.
         photo_size_px: Longer side to which photos are brought.
@@ -74,6 +75,9 @@ class TrainOptions:
     tv_weight: float = option(0.0, "smoothness", metavar="W", limits=WEIGHTS)
     stability_weight: float = option(
         25.0, "calm in moving pictures, and no patterns that repeat; 100 is much", metavar="W", limits=WEIGHTS
+    )
+    likeness_weight: float = option(
+        1.0, "of things that shall be recognised: motifs keep off them", metavar="W", limits=WEIGHTS
     )
     face_weight: float = option(
         3.0, "of faces that shall stay faces, with --faces; 2 paints them more", metavar="W", limits=WEIGHTS

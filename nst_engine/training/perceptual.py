@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from nst_engine.training.artefacts import calm_roughness
-from nst_engine.training.faces import Boxes, cut_faces, unlikeness
+from nst_engine.training.faces import Boxes
+from nst_engine.training.likeness import cut_pieces, unlikeness
 from nst_engine.training.repetition import repetition
 from nst_engine.vgg19.layers import GATYS_STYLE_LAYERS
 from nst_engine.vgg19.network import VGG19
@@ -131,22 +132,22 @@ class PerceptualMeasure:
         )
         return Distances(content_distances(features[CONTENT_LAYER], content_features), style, weighed, repeats.sum(0))
 
-    def unlikeness(self, photos: torch.Tensor, painted: torch.Tensor, faces: Sequence[Boxes]) -> torch.Tensor:
-        """How far painted faces are from being recognised, 0 to 2: float32 N, 0 where a picture shows none.
+    def unlikeness(self, photos: torch.Tensor, painted: torch.Tensor, boxes: Sequence[Boxes]) -> torch.Tensor:
+        """How far painted things are from being recognised, 0 to 2: float32 N, 0 where a picture has no box.
 
         Args:
             photos: float N x 3 x H x W, 0-1.
             painted: Likewise.
-            faces: Of each photo, in its px.
+            boxes: Pieces of each photo, in its px.
         """
-        before, numbers = cut_faces(photos, faces)
-        unlike = painted.new_zeros(len(faces), dtype=torch.float32)
+        before, numbers = cut_pieces(photos, boxes)
+        unlike = painted.new_zeros(len(boxes), dtype=torch.float32)
         if not numbers:
             return unlike
         with torch.no_grad():
             wanted = self._network(before)
         rows = torch.tensor(numbers, device=painted.device)
-        each = unlikeness(wanted, self._network(cut_faces(painted, faces)[0]))
+        each = unlikeness(wanted, self._network(cut_pieces(painted, boxes)[0]))
         return unlike.index_add(0, rows, each / torch.bincount(rows)[rows])
 
     def _weighed(self, distances: Mapping[str, torch.Tensor], size: str) -> torch.Tensor:

@@ -27,7 +27,7 @@ _KEEP_BYTES = 1024**3
 _LEAST_DEVIATION = 1.0
 # how much larger or smaller things may look than at the size at which photos are kept
 _ZOOM = (0.75, 1.3)
-# of the cut-outs, as photos of crowds are few
+# of the cut-outs: most photos show none, or small ones
 _SHARE_OF_FACES = 0.5
 
 

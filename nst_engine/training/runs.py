@@ -116,10 +116,7 @@ def add_style(
         base: The network, as trained or read from a model.
         photos: Files to fit on.
         options: How long and how.
-        folder: As for `train`.
-        faces: As for `train`.
-        vgg_weights: As for `train`.
-        on_step: As for `train`.
+        folder, faces, vgg_weights, on_step: As for `train`.
 
     Returns:
         A checkpoint with the new style last.
