@@ -116,7 +116,10 @@ def add_style(
         base: The network, as trained or read from a model.
         photos: Files to fit on.
         options: How long and how.
-        folder, faces, vgg_weights, on_step: As for `train`.
+        folder: As for `train`.
+        faces: As for `train`.
+        vgg_weights: As for `train`.
+        on_step: As for `train`.
 
     Returns:
         A checkpoint with the new style last.
@@ -125,13 +128,8 @@ def add_style(
         OptionError: The network has a style of that name already, or the folder is another training's.
         NSTError: As for `train`.
     """
-    if name in base.styles:
-        raise OptionError(f"the model has a style {name!r} already; give the new one another name with `name`")
     path = folder / CHECKPOINT
-    if path.exists() and (others := load_checkpoint(path).styles)[-1:] != [name]:
-        raise OptionError(
-            f"{path} is of a training for {', '.join(others)}, which would be lost; choose another `folder`"
-        )
+    _check_is_new(name, base, path)
     inputs_elsewhere(folder, [painting])
     read = Photos(inputs_elsewhere(folder, photos, resume=path.exists()), options.photo_size_px, faces=faces)
     network = StylizerNet(architecture(base.arch), 1)
@@ -152,6 +150,15 @@ def add_style(
     if group.rank.is_first:
         save_checkpoint(path, grown)
     return grown
+
+
+def _check_is_new(name: str, base: Checkpoint, path: Path) -> None:
+    if name in base.styles:
+        raise OptionError(f"the model has a style {name!r} already; give the new one another name with `name`")
+    if path.exists() and (others := load_checkpoint(path).styles)[-1:] != [name]:
+        raise OptionError(
+            f"{path} is of a training for {', '.join(others)}, which would be lost; choose another `folder`"
+        )
 
 
 def _first_network(options: TrainOptions, names: Sequence[str], start: Checkpoint | None) -> StylizerNet:
