@@ -5,11 +5,12 @@ Work that may never end runs in its own thread.
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from nst_engine.cancellation import Stop, current_token
 from nst_engine.errors import InferenceError
@@ -84,11 +85,13 @@ class _Run(Generic[_T]):
         self._thread.start()
 
     def _do(self) -> None:
+        _RUNNING.add(self)
         try:
             self._returned = self._work(self._stop)
         except BaseException as failure:
             self._failure = failure
         finally:
+            _RUNNING.discard(self)
             self._done.set()
 
     def wait(self, timeout_s: float | None) -> None:
@@ -106,3 +109,14 @@ class _Run(Generic[_T]):
         if self._failure is not None:
             raise self._failure
         return cast(_T, self._returned)
+
+
+#: An exception, as of Ctrl-C, may come anywhere, between the start of a run and the wait for it, too.
+_RUNNING: set[_Run[Any]] = set()
+
+
+@atexit.register
+def _end_all() -> None:
+    """A thread that comes back from a runtime's C++ after the interpreter's end would abort the process."""
+    for run in list(_RUNNING):
+        run.end()
