@@ -50,9 +50,9 @@ def read_faces(path: Path, photos: Sequence[Path]) -> dict[Path, Boxes]:
             many = "several photos" if matching else "none of the photos"
             said = f"{path}: {name!r} is the name of {many}; name each by the end of its path"
             raise OptionError(said, option="faces")
-        if len(boxes_of := _boxes(boxes, f"{path}: {name}")):
-            found[matching[0]] = boxes_of
-    return found
+        before = found.get(matching[0], np.zeros((0, 4)))  # by another of its names
+        found[matching[0]] = np.concatenate([before, _boxes(boxes, f"{path}: {name}")])
+    return {photo: boxes for photo, boxes in found.items() if len(boxes)}
 
 
 def _boxes(listed: Any, where: str) -> Boxes:

@@ -21,8 +21,9 @@ FACE = (170.0, 60.0, 280.0, 200.0)
 def test_they_are_found_by_the_name_of_their_photo(tmp_path: Path) -> None:
     photos = [tmp_path / name for name in ("a.jpg", "one/b.jpg", "two/b.jpg", "ü.png")]
     listed = tmp_path / "faces.json"
+    twice = f"{tmp_path.name}/a.jpg"
     listed.write_text(
-        json.dumps({"a.jpg": [[1, 2, 30, 40], [5.5, 0, 20, 20]], "two/b.jpg": [[0, 0, 9, 9]], "ü.png": []})
+        json.dumps({"a.jpg": [[1, 2, 30, 40]], "two/b.jpg": [[0, 0, 9, 9]], "ü.png": [], twice: [[5.5, 0, 20, 20]]})
     )
     found = read_faces(listed, photos)
     assert {path.relative_to(tmp_path).as_posix(): boxes.tolist() for path, boxes in found.items()} == {
