@@ -101,10 +101,6 @@ class Photos:
             raise OptionError(f"no picture to train on is left; the first was left out because: {reason}")
         return images
 
-    def crop(self, side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """As `cut_out`, without what is known of faces: uint8 side x side x 3."""
-        return self.cut_out(side_px, rng).pixels
-
     def cut_out(self, side_px: int, rng: np.random.Generator) -> Photo:
         """A random square of a random photo, zoomed and mirrored at random.
 

@@ -100,7 +100,7 @@ class PaintedPhotos:
         count = min(int(rng.integers(1, _BLEND_SIZE + 1)), self._network.styles)
         chosen = rng.choice(self._network.styles, count, replace=False)
         weights[0, chosen] = rng.dirichlet(np.ones(count)) * rng.uniform(*_STRENGTHS)
-        photo = torch.from_numpy(self._photos.crop(_PAINTED_SIDE_PX, rng)).to(device)
+        photo = torch.from_numpy(self._photos.cut_out(_PAINTED_SIDE_PX, rng).pixels).to(device)
         planes = photo.permute(2, 0, 1)[None].float() / 255
         painted = self._network(planes, torch.from_numpy(weights).to(device))
         levels: NDArray[np.uint8] = (painted[0].permute(1, 2, 0) * 255).round().byte().cpu().numpy()

@@ -38,7 +38,7 @@ def test_flat_and_broken_pictures_are_left_out_and_named(tmp_path: Path) -> None
     assert {Path(name).name for name in photos.left_out} == {"broken.jpg", "flat.png"}
     assert "flat" in photos.left_out[str(tmp_path / "flat.png")]
     assert len(photos) == 1
-    assert photos.crop(32, np.random.default_rng(0)).std() > 1
+    assert photos.cut_out(32, np.random.default_rng(0)).pixels.std() > 1
 
 
 def test_nothing_left_is_an_error_with_a_reason(tmp_path: Path) -> None:
@@ -56,8 +56,8 @@ def test_crops_are_parts_of_the_photo_and_repeat_with_the_seed(tmp_path: Path) -
     # every pixel encodes its column: a crop is a section of the ramp, mirrored or not
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 200, 0).repeat(3, 2)
     photos = Photos([photo(tmp_path / "ramp.png", ramp)], 256)
-    crops = [photos.crop(96, np.random.default_rng(seed)) for seed in range(80)]
-    again = [photos.crop(96, np.random.default_rng(seed)) for seed in range(80)]
+    crops = [photos.cut_out(96, np.random.default_rng(seed)).pixels for seed in range(80)]
+    again = [photos.cut_out(96, np.random.default_rng(seed)).pixels for seed in range(80)]
     rises = []
     for crop, same in zip(crops, again, strict=True):
         assert crop.shape == (96, 96, 3)
@@ -71,21 +71,21 @@ def test_crops_are_parts_of_the_photo_and_repeat_with_the_seed(tmp_path: Path) -
 
 def test_a_photo_smaller_than_the_crop_is_enlarged(tmp_path: Path) -> None:
     small = photo(tmp_path / "small.png", np.random.default_rng(0).integers(0, 256, (20, 31, 3), np.uint8))
-    assert Photos([small], 31).crop(64, np.random.default_rng(1)).shape == (64, 64, 3)
+    assert Photos([small], 31).cut_out(64, np.random.default_rng(1)).pixels.shape == (64, 64, 3)
 
 
 def test_crops_of_one_colour_are_drawn_again(tmp_path: Path) -> None:
     pixels = np.full((96, 144, 3), 243, np.uint8)  # a thing before a white wall
     pixels[70:90, 110:140] = np.random.default_rng(0).integers(0, 90, (20, 30, 3), np.uint8)
     photos = Photos([photo(tmp_path / "white.png", pixels)], 144)
-    assert min(photos.crop(24, np.random.default_rng(seed)).std() for seed in range(60)) > 1
+    assert min(photos.cut_out(24, np.random.default_rng(seed)).pixels.std() for seed in range(60)) > 1
 
 
 def test_what_is_drawn_does_not_depend_on_what_is_kept() -> None:
     paths = [each.path for each in bundled_contents().values()]
     keeping, reading = Photos(paths, 96), Photos(paths, 96, keep_bytes=0)
     for seed in range(12):
-        kept, read = (photos.crop(64, np.random.default_rng(seed)) for photos in (keeping, reading))
+        kept, read = (photos.cut_out(64, np.random.default_rng(seed)).pixels for photos in (keeping, reading))
         np.testing.assert_array_equal(kept, read)
 
 
