@@ -1,4 +1,4 @@
-"""What a painting shall not show, beside what VGG-19 sees: a grid, stamped motifs, rough skies, detail, and flicker."""
+"""What a painting shall not show, beside what VGG-19 sees: a grid, motifs, rough skies, detail, a frame, flicker."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ _CALM_CONTRAST, _STROKES_CONTRAST = 0.04, 0.05
 _OCTAVES_PX, _NEIGHBOURHOOD_SIGMA_PX, _NEXT_PLACE_PX = (1.0, 2.0, 4.0), 6.0, 4
 # what share of a painting is its calm part, how much rougher a picture may be, and what half counts as calm in a photo
 _CALM_SHARE, _ROUGHER, _CALM_ROUGHNESS = 0.25, 1.25, 0.02
+
+# how far from the border a frame is looked for, in cells that are long along it, so that strokes average out
+_FRAME_PX, _FRAME_CELL_PX = 24, (8, 32)
 
 
 def grid_loss(painted: torch.Tensor) -> torch.Tensor:
@@ -90,6 +93,24 @@ def roughness_loss(photos: torch.Tensor, painted: torch.Tensor, calm: torch.Tens
         for energy, allowed in zip(_energies(painted.float()), calm.unbind(1), strict=True)
     ]
     return torch.stack(losses).sum()
+
+
+def frame_loss(alone: torch.Tensor, within: torch.Tensor) -> torch.Tensor:
+    """How far colours along the top and the left border of pictures N×3×H×W are from what they are without a border.
+
+    Paintings have frames and bare canvas at their borders, where VGG-19's padding stands out, too: a network that
+    knows its own border comes to paint them.
+
+    Args:
+        alone: Painted for themselves, at least 32 px each way, 0-1.
+        within: The same places in paintings that go on at the top and at the left.
+
+    Returns:
+        A float32 scalar: mean squared difference of the means over cells.
+    """
+    difference = (alone - within).float()
+    both = [side[..., :_FRAME_PX, :] for side in (difference, difference.transpose(2, 3))]
+    return torch.stack([F.avg_pool2d(strip, _FRAME_CELL_PX).square().mean() for strip in both]).mean()
 
 
 def flicker_loss(painted: torch.Tensor, again: torch.Tensor) -> torch.Tensor:

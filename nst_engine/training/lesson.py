@@ -12,7 +12,14 @@ from torch import nn
 
 from nst_engine.models.spec import STRIDE_PX
 from nst_engine.networks.stylizer_net import StylizerNet
-from nst_engine.training.artefacts import detail_kept, flicker_loss, grid_loss, motif_loss, roughness_loss
+from nst_engine.training.artefacts import (
+    detail_kept,
+    flicker_loss,
+    frame_loss,
+    grid_loss,
+    motif_loss,
+    roughness_loss,
+)
 from nst_engine.training.faces import Boxes
 from nst_engine.training.likeness import random_pieces
 from nst_engine.training.options import TrainOptions
@@ -23,6 +30,10 @@ from nst_engine.training.variations import as_shown, varied
 from nst_engine.vgg19.losses import total_variation_loss
 
 _GRID_WEIGHT, _MOTIF_WEIGHT, _REPEATS_WEIGHT, _ROUGHNESS_WEIGHT = 400.0, 60.0, 100.0, 800.0
+# looked for in some of the steps: another painting takes a third of a step
+_FRAME_WEIGHT, _FRAME_STEPS = 600.0, 3
+# by how much a picture goes on where a frame is looked for, if it is large enough
+_BEYOND_PX, _LEAST_PX = 3 * STRIDE_PX, 3 * STRIDE_PX
 _NOISE = 0.02  # of a webcam by lamplight, 0-1
 _DETAIL_WEIGHT, _MOST_DETAIL = 4.0, 0.45
 # of the cut-outs' side while they are small, and how many more of them there are then
@@ -232,6 +243,8 @@ class Lesson:
         total = total + (options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted))
         total = total + style.penalty
         total = total + self._unlike(clean, painted, batch, step)
+        if step % _FRAME_STEPS == 0:
+            total = total + _FRAME_WEIGHT * self._frame(shown, style.weights, painted, step)
         if options.stability_weight:
             total = total + options.stability_weight * self._flicker(shown, style.weights, painted, batch, step)
         means = [total, *(each.mean() for each in (distances.content, distances.style, energy))]
@@ -260,6 +273,18 @@ class Lesson:
             pieces = [random_pieces(painted.shape[-1], rng) for rng in rngs]
             total = total + self._options.likeness_weight * self._measure.unlikeness(photos, painted, pieces).mean()
         return total
+
+    def _frame(self, photos: torch.Tensor, weights: torch.Tensor, painted: torch.Tensor, step: int) -> torch.Tensor:
+        """What stands along the border of a painting and would not if the photo went on there."""
+        side = photos.shape[-1]
+        beyond = min(_BEYOND_PX, (side - _LEAST_PX) // STRIDE_PX * STRIDE_PX)
+        # of a corner of the photo, two sides lie within the photo
+        at_end = np.random.default_rng((self._options.seed, step, 7)).integers(2, size=2).tolist()
+        top, left = (beyond * each for each in at_end)
+        corner = (..., slice(top, top + side - beyond), slice(left, left + side - beyond))
+        turned = [axis for axis, each in zip((2, 3), at_end, strict=True) if not each]
+        alone = self._painted(photos[corner], weights)
+        return frame_loss(alone.flip(turned), painted.detach()[corner].flip(turned))
 
     def _flicker(
         self, photos: torch.Tensor, weights: torch.Tensor, painted: torch.Tensor, batch: Batch, step: int

@@ -12,7 +12,14 @@ import torch
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.image import load_image
 from nst_engine.models.spec import STRIDE_PX
-from nst_engine.training.artefacts import calm_roughness, detail_kept, grid_loss, motif_loss, roughness_loss
+from nst_engine.training.artefacts import (
+    calm_roughness,
+    detail_kept,
+    frame_loss,
+    grid_loss,
+    motif_loss,
+    roughness_loss,
+)
 from nst_engine.training.photos import sized
 
 
@@ -98,6 +105,29 @@ def test_what_is_rougher_than_the_paintings_calm_parts_counts_where_the_photo_is
     calm = torch.tensor(allowed, dtype=torch.float32)[None]
     assert float(roughness_loss(_planes(photo), _planes(stylized), calm)) == pytest.approx(expected, rel=1e-2)
     assert float(roughness_loss(_planes(photo), _planes(photo), calm)) < expected / 4
+
+
+def test_a_frame_is_colours_along_the_top_and_the_left_that_differ_over_whole_cells() -> None:
+    rng = np.random.default_rng(0)
+    alone, within = rng.uniform(size=(2, 2, 3, 75, 101))
+    difference = alone - within
+    top = difference[:, :, :24, :96].reshape(2, 3, 3, 8, 3, 32).mean((3, 5))
+    left = difference[:, :, :64, :24].reshape(2, 3, 2, 32, 3, 8).mean((3, 5))
+    expected = ((top**2).mean() + (left**2).mean()) / 2
+    found = frame_loss(torch.from_numpy(alone), torch.from_numpy(within))
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_painted_frame_counts_and_strokes_do_not() -> None:
+    rng = np.random.default_rng(0)
+    painting = torch.from_numpy(rng.uniform(size=(1, 3, 96, 128)).astype(np.float32))
+    framed = painting.clone()
+    framed[..., :6, :] += 0.1
+    moved = painting.roll(3, -1)  # the same strokes elsewhere
+    assert float(frame_loss(framed, painting)) > 5 * float(frame_loss(moved, painting))
+    inside = painting.clone()
+    inside[..., 40:, 40:] += 0.1
+    assert float(frame_loss(inside, painting)) == 0
 
 
 def test_a_grid_counts_and_what_is_painted_does_not() -> None:

@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from nst_engine.catalogue import bundled_contents, bundled_styles
-from nst_engine.training import TrainOptions, train
+from nst_engine.networks.stylizer_net import StylizerNet
+from nst_engine.training import TrainOptions, lesson, train
+from nst_engine.training.artefacts import frame_loss
 from nst_engine.training.lesson import FixedStyles, Share
 
 
@@ -60,3 +62,54 @@ def test_a_step_has_as_many_pictures_as_asked_for_with_fewer_styles_than_a_photo
             folder=tmp_path / "t",
         )
     assert shown == [5]
+
+
+@pytest.mark.parametrize("crop_px", [64, 90])
+def test_frames_are_looked_for_where_the_photo_goes_on(
+    crop_px: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A painting that is the photo has none, on all four sides; one of which the outermost pixels are lighter has."""
+
+    def forward(self: StylizerNet, image: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        height, width = image.shape[-2:]
+        framed = torch.ones(height, width)
+        framed[6:-6, 6:-6] = 0
+        bias = self.up1.conv.bias
+        assert bias is not None
+        return image + lightness * framed + 0 * bias[0]
+
+    def noted(alone: torch.Tensor, within: torch.Tensor) -> torch.Tensor:
+        assert alone.requires_grad, "the border learns from what lies within, not the other way round"
+        assert not within.requires_grad
+        loss = frame_loss(alone, within)
+        found.append(loss.item())
+        return loss
+
+    monkeypatch.setattr(StylizerNet, "forward", forward)
+    monkeypatch.setattr(lesson, "frame_loss", noted)
+    for lightness in (0.0, 0.1):
+        found: list[float] = []
+        train(
+            {name: bundled_styles()[name].path for name in ("great-wave", "scream")},
+            [photo.path for photo in bundled_contents().values()],
+            TrainOptions(
+                steps=3 * lesson._FRAME_STEPS + 1,
+                batch_size=1,
+                styles_per_photo=1,
+                crop_px=crop_px,
+                small_until=0.0,
+                stability_weight=0.0,
+                likeness_weight=0.0,
+                style_size_px=64,
+                photo_size_px=160,
+                device="cpu",
+                precision="float32",
+            ),
+            folder=tmp_path / str(lightness),
+        )
+        assert len(found) == 4
+        if lightness:
+            # of the outermost of three cells three quarters are lighter, but for where the photo ends
+            assert min(found) > 0.8 * (0.75 * lightness) ** 2 / 3
+        else:
+            assert max(found) < 1e-12

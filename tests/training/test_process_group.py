@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,16 @@ import torch
 
 from nst_engine.catalogue import bundled_contents, bundled_styles
 from nst_engine.errors import OptimizationError, OptionError, ProviderUnavailableError
-from nst_engine.training import Checkpoint, TrainOptions, TrainProgress, any_style, load_checkpoint, train, train_any
+from nst_engine.training import (
+    Checkpoint,
+    TrainOptions,
+    TrainProgress,
+    any_style,
+    likeness,
+    load_checkpoint,
+    train,
+    train_any,
+)
 from nst_engine.training.checkpoint import ANY_STYLE_FORMAT
 from nst_engine.training.lesson import Batch, Lesson, Outcome
 from nst_engine.training.process_group import process_group
@@ -36,7 +46,9 @@ SMALL: dict[str, Any] = {
 FIXED = TrainOptions(steps=3, small_until=0.5, stability_weight=20.0, content_distance=0.3, **SMALL)
 #: Of styles, which an encoder looks at before its first step; 64 take longer than all steps.
 FIRST_PICTURES = 16
-ANY = TrainOptions(steps=2, small_until=0.5, **SMALL)
+#: Of each picture; six of them take longer than all else of a step.
+PIECES = 2
+ANY = TrainOptions(steps=2, small_until=0.5, likeness_weight=0.0, **SMALL)
 
 
 class Noted:
@@ -61,7 +73,7 @@ def as_one_of_two(number: int, folder: Path) -> None:
         os.environ[RENDEZVOUS] = str(folder / f"{name}-rendezvous")
         return folder / name
 
-    any_style._FIRST_PICTURES = FIRST_PICTURES
+    any_style._FIRST_PICTURES, likeness._PIECES = FIRST_PICTURES, PIECES
     noted = {name: Noted(last) for name, last in (("begun", 1 if number else 9), ("on", 9), ("any", 9), ("bad", 9))}
     options = replace(FIXED, devices=2)
     train(PAINTINGS, PHOTOS, options, folder=meet("begun"), on_step=noted["begun"])
@@ -76,6 +88,14 @@ def as_one_of_two(number: int, folder: Path) -> None:
     with pytest.raises(OptimizationError, match="nothing was learnt"):
         train(PAINTINGS, PHOTOS, replace(options, steps=1), folder=meet("bad"), on_step=noted["bad"])
     (folder / f"noted-{number}.json").write_text(json.dumps({name: each.steps for name, each in noted.items()}))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_pieces() -> Iterator[None]:
+    """In this process as in the two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(likeness, "_PIECES", PIECES)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ SMALL: dict[str, Any] = {
     "photo_size_px": 96,
     "device": "cpu",
     "precision": "float32",
+    "likeness_weight": 0.0,  # as `nst train-any` does
 }
 
 
