@@ -16,6 +16,23 @@ from nst_engine.training import TrainOptions, lesson, train
 from nst_engine.training.artefacts import frame_loss
 from nst_engine.training.lesson import FixedStyles, Share
 
+SMALL: dict[str, Any] = {
+    "crop_px": 64,
+    "small_until": 0.0,
+    "stability_weight": 0.0,
+    "style_size_px": 64,
+    "photo_size_px": 160,
+    "device": "cpu",
+    "precision": "float32",
+}
+
+
+def learn(folder: Path, **options: Any) -> None:
+    """Two styles, on the bundled photos."""
+    paintings = {name: bundled_styles()[name].path for name in ("great-wave", "scream")}
+    photos = [photo.path for photo in bundled_contents().values()]
+    train(paintings, photos, TrainOptions(**{**SMALL, **options}), folder=folder)
+
 
 @pytest.mark.parametrize(("styles", "per_photo", "photos"), [(3, 2, 9), (5, 3, 7), (16, 2, 8), (2, 2, 3), (4, 1, 6)])
 def test_no_photo_comes_twice_in_one_style_and_all_come_in_turn(styles: int, per_photo: int, photos: int) -> None:
@@ -44,23 +61,7 @@ def test_a_step_has_as_many_pictures_as_asked_for_with_fewer_styles_than_a_photo
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FixedStyles, "targets_of", counted)
-        train(
-            {name: bundled_styles()[name].path for name in ("great-wave", "scream")},
-            [photo.path for photo in bundled_contents().values()],
-            TrainOptions(
-                steps=1,
-                batch_size=5,
-                styles_per_photo=5,
-                crop_px=64,
-                small_until=0.0,
-                stability_weight=0.0,
-                style_size_px=64,
-                photo_size_px=96,
-                device="cpu",
-                precision="float32",
-            ),
-            folder=tmp_path / "t",
-        )
+        learn(tmp_path / "t", steps=1, batch_size=5, styles_per_photo=5, photo_size_px=96)
     assert shown == [5]
 
 
@@ -89,24 +90,8 @@ def test_frames_are_looked_for_where_the_photo_goes_on(
     monkeypatch.setattr(lesson, "frame_loss", noted)
     for lightness in (0.0, 0.1):
         found: list[float] = []
-        train(
-            {name: bundled_styles()[name].path for name in ("great-wave", "scream")},
-            [photo.path for photo in bundled_contents().values()],
-            TrainOptions(
-                steps=3 * lesson._FRAME_STEPS + 1,
-                batch_size=1,
-                styles_per_photo=1,
-                crop_px=crop_px,
-                small_until=0.0,
-                stability_weight=0.0,
-                likeness_weight=0.0,
-                style_size_px=64,
-                photo_size_px=160,
-                device="cpu",
-                precision="float32",
-            ),
-            folder=tmp_path / str(lightness),
-        )
+        steps, folder = 3 * lesson._FRAME_STEPS + 1, tmp_path / str(lightness)
+        learn(folder, steps=steps, batch_size=1, styles_per_photo=1, crop_px=crop_px, likeness_weight=0.0)
         assert len(found) == 4
         if lightness:
             # of the outermost of three cells three quarters are lighter, but for where the photo ends
