@@ -31,7 +31,7 @@ from nst_engine.vgg19.losses import total_variation_loss
 
 _GRID_WEIGHT, _MOTIF_WEIGHT, _REPEATS_WEIGHT, _ROUGHNESS_WEIGHT = 400.0, 60.0, 100.0, 800.0
 # looked for in some of the steps: another painting takes a third of a step
-_FRAME_WEIGHT, _FRAME_STEPS = 600.0, 3
+_FRAME_STEPS = 3
 # by how much a picture goes on where a frame is looked for, if it is large enough
 _BEYOND_PX, _LEAST_PX = 3 * STRIDE_PX, 3 * STRIDE_PX
 _NOISE = 0.02  # of a webcam by lamplight, 0-1
@@ -243,8 +243,8 @@ class Lesson:
         total = total + (options.tv_weight * total_variation_loss(painted) + _GRID_WEIGHT * grid_loss(painted))
         total = total + style.penalty
         total = total + self._unlike(clean, painted, batch, step)
-        if step % _FRAME_STEPS == 0:
-            total = total + _FRAME_WEIGHT * self._frame(shown, style.weights, painted, step)
+        if options.frame_weight and step % _FRAME_STEPS == 0:
+            total = total + options.frame_weight * self._frame(shown, style.weights, painted, step)
         if options.stability_weight:
             total = total + options.stability_weight * self._flicker(shown, style.weights, painted, batch, step)
         means = [total, *(each.mean() for each in (distances.content, distances.style, energy))]

@@ -43,6 +43,9 @@ class TrainOptions:
         likeness_weight: Of how little pieces of what is painted are like the photo's, colours aside. Without it, what a
             painting shows (a blossom, a disc, a wave) is stamped on things as readily as on walls.
         face_weight: Likewise, of faces, where it was said in which photos there are some.
+        frame_weight: Of what is painted along the border only because the photo ends there. Without it, a network whose
+            kernels are trained learns to paint a frame: canvases and their scans have edges, and its padding tells it
+            where the photo has them.
         learning_rate: Of Adam, at its peak.
         style_size_px: Longer side at which the paintings are looked at.
         photo_size_px: Longer side to which photos are brought.
@@ -82,6 +85,7 @@ class TrainOptions:
     face_weight: float = option(
         3.0, "of faces that shall stay faces, with --faces; 2 paints them more", metavar="W", limits=WEIGHTS
     )
+    frame_weight: float = option(600.0, "of no frame being painted along the border", metavar="W", limits=WEIGHTS)
     learning_rate: float = option(2e-3, "of Adam, at its peak", metavar="R", limits=_RATES, is_open=True)
     photo_size_px: int = option(512, "longer side to which photos are brought", metavar="PX", limits=_SIDES)
     seed: int = option(0, "of everything random", metavar="N", limits=(0, 2**63 - 1))

@@ -98,3 +98,6 @@ def test_frames_are_looked_for_where_the_photo_goes_on(
             assert min(found) > 0.8 * (0.75 * lightness) ** 2 / 3
         else:
             assert max(found) < 1e-12
+    found = []
+    learn(tmp_path / "without", steps=1, batch_size=1, styles_per_photo=1, crop_px=64, frame_weight=0.0)
+    assert not found
