@@ -106,11 +106,14 @@ def frame_loss(alone: torch.Tensor, within: torch.Tensor) -> torch.Tensor:
         within: The same places in paintings that go on at the top and at the left.
 
     Returns:
-        A float32 scalar: mean squared difference of the means over cells.
+        A float32 scalar: mean squared difference of the means over cells, and of those over lines along the whole side,
+        which cells do not show where they are thin.
     """
     difference = (alone - within).float()
     both = [side[..., :_FRAME_PX, :] for side in (difference, difference.transpose(2, 3))]
-    return torch.stack([F.avg_pool2d(strip, _FRAME_CELL_PX).square().mean() for strip in both]).mean()
+    cells = [F.avg_pool2d(strip, _FRAME_CELL_PX).square().mean() for strip in both]
+    lines = [strip.mean(-1).square().mean() for strip in both]
+    return (torch.stack(cells) + torch.stack(lines)).mean()
 
 
 def flicker_loss(painted: torch.Tensor, again: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nst_engine.catalogue import style_path
+from nst_engine.catalogue import bundled_styles, style_path
 from nst_engine.image import Picture, load_image, without_scan_edges
 
 
@@ -41,14 +41,8 @@ def test_edges_are_cut_off_with_the_lines_that_they_are_blurred_into(
     assert cut == tuple(width and width + 2 for width in widths)
 
 
-def test_edges_of_bundled_scans_are_found() -> None:
-    whole = load_image(style_path("violin-and-checkerboard"))
-    part = without_scan_edges(whole)
-    assert area_of(part, whole.pixels) == (0, 12, 0, 4)
-
-
-@pytest.mark.parametrize("name", ["starry-night", "great-wave", "tableau-no-2", "composition-viii", "shipwreck"])
-def test_paintings_without_edges_stay_whole(name: str) -> None:
+@pytest.mark.parametrize("name", bundled_styles())
+def test_bundled_paintings_have_no_edges_and_stay_whole(name: str) -> None:
     picture = load_image(style_path(name))
     assert without_scan_edges(picture) is picture
 

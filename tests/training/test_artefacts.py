@@ -107,24 +107,29 @@ def test_what_is_rougher_than_the_paintings_calm_parts_counts_where_the_photo_is
     assert float(roughness_loss(_planes(photo), _planes(photo), calm)) < expected / 4
 
 
-def test_a_frame_is_colours_along_the_top_and_the_left_that_differ_over_whole_cells() -> None:
+def test_a_frame_is_colours_along_the_top_and_the_left_that_differ_over_cells_or_along_lines() -> None:
     rng = np.random.default_rng(0)
     alone, within = rng.uniform(size=(2, 2, 3, 75, 101))
     difference = alone - within
     top = difference[:, :, :24, :96].reshape(2, 3, 3, 8, 3, 32).mean((3, 5))
     left = difference[:, :, :64, :24].reshape(2, 3, 2, 32, 3, 8).mean((3, 5))
-    expected = ((top**2).mean() + (left**2).mean()) / 2
+    cells = ((top**2).mean() + (left**2).mean()) / 2
+    of_top, of_left = difference[:, :, :24].mean(3), difference[:, :, :, :24].mean(2)
+    expected = cells + ((of_top**2).mean() + (of_left**2).mean()) / 2
     found = frame_loss(torch.from_numpy(alone), torch.from_numpy(within))
     assert float(found) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_painted_frame_counts_and_strokes_do_not() -> None:
     rng = np.random.default_rng(0)
-    painting = torch.from_numpy(rng.uniform(size=(1, 3, 96, 128)).astype(np.float32))
+    painting = torch.from_numpy(rng.uniform(0.35, 0.65, (1, 3, 96, 128)).astype(np.float32))
     framed = painting.clone()
     framed[..., :6, :] += 0.1
     moved = painting.roll(3, -1)  # the same strokes elsewhere
     assert float(frame_loss(framed, painting)) > 5 * float(frame_loss(moved, painting))
+    lined = painting.clone()
+    lined[..., 12:14, :] += 0.2  # a thin line
+    assert float(frame_loss(lined, painting)) > 5 * float(frame_loss(moved, painting))
     inside = painting.clone()
     inside[..., 40:, 40:] += 0.1
     assert float(frame_loss(inside, painting)) == 0
