@@ -115,7 +115,7 @@ def test_a_frame_is_colours_along_the_top_and_the_left_that_differ_over_cells_or
     left = difference[:, :, :64, :24].reshape(2, 3, 2, 32, 3, 8).mean((3, 5))
     cells = ((top**2).mean() + (left**2).mean()) / 2
     of_top, of_left = difference[:, :, :24].mean(3), difference[:, :, :, :24].mean(2)
-    expected = cells + ((of_top**2).mean() + (of_left**2).mean()) / 2
+    expected = cells + 4 * ((of_top**2).mean() + (of_left**2).mean()) / 2
     found = frame_loss(torch.from_numpy(alone), torch.from_numpy(within))
     assert float(found) == pytest.approx(expected, rel=1e-4)
 
