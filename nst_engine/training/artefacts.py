@@ -108,9 +108,11 @@ def frame_loss(alone: torch.Tensor, within: torch.Tensor) -> torch.Tensor:
 
     Returns:
         A float32 scalar: mean squared difference of the means over cells, and four times that of the means over lines
-        along the whole side, of which cells show little where they are thin.
+        along the whole side, of which cells show little where they are thin; less the mean difference further within.
     """
     difference = (alone - within).float()
+    # a part is in other colours than the whole, by instance normalisation alone
+    difference = difference - difference[..., _FRAME_PX:, _FRAME_PX:].mean((2, 3), keepdim=True)
     both = [side[..., :_FRAME_PX, :] for side in (difference, difference.transpose(2, 3))]
     cells = [F.avg_pool2d(strip, _FRAME_CELL_PX).square().mean() for strip in both]
     lines = [strip.mean(-1).square().mean() for strip in both]

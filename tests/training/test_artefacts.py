@@ -111,6 +111,7 @@ def test_a_frame_is_colours_along_the_top_and_the_left_that_differ_over_cells_or
     rng = np.random.default_rng(0)
     alone, within = rng.uniform(size=(2, 2, 3, 75, 101))
     difference = alone - within
+    difference -= difference[:, :, 24:, 24:].mean((2, 3), keepdims=True)
     top = difference[:, :, :24, :96].reshape(2, 3, 3, 8, 3, 32).mean((3, 5))
     left = difference[:, :, :64, :24].reshape(2, 3, 2, 32, 3, 8).mean((3, 5))
     cells = ((top**2).mean() + (left**2).mean()) / 2
@@ -130,9 +131,7 @@ def test_a_painted_frame_counts_and_strokes_do_not() -> None:
     lined = painting.clone()
     lined[..., 12:14, :] += 0.2  # a thin line
     assert float(frame_loss(lined, painting)) > 5 * float(frame_loss(moved, painting))
-    inside = painting.clone()
-    inside[..., 40:, 40:] += 0.1
-    assert float(frame_loss(inside, painting)) == 0
+    assert float(frame_loss(painting + 0.1, painting)) < 1e-12  # all of it is lighter
 
 
 def test_a_grid_counts_and_what_is_painted_does_not() -> None:
