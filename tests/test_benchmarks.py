@@ -137,11 +137,11 @@ def test_large_pictures_stay_in_bounds_and_show_no_tiles() -> None:
 
 
 def test_the_judge_gives_the_figures_of_an_independent_program(judge_of: Callable[[Path, Path], Any]) -> None:
-    """0.7606 is the untouched photo's style distance as the project's shared measuring program prints it."""
+    """0.7523 is the untouched photo's style distance as the project's shared measuring program prints it."""
     content = content_path("astronaut")
     judge = judge_of(content, style_path("starry-night"))
     style, nothing = judge.distances(content)
-    assert style == pytest.approx(0.7606, abs=2e-3)
+    assert style == pytest.approx(0.7523, abs=2e-3)
     assert style == pytest.approx(judge.untouched, abs=1e-6)
     assert nothing < 1e-6
 
