@@ -85,7 +85,7 @@ class TrainOptions:
     face_weight: float = option(
         3.0, "of faces that shall stay faces, with --faces; 2 paints them more", metavar="W", limits=WEIGHTS
     )
-    frame_weight: float = option(600.0, "of no frame being painted along the border", metavar="W", limits=WEIGHTS)
+    frame_weight: float = option(150.0, "of no frame being painted along the border", metavar="W", limits=WEIGHTS)
     learning_rate: float = option(2e-3, "of Adam, at its peak", metavar="R", limits=_RATES, is_open=True)
     photo_size_px: int = option(512, "longer side to which photos are brought", metavar="PX", limits=_SIDES)
     seed: int = option(0, "of everything random", metavar="N", limits=(0, 2**63 - 1))
