@@ -20,8 +20,8 @@ from nst_engine.cli.training_processes import in_processes
 from nst_engine.training.ranks import own_rank
 
 # scales and shifts tolerate larger steps than kernels, and there is only one style to learn, less of which is reached
-# at the same weight while kernels stay; how calm moving pictures are is up to the kernels, and they know of no frames:
-# without any weight a style paints one (25 of 255 in a trial), with that of other trainings it paints less else
+# at the same weight while kernels stay; how calm moving pictures are is up to the kernels. Without a frame's weight a
+# style paints one all the same (25 of 255 in a trial); with that of other trainings it comes less near to its painting
 _DEFAULTS: dict[str, Any] = {
     "minutes": 5.0,
     "learning_rate": 2e-2,
