@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_on_files(arguments: argparse.Namespace, stylizer: Stylizer | ServedStylizer, streams: int) -> int:
     style, shares = _style(arguments, stylizer)
-    planned = _planned(arguments, shares)
+    planned = _planned(arguments, shares, () if isinstance(stylizer, ServedStylizer) else stylizer.styles)
     jobs, failures = planned.jobs, list(planned.unreadable)
     skipped = sum(job.output.exists() for job in jobs) if arguments.resume else 0
     if arguments.resume:
@@ -203,15 +203,18 @@ def _check_not_piped_in(output: Path, arguments: argparse.Namespace) -> None:
         raise OutputError(f"{output}: is what comes through stdin; take another name, or --overwrite")
 
 
-def _planned(arguments: argparse.Namespace, mix: Mapping[str, float]) -> Plan:
-    """Every result can be written: folders are made, inputs are safe."""
-    from nst_engine.catalogue import content_path
+def _planned(arguments: argparse.Namespace, mix: Mapping[str, float], held: Iterable[str]) -> Plan:
+    """Every result can be written: folders are made, inputs are safe; earlier results in other styles are no photos."""
+    from nst_engine.catalogue import bundled_styles, content_path
     from nst_engine.image import ACCEPTED_FORMATS
     from nst_engine.stylize.batch import plan, style_label
 
     photos = [content_path(photo) for photo in arguments.photos]
     protected = files_read(arguments)
-    planned = plan(photos, arguments.output, style_label(mix), kept=protected, overwrite=arguments.overwrite)
+    labels = {style_label([style]) for style in (*bundled_styles(), *held)}
+    planned = plan(
+        photos, arguments.output, style_label(mix), others=labels, kept=protected, overwrite=arguments.overwrite
+    )
     if planned.left_out:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in planned.left_out.most_common())
         print(f"nst: left out: {printable(kinds)}; {ACCEPTED_FORMATS} are painted", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Plan:
 
     Attributes:
         jobs: In order.
-        left_out: The kinds of files in folders that are not stylized, by suffix, and how many of each.
+        left_out: The kinds of files in folders that are not stylized, mostly suffixes, and how many of each.
         unreadable: Folders in folders that may not be looked into, with the reasons.
     """
 
@@ -42,6 +42,7 @@ def plan(
     output: str | Path | None,
     label: str,
     *,
+    others: Collection[str] = (),
     kept: Sequence[Path] = (),
     overwrite: bool = False,
 ) -> Plan:
@@ -54,6 +55,7 @@ def plan(
         output: Of one photo, a file; else, or where it ends in a slash, a folder. What is in it is not taken for
             photos, or only what is no other's result where the photos lie in the same folder. None: here.
         label: Appended to each name; the suffix stays where its format can be written, else it becomes .png.
+        others: Labels of earlier results, which are no photos either where they lie beside theirs.
         kept: Further files that no result may replace.
         overwrite: Whether a result may replace a photo.
 
@@ -75,23 +77,18 @@ def plan(
             f"{folder}: is a file's name, and a folder is needed for the results of several photos; use `output='DIR'`"
         )
     else:
-        _add_jobs(planned, photos, folder, label)
+        _add_jobs(planned, photos, folder, label, others)
         for parent in dict.fromkeys(job.output.parent for job in planned.jobs):
             make_folder(parent, "choose another `output`")
     _check_outputs(planned.jobs, kept, overwrite)
     return planned
 
 
-def _add_jobs(planned: Plan, photos: Sequence[Path], folder: Path, label: str) -> None:
+def _add_jobs(planned: Plan, photos: Sequence[Path], folder: Path, label: str, others: Collection[str]) -> None:
     jobs: list[Job] = []
     for photo in photos:
         if photo.is_dir():
-            new = [
-                Job(file, folder / file.relative_to(photo).parent / result_name(file, label))
-                for file in _pictures_below(photo, folder, planned)
-            ]
-            results = {job.output.absolute() for job in new}  # of an earlier run, in the photos' own folder
-            jobs += [job for job in new if job.source.absolute() not in results]
+            jobs += _jobs_below(planned, photo, folder, label, others)
         elif photo.exists():
             jobs.append(Job(photo, folder / result_name(photo, label)))
         else:
@@ -102,6 +99,24 @@ def _add_jobs(planned: Plan, photos: Sequence[Path], folder: Path, label: str) -
         if other != job.source and file_id(other) != file_id(job.source):
             raise OptionError(f"{other} and {job.source} would both be painted to {job.output}; rename one of them")
     planned.jobs.extend({job.output: job for job in jobs}.values())
+
+
+def _jobs_below(planned: Plan, photos: Path, folder: Path, label: str, others: Collection[str]) -> list[Job]:
+    """Results of earlier runs, in the photos' own folder, are passed over; those of other styles are told."""
+    files = list(_pictures_below(photos, folder, planned))
+    places = [folder / file.relative_to(photos).parent for file in files]
+
+    def results(of: str) -> set[Path]:
+        return {(place / result_name(file, of)).absolute() for place, file in zip(places, files, strict=True)}
+
+    again, other = results(label), set().union(*map(results, others))
+    jobs, other = [], other - again
+    for place, file in zip(places, files, strict=True):
+        if file.absolute() in other:
+            planned.left_out["result in another style"] += 1
+        elif file.absolute() not in again:
+            jobs.append(Job(file, place / result_name(file, label)))
+    return jobs
 
 
 def _check_outputs(jobs: Sequence[Job], protected: Sequence[Path], overwrite: bool) -> None:

@@ -41,6 +41,17 @@ def test_results_of_earlier_runs_are_no_photos(tmp_path: Path) -> None:
     ]
 
 
+def test_results_in_other_styles_are_left_out_and_counted(tmp_path: Path) -> None:
+    photos = [touch(tmp_path / "a.png"), touch(tmp_path / "x" / "b.jpe"), touch(tmp_path / "c_wave.png")]
+    for name in ("a_scream.png", "a_wave.png", "x/b_wave.jpg"):
+        touch(tmp_path / name)
+    planned = plan([tmp_path], tmp_path, "scream", others={"scream", "wave"})
+    assert sorted(job.source for job in planned.jobs) == sorted(photos), "what has no photo is one"
+    assert planned.left_out == {"result in another style": 2}
+    named = plan([tmp_path / "a_wave.png"], tmp_path, "scream", others={"wave"})
+    assert [job.output.name for job in named.jobs] == ["a_wave_scream.png"]
+
+
 def test_every_kind_of_picture_that_can_be_read_is_found(tmp_path: Path) -> None:
     names = ["a.gif", "b.jpg", "c.TIF", "d.webp", "e.bmp"]
     for name in names:
