@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nst_engine.color import ColorMode, keep_luma, luma_of, match_color
 from nst_engine.errors import OptionError
-from nst_engine.image import ImageSource, Picture, load_image, load_masks, pictures_of, resize_image
+from nst_engine.image import ImageSource, Picture, load_image, load_masks, pictures_of, resize_image, without_scan_edges
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 #: A side shorter than this carries no picture to paint or to learn a style from.
@@ -61,18 +61,22 @@ def read_inputs(
 ) -> Inputs:
     """Read all pictures; beyond the limits they are refused before they are decoded.
 
+    What a scan shows around a painting is no part of the style, unless masks say so.
+
     Raises:
         OptionError: A picture is too small, or masks do not fit the pictures.
         NSTError: A picture cannot be read, see `nst_engine.image`.
     """
     content_picture = _read(content, "content image", limits)
     style_pictures = [_read(style, "style image", limits) for style in styles]
-    guides = pictures_of(content_masks, "content_masks")
+    guides, style_guides = pictures_of(content_masks, "content_masks"), pictures_of(style_masks, "style_masks")
+    if not style_guides:  # they are of the whole picture, and say what counts
+        style_pictures = [without_scan_edges(picture) for picture in style_pictures]
     inputs = Inputs(
         content_image=content_picture.pixels,
         style_images=[picture.pixels for picture in style_pictures],
         style_weights=style_weights,
-        style_guides=_style_guides(style_pictures, pictures_of(style_masks, "style_masks"), limits),
+        style_guides=_style_guides(style_pictures, style_guides, limits),
         content_guides=_content_guides(content_picture, guides, len(styles), limits) if guides else None,
         init_image=None if init is None else _read(init, "first picture", limits).pixels,
         alpha=content_picture.alpha,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import ImageSource, load_image, resized_opaque, visible_part
+from nst_engine.image import ImageSource, load_image, resized_opaque, visible_part, without_scan_edges
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 #: Narrower pictures are reflected back and forth until they are so wide: an encoder cannot read a line.
@@ -16,7 +16,8 @@ LEAST_SIDE_PX = 64
 def read_style_image(source: ImageSource, side_px: int, *, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
     """Read a style image at the encoder's size.
 
-    Transparent areas are not part of the style: margins are cropped, holes filled with the mean colour.
+    Transparent areas are not part of the style: margins are cropped, holes filled with the mean colour. Nor is what a
+    scan shows around a painting.
 
     Args:
         source: As `nst_engine.load_image` takes it; of an animation, its first frame.
@@ -30,7 +31,8 @@ def read_style_image(source: ImageSource, side_px: int, *, limits: ImageLimits =
         OptionError: All of it is transparent.
         ImageDecodeError: It cannot be read; also its siblings `ImageNotFoundError` and `ImageTooLargeError`.
     """
-    picture = visible_part(load_image(source, limits=limits, copy=False, first_frame=True))
+    whole = load_image(source, limits=limits, copy=False, first_frame=True)
+    picture = without_scan_edges(visible_part(whole))
     height, width = fit_longer_side(picture.height, picture.width, side_px)
     read = resized_opaque(picture, height, width)
     missing = [(0, max(0, LEAST_SIDE_PX - side)) for side in (height, width)]

@@ -203,6 +203,16 @@ def test_a_style_mask_and_the_styles_transparency_mean_the_same() -> None:
     assert np.abs(masked.image.astype(int) - unmasked.image).mean() > 5
 
 
+def test_what_a_scan_shows_around_a_painting_is_no_part_of_its_style_unless_masks_say_what_is() -> None:
+    painting = picture(bundled_styles()["seaport"].path, 90, 61)
+    scan = np.pad(painting, ((4, 0), (0, 0), (0, 0)), constant_values=250)
+    seen = nst_engine.optimize(CONTENT, painting[2:], **SMALL)  # without the lines that a scan blurs into its edges
+    assert nst_engine.optimize(CONTENT, scan, **SMALL).image_sha256 == seen.image_sha256
+    everywhere = np.full(scan.shape[:2], 255, np.uint8)
+    masked = nst_engine.optimize(CONTENT, scan, style_masks=[everywhere], **SMALL)
+    assert masked.image_sha256 != seen.image_sha256
+
+
 def test_a_blend_lies_between_its_styles() -> None:
     names = ["seaport", "composition-vii"]
     shares = [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0)]

@@ -72,6 +72,13 @@ def test_what_is_transparent_is_no_part_of_the_style() -> None:
         read_style_image(np.zeros((8, 8, 4), np.uint8), SIDE)
 
 
+def test_what_a_scan_shows_around_a_painting_is_no_part_of_the_style() -> None:
+    painting = noise(90, 120)
+    scan = np.pad(painting, ((5, 0), (0, 7), (0, 0)), constant_values=250)
+    seen = painting[2:, :-2]  # without the lines that a real scan has blurred into its edges
+    assert np.array_equal(read_style_image(scan, SIDE), read_style_image(seen, SIDE))
+
+
 def test_a_turned_photo_is_read_upright() -> None:
     picture = Image.fromarray(noise(64, 96))
     exif = Image.Exif()
