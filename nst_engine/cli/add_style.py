@@ -28,7 +28,7 @@ _DEFAULTS: dict[str, Any] = {
     "style_weight": 12.0,
     "stability_weight": 0.0,
     "likeness_weight": 0.0,
-    "frame_weight": 25.0,
+    "frame_weight": 15.0,
 }
 
 

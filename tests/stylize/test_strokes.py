@@ -31,17 +31,19 @@ def stroke_px(stylized: NDArray[np.uint8]) -> float:
     """How long the waves are that a picture is made of, without its finest and its largest forms."""
     width = stylized.shape[1]
     grey = cv2.cvtColor(stylized, cv2.COLOR_RGB2GRAY).astype(np.float64)
-    band = cv2.GaussianBlur(grey, (0, 0), width / 350) - cv2.GaussianBlur(grey, (0, 0), width / 22)
+    # with twice of it cut off, strokes half as large as usual are gone, and the photo's own forms alone are measured
+    band = cv2.GaussianBlur(grey, (0, 0), width / 700) - cv2.GaussianBlur(grey, (0, 0), width / 22)
     slopes = [np.square(np.diff(band, axis=axis)).mean() for axis in (0, 1)]
     return float(band.std() / np.sqrt(sum(slopes)))
 
 
-def test_larger_sizes_give_larger_strokes_smoothly(stylizer: Stylizer) -> None:
+@pytest.mark.parametrize("style", ["auvers", "great-wave"])
+def test_larger_sizes_give_larger_strokes_smoothly(stylizer: Stylizer, style: str) -> None:
     picture = photo(700)
     sizes = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
-    strokes = [stroke_px(stylizer.stylize(picture, "auvers", stroke_size=size).pixels) for size in sizes]
+    strokes = [stroke_px(stylizer.stylize(picture, style, stroke_size=size).pixels) for size in sizes]
     steps = np.diff(np.log(strokes))
-    assert steps.min() > 0.01, strokes
+    assert steps.min() > 0.03, strokes
     assert steps.max() < 0.15, strokes
 
 
@@ -77,7 +79,7 @@ def test_strokes_that_are_a_little_larger_are_hardly_softer(stylizer: Stylizer) 
     of_sizes = np.array([sharpness(size) for size in (1, 1.002, 1.1, 1.2, 1.3, 1.4, 1.55, 1.7, 2)])
     assert of_sizes[1] == pytest.approx(of_sizes[0], rel=0.06)
     assert of_sizes.min() > 0.75 * of_sizes[0], of_sizes
-    assert np.abs(np.diff(np.log(of_sizes))).max() < 0.13, of_sizes
+    assert np.abs(np.diff(np.log(of_sizes))).max() < 0.12, of_sizes
 
 
 def test_no_picture_is_painted_smaller_than_a_scene_can_be_seen() -> None:
