@@ -11,6 +11,8 @@ from nst_engine.image.picture import Picture
 
 # Of a side. What is wider may be meant, as the ground of a poster.
 _WIDEST = 0.08
+# px of a side: nobody scans a painting so small, and a few lines less would be much of it.
+_LEAST_SIDE = 64
 # Deviations along a line, in levels of 0-255: most that one colour has, and as a share of the picture's own.
 _FLAT, _FLAT_SHARE = 14.0, 0.35
 # Levels of 0-255 between an edge and what lies beside it, and along how much of the edge: a sky ends otherwise.
@@ -24,7 +26,8 @@ _SAMPLES = 64
 def without_scan_edges(picture: Picture) -> Picture:
     """The picture without lines of one colour along its sides, each side's at most 8 % of the picture.
 
-    Edges with a transparent part are left to `visible_part`, which goes first.
+    Pictures with a side below 64 px stay whole. Edges with a transparent part are left to `visible_part`, which goes
+    first.
     """
     if picture.alpha is not None:
         return picture
@@ -36,9 +39,9 @@ def without_scan_edges(picture: Picture) -> Picture:
 
 def _edges(lines: NDArray[np.uint8]) -> tuple[int, int]:
     """Lines of the edge at the beginning and at the end."""
-    widest = int(_WIDEST * lines.shape[0])
-    if not widest:
+    if min(lines.shape[:2]) < _LEAST_SIDE:
         return 0, 0
+    widest = int(_WIDEST * lines.shape[0])
     ends = int(_WIDEST * lines.shape[1])  # where lines cross the other two edges
     inner = lines[:, ends : lines.shape[1] - ends]
     own = float(np.median(_deviations(inner[:: -(-inner.shape[0] // _SAMPLES)])))

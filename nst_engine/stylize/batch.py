@@ -109,8 +109,10 @@ def _jobs_below(planned: Plan, photos: Path, folder: Path, label: str, others: C
     def results(of: str) -> set[Path]:
         return {(place / result_name(file, of)).absolute() for place, file in zip(places, files, strict=True)}
 
-    again, other = results(label), set().union(*map(results, others))
-    jobs, other = [], other - again
+    endings = {file.stem.rpartition("_")[2] for file in files}  # of few labels there are results, of many photos
+    again = results(label)
+    other = {file for each in others if each.rpartition("_")[2] in endings for file in results(each)} - again
+    jobs = []
     for place, file in zip(places, files, strict=True):
         if file.absolute() in other:
             planned.left_out["result in another style"] += 1

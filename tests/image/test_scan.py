@@ -52,7 +52,9 @@ def test_wide_grounds_gradients_and_flat_pictures_stay_whole() -> None:
     sky = painted().copy()
     sky[:12] = np.linspace(90, 140, 12)[:, None, None]  # light as the clouds below
     sky[12:30] = sky[11]
-    for pixels in (poster, sky, np.full((50, 60, 3), 200, np.uint8), np.zeros((1, 1, 3), np.uint8), painted(9, 7)):
+    flat, tiny = np.full((90, 80, 3), 200, np.uint8), np.zeros((1, 1, 3), np.uint8)
+    small = framed(painted(56, 76), (1, 1, 2, 0), 250)  # little would be left of much smaller ones
+    for pixels in (poster, sky, flat, tiny, painted(9, 7), small):
         picture = load_image(np.ascontiguousarray(pixels))
         assert without_scan_edges(picture) is picture
 
