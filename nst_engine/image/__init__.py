@@ -15,7 +15,7 @@ from nst_engine.image.masks import load_mask, load_masks
 from nst_engine.image.output import check_image_output, save_image
 from nst_engine.image.picture import Picture
 from nst_engine.image.resize import resize_image, without_finest
-from nst_engine.image.scan import without_scan_edges
+from nst_engine.image.scan import painted_part, without_scan_edges
 from nst_engine.image.several import pictures_of, several_pictures
 from nst_engine.image.sheet import contact_sheet, labelled_sheet
 from nst_engine.image.visible import resized_opaque, visible_area, visible_part
@@ -47,6 +47,7 @@ __all__ = [
     "load_image",
     "load_mask",
     "load_masks",
+    "painted_part",
     "pictures_of",
     "resize_image",
     "resized_opaque",

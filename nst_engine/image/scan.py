@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.image.picture import Picture
+from nst_engine.image.visible import visible_part
 
 # Of a side. What is wider may be meant, as the ground of a poster.
 _WIDEST = 0.08
@@ -23,11 +24,19 @@ _BLURRED = 2
 _SAMPLES = 64
 
 
+def painted_part(picture: Picture) -> Picture:
+    """What somebody painted: without transparent margins, and without the edges of a scan.
+
+    Raises:
+        OptionError: All of it is transparent.
+    """
+    return without_scan_edges(visible_part(picture))
+
+
 def without_scan_edges(picture: Picture) -> Picture:
     """The picture without lines of one colour along its sides, each side's at most 8 % of the picture.
 
-    Pictures with a side below 64 px stay whole. Edges with a transparent part are left to `visible_part`, which goes
-    first.
+    Pictures with a side below 64 px stay whole, and those with transparent parts: see `painted_part`.
     """
     if picture.alpha is not None:
         return picture

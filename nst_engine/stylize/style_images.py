@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import ImageSource, load_image, resized_opaque, visible_part, without_scan_edges
+from nst_engine.image import ImageSource, load_image, painted_part, resized_opaque
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 
 #: Narrower pictures are reflected back and forth until they are so wide: an encoder cannot read a line.
@@ -31,8 +31,7 @@ def read_style_image(source: ImageSource, side_px: int, *, limits: ImageLimits =
         OptionError: All of it is transparent.
         ImageDecodeError: It cannot be read; also its siblings `ImageNotFoundError` and `ImageTooLargeError`.
     """
-    whole = load_image(source, limits=limits, copy=False, first_frame=True)
-    picture = without_scan_edges(visible_part(whole))
+    picture = painted_part(load_image(source, limits=limits, copy=False, first_frame=True))
     height, width = fit_longer_side(picture.height, picture.width, side_px)
     read = resized_opaque(picture, height, width)
     missing = [(0, max(0, LEAST_SIDE_PX - side)) for side in (height, width)]

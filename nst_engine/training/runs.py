@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nst_engine.catalogue import bundled_styles
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
-from nst_engine.image import load_image, resized_opaque, visible_part, without_scan_edges
+from nst_engine.image import load_image, painted_part, resized_opaque
 from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
 from nst_engine.optimization.device import resolve_precision
 from nst_engine.training.checkpoint import Checkpoint, check_fits, load_checkpoint, save_checkpoint
@@ -205,7 +205,7 @@ def _loss(
 
 
 def _painting(path: Path, options: TrainOptions) -> NDArray[np.uint8]:
-    read = without_scan_edges(visible_part(load_image(path)))
+    read = painted_part(load_image(path))
     picture = resized_opaque(read, *fit_longer_side(read.height, read.width, options.style_size_px))
     if min(picture.shape[:2]) < _LEAST_STYLE_PX:
         raise OptionError(f"{path} is {too_thin(picture, _LEAST_STYLE_PX)}; cut a less narrow piece out of it")
