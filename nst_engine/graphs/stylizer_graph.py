@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
-from nst_engine.models.spec import BORDER_PX, METADATA_KEY, NORM_EPSILON, STRIDE_PX
+from nst_engine.models.spec import BORDER_PX, CALM_CELL_PX, CALM_CONTRAST, METADATA_KEY, NORM_EPSILON, STRIDE_PX
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE
 
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
-_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis")
+_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis", ".calm")
+_CALM = "restraint.calm"
 # along one axis, what the kernel's entries before, in the middle and after add to those of the pixels around a corner
 _PHASES_OF_LINE = np.array([[[1, 0], [1, 0]], [[1, 0], [0, 1]], [[0, 1], [0, 1]]], np.float32)
 
@@ -86,13 +87,16 @@ class _Graph(GraphWriter):
     def build(self) -> None:
         """Image and style weights to stylised image; follows `StylizerNet.forward` line by line."""
         shape = self._node("Shape", "image_size", IMAGE, start=2)
-        x = self._stem(self._bordered(IMAGE, shape))
+        bordered = self._bordered(IMAGE, shape)
+        share = self._restraint(bordered)
+        x = self._stem(bordered)
         x = self._relu(self._norm("norm_down3", self._conv("down3", self._padded(x, _REFLECT), stride=2)))
-        x = self._blocks("before", x)
+        x = self._blocks("before", x, share)
         deep = self._relu(self._norm("norm_down4", self._conv("down4", self._padded(x, _REFLECT), stride=2)))
         deep = self._filtered("bank_deepest", self._blocks("deepest", deep))
-        raised = self._relu(self._norm("norm_up4", self._without_rim("up4", self._upsampled("up4", deep))))
-        x = self._blocks("after", self._node("Add", "forms_and_ground", x, raised))
+        forms = self._norm("norm_up4", self._without_rim("up4", self._upsampled("up4", deep)))
+        forms = self._relu(self._held_back("norm_up4", forms, share))
+        x = self._blocks("after", self._node("Add", "forms_and_ground", x, forms), share)
         x = self._upsampled("up3", self._filtered("bank_after", x))
         x = self._relu(self._norm("norm_up3", self._without_rim("up3", x)))
         x = self._refined(x)
@@ -118,17 +122,44 @@ class _Graph(GraphWriter):
         pads = self._node("Concat", "border_sizes", before, self._constant("no_border", [0, 0]), after, axis=0)
         return self._node("Pad", "bordered", image, pads, mode=_REFLECT)
 
-    def _blocks(self, part: str, x: str) -> str:
+    def _restraint(self, bordered: str) -> str | None:
+        """See `networks.restraint.Restraint`."""
+        if _CALM not in self._weights:
+            return None
+        cell = [CALM_CELL_PX, CALM_CELL_PX]
+        cells = self._node("AveragePool", "restraint.cells", bordered, kernel_shape=cell, strides=cell)
+        difference = self._node("Sub", "restraint.difference", cells, self._surroundings("restraint.ground", cells))
+        squared = self._node("Mul", "restraint.squared", difference, difference)
+        energy = self._node("ReduceMean", "restraint.energy", squared, self._constant("channels", [1]))
+        half_calm, one = self._number("half_calm", CALM_CONTRAST**2), self._number("one", 1)
+        raised = self._node("Add", "restraint.raised", self._surroundings("restraint.contrast", energy), half_calm)
+        calmness = self._node("Div", "restraint.calmness", half_calm, raised)
+        lost = self._node("Sub", "restraint.lost", one, self._of_styles(_CALM))
+        lost = self._node("Mul", "restraint.there", calmness, self._reshaped(lost, "restraint.flat", [-1, 1, 1, 1]))
+        return self._node("Sub", "restraint.share", one, lost)
+
+    def _held_back(self, norm: str, added: str, share: str | None) -> str:
+        """See `networks.restraint.held_back`; the mean is the normalisation's shift."""
+        if share is None:
+            return added
+        mean = self._reshaped(f"{norm}.shift.blend", f"{norm}.mean", [0, -1, 1, 1])
+        departures = self._node("Sub", f"{norm}.departures", added, mean)
+        return self._node("Add", f"{norm}.held", self._node("Mul", f"{norm}.less", departures, share), mean)
+
+    def _surroundings(self, name: str, cells: str) -> str:
+        return self._node("AveragePool", name, cells, kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=0)
+
+    def _blocks(self, part: str, x: str, share: str | None = None) -> str:
         count = len({name.split(".")[1] for name in self._weights if name.startswith(f"{part}.")})
         for number in range(count):
-            x = self._block(f"{part}.{number}", x)
+            x = self._block(f"{part}.{number}", x, share)
         return x
 
-    def _block(self, block: str, x: str) -> str:
+    def _block(self, block: str, x: str, share: str | None = None) -> str:
         inner = self._conv(f"{block}.conv1", self._padded(x, _REFLECT))
         inner = self._relu(self._norm(f"{block}.norm1", inner))
-        inner = self._norm(f"{block}.norm2", self._conv(f"{block}.conv2", self._padded(inner, _REFLECT)))
-        return self._node("Add", f"{block}.sum", x, inner)
+        outer = self._norm(f"{block}.norm2", self._conv(f"{block}.conv2", self._padded(inner, _REFLECT)))
+        return self._node("Add", f"{block}.sum", x, self._held_back(f"{block}.norm2", outer, share))
 
     def _refined(self, x: str) -> str:
         if "refine.conv1.weight" in self._weights:

@@ -7,7 +7,8 @@ Networks for any style have as many "styles" as a style image's code has numbers
 
 The photo's forms reach the painting through features at an eighth of the size and no finer: with a shortcut at a
 quarter, its own fine detail stands in every picture, and what comes out is a photo with a filter. The blocks at a
-sixteenth see 300 px and more, as large forms need.
+sixteenth see 300 px and more, as large forms need. Where the photo is calm, what is added to the features at an
+eighth may be held back, so that walls and skies are painted and no motif is stamped on them (`Restraint`).
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from torch import nn
 
 from nst_engine.errors import OptionError
 from nst_engine.models.spec import BORDER_PX, NORM_EPSILON, STRIDE_PX
+from nst_engine.networks.restraint import Restraint, held_back
 
 #: Shorter sides cannot be reflected that far.
 MIN_IMAGE_SIDE_PX = 40
 
-#: Suffixes of the names of per-style parameters.
-OF_STYLES = (".scale", ".shift", ".filters", ".mix")
+#: Suffixes of the names of what each style has of its own.
+OF_STYLES = (".scale", ".shift", ".filters", ".mix", ".calm")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Architecture:
             is normalised: finer control, more time. Without, the first convolution goes to a quarter at once.
         refining_block: Whether a residual block stands at a quarter on the way up, or a single convolution.
         basis: Matrices that the styles' own filters are blended from; 0: each style has its own.
+        restraint: Whether less is added to the features at an eighth where the photo is calm.
     """
 
     channels: tuple[int, int, int, int]
@@ -47,11 +50,12 @@ class Architecture:
     stem_at_half: bool
     refining_block: bool
     basis: int = 0
+    restraint: bool = False
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "quality": Architecture((32, 64, 128, 160), (1, 4, 1), stem_at_half=True, refining_block=True),
-    "live": Architecture((12, 24, 48, 96), (0, 3, 1), stem_at_half=False, refining_block=False),
+    "quality": Architecture((32, 64, 128, 160), (1, 4, 1), stem_at_half=True, refining_block=True, restraint=True),
+    "live": Architecture((12, 24, 48, 96), (0, 3, 1), stem_at_half=False, refining_block=False, restraint=True),
     "any": Architecture((32, 64, 128, 160), (1, 6, 2), stem_at_half=True, refining_block=True, basis=32),
     "any-fast": Architecture((12, 24, 48, 96), (0, 3, 1), stem_at_half=False, refining_block=False, basis=24),
 }
@@ -76,6 +80,7 @@ class StylizerNet(nn.Module):
         half, quarter, eighth, sixteenth = size.channels
         before, deepest, after = size.blocks
         self.size, self.styles = size, styles
+        self.restraint = Restraint(styles) if size.restraint else None
         if size.stem_at_half:
             self.down1: nn.Conv2d | None = nn.Conv2d(3, half, 7, stride=2)
             self.norm_down1: ConditionalInstanceNorm | None = ConditionalInstanceNorm(styles, half)
@@ -116,17 +121,20 @@ class StylizerNet(nn.Module):
             float N×3×H×W, RGB, 0-1.
         """
         height, width = image.shape[-2:]
-        x = self._stem(image, style_weights)
+        bordered = self._bordered(image)
+        share = None if self.restraint is None else self.restraint(bordered, style_weights)
+        x = self._stem(bordered, style_weights)
         x = F.relu(self.norm_down3(self.down3(_reflected(x)), style_weights))
         for block in self.before:
-            x = block(x, style_weights)
+            x = block(x, style_weights, share)
         deep = F.relu(self.norm_down4(self.down4(_reflected(x)), style_weights))
         for block in self.deepest:
             deep = block(deep, style_weights)
         deep = self.bank_deepest(deep, style_weights)
-        x = x + F.relu(self.norm_up4(self.up4(deep), style_weights))
+        forms = self.norm_up4(self.up4(deep), style_weights)
+        x = x + F.relu(held_back(forms, style_weights @ self.norm_up4.shift, share))
         for block in self.after:
-            x = block(x, style_weights)
+            x = block(x, style_weights, share)
         x = self.bank_after(x, style_weights)
         x = F.relu(self.norm_up3(self.up3(x), style_weights))
         x = self.refine(x, style_weights)
@@ -136,11 +144,14 @@ class StylizerNet(nn.Module):
         stylized = torch.sigmoid(self.up1(x).float())
         return stylized[..., BORDER_PX : BORDER_PX + height, BORDER_PX : BORDER_PX + width]
 
-    def _stem(self, image: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
-        """Features at a quarter of the picture's size, which is reflected to a multiple of the stride."""
+    def _bordered(self, image: torch.Tensor) -> torch.Tensor:
+        """The picture, reflected to a multiple of the stride and what the first convolution takes away."""
         height, width = image.shape[-2:]
         border = BORDER_PX + (2 if self.down1 is None else 3)
-        x = F.pad(image, (border, border + -width % STRIDE_PX, border, border + -height % STRIDE_PX), mode="reflect")
+        return F.pad(image, (border, border + -width % STRIDE_PX, border, border + -height % STRIDE_PX), mode="reflect")
+
+    def _stem(self, x: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
+        """Features at a quarter of the picture's size."""
         if self.down1 is not None and self.norm_down1 is not None:
             x = _reflected(F.relu(self.norm_down1(self.down1(x), style_weights)))
         return F.relu(self.norm_down2(self.down2(x), style_weights))
@@ -156,11 +167,11 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3)
         self.norm2 = ConditionalInstanceNorm(styles, channels)
 
-    def forward(self, x: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
-        """Features of the same shape."""
+    def forward(self, x: torch.Tensor, style_weights: torch.Tensor, share: torch.Tensor | None = None) -> torch.Tensor:
+        """Features of the same shape; what is added is held back to a share N×1×H×W of its departures from its mean."""
         inner = F.relu(self.norm1(self.conv1(_reflected(x)), style_weights))
         outer: torch.Tensor = self.norm2(self.conv2(_reflected(inner)), style_weights)
-        return x + outer
+        return x + held_back(outer, style_weights @ self.norm2.shift, share)
 
 
 class NormedConv(nn.Module):

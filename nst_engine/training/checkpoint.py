@@ -14,6 +14,7 @@ from nst_engine.checks import parsed_json
 from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError
 from nst_engine.files import write_atomically
+from nst_engine.networks.restraint import with_restraint
 from nst_engine.reading import why_no_file
 
 FORMAT = "nst-engine stylizer checkpoint 2"
@@ -115,6 +116,8 @@ def load_checkpoint(path: Path, file_format: str = FORMAT) -> Checkpoint:
             (each for each in prefixes if name.startswith(prefixes[each])), key=lambda each: len(prefixes[each])
         )
         groups[group][name.removeprefix(prefixes[group])] = tensor
+    if file_format == FORMAT:
+        groups |= {group: with_restraint(groups[group]) for group in ("network", "averaged")}
     try:
         return Checkpoint(**{"styles": [], **header}, **groups)
     except TypeError as damaged:

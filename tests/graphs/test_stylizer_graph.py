@@ -17,21 +17,28 @@ from nst_engine.networks.stylizer_net import Architecture, StylizerNet
 STYLES = 3
 
 
-def network_and_model(*, rich: bool, basis: int = 0, bits: StoredBits = 16) -> tuple[StylizerNet, onnx.ModelProto]:
+def network_and_model(
+    *, rich: bool, basis: int = 0, bits: StoredBits = 16, restraint: bool = False
+) -> tuple[StylizerNet, onnx.ModelProto]:
     torch.manual_seed(3)
-    size = Architecture((4, 6, 8, 10), (1, 2, 1), stem_at_half=rich, refining_block=rich, basis=basis)
+    size = Architecture(
+        (4, 6, 8, 10), (1, 2, 1), stem_at_half=rich, refining_block=rich, basis=basis, restraint=restraint
+    )
     network = StylizerNet(size, STYLES).eval()
     for parameter in network.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)
+    if network.restraint is not None:
+        network.restraint.calm.copy_(torch.rand(STYLES, 1))
     weights = as_stored({name: value.numpy() for name, value in network.state_dict().items()}, bits)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return network, stylizer_graph(weights, {"name": "tiny"}, bits=bits)
 
 
+@pytest.mark.parametrize("restraint", [False, True])
 @pytest.mark.parametrize("rich", [False, True])
 @pytest.mark.parametrize("size", [(1, 40, 40), (2, 41, 63), (3, 96, 47), (1, 65, 129)])
-def test_onnx_runtime_paints_what_torch_paints(rich: bool, size: tuple[int, int, int]) -> None:
-    network, model = network_and_model(rich=rich)
+def test_onnx_runtime_paints_what_torch_paints(rich: bool, restraint: bool, size: tuple[int, int, int]) -> None:
+    network, model = network_and_model(rich=rich, restraint=restraint)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
     image = rng.random((size[0], 3, *size[1:]), dtype=np.float32)
@@ -56,9 +63,9 @@ def test_filters_of_a_basis_and_weights_in_8_bits_paint_what_torch_paints(bits: 
     np.testing.assert_allclose(stylized, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("basis", "bits"), [(0, 16), (2, 16), (2, 8)])
-def test_weights_come_back_from_the_file(basis: int, bits: StoredBits) -> None:
-    network, model = network_and_model(rich=True, basis=basis, bits=bits)
+@pytest.mark.parametrize(("basis", "bits", "restraint"), [(0, 16, False), (0, 16, True), (2, 16, False), (2, 8, False)])
+def test_weights_come_back_from_the_file(basis: int, bits: StoredBits, restraint: bool) -> None:
+    network, model = network_and_model(rich=True, basis=basis, bits=bits, restraint=restraint)
     back = stylizer_weights(onnx.load_from_string(model.SerializeToString()))
     assert back.keys() == network.state_dict().keys()
     for name, value in network.state_dict().items():

@@ -35,7 +35,7 @@ PHOTOS = [photo.path for photo in bundled_contents().values()]
 PAINTINGS = {name: bundled_styles()[name].path for name in ("great-wave", "scream")}
 #: In bfloat16 two halves of a batch differ from the whole by more than rounding.
 SMALL: dict[str, Any] = {
-    "batch_size": 4,
+    "batch_size": 2,
     "crop_px": 64,
     "style_size_px": 64,
     "photo_size_px": 96,
@@ -45,7 +45,7 @@ SMALL: dict[str, Any] = {
 #: All that is drawn or decided for a step: a batch that is larger at first, noise, a weight that is steered.
 FIXED = TrainOptions(steps=3, small_until=0.5, stability_weight=20.0, content_distance=0.3, **SMALL)
 #: Of styles, which an encoder looks at before its first step; 64 take longer than all steps.
-FIRST_PICTURES = 16
+FIRST_PICTURES = 8
 #: Of each picture; six of them take longer than all else of a step.
 PIECES = 2
 ANY = TrainOptions(steps=2, small_until=0.5, likeness_weight=0.0, **SMALL)
@@ -194,7 +194,7 @@ RANK |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
     [
         ({}, {"devices": 2}, "devices: 2 came, but this is the only process"),
         (RANK, {"devices": 2}, "devices: 2 came, but 3 processes were started"),
-        (RANK, {}, "`batch_size=4` pictures cannot be shared by 3 devices evenly; take `batch_size=6`"),
+        (RANK, {"batch_size": 4}, "`batch_size=4` pictures cannot be shared by 3 devices evenly; take `batch_size=6`"),
         ({"WORLD_SIZE": "2"}, {}, "RANK is not: start by torchrun"),
         ({**RANK, "WORLD_SIZE": "many"}, {}, "WORLD_SIZE=many cannot be"),
         ({**RANK, "RANK": "3"}, {}, "RANK=3 cannot be"),

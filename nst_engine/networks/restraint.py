@@ -1,0 +1,58 @@
+"""Holds a stylizer back where the photo is calm, so that motifs are not stamped on walls and skies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from nst_engine.models.spec import CALM_CELL_PX, CALM_CONTRAST
+
+# how much is left in calm areas of what is added there, for a style that is new
+_IN_CALM_AREAS = 0.2
+_CALM, _OF_ALL_STYLES = "restraint.calm", "norm_down2.scale"
+
+
+def with_restraint(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A stylizer's weights by name; those of networks from before there was a restraint are left without any."""
+    if _CALM in weights or _OF_ALL_STYLES not in weights:
+        return dict(weights)
+    return {**weights, _CALM: torch.ones(len(weights[_OF_ALL_STYLES]), 1)}
+
+
+class Restraint(nn.Module):
+    """How much is left of what a network adds to its features where the photo is calm: one number per style.
+
+    Gram matrices ask for a blossom or a lozenge somewhere in the picture, and the cheapest place by the content is a
+    wall or the sky. A painter leaves those to the brush. The numbers are set and not learnt, as losses that like motifs
+    would raise them; 1 is no restraint.
+    """
+
+    calm: torch.Tensor
+
+    def __init__(self, styles: int) -> None:
+        super().__init__()
+        self.register_buffer("calm", torch.full((styles, 1), _IN_CALM_AREAS))
+
+    def forward(self, bordered: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
+        """Shares, float32 N×1×H/8×W/8, by which what is added departs from its mean, from a picture N×3×H×W, 0-1."""
+        with torch.autocast(bordered.device.type, enabled=False):
+            cells = F.avg_pool2d(bordered.float(), CALM_CELL_PX)
+            contrast = _surroundings((cells - _surroundings(cells)).square().mean(1, keepdim=True))
+            calmness = CALM_CONTRAST**2 / (contrast + CALM_CONTRAST**2)
+            return 1 - calmness * (1 - style_weights @ self.calm)[..., None, None]
+
+
+def _surroundings(cells: torch.Tensor) -> torch.Tensor:
+    """The mean of each cell and those around it."""
+    return F.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def held_back(added: torch.Tensor, mean: torch.Tensor, share: torch.Tensor | None) -> torch.Tensor:
+    """What is added, N×C×H×W, with so much of its departures from the mean, N×C; all of it where share is None."""
+    if share is None:
+        return added
+    mean = mean[..., None, None]
+    return (mean + (added - mean) * share).to(added.dtype)
