@@ -140,13 +140,14 @@ def test_a_run_alone_is_gone_on_with_together(
 def test_the_command_with_styles_that_change(
     two_nodes: TwoNodes, tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    styles = ["--style", "0:scream", "--style", "6:poppies", "--crf", "12", "--threads", "1"]
+    # without loss: what is left of the smoothing's memory, a level in a pixel, makes an encoder decide otherwise
+    styles = ["--style", "0:scream", "--style", "6:poppies", "--crf", "0", "--threads", "1"]
     assert main(["video", str(film), "-o", str(tmp_path / "alone.mp4"), *styles]) == 0
     command = ["video", str(film), "-o", str(tmp_path / "together.mp4"), *styles]
     assert main([*command, "--ray", two_nodes.address, "--json"]) == 0
     assert '"frames": 175' in capsys.readouterr().out
     differences = np.abs(frames_of(tmp_path / "together.mp4") - frames_of(tmp_path / "alone.mp4")).mean((1, 2, 3))
-    assert differences.max() < 0.5
+    assert differences.max() < 0.01
 
 
 def test_what_no_cluster_paints(two_nodes: TwoNodes, tmp_path: Path, film: Path, engine: Stylizer) -> None:
