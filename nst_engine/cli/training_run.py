@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # of trained networks: the bundled ones are at a tenth
 _LEARNT_STYLE_DISTANCE = 0.2
-#: What was measured of whole trainings (`benchmarks/results/`, CONTRIBUTING.md).
+#: What was measured of whole trainings (`benchmarks/results/`, docs/networks.md).
 MEASURED_ADDING = (
     "5 minutes on two cores of an Intel(R) Xeon(R) Processor bring bundled:live to 0.08 to 0.13 from a painting, about "
     "as near as it is to its own styles (0.11)"
