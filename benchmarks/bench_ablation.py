@@ -25,6 +25,7 @@ VARIANTS = {
     "Adam": ["--optimizer", "adam"],
     "no total variation": ["--tv-weight", "0", "--calm-weight", "0"],
     "calm areas like all others": ["--calm-weight", "0"],
+    "content by relu4_2 alone": ["--content-layers", "relu4_2"],
     "moments instead of Gram": ["--style-loss", "moments"],
     "average pooling": ["--pooling", "avg"],
 }

@@ -37,7 +37,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "add-style",
         help="teach a network another painting, in minutes",
-        description="Fit only the scales and shifts of a network to PAINTING, and write the model with one style more.",
+        description="Fit only what a style has of its own (scales, shifts, filters) to PAINTING, and write the model "
+        "with one style more.",
     )
     parser.add_argument("painting", metavar="PAINTING", help="a file")
     parser.add_argument("--model", default="bundled:live", metavar="FILE|NAME", help="default: bundled:live")
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _add(arguments: argparse.Namespace, name: str, painting: Path, model: Path) -> int:
     from nst_engine.catalogue import bundled_contents, bundled_styles
     from nst_engine.cli.progress_bar import say
-    from nst_engine.cli.training_run import MEASURED_ADDING, TrainingDisplay, expected, say_finished, say_left_out
+    from nst_engine.cli.training_run import MEASURED_ADDING, TrainingDisplay, say_finished, say_left_out
     from nst_engine.exporting.model_output import photos_beside
     from nst_engine.training import add_style, find_photos  # torch is imported after all checks
 
@@ -83,7 +84,7 @@ def _add(arguments: argparse.Namespace, name: str, painting: Path, model: Path) 
 
     base = checkpoint_of(model)
     options = training_options(arguments, arch=base.arch, **_DEFAULTS)
-    with TrainingDisplay(output.name, expected(options, MEASURED_ADDING)) as display:
+    with TrainingDisplay(output.name, options, MEASURED_ADDING) as display:
         grown = add_style(
             name,
             painting,
@@ -102,5 +103,5 @@ def _add(arguments: argparse.Namespace, name: str, painting: Path, model: Path) 
     licence = arguments.licence or str(base.training.get("licence", ""))
     say_finished(write_model(grown, output, licence=licence, shown=grown.styles[-1:]))
     say_left_out(grown.training["added"][-1], training_folder(arguments))
-    display.say_if_undertrained("add it again with more --minutes")
+    display.say_if_undertrained("add it again with more {length} and --overwrite")
     return INTERRUPTED if display.was_stopped else 0

@@ -41,6 +41,9 @@ class OneLineParser(argparse.ArgumentParser):
         parsed, rest = super().parse_known_args(args, namespace)
         if "flags" not in parsed:  # of the innermost, which returns first
             parsed.flags = tuple(self._option_string_actions)
+            if rest:
+                hint = did_you_mean(rest[0].partition("=")[0], parsed.flags).strip()
+                self.error(f"unrecognized arguments: {' '.join(rest)}{hint and f' ({hint})'}")
         return parsed, rest
 
     def error(self, message: str) -> NoReturn:
@@ -107,7 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
         action=_PrintCompletion,
         default=argparse.SUPPRESS,
         metavar="SHELL",
-        help="for bash, zsh or tcsh: source it",
+        help="for bash, zsh and others: source it",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=OneLineParser)
     for command in (

@@ -59,7 +59,6 @@ def _train(arguments: argparse.Namespace, options: TrainOptions, paintings: Mapp
     from nst_engine.cli.training_run import (
         MEASURED_TRAINING,
         TrainingDisplay,
-        expected,
         say_finished,
         say_left_out,
         say_stopped,
@@ -76,7 +75,7 @@ def _train(arguments: argparse.Namespace, options: TrainOptions, paintings: Mapp
         from nst_engine.models.find import find_model, typed_name
 
         start = checkpoint_of(find_model(typed_name(arguments.start_from)).path)
-    with TrainingDisplay(output.name, expected(options, MEASURED_TRAINING)) as display:
+    with TrainingDisplay(output.name, options, MEASURED_TRAINING) as display:
         checkpoint = train(
             paintings,
             photos,

@@ -81,7 +81,6 @@ def _train(arguments: argparse.Namespace, begun_from: str) -> int:
     from nst_engine.cli.training_run import (
         MEASURED_ANY,
         TrainingDisplay,
-        expected,
         say_finished,
         say_left_out,
         say_stopped,
@@ -98,7 +97,7 @@ def _train(arguments: argparse.Namespace, begun_from: str) -> int:
     start, painter = _network(begun_from), _network(_PAINTER)
     own = {**_DEFAULTS, **(_GOES_ON if isinstance(start, AnyStyleCheckpoint) else {})}
     options = training_options(arguments, **own)
-    with TrainingDisplay(output.name, expected(options, MEASURED_ANY), _LEARNT_STYLE_DISTANCE) as display:
+    with TrainingDisplay(output.name, options, MEASURED_ANY, _LEARNT_STYLE_DISTANCE) as display:
         checkpoint = train_any(
             photos,
             paintings,

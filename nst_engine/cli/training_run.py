@@ -36,7 +36,7 @@ MEASURED_ANY = (
     "bundled:any-fast took 8 minutes on an NVIDIA H200, up to 147,000 pictures, from bundled:live, and is 0.16 from "
     "paintings that it has never seen; CPUs were not measured"
 )
-_MORE_TIME = "go on with the same command, more --minutes, --resume and --overwrite"
+_GO_ON = "go on with the same command, more {length}, --resume and --overwrite"
 
 
 def say_stopped(checkpoint: Checkpoint) -> int:
@@ -45,7 +45,7 @@ def say_stopped(checkpoint: Checkpoint) -> int:
     return INTERRUPTED
 
 
-def expected(options: TrainOptions, measured: str) -> str:
+def _expected(options: TrainOptions, measured: str) -> str:
     """How long a training will take, and what was measured of others."""
     length = f"{options.minutes:g} minutes" if options.steps is None else counted(options.steps, "step")
     from nst_engine.optimization.device import resolve_device  # torch is imported after all checks
@@ -80,11 +80,14 @@ class TrainingDisplay(InterruptibleBar):
 
     Args:
         label: Name of the output.
-        expected: What is said of it once it has begun.
+        options: Of the training.
+        measured: Of others, which is said once it has begun.
         learnt_at: Style distance below which the pictures look like the painting.
     """
 
-    def __init__(self, label: str, expected: str, learnt_at: float = _LEARNT_STYLE_DISTANCE) -> None:
+    def __init__(
+        self, label: str, options: TrainOptions, measured: str, learnt_at: float = _LEARNT_STYLE_DISTANCE
+    ) -> None:
         bar = RichProgress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
@@ -93,7 +96,8 @@ class TrainingDisplay(InterruptibleBar):
             console=console,
         )
         super().__init__(bar, "stopping after a checkpoint (Ctrl-C again: at once)")
-        self._label, self._expected, self._learnt_at = label, expected, learnt_at
+        self._label, self._expected, self._learnt_at = label, _expected(options, measured), learnt_at
+        self._length = "--minutes" if options.steps is None else "--steps"  # they exclude each other
         self._skipped, self._style, self._fraction = 0, math.nan, 1.0
         self._task = bar.add_task(f"{label}: reading", total=None, status="")
 
@@ -121,10 +125,10 @@ class TrainingDisplay(InterruptibleBar):
         """Whether the training ended before its end, by Ctrl-C here or in another of its processes."""
         return self.was_interrupted or self._fraction < 1
 
-    def say_if_undertrained(self, how_to_go_on: str = _MORE_TIME) -> None:
-        """Warn of a training that ended before the pictures look like the painting."""
+    def say_if_undertrained(self, how_to_go_on: str = _GO_ON) -> None:
+        """Warn of a training that ended before the pictures look like the painting; what to type has a {length}."""
         if self._style > self._learnt_at:
             say(
                 f"undertrained: the pictures are still at {self._style:.2f} from the style, and look like it below "
-                f"{self._learnt_at:g}; {how_to_go_on}"
+                f"{self._learnt_at:g}; {how_to_go_on.format(length=self._length)}"
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from PIL import Image
 
@@ -87,7 +89,8 @@ def flatten(pixels: Pixels, alpha: Pixels | None, background: tuple[int, int, in
         OptionError: A background outside 0–255.
     """
     pixels = require_pixels(pixels)
-    if len(background) != 3 or not all(0 <= level <= 255 for level in background):
+    levels = [level for level in background if isinstance(level, Real) and 0 <= level <= 255]
+    if not len(background) == len(levels) == 3:
         raise OptionError(f"background: came {background!r}, wanted three levels from 0 to 255.")
     if alpha is None:
         return pixels

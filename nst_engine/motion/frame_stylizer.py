@@ -20,6 +20,7 @@ from nst_engine.motion.frames import check_frame, exchanged
 from nst_engine.motion.options import FrameOptions, Stability
 from nst_engine.motion.transition import Transition
 from nst_engine.runtimes.forks import finish_before_fork, renew_in_children
+from nst_engine.stylize.loaded_model import height_and_width
 from nst_engine.stylize.postprocess import check_room, finished
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.style_choice import Style
@@ -128,11 +129,8 @@ class FrameStylizer:
         """
         if frames:
             require_count("frames", frames)
-        changed = replace(
-            self._options,
-            strength=self._options.strength if strength is None else strength,
-            preserve_color=preserve_color,
-        )
+        strength = self._options.strength if strength is None else strength
+        changed = replace(self._options, strength=strength, preserve_color=preserve_color)
         with self._turn:
             before = (self._weights, self._strength, self._exchanges, self._swap_rb) if frames else None
             self._set(style, changed)
@@ -174,10 +172,11 @@ class FrameStylizer:
         return 0 if self._smoother is None else self._smoother.cuts
 
     def warmup(self, *sizes: tuple[int, int]) -> None:
-        """Warm up for frames of these (height, width), then reset."""
-        for height, width in sizes:
+        """Warm up for frames of these (height, width), then reset; an `OptionError` for anything else."""
+        for size in sizes:
+            frame = np.zeros((*height_and_width(size), 3), np.uint8)
             for _ in range(2):
-                self.stylize_frame(np.zeros((height, width, 3), np.uint8))
+                self.stylize_frame(frame)
         self.reset()
 
     def reset(self) -> None:

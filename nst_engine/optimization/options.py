@@ -26,9 +26,12 @@ Precision = Literal["auto", "float32", "bfloat16"]
 LayerWeights = Mapping[str, float] | Sequence[str]
 
 INITS = ("content", "random", "style")
+#: Beside what Gatys et al. compare contents by, a layer that sees eyes and mouths: by relu4_2 alone, faces become
+#: masks. Under `target` only, where layers count alike whatever their energies.
+FACES_CONTENT_LAYERS: Mapping[str, float] = {**dict.fromkeys(GATYS_CONTENT_LAYERS, 1.0), "relu3_1": 0.15}
 #: Ratio of style to content weight that gives pictures of about the same look under each convention. All but `target`
 #: depend on the scale of the features too: these are for the Oxford weights (pictures in 0-255).
-DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 7.5, "none": 3e-10, "hw": 5e-4, "chw": 100.0}
+DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 9.0, "none": 3e-10, "hw": 5e-4, "chw": 100.0}
 DEFAULT_LEARNING_RATE: Mapping[OptimizerName, float] = {"lbfgs": 1.0, "adam": 0.02}
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 16384
 _RATES = (0.0, 1000.0)
@@ -78,7 +81,8 @@ class OptimizeOptions:
         tv_weight: Of the total variation loss (mean squared difference of neighbours, 0-1 range).
         calm_weight: Of the same where the content image is calm, so that skies and walls do not become sandpaper;
             coarser scales weigh it less, by the square of their ratio, and paint large forms there.
-        content_layers: Layers of the content loss with their weights.
+        content_layers: Layers of the content loss with their weights; None: `FACES_CONTENT_LAYERS`, and those of Gatys
+            et al. under another Gram normalisation than `target`.
         style_layers: Layers of the style loss with their weights.
         gram_normalization: Denominator of Gram matrix and loss, see `losses.gram_factor`.
         style_loss: `gram`, or `moments`: mean and covariance (2-Wasserstein distance).
@@ -113,9 +117,14 @@ class OptimizeOptions:
         limits=WEIGHTS,
     )
     tv_weight: float = option(2.0, "of the total variation loss", metavar="W", limits=WEIGHTS)
-    calm_weight: float = option(190.0, "of the same where the content is calm", metavar="W", limits=WEIGHTS)
-    content_layers: LayerWeights = option(
-        GATYS_CONTENT_LAYERS, "layers of the content loss, with weights", metavar="LAYER[:W],...", read=layer_list
+    calm_weight: float = option(215.0, "of the same where the content is calm", metavar="W", limits=WEIGHTS)
+    content_layers: LayerWeights | None = option(
+        None,
+        "layers of the content loss, with weights (default by --gram-normalization: target "
+        + ",".join(f"{layer}:{weight:g}" for layer, weight in FACES_CONTENT_LAYERS.items())
+        + f", others {','.join(GATYS_CONTENT_LAYERS)})",
+        metavar="LAYER[:W],...",
+        read=layer_list,
     )
     style_layers: LayerWeights = option(
         GATYS_STYLE_LAYERS, "layers of the style loss, with weights", metavar="LAYER[:W],...", read=layer_list
@@ -173,7 +182,8 @@ class OptimizeOptions:
                 check_number("style_blend_weights", weight, *WEIGHTS)
             if sum(blend) <= 0:
                 raise OptionError("all are 0; give at least one style a share", option="style_blend_weights")
-        object.__setattr__(self, "content_layers", layer_weights("content_layers", self.content_layers))
+        if self.content_layers is not None:
+            object.__setattr__(self, "content_layers", layer_weights("content_layers", self.content_layers))
         object.__setattr__(self, "style_layers", layer_weights("style_layers", self.style_layers))
         content = self.content_weight * sum(self.content_lambdas.values())
         if content + self.effective_style_weight * sum(self.style_lambdas.values()) <= 0:
@@ -196,8 +206,11 @@ class OptimizeOptions:
 
     @property
     def content_lambdas(self) -> dict[str, float]:
-        """Weight of each content layer."""
-        return layer_weights("content_layers", self.content_layers)
+        """Weight of each content layer: `content_layers`, or the default that belongs to the Gram normalisation."""
+        if self.content_layers is not None:
+            return layer_weights("content_layers", self.content_layers)
+        layers = FACES_CONTENT_LAYERS if self.gram_normalization == "target" else GATYS_CONTENT_LAYERS
+        return layer_weights("content_layers", layers)
 
     @property
     def style_lambdas(self) -> dict[str, float]:
@@ -227,7 +240,7 @@ class OptimizeArguments(TypedDict, total=False):
     style_weight: float | None
     tv_weight: float
     calm_weight: float
-    content_layers: LayerWeights
+    content_layers: LayerWeights | None
     style_layers: LayerWeights
     gram_normalization: GramNormalization
     style_loss: StyleLoss

@@ -55,6 +55,7 @@ def describe_run(result: OptimizeResult, inputs: RunInputs, init_file: str | Non
     options = asdict(result.options)
     options["precision"], options["threads"], options["device"] = result.precision, result.threads, result.device
     options["style_weight"] = result.options.effective_style_weight
+    options["content_layers"] = result.options.content_lambdas
     options["learning_rate"] = result.options.effective_learning_rate
     named = result.options.vgg_weights in NAMED_SOURCES
     options["vgg_weights"] = (

@@ -215,7 +215,7 @@ class LoadedModel:
         """
         weights = weights_of_no_style(self.spec)
         for size in sizes or (_WARMUP_SIZE,):
-            height, width = _height_and_width(size)
+            height, width = height_and_width(size)
             self.limits.check_pixels("warmup", height, width)
             with self._turns.taken():
                 # of a large picture, its smaller one as well
@@ -282,7 +282,12 @@ def _load(
     return _Loaded(session, pipeline, encoder, turns, TaskThreads(session.model, max_concurrency, timeout, turns))
 
 
-def _height_and_width(size: object) -> tuple[int, int]:
+def height_and_width(size: object) -> tuple[int, int]:
+    """Those of a picture to warm up for.
+
+    Raises:
+        OptionError: Something else, or below 1×1.
+    """
     try:
         height, width = map(operator.index, size)  # type: ignore[call-overload]
     except (TypeError, ValueError):

@@ -20,7 +20,7 @@ def read_style_image(source: ImageSource, side_px: int, *, limits: ImageLimits =
     scan shows around a painting.
 
     Args:
-        source: As `nst_engine.load_image` takes it; of an animation, its first frame.
+        source: As `nst_engine.load_image` takes it; of an animated GIF, WebP or TIFF, its first frame.
         side_px: Longer side of the result; small pictures are enlarged.
         limits: Larger inputs are refused before they are decoded.
 

@@ -38,7 +38,7 @@ _READ_CONTAINERS = (
 FILE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_READ_CONTAINERS.split())}
 
 #: Said of a picture where a video is wanted, by the library as by the command and the service: each has a `stylize`.
-IS_STILL = "is a still picture, and no video: stylize paints such"
+IS_STILL = "is a still picture, and no video: nst stylize paints such"
 
 
 def even_size(height: int, width: int) -> tuple[int, int]:

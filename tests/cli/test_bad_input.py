@@ -107,6 +107,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "nothing at all": ([], ["COMMAND", "nst --help"]),
     "unknown command": (["paint"], ["'paint'", "optimize", "gallery", "reconstruct", "info"]),
     "misspelt command": (["stylze"], ["'stylze'", "did you mean stylize"]),
+    "misspelt option": (
+        ["stylize", "content.png", "--strenght", "1"],
+        ["did you mean --strength", "nst stylize --help"],
+    ),
     "misspelt choice": (["stylize", "content.png", "--preserve-color", "lum"], ["did you mean luma"]),
     "no style of several": (["stylize", "content.png"], ["--style: none came", "great-wave"]),
     "OpenVINO's file": (["stylize", "content.png", "--model", "net.xml"], ["net.xml", "OpenVINO", ".onnx is wanted"]),

@@ -264,6 +264,7 @@ def test_the_sidecar_says_what_was_done(recorded: Path) -> None:
     ]
     assert sidecar["options"]["image_size"] == 153
     assert sidecar["options"]["device"] in {"cpu", "cuda:0"}
+    assert sidecar["options"]["content_layers"] == {"relu4_2": 1.0, "relu3_1": 0.15}
     assert sidecar["iterations"] == 8
     assert sidecar["was_stopped"] is False
     assert (sidecar["image"]["width"], sidecar["image"]["height"]) == (153, 115)

@@ -56,7 +56,7 @@ def test_a_network_is_trained_written_and_painted_with(
     assert completed.returncode == 0, completed.stderr
     assert "my.onnx: 2 styles" in completed.stdout
     assert "undertrained: " in completed.stderr
-    assert "--resume" in completed.stderr
+    assert "more --steps, --resume and --overwrite" in completed.stderr
     stylizer = Stylizer(tmp_path / "my.onnx", device="cpu")
     assert stylizer.styles == ("my painting", "scream")
     assert stylizer.spec.licence == "CC0-1.0"

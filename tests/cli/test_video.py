@@ -121,7 +121,7 @@ def test_sequences_and_animations_are_painted(here: Path, model: Path) -> None:
         (("no.mp4", "-o", "out.mp4"), "no.mp4: there is no such file"),
         (("folder", "-o", "out.mp4"), "is a folder"),
         (("text.mp4", "-o", "out.mp4"), "text.mp4: is text, and no video"),
-        (("photo.png", "-o", "out.mp4"), "photo.png: is a still picture, and no video: stylize paints such"),
+        (("photo.png", "-o", "out.mp4"), "photo.png: is a still picture, and no video: nst stylize paints such"),
         (("in.mp4", "-o", "in.mp4"), "is the input"),
         (("in.mp4", "-o", "out.xyz"), "wanted one of .mp4"),
         (("in.mp4", "-o", "no/out.mp4"), "there is no folder"),

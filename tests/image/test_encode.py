@@ -91,5 +91,7 @@ def test_flatten_against_float64() -> None:
     np.testing.assert_array_equal(flatten(pixels, alpha, (10, 200, 255)), expected)
     np.testing.assert_array_equal(flatten(pixels, None), pixels)
     assert flatten(pixels, np.zeros_like(alpha)).min() == 255
-    with pytest.raises(OptionError, match="background"):
-        flatten(pixels, alpha, (0, 0, 256))
+    wrong: Any
+    for wrong in ((0, 0, 256), "red", (0, 0)):
+        with pytest.raises(OptionError, match="background"):
+            flatten(pixels, alpha, wrong)

@@ -232,6 +232,9 @@ def test_frames_of_any_size_are_painted(tiny: Stylizer, size: tuple[int, int], s
 
 def test_bad_options_are_refused(tiny: Stylizer) -> None:
     wrong: Any
+    for wrong in ("x", (0, 5), 7):
+        with pytest.raises(OptionError, match="warmup"):
+            FrameStylizer(tiny, "wave").warmup(wrong)
     for wrong, message in (
         ({"stability": "much"}, "stability: 'much' came; choose from off, low, high"),
         ({"channel_order": "yuv"}, "channel_order: 'yuv' came"),

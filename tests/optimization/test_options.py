@@ -62,6 +62,13 @@ def test_the_style_weight_belongs_to_the_gram_normalisation() -> None:
     assert OptimizeOptions(gram_normalization="chw", style_weight=3.0).effective_style_weight == 3.0
 
 
+def test_the_layer_that_sees_faces_belongs_to_relative_losses() -> None:
+    assert OptimizeOptions().content_lambdas == {"relu4_2": 1.0, "relu3_1": 0.15}
+    for normalization in ("none", "hw", "chw"):
+        assert OptimizeOptions(gram_normalization=normalization).content_lambdas == {"relu4_2": 1.0}
+    assert OptimizeOptions(content_layers=["relu2_2"]).content_lambdas == {"relu2_2": 1.0}
+
+
 def test_blend_weights_are_shares() -> None:
     assert OptimizeOptions(style_blend_weights=(3.0, 1.0)).blend_weights(2) == [0.75, 0.25]
     assert OptimizeOptions().blend_weights(4) == [0.25] * 4

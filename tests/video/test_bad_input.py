@@ -94,7 +94,7 @@ def test_stills_are_sent_to_their_command(tmp_path: Path) -> None:
     for suffix in (".png", ".jpg", ".webp", ".gif", ".bmp"):
         still = tmp_path / f"still{suffix}"
         Image.fromarray(pictures(1)[0]).save(still)
-        fails(VideoDecodeError, rf"still\{suffix}: is a still picture, and no video: stylize paints such", still)
+        fails(VideoDecodeError, rf"still\{suffix}: is a still picture, and no video: nst stylize paints such", still)
 
 
 def test_sound_alone_and_a_cover_are_no_video(tmp_path: Path) -> None:
