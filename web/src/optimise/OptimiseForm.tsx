@@ -40,7 +40,7 @@ export function OptimiseForm({ settings, change, refused, isWorking, onBegin }: 
           onChange={(color) => change({ color })}
         />
         <NumberField label="Content weight" value={settings.content} min={0} max={1000} step={0.1} onChange={(content) => change({ content: content ?? DEFAULTS.content })} />
-        <NumberField label="Style weight" value={settings.style} min={0} max={1e6} step={0.5} placeholder="7.5" onChange={(style) => change({ style })} />
+        <NumberField label="Style weight" value={settings.style} min={0} max={1e6} step={0.5} placeholder="9" onChange={(style) => change({ style })} />
         <NumberField label="Smoothness" value={settings.tv} min={0} max={1000} step={0.5} onChange={(tv) => change({ tv: tv ?? DEFAULTS.tv })} />
         <NumberField label="Iterations" value={settings.iterations} min={10} max={2000} step={10} onChange={(iterations) => change({ iterations: iterations ?? DEFAULTS.iterations })} />
         <NumberField label="Longer side, px" value={settings.pixels} min={128} max={2048} step={32} onChange={(pixels) => change({ pixels: pixels ?? DEFAULTS.pixels })} />
