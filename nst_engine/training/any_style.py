@@ -72,7 +72,8 @@ def train_any(
         options: How long and how. Each step's photos are painted in as many style images as there are photos. Several
             `devices` as for `train`.
         folder: For checkpoint, trace, plot and previews; made if missing.
-        resume: Go on from the folder's checkpoint, which must be of the same architecture.
+        resume: Go on from the folder's checkpoint, which must be of the same architecture; a RuntimeWarning tells options
+            that are others now.
         start: Begin with this network for any style; or with one of fixed styles of the same size, whose styles' mean
             all codes paint in at first; None: random weights.
         painter: Network of fixed styles that paints photos to learn from; None: a quarter more paintings instead.
@@ -101,7 +102,7 @@ def train_any(
         shown = data.paintings.first_by_path(PREVIEW_STYLES).items()
         columns = {path.stem: sized(image, options.style_size_px) for path, image in shown}
         kept = Kept(folder, arch, [], network.stylizer, lambda: styles.codes(columns), ANY_STYLE_FORMAT)
-        return run_and_keep(training, kept, data.photos, on_step, is_resumed=resume)
+        return run_and_keep(training, kept, data.photos, on_step, earlier=earlier)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from nst_engine.files import make_folder
 from nst_engine.networks.stylizer_net import StylizerNet
 from nst_engine.training.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
 from nst_engine.training.loop import Training, TrainProgress
+from nst_engine.training.options import TrainOptions
 from nst_engine.training.photos import Photos, sized
 from nst_engine.training.record import Every, TrainRecorder, paint_preview, write_preview
 from nst_engine.version import __version__
@@ -29,6 +31,9 @@ _OURS = re.compile(r"checkpoint\.safetensors|(trace|left_out)\.json|losses\.png|
 PREVIEW_SIZE_PX = 320
 #: Styles on a preview, at most.
 PREVIEW_STYLES = 8
+
+# how long and where a training goes on changes nothing of what it learns
+_FREE_TO_CHANGE = ("steps", "minutes", "devices", "device", "precision")
 
 _CHECKPOINT_EVERY_S = 120.0
 _PREVIEW_EVERY_S = 300.0
@@ -91,11 +96,18 @@ def inputs_elsewhere(folder: Path, paths: Sequence[Path], *, resume: bool = Fals
 
 
 def run_and_keep(
-    training: Training, kept: Kept, photos: Photos, on_step: StepCallback, *, is_resumed: bool
+    training: Training, kept: Kept, photos: Photos, on_step: StepCallback, *, earlier: Checkpoint | None
 ) -> Checkpoint:
     """Run a training to its end, or until `on_step` returns False.
 
     Where several processes share it, the first one alone writes, for all of them.
+
+    Args:
+        training: To run.
+        kept: What is kept of it.
+        photos: It reads.
+        on_step: Called after each step.
+        earlier: Checkpoint that it goes on from, if any; where it was of other options, a warning says so.
 
     Returns:
         The last checkpoint, which is also in the folder.
@@ -104,8 +116,10 @@ def run_and_keep(
         training.run(on_step)
         training.group.gathered(photos.left_out)
         return training.checkpoint(kept.arch, kept.styles)
+    if earlier is not None:
+        _warn_of_other_options(training.options, earlier)
     make_folder(kept.folder, "choose another `folder` for the training")
-    recorder = TrainRecorder(kept.folder, goes_on=is_resumed)
+    recorder = TrainRecorder(kept.folder, goes_on=earlier is not None)
     recorder.forget_after(training.step)
     shown = [sized(image, PREVIEW_SIZE_PX) for image in photos.first(_PREVIEW_PHOTOS)]
     checkpoint_due, preview_due = Every(_CHECKPOINT_EVERY_S), Every(_PREVIEW_EVERY_S)
@@ -136,6 +150,18 @@ def run_and_keep(
     left_out = training.group.gathered(photos.left_out)
     preview()
     return save(left_out)
+
+
+def _warn_of_other_options(options: TrainOptions, earlier: Checkpoint) -> None:
+    """A forgotten option is as likely as one that was changed on purpose."""
+    changed = {
+        name: f"{value}, before {earlier.training[name]}"
+        for name, value in options.record().items()
+        if name not in _FREE_TO_CHANGE and earlier.training.get(name, value) != value
+    }
+    if changed:
+        said = "; ".join(f"`{name}` is {values}" for name, values in changed.items())
+        warnings.warn(f"the training goes on with other options than it had: {said}", RuntimeWarning, stacklevel=2)
 
 
 def _circumstances(training: Training, photos: Photos, left_out: int) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def train(
         options: How long and how. On several `devices`, start as many processes of your program by `torchrun`: each
             calls this function in the same way, all get the same network, and the first writes.
         folder: For checkpoint, trace, plot and previews; made if missing.
-        resume: Resume from the folder's checkpoint, which must be of the same network and styles.
+        resume: Resume from the folder's checkpoint, which must be of the same network and styles; a RuntimeWarning tells
+            options that are others now.
         start: Begin with the weights of this network, of the same styles, instead of random ones.
         faces: Where they are in some of the photos (`nst_engine.training.faces.read_faces`): half of the cut-outs are
             then drawn around one, and they are painted so that they can be recognised.
@@ -91,7 +92,7 @@ def train(
         training = _training(network, loss, read, options, group, parameters=names_of_all)
         if earlier is not None:
             training.restore(earlier)
-        return run_and_keep(training, _kept(folder, options.arch, names, network), read, on_step, is_resumed=resume)
+        return run_and_keep(training, _kept(folder, options.arch, names, network), read, on_step, earlier=earlier)
 
 
 def add_style(
@@ -144,7 +145,7 @@ def add_style(
         )
         loss = _loss([painting], options, weights, group.device)
         training = _training(network, loss, read, options, group, parameters=is_norm)
-        learnt = run_and_keep(training, _kept(folder, base.arch, [name], network), read, on_step, is_resumed=False)
+        learnt = run_and_keep(training, _kept(folder, base.arch, [name], network), read, on_step, earlier=None)
     grown = _grown(base, name, learnt)
     # who exports the folder's checkpoint shall get all styles, not the new one alone
     if group.rank.is_first:

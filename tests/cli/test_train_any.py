@@ -13,7 +13,7 @@ from nst_engine.training import load_any_style
 
 from .running import assert_refused, code_of, nst, painting, pixels_of, write
 
-SMALL = ("--crop-px", "64", "--style-size-px", "96", "--batch-size", "2", "--precision", "float32", "--device", "cpu")
+SMALL = ("--crop-px", "64", "--style-size-px", "64", "--batch-size", "2", "--precision", "float32", "--device", "cpu")
 
 
 @pytest.fixture

@@ -85,6 +85,13 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path
         torch.testing.assert_close(resumed.averaged[name], value, rtol=1e-4, atol=1e-5, msg=name)
 
 
+def test_a_training_that_goes_on_with_other_options_says_so(tmp_path: Path) -> None:
+    run(tmp_path, 1)
+    options = TrainOptions(steps=2, style_weight=4.0, seed=7, **SMALL)
+    with pytest.warns(RuntimeWarning, match=r"options than it had: `style_weight` is 4.0, before 10.0; `seed` is 7, before 0$"):
+        train(PAINTINGS, PHOTOS, options, folder=tmp_path, resume=True)
+
+
 def test_an_earlier_training_is_not_overwritten_and_not_mixed_up(tmp_path: Path) -> None:
     run(tmp_path, 1)
     with pytest.raises(OptionError, match="`resume`"):
