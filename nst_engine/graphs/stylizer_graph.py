@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
-from nst_engine.models.spec import BORDER_PX, CALM_CELL_PX, CALM_CONTRAST, METADATA_KEY, NORM_EPSILON, STRIDE_PX
+from nst_engine.models.spec import BORDER_PX, CALM_CELL_PX, LEAST_CONTRAST, METADATA_KEY, NORM_EPSILON, STRIDE_PX
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE
 
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
-_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis", ".calm")
-_CALM = "restraint.calm"
+_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis", ".calm", ".contrast")
+_CALM, _CONTRAST = "restraint.calm", "restraint.contrast"
 # along one axis, what the kernel's entries before, in the middle and after add to those of the pixels around a corner
 _PHASES_OF_LINE = np.array([[[1, 0], [1, 0]], [[1, 0], [0, 1]], [[0, 1], [0, 1]]], np.float32)
 
@@ -131,9 +131,14 @@ class _Graph(GraphWriter):
         difference = self._node("Sub", "restraint.difference", cells, self._surroundings("restraint.ground", cells))
         squared = self._node("Mul", "restraint.squared", difference, difference)
         energy = self._node("ReduceMean", "restraint.energy", squared, self._constant("channels", [1]))
-        half_calm, one = self._number("half_calm", CALM_CONTRAST**2), self._number("one", 1)
-        raised = self._node("Add", "restraint.raised", self._surroundings("restraint.contrast", energy), half_calm)
-        calmness = self._node("Div", "restraint.calmness", half_calm, raised)
+        variance, one = self._surroundings("restraint.variance", energy), self._number("one", 1)
+        of_style = self._of_styles(_CONTRAST)
+        half_calm = self._node("Mul", "restraint.half_calm", of_style, of_style)
+        half_calm = self._node("Add", "restraint.not_0", half_calm, self._number("least", LEAST_CONTRAST**2))
+        half_calm = self._reshaped(half_calm, "restraint.half", [-1, 1, 1, 1])
+        calmness = self._node(
+            "Div", "restraint.calmness", half_calm, self._node("Add", "restraint.raised", variance, half_calm)
+        )
         lost = self._node("Sub", "restraint.lost", one, self._of_styles(_CALM))
         lost = self._node("Mul", "restraint.there", calmness, self._reshaped(lost, "restraint.flat", [-1, 1, 1, 1]))
         return self._node("Sub", "restraint.share", one, lost)

@@ -8,41 +8,49 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from nst_engine.models.spec import CALM_CELL_PX, CALM_CONTRAST
+from nst_engine.models.spec import CALM_CELL_PX, LEAST_CONTRAST
 
-# how much is left in calm areas of what is added there, for a style that is new
-_IN_CALM_AREAS = 0.2
-_CALM, _OF_ALL_STYLES = "restraint.calm", "norm_down2.scale"
+# of a style that is new: what is left in calm areas of what is added there, and the contrast that half counts as calm
+_IN_CALM_AREAS, _CONTRAST = 0.2, 0.05
+_CALM_NAME, _CONTRAST_NAME, _OF_ALL_STYLES = "restraint.calm", "restraint.contrast", "norm_down2.scale"
 
 
 def with_restraint(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A stylizer's weights by name; those of networks from before there was a restraint are left without any."""
-    if _CALM in weights or _OF_ALL_STYLES not in weights:
+    if _OF_ALL_STYLES not in weights:
         return dict(weights)
-    return {**weights, _CALM: torch.ones(len(weights[_OF_ALL_STYLES]), 1)}
+    of_each = torch.ones(len(weights[_OF_ALL_STYLES]), 1)
+    return {_CALM_NAME: of_each, _CONTRAST_NAME: _CONTRAST * of_each, **weights}
 
 
 class Restraint(nn.Module):
-    """How much is left of what a network adds to its features where the photo is calm: one number per style.
+    """How much is left of what a network adds to its features where the photo is calm, and what counts as calm.
 
     Gram matrices ask for a blossom or a lozenge somewhere in the picture, and the cheapest place by the content is a
     wall or the sky. A painter leaves those to the brush. The numbers are set and not learnt, as losses that like motifs
-    would raise them; 1 is no restraint.
+    would raise them.
+
+    Attributes:
+        calm: What is left, for each style; 1 is no restraint.
+        contrast: Of cells of 8 px with those around them, 0-1, that half counts as calm, for each style.
     """
 
     calm: torch.Tensor
+    contrast: torch.Tensor
 
     def __init__(self, styles: int) -> None:
         super().__init__()
         self.register_buffer("calm", torch.full((styles, 1), _IN_CALM_AREAS))
+        self.register_buffer("contrast", torch.full((styles, 1), _CONTRAST))
 
     def forward(self, bordered: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
         """Shares, float32 N×1×H/8×W/8, by which what is added departs from its mean, from a picture N×3×H×W, 0-1."""
         with torch.autocast(bordered.device.type, enabled=False):
             cells = F.avg_pool2d(bordered.float(), CALM_CELL_PX)
-            contrast = _surroundings((cells - _surroundings(cells)).square().mean(1, keepdim=True))
-            calmness = CALM_CONTRAST**2 / (contrast + CALM_CONTRAST**2)
-            return 1 - calmness * (1 - style_weights @ self.calm)[..., None, None]
+            variance = _surroundings((cells - _surroundings(cells)).square().mean(1, keepdim=True))
+            left, half_calm = ((style_weights @ each)[..., None, None] for each in (self.calm, self.contrast))
+            half_calm = half_calm.square() + LEAST_CONTRAST**2
+            return 1 - half_calm / (variance + half_calm) * (1 - left)
 
 
 def _surroundings(cells: torch.Tensor) -> torch.Tensor:

@@ -28,7 +28,7 @@ from nst_engine.networks.restraint import Restraint, held_back
 MIN_IMAGE_SIDE_PX = 40
 
 #: Suffixes of the names of what each style has of its own.
-OF_STYLES = (".scale", ".shift", ".filters", ".mix", ".calm")
+OF_STYLES = (".scale", ".shift", ".filters", ".mix", ".calm", ".contrast")
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,8 @@ def train_any(
         options: How long and how. Each step's photos are painted in as many style images as there are photos. Several
             `devices` as for `train`.
         folder: For checkpoint, trace, plot and previews; made if missing.
-        resume: Go on from the folder's checkpoint, which must be of the same architecture; a RuntimeWarning tells options
-            that are others now.
+        resume: Go on from the folder's checkpoint, which must be of the same architecture; a RuntimeWarning tells
+            options that are others now.
         start: Begin with this network for any style; or with one of fixed styles of the same size, whose styles' mean
             all codes paint in at first; None: random weights.
         painter: Network of fixed styles that paints photos to learn from; None: a quarter more paintings instead.

@@ -58,8 +58,8 @@ def train(
         options: How long and how. On several `devices`, start as many processes of your program by `torchrun`: each
             calls this function in the same way, all get the same network, and the first writes.
         folder: For checkpoint, trace, plot and previews; made if missing.
-        resume: Resume from the folder's checkpoint, which must be of the same network and styles; a RuntimeWarning tells
-            options that are others now.
+        resume: Resume from the folder's checkpoint, which must be of the same network and styles; a RuntimeWarning
+            tells options that are others now.
         start: Begin with the weights of this network, of the same styles, instead of random ones.
         faces: Where they are in some of the photos (`nst_engine.training.faces.read_faces`): half of the cut-outs are
             then drawn around one, and they are painted so that they can be recognised.

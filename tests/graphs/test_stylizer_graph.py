@@ -29,6 +29,7 @@ def network_and_model(
         parameter.data += 0.2 * torch.randn_like(parameter)
     if network.restraint is not None:
         network.restraint.calm.copy_(torch.rand(STYLES, 1))
+        network.restraint.contrast.copy_(0.2 * torch.rand(STYLES, 1))
     weights = as_stored({name: value.numpy() for name, value in network.state_dict().items()}, bits)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return network, stylizer_graph(weights, {"name": "tiny"}, bits=bits)

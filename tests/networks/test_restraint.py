@@ -35,6 +35,7 @@ def around(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def restraint() -> Restraint:
     made = Restraint(3)
     made.calm.copy_(torch.rand(3, 1, generator=torch.Generator().manual_seed(1)))
+    made.contrast.copy_(torch.tensor([[0.02], [0.05], [0.2]]))
     return made
 
 
@@ -43,9 +44,10 @@ def test_it_is_the_contrast_of_cells_with_those_around_them(restraint: Restraint
     pictures = torch.rand(2, 3, height, width, dtype=torch.float64)
     pictures[0, ..., :40] = 0.5 + 0.02 * pictures[0, ..., :40]
     cells = means(pictures.numpy(), 8)
-    calmness = 0.05**2 / (0.05**2 + around(((cells - around(cells)) ** 2).mean(1, keepdims=True)))
-    lost = 1 - MIX.double().numpy() @ restraint.calm.double().numpy()
-    np.testing.assert_allclose(restraint(pictures.float(), MIX), 1 - calmness * lost[..., None, None], rtol=1e-4)
+    left, contrast = ((MIX @ each).double().numpy()[..., None, None] for each in (restraint.calm, restraint.contrast))
+    half_calm = contrast**2 + 0.001**2
+    calmness = half_calm / (half_calm + around(((cells - around(cells)) ** 2).mean(1, keepdims=True)))
+    np.testing.assert_allclose(restraint(pictures.float(), MIX), 1 - calmness * (1 - left), rtol=1e-4)
 
 
 def test_calm_areas_keep_as_much_as_the_style_says_and_busy_ones_nearly_all(restraint: Restraint) -> None:
@@ -73,7 +75,7 @@ def test_what_a_block_adds_comes_nearer_to_its_mean() -> None:
 def test_a_network_from_before_paints_what_it_painted() -> None:
     torch.manual_seed(3)
     network = StylizerNet(TINY, 3).eval()
-    earlier = {name: value for name, value in network.state_dict().items() if name != "restraint.calm"}
+    earlier = {name: value for name, value in network.state_dict().items() if not name.startswith("restraint.")}
     image = torch.rand(2, 3, 53, 47)
     network.load_state_dict(with_restraint(earlier))
     unrestrained = StylizerNet(
@@ -86,7 +88,16 @@ def test_a_network_from_before_paints_what_it_painted() -> None:
         assert not torch.allclose(network(image, MIX), unrestrained(image, MIX), atol=1e-3)
 
 
-def test_other_weights_stay_as_they_are() -> None:
+def test_what_is_said_of_the_restraint_stays() -> None:
     weights = {"norm_down2.scale": torch.ones(3, 4), "restraint.calm": torch.rand(3, 1)}
-    assert with_restraint(weights) == weights
+    found = with_restraint(weights)
+    assert found.keys() == {*weights, "restraint.contrast"}
+    assert all(found[name] is value for name, value in weights.items())
+    torch.testing.assert_close(found["restraint.contrast"], torch.full((3, 1), 0.05))
+    assert with_restraint(found).keys() == found.keys()
     assert with_restraint({}) == {}
+
+
+def test_a_blend_of_nothing_is_a_number(restraint: Restraint) -> None:
+    share = restraint(torch.zeros(1, 3, 64, 64), torch.zeros(1, 3))
+    torch.testing.assert_close(share, torch.zeros_like(share))

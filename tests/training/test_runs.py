@@ -88,7 +88,9 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path
 def test_a_training_that_goes_on_with_other_options_says_so(tmp_path: Path) -> None:
     run(tmp_path, 1)
     options = TrainOptions(steps=2, style_weight=4.0, seed=7, **SMALL)
-    with pytest.warns(RuntimeWarning, match=r"options than it had: `style_weight` is 4.0, before 10.0; `seed` is 7, before 0$"):
+    with pytest.warns(
+        RuntimeWarning, match=r"options than it had: `style_weight` is 4.0, before 10.0; `seed` is 7, before 0$"
+    ):
         train(PAINTINGS, PHOTOS, options, folder=tmp_path, resume=True)
 
 
@@ -129,7 +131,7 @@ def test_a_style_is_added_without_touching_the_others(tmp_path: Path, base: Chec
     assert grown.styles == ["great-wave", "scream", "starry-night"]
     learnt = 0.0
     for name, value in base.averaged.items():
-        is_of_styles = name.endswith((".scale", ".shift", ".filters", ".calm"))
+        is_of_styles = name.endswith((".scale", ".shift", ".filters", ".calm", ".contrast"))
         kept = grown.averaged[name][:2] if is_of_styles else grown.averaged[name]
         torch.testing.assert_close(kept, value, rtol=0, atol=0)
         if is_of_styles:
