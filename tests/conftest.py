@@ -26,6 +26,11 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_I
     signal.signal(signal.SIGHUP, lambda *_: None)  # of others it is the default then
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test begins first: begun last, it would have the other processes wait for a minute."""
+    items.sort(key=lambda item: "test_page_in_browser" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def judge_of() -> Callable[[Path, Path], Any]:
     """The benchmarks' `Judge` of a photo and a painting, which looks at each of them once."""

@@ -45,7 +45,7 @@ SMALL: dict[str, Any] = {
 #: All that is drawn or decided for a step: a batch that is larger at first, noise, a weight that is steered.
 FIXED = TrainOptions(steps=3, small_until=0.5, stability_weight=20.0, content_distance=0.3, **SMALL)
 #: Of styles, which an encoder looks at before its first step; 64 take longer than all steps.
-FIRST_PICTURES = 4
+FIRST_PICTURES = 8
 #: Of each picture; six of them take longer than all else of a step.
 PIECES = 1
 ANY = TrainOptions(steps=2, small_until=0.5, likeness_weight=0.0, **SMALL)
