@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Real
 
 import numpy as np
@@ -89,11 +90,11 @@ def flatten(pixels: Pixels, alpha: Pixels | None, background: tuple[int, int, in
         OptionError: A background outside 0–255.
     """
     pixels = require_pixels(pixels)
-    levels = [level for level in background if isinstance(level, Real) and 0 <= level <= 255]
-    if not len(background) == len(levels) == 3:
+    came = list(background) if isinstance(background, Iterable) else [background]
+    if len(came) != 3 or not all(isinstance(level, Real) and 0 <= level <= 255 for level in came):
         raise OptionError(f"background: came {background!r}, wanted three levels from 0 to 255.")
     if alpha is None:
         return pixels
     cover = require_alpha(alpha, pixels).astype(np.uint32)[:, :, np.newaxis]
-    blend = pixels * cover + np.array(background, dtype=np.uint32) * (255 - cover)
+    blend = pixels * cover + np.array(came, dtype=np.uint32) * (255 - cover)
     return ((blend + 127) // 255).astype(np.uint8)

@@ -92,6 +92,6 @@ def test_flatten_against_float64() -> None:
     np.testing.assert_array_equal(flatten(pixels, None), pixels)
     assert flatten(pixels, np.zeros_like(alpha)).min() == 255
     wrong: Any
-    for wrong in ((0, 0, 256), "red", (0, 0)):
+    for wrong in ((0, 0, 256), "red", (0, 0), 7):
         with pytest.raises(OptionError, match="background"):
             flatten(pixels, alpha, wrong)
