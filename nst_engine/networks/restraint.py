@@ -16,7 +16,10 @@ _CALM_NAME, _CONTRAST_NAME, _OF_ALL_STYLES = "restraint.calm", "restraint.contra
 
 
 def with_restraint(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A stylizer's weights by name; those of networks from before there was a restraint are left without any."""
+    """A stylizer's weights by name; those of networks from before there was a restraint are left without any.
+
+    What counts as calm is what did for all, where styles have no number for it.
+    """
     if _OF_ALL_STYLES not in weights:
         return dict(weights)
     of_each = torch.ones(len(weights[_OF_ALL_STYLES]), 1)

@@ -32,7 +32,7 @@ PREVIEW_SIZE_PX = 320
 #: Styles on a preview, at most.
 PREVIEW_STYLES = 8
 
-# how long and where a training goes on changes nothing of what it learns
+# given anew with good reason: how long, and on what machine
 _FREE_TO_CHANGE = ("steps", "minutes", "devices", "device", "precision")
 
 _CHECKPOINT_EVERY_S = 120.0
