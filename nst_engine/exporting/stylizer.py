@@ -22,6 +22,7 @@ from nst_engine.graphs.stylizer_graph import as_stored, stylizer_graph, stylizer
 from nst_engine.models.formats import ModelPrecision
 from nst_engine.models.spec import FORMAT, METADATA_KEY, spec_defaults
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS
+from nst_engine.networks.canvas import with_canvas
 from nst_engine.networks.restraint import with_restraint
 from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
 from nst_engine.training.checkpoint import Checkpoint, check_fits
@@ -168,7 +169,8 @@ def checkpoint_of(path: Path) -> Checkpoint:
             "bundled:quality"
         )
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    tensors = with_restraint({key: torch.from_numpy(value) for key, value in stylizer_weights(model).items()})
+    stored = {key: torch.from_numpy(value) for key, value in stylizer_weights(model).items()}
+    tensors = with_canvas(with_restraint(stored))
     try:
         spec: Mapping[str, Any] = json.loads(metadata.get(METADATA_KEY, "{}"))
         _check_holds_styles(path, spec)

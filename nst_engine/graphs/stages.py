@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.errors import ModelSpecError
 from nst_engine.graphs.model_bytes import parsed_model, serialized_model
+from nst_engine.models.canvas import CANVAS
 from nst_engine.models.signature import is_style_vector
 
 _NORM = "InstanceNormalization"
@@ -63,12 +67,15 @@ class CutModel:
         picture: The model's input of four axes.
         style_weights: Its other input, if it has one.
         output: Name of its output.
+        canvas: The patterns that the model repeats under every picture, int8 1×1×P×P, by their names in `CANVAS`:
+            inputs of the stages, as tiles begin elsewhere in them.
         stages: Run in order with the statistics of all `Norm.features`, they compute what the model does.
     """
 
     picture: str
     style_weights: str | None
     output: str
+    canvas: Mapping[str, NDArray[np.int8]]
     stages: tuple[Stage, ...]
 
 
@@ -94,7 +101,7 @@ def cut_at_norms(model: bytes) -> CutModel:
         )
     cut = _Cut(proto, pictures[0])
     stages = tuple(cut.stage(number) for number in range(cut.count))
-    return CutModel(pictures[0], others[0] if others else None, outputs[0], stages)
+    return CutModel(pictures[0], others[0] if others else None, outputs[0], cut.canvas, stages)
 
 
 def _is_picture(value: onnx.ValueInfoProto) -> bool:
@@ -110,6 +117,7 @@ class _Cut:
         graph = proto.graph
         self._weights = {tensor.name: tensor for tensor in graph.initializer}
         self._types = _types(proto)
+        self.canvas = {name: self._as_input(name) for name in CANVAS if name in self._weights}
         self._level = {picture: 0}
         self._nodes: list[tuple[int | None, onnx.NodeProto]] = []
         self._norms: list[tuple[int, Norm]] = []
@@ -124,6 +132,12 @@ class _Cut:
                 self._level.update(dict.fromkeys(node.output, level))
             self._nodes.append((level, node))
         self.count = 1 + max(self._level.values())
+
+    def _as_input(self, name: str) -> NDArray[Any]:
+        """Make an input of a weight."""
+        weight = self._weights.pop(name)
+        self._types[name] = helper.make_tensor_value_info(name, weight.data_type, weight.dims)
+        return numpy_helper.to_array(weight)
 
     def stage(self, number: int) -> Stage:
         """Extract one stage."""

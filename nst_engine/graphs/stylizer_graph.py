@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
+from nst_engine.models.canvas import CANVAS, canvas_patterns
 from nst_engine.models.spec import BORDER_PX, CALM_CELL_PX, LEAST_CONTRAST, METADATA_KEY, NORM_EPSILON, STRIDE_PX
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE
 
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
-_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis", ".calm", ".contrast")
+_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis", ".calm", ".contrast", ".grain")
+_GRAIN = "canvas.grain"
 _CALM, _CONTRAST = "restraint.calm", "restraint.contrast"
 # along one axis, what the kernel's entries before, in the middle and after add to those of the pixels around a corner
 _PHASES_OF_LINE = np.array([[[1, 0], [1, 0]], [[1, 0], [0, 1]], [[0, 1], [0, 1]]], np.float32)
@@ -87,7 +89,7 @@ class _Graph(GraphWriter):
     def build(self) -> None:
         """Image and style weights to stylised image; follows `StylizerNet.forward` line by line."""
         shape = self._node("Shape", "image_size", IMAGE, start=2)
-        bordered = self._bordered(IMAGE, shape)
+        bordered = self._bordered(self._on_canvas(IMAGE, shape), shape)
         share = self._restraint(bordered)
         x = self._stem(bordered)
         x = self._relu(self._norm("norm_down3", self._conv("down3", self._padded(x, _REFLECT), stride=2)))
@@ -112,6 +114,28 @@ class _Graph(GraphWriter):
             return self._relu(self._norm("norm_down2", self._conv("down2", x, stride=4)))
         x = self._relu(self._norm("norm_down1", self._conv("down1", x, stride=2)))
         return self._relu(self._norm("norm_down2", self._conv("down2", self._padded(x, _REFLECT), stride=2)))
+
+    def _on_canvas(self, image: str, shape: str) -> str:
+        """See `networks.canvas.Canvas`."""
+        if not np.any(self._weights.get(_GRAIN, 0)):
+            return image
+        laid: list[str] = []
+        for name, pattern in zip(CANVAS, canvas_patterns(), strict=True):
+            numbers = self._node("Cast", f"{name}.numbers", self._kept(name, pattern), to=TensorProto.FLOAT)
+            if not laid:  # of the small pattern: cheaper than of the whole picture
+                numbers = self._node("Mul", f"{name}.scaled", numbers, self._stored(_GRAIN))
+            laid.append(self._laid(name, numbers, pattern.shape[-1], shape))
+        return self._node("Add", "canvas.photo", image, self._node("Mul", "canvas.woven", *laid))
+
+    def _laid(self, name: str, pattern: str, side: int, shape: str) -> str:
+        """A pattern repeated over the picture."""
+        beyond = self._node("Add", f"{name}.beyond", shape, self._constant(f"{name}.almost", [side - 1]))
+        times = self._node("Div", f"{name}.times", beyond, self._constant(f"{name}.side", [side]))
+        times = self._node("Concat", f"{name}.repeats", self._constant("once", [1, 1]), times, axis=0)
+        tiled = self._node("Tile", f"{name}.tiled", pattern, times)
+        return self._node(
+            "Slice", f"{name}.laid", tiled, self._constant("begin", [0, 0]), shape, self._constant("sides", [2, 3])
+        )
 
     def _bordered(self, image: str, shape: str) -> str:
         border = BORDER_PX + (3 if "down1.weight" in self._weights else 2)

@@ -22,6 +22,7 @@ from torch import nn
 
 from nst_engine.errors import OptionError
 from nst_engine.models.spec import BORDER_PX, NORM_EPSILON, STRIDE_PX
+from nst_engine.networks.canvas import Canvas
 from nst_engine.networks.restraint import Restraint, held_back
 
 #: Shorter sides cannot be reflected that far.
@@ -80,6 +81,7 @@ class StylizerNet(nn.Module):
         half, quarter, eighth, sixteenth = size.channels
         before, deepest, after = size.blocks
         self.size, self.styles = size, styles
+        self.canvas = Canvas()
         self.restraint = Restraint(styles) if size.restraint else None
         if size.stem_at_half:
             self.down1: nn.Conv2d | None = nn.Conv2d(3, half, 7, stride=2)
@@ -121,7 +123,7 @@ class StylizerNet(nn.Module):
             float N×3×H×W, RGB, 0-1.
         """
         height, width = image.shape[-2:]
-        bordered = self._bordered(image)
+        bordered = self._bordered(self.canvas(image))
         share = None if self.restraint is None else self.restraint(bordered, style_weights)
         x = self._stem(bordered, style_weights)
         x = F.relu(self.norm_down3(self.down3(_reflected(x)), style_weights))

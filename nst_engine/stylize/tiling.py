@@ -198,7 +198,7 @@ class _TiledRun:
             for tile in self._tiles if number == 0 else list(self._stored):
                 if number > 0 and tile not in self._stored:
                     continue
-                values = self._stored[tile] if number > 0 else {self._cut.picture: tensor_of(tile)}
+                values = self._stored[tile] if number > 0 else self._begun(tile, tensor_of(tile))
                 values = self._passed(number, values)
                 measured.append(
                     [moments_of(values[norm.features], tile.rows, tile.columns, self._multiple) for norm in stage.norms]
@@ -211,10 +211,16 @@ class _TiledRun:
         """Return the stylized tile and drop its features."""
         last = len(self._graphs) - 1
         stored = self._stored.pop(tile, None)
-        values: _Values = {self._cut.picture: tensor} if stored is None else stored
+        values = self._begun(tile, tensor) if stored is None else stored
         for number in range(0 if stored is None else last, last):
             values = self._passed(number, values)
         return self._passed(last, values)[self._cut.output]
+
+    def _begun(self, tile: _Tile, tensor: NDArray[Any]) -> _Values:
+        """What the first stage takes: the tile, on its piece of the canvas."""
+        corner = (-tile.rows.start, -tile.columns.start)
+        canvas = {name: np.roll(pattern, corner, (2, 3)) for name, pattern in self._cut.canvas.items()}
+        return {self._cut.picture: tensor, **canvas}
 
     def _passed(self, number: int, values: _Values) -> _Values:
         """A tile's features after a stage."""

@@ -14,6 +14,7 @@ from nst_engine.checks import parsed_json
 from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError
 from nst_engine.files import write_atomically
+from nst_engine.networks.canvas import with_canvas
 from nst_engine.networks.restraint import with_restraint
 from nst_engine.reading import why_no_file
 
@@ -76,6 +77,7 @@ _PREFIXES = {
 # Of steps, seconds and distances.
 _LARGEST = 1e15
 _PARTS = ("stylizer", "encoder")
+_STYLIZER = "stylizer."
 _SCALARS = ("arch", "styles", "training", "step", "seconds", "style_weight", "distances")
 
 
@@ -116,8 +118,10 @@ def load_checkpoint(path: Path, file_format: str = FORMAT) -> Checkpoint:
             (each for each in prefixes if name.startswith(prefixes[each])), key=lambda each: len(prefixes[each])
         )
         groups[group][name.removeprefix(prefixes[group])] = tensor
-    if file_format == FORMAT:
-        groups |= {group: with_restraint(groups[group]) for group in ("network", "averaged")}
+    for group in ("network", "averaged"):
+        weights = groups[group]
+        of_styles = file_format == FORMAT
+        groups[group] = with_canvas(with_restraint(weights)) if of_styles else with_canvas(weights, _STYLIZER)
     try:
         return Checkpoint(**{"styles": [], **header}, **groups)
     except TypeError as damaged:

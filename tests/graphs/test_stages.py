@@ -24,7 +24,7 @@ MIX = np.array([[0.2, 0.5, 0.3]], np.float32)
 def by_stages(model: bytes, picture: NDArray[Any], style_weights: NDArray[np.float32] | None = None) -> NDArray[Any]:
     """A picture through all stages, with the statistics taken in float64."""
     cut = cut_at_norms(model)
-    known: dict[str, NDArray[Any]] = {cut.picture: picture}
+    known: dict[str, NDArray[Any]] = {cut.picture: picture, **cut.canvas}
     if cut.style_weights is not None:
         assert style_weights is not None
         known[cut.style_weights] = style_weights

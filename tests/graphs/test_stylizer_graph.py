@@ -18,7 +18,7 @@ STYLES = 3
 
 
 def network_and_model(
-    *, rich: bool, basis: int = 0, bits: StoredBits = 16, restraint: bool = False
+    *, rich: bool, basis: int = 0, bits: StoredBits = 16, restraint: bool = False, grain: float = 0.05
 ) -> tuple[StylizerNet, onnx.ModelProto]:
     torch.manual_seed(3)
     size = Architecture(
@@ -27,6 +27,7 @@ def network_and_model(
     network = StylizerNet(size, STYLES).eval()
     for parameter in network.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)
+    network.canvas.grain.fill_(grain)
     if network.restraint is not None:
         network.restraint.calm.copy_(torch.rand(STYLES, 1))
         network.restraint.contrast.copy_(0.2 * torch.rand(STYLES, 1))
@@ -37,7 +38,7 @@ def network_and_model(
 
 @pytest.mark.parametrize("restraint", [False, True])
 @pytest.mark.parametrize("rich", [False, True])
-@pytest.mark.parametrize("size", [(1, 40, 40), (2, 41, 63), (3, 96, 47), (1, 65, 129)])
+@pytest.mark.parametrize("size", [(1, 40, 40), (2, 41, 63), (3, 96, 47), (1, 65, 529)])
 def test_onnx_runtime_paints_what_torch_paints(rich: bool, restraint: bool, size: tuple[int, int, int]) -> None:
     network, model = network_and_model(rich=rich, restraint=restraint)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -53,7 +54,8 @@ def test_onnx_runtime_paints_what_torch_paints(rich: bool, restraint: bool, size
 @pytest.mark.parametrize("bits", [8, 16])
 def test_filters_of_a_basis_and_weights_in_8_bits_paint_what_torch_paints(bits: StoredBits) -> None:
     network, model = network_and_model(rich=True, basis=2, bits=bits)
-    assert any(tensor.data_type == onnx.TensorProto.INT8 for tensor in model.graph.initializer) == (bits == 8)
+    stored = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    assert (stored["down3.weight"] == onnx.TensorProto.INT8) == (bits == 8)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
     image = rng.random((2, 3, 56, 43), dtype=np.float32)
@@ -71,6 +73,13 @@ def test_weights_come_back_from_the_file(basis: int, bits: StoredBits, restraint
     assert back.keys() == network.state_dict().keys()
     for name, value in network.state_dict().items():
         np.testing.assert_allclose(back[name], value.numpy(), atol=1e-6, err_msg=name)
+
+
+def test_without_a_grain_there_is_no_canvas_in_the_file() -> None:
+    network, model = network_and_model(rich=True, grain=0)
+    assert not [each.name for each in model.graph.node if "canvas" in each.name]
+    back = stylizer_weights(model)
+    assert network.state_dict().keys() - back.keys() == {"canvas.grain"}
 
 
 def test_somebody_elses_model_has_no_weights_of_ours() -> None:

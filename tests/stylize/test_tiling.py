@@ -70,6 +70,16 @@ def test_tiles_are_the_whole(rich: bool, size: tuple[int, int]) -> None:
     assert largest_difference(actual, at_once(model, OURS, picture)) <= 1
 
 
+def test_tiles_lie_on_one_canvas() -> None:
+    """Of a picture of one colour, the canvas is all that is painted from."""
+    model = our_model()
+    picture = np.full((531, 633, 3), 150, np.uint8)
+    expected = at_once(model, OURS, picture)
+    assert expected.std() > 5
+    # normalisation makes much of little, also of how statistics are rounded
+    assert largest_difference(tiled(model).stylize(picture, MIX, tile_px=416, halo_px=128), expected) <= 2
+
+
 def test_tiles_by_themselves_are_not_the_whole() -> None:
     """What the other tests compare is worth comparing."""
     model = our_model()
