@@ -127,6 +127,18 @@ def test_flat_black_and_white_pictures_are_painted_without_nan(stylizer: Stylize
         assert stylizer.stylize(np.full((96, 80, 3), level, np.uint8), "auvers").pixels.shape == (96, 80, 3)
 
 
+@pytest.mark.parametrize("name", ["quality", "live", "any", "any-fast"])
+def test_a_ground_of_one_colour_is_painted(name: str) -> None:
+    """Far from a disc, where networks see nothing of it; in levels of 255."""
+    ground = np.full((300, 560, 3), 230, np.uint8)
+    rows, columns = np.ogrid[:300, :560]
+    ground[(rows - 210) ** 2 + (columns - 90) ** 2 < 50**2] = (30, 80, 200)
+    stylizer = Stylizer(f"bundled:{name}", device="cpu")
+    for style in stylizer.styles:
+        painted = stylizer.stylize(ground, style).pixels[60:-60, 400:-60]
+        assert painted.std((0, 1)).mean() > 3, style
+
+
 def test_blends_lie_between_their_styles(stylizer: Stylizer) -> None:
     picture = photo("coffee")
     first, second = (stylizer.stylize(picture, style).pixels.astype(float) for style in ("great-wave", "scream"))
