@@ -56,7 +56,8 @@ def test_every_script_is_described_and_every_result_is_shown(report: dict[str, A
 
     for write in report["BLOCKS"][path].values():
         write(result)
-    assert columns == {stored.stem for stored in (BENCHMARKS / "results").glob("*.json")}
+    results = BENCHMARKS / "results"
+    assert columns == {stored.relative_to(results).with_suffix("").as_posix() for stored in results.rglob("*.json")}
 
 
 def test_links_of_the_benchmarks_readme_lead_somewhere() -> None:

@@ -22,9 +22,7 @@ from nst_engine.graphs.stylizer_graph import as_stored, stylizer_graph, stylizer
 from nst_engine.models.formats import ModelPrecision
 from nst_engine.models.spec import FORMAT, METADATA_KEY, spec_defaults
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS
-from nst_engine.networks.canvas import with_canvas
-from nst_engine.networks.restraint import with_restraint
-from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture
+from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture, completed
 from nst_engine.training.checkpoint import Checkpoint, check_fits
 
 #: Height and width at which parity is checked: the smallest, odd ones, and no multiples of the stride.
@@ -170,7 +168,7 @@ def checkpoint_of(path: Path) -> Checkpoint:
         )
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     stored = {key: torch.from_numpy(value) for key, value in stylizer_weights(model).items()}
-    tensors = with_canvas(with_restraint(stored))
+    tensors = completed(stored)
     try:
         spec: Mapping[str, Any] = json.loads(metadata.get(METADATA_KEY, "{}"))
         _check_holds_styles(path, spec)

@@ -19,14 +19,23 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
 from nst_engine.models.canvas import CANVAS, canvas_patterns
-from nst_engine.models.spec import BORDER_PX, CALM_CELL_PX, LEAST_CONTRAST, METADATA_KEY, NORM_EPSILON, STRIDE_PX
+from nst_engine.models.spec import (
+    BORDER_PX,
+    CALM_CELL_PX,
+    LEAST_CONTRAST,
+    LEAST_EVENNESS,
+    METADATA_KEY,
+    NORM_EPSILON,
+    STRIDE_PX,
+)
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE
 
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
-_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis", ".calm", ".contrast", ".grain")
+_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis")
+_KINDS_THAT_ARE_SET = (".calm", ".contrast", ".evenness", ".grain")
 _GRAIN = "canvas.grain"
-_CALM, _CONTRAST = "restraint.calm", "restraint.contrast"
+_CALM, _CONTRAST, _EVENNESS = "restraint.calm", "restraint.contrast", "restraint.evenness"
 # along one axis, what the kernel's entries before, in the middle and after add to those of the pixels around a corner
 _PHASES_OF_LINE = np.array([[[1, 0], [1, 0]], [[1, 0], [0, 1]], [[0, 1], [0, 1]]], np.float32)
 
@@ -67,7 +76,7 @@ def stylizer_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
     return {
         name: np.array(value, np.float32, order="C") * weights.get(name + STEP, np.float32(1))
         for name, value in weights.items()
-        if name.endswith(_KINDS)
+        if name.endswith(_KINDS + _KINDS_THAT_ARE_SET)
     }
 
 
@@ -97,7 +106,7 @@ class _Graph(GraphWriter):
         deep = self._relu(self._norm("norm_down4", self._conv("down4", self._padded(x, _REFLECT), stride=2)))
         deep = self._filtered("bank_deepest", self._blocks("deepest", deep))
         forms = self._norm("norm_up4", self._without_rim("up4", self._upsampled("up4", deep)))
-        forms = self._relu(self._held_back("norm_up4", forms, share))
+        forms = self._relu(self._held_back("norm_up4", self._levelled("norm_up4", forms), share))
         x = self._blocks("after", self._node("Add", "forms_and_ground", x, forms), share)
         x = self._upsampled("up3", self._filtered("bank_after", x))
         x = self._relu(self._norm("norm_up3", self._without_rim("up3", x)))
@@ -174,6 +183,18 @@ class _Graph(GraphWriter):
         mean = self._reshaped(f"{norm}.shift.blend", f"{norm}.mean", [0, -1, 1, 1])
         departures = self._node("Sub", f"{norm}.departures", added, mean)
         return self._node("Add", f"{norm}.held", self._node("Mul", f"{norm}.less", departures, share), mean)
+
+    def _levelled(self, norm: str, forms: str) -> str:
+        """See `networks.restraint.Restraint.levelled`."""
+        if not np.any(self._weights.get(_EVENNESS, 0)):
+            return forms
+        evenness = self._node(
+            "Max", "restraint.even", self._of_styles(_EVENNESS), self._number("uneven", LEAST_EVENNESS)
+        )
+        deviations = self._node("Abs", f"{norm}.deviations", f"{norm}.scale.blend")
+        above = self._node("Div", f"{norm}.above", deviations, evenness)
+        highest = self._node("Add", f"{norm}.top", above, f"{norm}.shift.blend")
+        return self._node("Min", f"{norm}.levelled", forms, self._reshaped(highest, f"{norm}.highest", [0, -1, 1, 1]))
 
     def _surroundings(self, name: str, cells: str) -> str:
         return self._node("AveragePool", name, cells, kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=0)

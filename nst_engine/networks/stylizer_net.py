@@ -22,14 +22,14 @@ from torch import nn
 
 from nst_engine.errors import OptionError
 from nst_engine.models.spec import BORDER_PX, NORM_EPSILON, STRIDE_PX
-from nst_engine.networks.canvas import Canvas
-from nst_engine.networks.restraint import Restraint, held_back
+from nst_engine.networks.canvas import Canvas, with_canvas
+from nst_engine.networks.restraint import Restraint, held_back, with_restraint
 
 #: Shorter sides cannot be reflected that far.
 MIN_IMAGE_SIDE_PX = 40
 
 #: Suffixes of the names of what each style has of its own.
-OF_STYLES = (".scale", ".shift", ".filters", ".mix", ".calm", ".contrast")
+OF_STYLES = (".scale", ".shift", ".filters", ".mix", ".calm", ".contrast", ".evenness")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Architecture:
             is normalised: finer control, more time. Without, the first convolution goes to a quarter at once.
         refining_block: Whether a residual block stands at a quarter on the way up, or a single convolution.
         basis: Matrices that the styles' own filters are blended from; 0: each style has its own.
-        restraint: Whether less is added to the features at an eighth where the photo is calm.
+        restraint: Whether less is added to the features at an eighth where the photo is calm, and forms are levelled.
     """
 
     channels: tuple[int, int, int, int]
@@ -71,6 +71,11 @@ def architecture(name: str) -> Architecture:
     if name not in ARCHITECTURES:
         raise OptionError(f"unknown architecture {name!r}; choose from {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[name]
+
+
+def completed(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A network's weights by name; one from before some of its parts paints with them what it painted."""
+    return with_canvas(with_restraint(weights))
 
 
 class StylizerNet(nn.Module):
@@ -134,7 +139,10 @@ class StylizerNet(nn.Module):
             deep = block(deep, style_weights)
         deep = self.bank_deepest(deep, style_weights)
         forms = self.norm_up4(self.up4(deep), style_weights)
-        x = x + F.relu(held_back(forms, style_weights @ self.norm_up4.shift, share))
+        scale, shift = (style_weights @ each for each in (self.norm_up4.scale, self.norm_up4.shift))
+        if self.restraint is not None:
+            forms = self.restraint.levelled(forms, style_weights, scale, shift)
+        x = x + F.relu(held_back(forms, shift, share))
         for block in self.after:
             x = block(x, style_weights, share)
         x = self.bank_after(x, style_weights)

@@ -15,7 +15,7 @@ from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError
 from nst_engine.files import write_atomically
 from nst_engine.networks.canvas import with_canvas
-from nst_engine.networks.restraint import with_restraint
+from nst_engine.networks.stylizer_net import completed
 from nst_engine.reading import why_no_file
 
 FORMAT = "nst-engine stylizer checkpoint 2"
@@ -77,7 +77,7 @@ _PREFIXES = {
 # Of steps, seconds and distances.
 _LARGEST = 1e15
 _PARTS = ("stylizer", "encoder")
-_STYLIZER = "stylizer."
+_STYLIZER = f"{_PARTS[0]}."
 _SCALARS = ("arch", "styles", "training", "step", "seconds", "style_weight", "distances")
 
 
@@ -121,7 +121,7 @@ def load_checkpoint(path: Path, file_format: str = FORMAT) -> Checkpoint:
     for group in ("network", "averaged"):
         weights = groups[group]
         of_styles = file_format == FORMAT
-        groups[group] = with_canvas(with_restraint(weights)) if of_styles else with_canvas(weights, _STYLIZER)
+        groups[group] = completed(weights) if of_styles else with_canvas(weights, _STYLIZER)
     try:
         return Checkpoint(**{"styles": [], **header}, **groups)
     except TypeError as damaged:

@@ -18,7 +18,13 @@ STYLES = 3
 
 
 def network_and_model(
-    *, rich: bool, basis: int = 0, bits: StoredBits = 16, restraint: bool = False, grain: float = 0.05
+    *,
+    rich: bool,
+    basis: int = 0,
+    bits: StoredBits = 16,
+    restraint: bool = False,
+    grain: float = 0.05,
+    evenness: float = 2,
 ) -> tuple[StylizerNet, onnx.ModelProto]:
     torch.manual_seed(3)
     size = Architecture(
@@ -31,6 +37,7 @@ def network_and_model(
     if network.restraint is not None:
         network.restraint.calm.copy_(torch.rand(STYLES, 1))
         network.restraint.contrast.copy_(0.2 * torch.rand(STYLES, 1))
+        network.restraint.evenness.copy_(evenness * torch.rand(STYLES, 1))
     weights = as_stored({name: value.numpy() for name, value in network.state_dict().items()}, bits)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return network, stylizer_graph(weights, {"name": "tiny"}, bits=bits)
@@ -80,6 +87,12 @@ def test_without_a_grain_there_is_no_canvas_in_the_file() -> None:
     assert not [each.name for each in model.graph.node if "canvas" in each.name]
     back = stylizer_weights(model)
     assert network.state_dict().keys() - back.keys() == {"canvas.grain"}
+
+
+def test_where_forms_stand_out_as_they_like_nothing_levels_them_in_the_file() -> None:
+    network, model = network_and_model(rich=True, restraint=True, evenness=0)
+    assert not [each.name for each in model.graph.node if "levelled" in each.name]
+    assert network.state_dict().keys() - stylizer_weights(model).keys() == {"restraint.evenness"}
 
 
 def test_somebody_elses_model_has_no_weights_of_ours() -> None:

@@ -1,4 +1,4 @@
-"""What holds stylizers back where photos are calm, against float64 formulas."""
+"""What holds stylizers back where photos are calm, and levels forms, against float64 formulas."""
 
 from __future__ import annotations
 
@@ -72,6 +72,28 @@ def test_what_a_block_adds_comes_nearer_to_its_mean() -> None:
     np.testing.assert_allclose(held, mean + (added - mean) * share.double().numpy(), atol=1e-5)
 
 
+def test_forms_stand_out_by_so_many_deviations_and_no_further() -> None:
+    made = Restraint(3)
+    made.evenness.copy_(torch.tensor([[2.0], [0.5], [0.0]]))
+    generator = torch.Generator().manual_seed(4)
+    forms = torch.randn(2, 5, 7, 9, generator=generator)
+    scale, shift = torch.randn(2, 2, 5, 1, 1, generator=generator)
+    found = made.levelled(scale * forms + shift, MIX, scale[..., 0, 0], shift[..., 0, 0])
+    allowed = 1 / np.array([0.5, 0.5 * 2 + 0.2 * 0.5]).reshape(2, 1, 1, 1)  # of the second alone, and of a blend
+    above, most = (scale * forms).double().numpy(), scale.abs().double().numpy() * allowed
+    assert (above > most).any((1, 2, 3)).all(), "some stand out further"
+    expected = np.minimum(above, most) + shift.double().numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_forms_of_a_style_without_evenness_stand_out_as_they_like() -> None:
+    made = Restraint(3)
+    made.evenness.copy_(torch.tensor([[2.0], [0.5], [0.0]]))
+    forms = 30 * torch.randn(1, 5, 7, 9, generator=torch.Generator().manual_seed(5))
+    found = made.levelled(forms, torch.tensor([[0.0, 0.0, 1.0]]), torch.ones(1, 5), torch.zeros(1, 5))
+    assert torch.equal(found, forms)
+
+
 def test_a_network_from_before_paints_what_it_painted() -> None:
     torch.manual_seed(3)
     network = StylizerNet(TINY, 3).eval()
@@ -91,9 +113,10 @@ def test_a_network_from_before_paints_what_it_painted() -> None:
 def test_what_is_said_of_the_restraint_stays() -> None:
     weights = {"norm_down2.scale": torch.ones(3, 4), "restraint.calm": torch.rand(3, 1)}
     found = with_restraint(weights)
-    assert found.keys() == {*weights, "restraint.contrast"}
+    assert found.keys() == {*weights, "restraint.contrast", "restraint.evenness"}
     assert all(found[name] is value for name, value in weights.items())
     torch.testing.assert_close(found["restraint.contrast"], torch.full((3, 1), 0.05))
+    torch.testing.assert_close(found["restraint.evenness"], torch.zeros(3, 1))
     assert with_restraint(found).keys() == found.keys()
     assert with_restraint({}) == {}
 
