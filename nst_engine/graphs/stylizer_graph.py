@@ -18,24 +18,15 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
-from nst_engine.models.canvas import CANVAS, canvas_patterns
-from nst_engine.models.spec import (
-    BORDER_PX,
-    CALM_CELL_PX,
-    LEAST_CONTRAST,
-    LEAST_EVENNESS,
-    METADATA_KEY,
-    NORM_EPSILON,
-    STRIDE_PX,
-)
+from nst_engine.models.canvas import CANVAS, GRAIN, canvas_patterns
+from nst_engine.models.restraint import CALM, CELL_PX, CONTRAST, EVENNESS, LEAST_CONTRAST, LEAST_EVENNESS
+from nst_engine.models.spec import BORDER_PX, METADATA_KEY, NORM_EPSILON, STRIDE_PX
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE
 
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
 _LEARNT = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis")
-_KINDS = (*_LEARNT, ".calm", ".contrast", ".evenness", ".grain")
-_GRAIN = "canvas.grain"
-_CALM, _CONTRAST, _EVENNESS = "restraint.calm", "restraint.contrast", "restraint.evenness"
+_KINDS = (*_LEARNT, CALM, CONTRAST, EVENNESS, GRAIN)
 # along one axis, what the kernel's entries before, in the middle and after add to those of the pixels around a corner
 _PHASES_OF_LINE = np.array([[[1, 0], [1, 0]], [[1, 0], [0, 1]], [[0, 1], [0, 1]]], np.float32)
 
@@ -126,13 +117,13 @@ class _Graph(GraphWriter):
 
     def _on_canvas(self, image: str, shape: str) -> str:
         """See `networks.canvas.Canvas`."""
-        if not np.any(self._weights.get(_GRAIN, 0)):
+        if not np.any(self._weights.get(GRAIN, 0)):
             return image
         laid: list[str] = []
         for name, pattern in zip(CANVAS, canvas_patterns(), strict=True):
             numbers = self._node("Cast", f"{name}.numbers", self._kept(name, pattern), to=TensorProto.FLOAT)
             if not laid:  # of the small pattern: cheaper than of the whole picture
-                numbers = self._node("Mul", f"{name}.scaled", numbers, self._stored(_GRAIN))
+                numbers = self._node("Mul", f"{name}.scaled", numbers, self._stored(GRAIN))
             laid.append(self._laid(name, numbers, pattern.shape[-1], shape))
         return self._node("Add", "canvas.photo", image, self._node("Mul", "canvas.woven", *laid))
 
@@ -157,22 +148,22 @@ class _Graph(GraphWriter):
 
     def _restraint(self, bordered: str) -> str | None:
         """See `networks.restraint.Restraint`."""
-        if _CALM not in self._weights:
+        if CALM not in self._weights:
             return None
-        cell = [CALM_CELL_PX, CALM_CELL_PX]
+        cell = [CELL_PX, CELL_PX]
         cells = self._node("AveragePool", "restraint.cells", bordered, kernel_shape=cell, strides=cell)
         difference = self._node("Sub", "restraint.difference", cells, self._surroundings("restraint.ground", cells))
         squared = self._node("Mul", "restraint.squared", difference, difference)
         energy = self._node("ReduceMean", "restraint.energy", squared, self._constant("channels", [1]))
         variance, one = self._surroundings("restraint.variance", energy), self._number("one", 1)
-        of_style = self._of_styles(_CONTRAST)
+        of_style = self._of_styles(CONTRAST)
         half_calm = self._node("Mul", "restraint.half_calm", of_style, of_style)
         half_calm = self._node("Add", "restraint.not_0", half_calm, self._number("least", LEAST_CONTRAST**2))
         half_calm = self._reshaped(half_calm, "restraint.half", [-1, 1, 1, 1])
         calmness = self._node(
             "Div", "restraint.calmness", half_calm, self._node("Add", "restraint.raised", variance, half_calm)
         )
-        lost = self._node("Sub", "restraint.lost", one, self._of_styles(_CALM))
+        lost = self._node("Sub", "restraint.lost", one, self._of_styles(CALM))
         lost = self._node("Mul", "restraint.there", calmness, self._reshaped(lost, "restraint.flat", [-1, 1, 1, 1]))
         return self._node("Sub", "restraint.share", one, lost)
 
@@ -186,11 +177,10 @@ class _Graph(GraphWriter):
 
     def _levelled(self, norm: str, forms: str) -> str:
         """See `networks.restraint.Restraint.levelled`."""
-        if not np.any(self._weights.get(_EVENNESS, 0)):
+        if not np.any(self._weights.get(EVENNESS, 0)):
             return forms
-        evenness = self._node(
-            "Max", "restraint.even", self._of_styles(_EVENNESS), self._number("uneven", LEAST_EVENNESS)
-        )
+        least = self._number("uneven", LEAST_EVENNESS)
+        evenness = self._node("Max", "restraint.even", self._of_styles(EVENNESS), least)
         deviations = self._node("Abs", f"{norm}.deviations", f"{norm}.scale.blend")
         above = self._node("Div", f"{norm}.above", deviations, evenness)
         highest = self._node("Add", f"{norm}.top", above, f"{norm}.shift.blend")

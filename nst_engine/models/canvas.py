@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 #: Of its two patterns, what they are among a model's values: tiles are given theirs under these names.
 CANVAS = ("canvas.warp", "canvas.weft")
+#: How far it raises and lowers pixels, 0-1: a network's weight of this name.
+GRAIN = "canvas.grain"
 # They are repeated, and their product begins again where both do, after 14,464 px.
 _SIDES_PX = (113, 128)
 

@@ -23,10 +23,6 @@ STRIDE_PX = 16
 BORDER_PX = 16
 #: Of our networks' instance normalisations: added to variances.
 NORM_EPSILON = 1e-5
-#: Of our networks' restraint: cells whose contrast is looked at, and the least contrast, 0-1, that half counts as calm.
-CALM_CELL_PX, LEAST_CONTRAST = 8, 1e-3
-#: Likewise: forms that may stand out by a thousand deviations stand out as they like.
-LEAST_EVENNESS = 1e-3
 
 _LARGEST_SIDE_PX = 4096
 # Of value ranges; and how much wider or narrower than the range deviations are, at most.

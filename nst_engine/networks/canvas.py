@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from nst_engine.models.canvas import canvas_patterns
+from nst_engine.models.canvas import GRAIN, canvas_patterns
 
-_NAME, _OF_ALL_NETWORKS = "canvas.grain", "norm_down2.scale"
+_OF_ALL_NETWORKS = "norm_down2.scale"
 _GRAIN = 3 / 255  # below what cameras add themselves
 
 
@@ -17,7 +17,7 @@ def with_canvas(weights: Mapping[str, torch.Tensor], part: str = "") -> dict[str
     """A stylizer's weights by name, which begin with `part`; networks from before there was a canvas get none."""
     if part + _OF_ALL_NETWORKS not in weights:
         return dict(weights)
-    return {part + _NAME: torch.zeros(1), **weights}
+    return {part + GRAIN: torch.zeros(1), **weights}
 
 
 class Canvas(nn.Module):

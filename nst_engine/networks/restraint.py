@@ -8,12 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from nst_engine.models.spec import CALM_CELL_PX, LEAST_CONTRAST, LEAST_EVENNESS
+from nst_engine.models.restraint import CALM, CELL_PX, CONTRAST, EVENNESS, LEAST_CONTRAST, LEAST_EVENNESS
 
 # of a style that is new: what is left in calm areas of what is added there, the contrast that half counts as calm, and
 # how even forms are
 _IN_CALM_AREAS, _CONTRAST, _EVENNESS = 0.2, 0.05, 0.5
-_CALM_NAME, _CONTRAST_NAME, _EVENNESS_NAME = "restraint.calm", "restraint.contrast", "restraint.evenness"
 _OF_ALL_STYLES = "norm_down2.scale"
 
 
@@ -25,7 +24,7 @@ def with_restraint(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tenso
     if _OF_ALL_STYLES not in weights:
         return dict(weights)
     of_each = torch.ones(len(weights[_OF_ALL_STYLES]), 1)
-    return {_CALM_NAME: of_each, _CONTRAST_NAME: _CONTRAST * of_each, _EVENNESS_NAME: 0 * of_each, **weights}
+    return {CALM: of_each, CONTRAST: _CONTRAST * of_each, EVENNESS: 0 * of_each, **weights}
 
 
 class Restraint(nn.Module):
@@ -55,7 +54,7 @@ class Restraint(nn.Module):
     def forward(self, bordered: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
         """Shares, float32 N×1×H/8×W/8, by which what is added departs from its mean, from a picture N×3×H×W, 0-1."""
         with torch.autocast(bordered.device.type, enabled=False):
-            cells = F.avg_pool2d(bordered.float(), CALM_CELL_PX)
+            cells = F.avg_pool2d(bordered.float(), CELL_PX)
             variance = _surroundings((cells - _surroundings(cells)).square().mean(1, keepdim=True))
             left, half_calm = ((style_weights @ each)[..., None, None] for each in (self.calm, self.contrast))
             half_calm = half_calm.square() + LEAST_CONTRAST**2

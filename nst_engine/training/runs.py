@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,8 @@ from nst_engine.vgg19.weights import VGGWeights, load_vgg19_weights
 
 # VGG-19 sees nothing of thinner paintings at half their size; deviation of the levels of any channel, 0-255
 _LEAST_STYLE_PX, _LEAST_STYLE_DEVIATION = 32, 1.0
+# longer side at which paintings are compared with each other: a quarter of the time
+_COMPARED_PX = 256
 
 
 def train(
@@ -190,12 +193,16 @@ def _nearest(
     known = [(number, paintings[name].path) for number, name in enumerate(styles) if name in paintings]
     if not known:
         return None
-    picture = image_tensor(_painting(painting, options), device)
+    own = _painting(painting, options)
+    if min(own.shape[:2]) * _COMPARED_PX >= _LEAST_STYLE_PX * options.style_size_px > _LEAST_STYLE_PX * _COMPARED_PX:
+        options = replace(options, style_size_px=_COMPARED_PX)
+        own = _painting(painting, options)
+    picture = image_tensor(own, device)
     loss = _loss([path for _, path in known], options, weights, device)
     target = loss.content_features(picture)
     with torch.no_grad():
-        distances = [float(loss(picture, target, [row]).painted) for row in range(len(known))]
-    return known[int(np.argmin(distances))][0]
+        distances = loss(picture, target, range(len(known))).painted  # of the one picture, from each
+    return known[int(distances.argmin())][0]
 
 
 def _loss(
