@@ -52,6 +52,8 @@ format: $(VENV)/.installed-dev ## format everything
 bench: $(VENV)/.installed-dev ## measure everything the README claims (four hours on a quiet machine; PHOTOS=DIR of unseen photos)
 	$(BIN)/python benchmarks/bench_stylize.py
 	$(BIN)/python benchmarks/bench_service.py
+	$(BIN)/python benchmarks/bench_server.py
+	$(BIN)/python benchmarks/bench_scale.py
 	$(BIN)/python benchmarks/bench_web.py
 	$(BIN)/python benchmarks/bench_video.py
 	$(BIN)/python benchmarks/bench_big.py

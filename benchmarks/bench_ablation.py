@@ -1,4 +1,7 @@
-"""What the defaults of `nst optimize` bring: each of them changed alone, as whole processes on one pair at 512 px."""
+"""What the defaults of `nst optimize` bring: each changed alone, as whole processes on one pair at 512 px.
+
+Without total variation means without its part in calm areas, too.
+"""
 
 from __future__ import annotations
 

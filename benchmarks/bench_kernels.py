@@ -5,8 +5,8 @@ the kernel is slower, so it is not used there.
 
 Every thread count has a process of its own, so that all libraries get the same number. In it all contenders of a task
 take turns, each with some calls before the one that counts, round after round, and the medians are compared. Every
-contender must give the right result first. Outputs are written into memory that is there already, by all that can do
-so.
+contender that computes the same must give the right result first; `blobFromImage` knows one scale for all channels.
+Outputs are written into memory that is there already, by all that can do so.
 """
 
 from __future__ import annotations

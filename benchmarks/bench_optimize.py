@@ -72,7 +72,7 @@ class Run:
 
 
 def main() -> None:
-    """Measure time and quality, and write JSON, table and plot."""
+    """Measure time and quality, write the JSON, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", nargs="+", default=PAIRS, metavar="CONTENT:STYLE", help="files or bundled names")
     parser.add_argument("--alone", nargs="*", default=ALONE, metavar="CONTENT:STYLE", help="painted by ours alone")

@@ -50,7 +50,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photos that training has not seen")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
-    parser.add_argument("--no-descent", action="store_true", help="leave the comparison with L-BFGS out")
+    parser.add_argument(
+        "--no-descent", action="store_true", help="leave the comparison with L-BFGS out, where all styles are judged"
+    )
     parser.add_argument(
         "--only-styles",
         nargs="+",

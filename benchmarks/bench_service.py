@@ -2,7 +2,7 @@
 
 A photo of 24 megapixels is cancelled at many moments of its way (decoding, tiles, the last stage): how long until the
 call is over. Pictures of fifty sizes, none of which comes again, by each backend in turn. Eight pictures of 1080p at
-once: resident memory at the peak, a second later, and after `close`.
+once: resident memory at the peak, two seconds later, and after `close`.
 """
 
 from __future__ import annotations

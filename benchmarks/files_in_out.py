@@ -56,12 +56,6 @@ def file_figures(rounds: int, threads: int) -> dict[str, Any]:
     return {"pictures": {"many": MANY, "fewer": FEWER, "size": "720p"}, "seconds": seconds, "codecs_ms": _codecs_ms()}
 
 
-def milliseconds_a_picture(seconds: Mapping[str, Sequence[float]]) -> float:
-    """Of a folder, without the command's start."""
-    many, fewer = (float(np.median(seconds[str(count)])) for count in (MANY, FEWER))
-    return 1e3 * (many - fewer) / (MANY - FEWER)
-
-
 def _command(engine: str, source: Path, output: Path, threads: int) -> list[str]:
     if engine == PEER:
         return [PEER, "stylize", str(source), "-o", str(output), "--style", "0", "--max-size", "1280"]

@@ -1,4 +1,4 @@
-"""From `results/*.json`: the tables of both READMEs and of `docs/gpu.md`, between their markers, and a plot."""
+"""From `results/*.json`: the tables of the READMEs, `docs/gpu.md` and `docs/scale.md`, by markers, and a plot."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 WITH_TABLES = {
     "README.md": BENCHMARKS.parent / "README.md",
     "docs/gpu.md": BENCHMARKS.parent / "docs" / "gpu.md",
+    "docs/scale.md": BENCHMARKS.parent / "docs" / "scale.md",
     "benchmarks/README.md": BENCHMARKS / "README.md",
 }
 

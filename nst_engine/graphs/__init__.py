@@ -1,4 +1,4 @@
-"""ONNX graphs: building ours, rewriting any; the package that imports onnx, without torch."""
+"""ONNX graphs: building ours, rewriting any; without torch."""
 
 from nst_engine.errors import MissingDependencyError
 

@@ -60,7 +60,7 @@ def stylizer_graph(weights: Weights, metadata: Mapping[str, Any], *, bits: Store
 
 
 def stylizer_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
-    """The weights that `stylizer_graph` was given; empty if the model is not one of its."""
+    """The weights of a model of `stylizer_graph`, as stored (none that are 0 for all); empty for other models."""
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     if _PHASES not in weights:
         return {}

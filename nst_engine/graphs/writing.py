@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 Weights = Mapping[str, NDArray[np.float32]]
 #: Version of the standard operators.
 OPSET = 18
-#: Of the filters in a file; all else is kept in half precision.
+#: Of the filters in a file; all else of stylizers is kept in half precision.
 StoredBits = Literal[8, 16]
 
 #: Suffixes of the names of weights that are stored in 8 bits, and the suffix of their scales' names.

@@ -1,4 +1,4 @@
-"""Pictures in and out: the only package that imports Pillow."""
+"""Pictures in and out: the only package that imports Pillow, beside the programs for Triton."""
 
 from nst_engine.image.animation import ANIMATION_SUFFIXES, save_animation
 from nst_engine.image.animation_frames import Animation, AnimationFrame

@@ -1,4 +1,4 @@
-"""Model files in ONNX Runtime: the only module that imports it, and only when a model is loaded."""
+"""Model files in ONNX Runtime: imported only when a model is loaded."""
 
 from __future__ import annotations
 

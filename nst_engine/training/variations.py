@@ -1,4 +1,4 @@
-"""Data augmentation: soft, dark and grey photos, with some noise in calm areas."""
+"""Data augmentation: soft, dark and grey photos, with some coarse noise."""
 
 from __future__ import annotations
 
