@@ -43,6 +43,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
         "quality-table": lambda of: tables.quality_table(of("quality")),
         "any-style-table": lambda of: tables.any_style_table(of("any_style")),
         "add-style-table": lambda of: tables.add_style_table(of("add_style")),
+        "add-style-elsewhere-table": lambda of: tables.add_style_table(of("avx2/add_style")),
         "optimize-table": lambda of: tables.optimize_table(of("optimize")),
         "ablation-table": lambda of: f"{tables.ablation_table(of('ablation'))}\n\n{tables.memory_text(of('ablation'))}",
         "pyramid-text": lambda of: tables.pyramid_text(of("pyramid")),

@@ -13,7 +13,7 @@ import pytest
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles, content_path
 from nst_engine.cli import training_run
-from nst_engine.training import TrainProgress, load_any_style, load_checkpoint
+from nst_engine.training import TrainProgress, any_style, load_any_style, load_checkpoint
 
 from .running import assert_refused, code_of, nst, painting, pixels_of, write
 
@@ -51,7 +51,7 @@ def test_a_network_is_trained_written_and_painted_with(
     tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = write(tmp_path / "my painting.png", painting(80, 100))
-    command = ("train", own, "scream", "-o", "my.onnx", "--photos", photos, "--steps", "4", *SMALL)
+    command = ("train", own, "scream", "-o", "my.onnx", "--photos", photos, "--steps", "2", *SMALL)
     completed = nst(*command, "--likeness-weight", "1", "--licence", "CC0-1.0", cwd=tmp_path)
     assert completed.returncode == 0, completed.stderr
     assert "my.onnx: 2 styles" in completed.stdout
@@ -60,7 +60,7 @@ def test_a_network_is_trained_written_and_painted_with(
     stylizer = Stylizer(tmp_path / "my.onnx", device="cpu")
     assert stylizer.styles == ("my painting", "scream")
     assert stylizer.spec.licence == "CC0-1.0"
-    assert stylizer.spec.training["steps_made"] == 4
+    assert stylizer.spec.training["steps_made"] == 2
     stylized = stylizer.stylize(painting(50, 40), "scream")
     assert stylized.pixels.shape == (50, 40, 3)
     assert pixels_of(tmp_path / "my.preview.jpg").ndim == 3
@@ -74,8 +74,13 @@ def test_a_network_is_trained_written_and_painted_with(
     [("train", "scream"), ("add-style", content_path("chelsea")), ("train-any", "--start-from", "bundled:any-fast")],
 )
 def test_faces_in_the_photos_are_learnt(
-    tmp_path: Path, photos: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    photos: Path,
+    command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(any_style, "_FIRST_PICTURES", 8)  # 64 take longer than all steps
     (tmp_path / "faces.json").write_text('{"astronaut.jpg": [[170, 60, 110, 140]]}')
     typed = (*command, "-o", "my.onnx", "--photos", photos, "--steps", "2", *SMALL)
     assert_refused(capsys, "--face-weight came without --faces", *typed, "--face-weight", "4")
@@ -226,6 +231,10 @@ def test_what_was_measured_of_trainings_is_what_is_said(
     assert f"{adding['minutes']:g} minutes on two cores of an {adding['machine']['cpu']}" in said
     assert f"{min(distances):.2f} to {max(distances):.2f} " in said
     assert f"({own:.2f})" in said
+    slower = json.loads((RESULTS / "avx2" / "add_style.json").read_text(encoding="utf-8"))
+    assert slower["machine"]["instruction_sets"] == ["avx2", "fma", "f16c"]
+    distances = [each["style_distance"] for each in slower["paintings"]]
+    assert f"two with AVX2 alone to {min(distances):.2f} to {max(distances):.2f}" in said
     assert f"{own:.2f} from its paintings" in training_run.MEASURED_TRAINING
     readme = (RESULTS.parents[1] / "README.md").read_text(encoding="utf-8")
     assert f"| any-fast | {training_run.MEASURED_ANY.partition('is ')[2][:4]}" in readme

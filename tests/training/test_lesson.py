@@ -61,7 +61,7 @@ def test_a_step_has_as_many_pictures_as_asked_for_with_fewer_styles_than_a_photo
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FixedStyles, "targets_of", counted)
-        learn(tmp_path / "t", steps=1, batch_size=5, styles_per_photo=5, photo_size_px=96)
+        learn(tmp_path / "t", steps=1, batch_size=5, styles_per_photo=5, photo_size_px=96, likeness_weight=0.0)
     assert shown == [5]
 
 
