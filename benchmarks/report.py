@@ -40,6 +40,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
         "big-table": lambda of: tables.big_table(of("big")),
         "cuda-table": lambda of: tables.cuda_table(of("cuda")),
         "variants-table": lambda of: tables.variants_table(of("variants")),
+        "variants-elsewhere-table": lambda of: tables.variants_table(of("avx2/variants")),
         "quality-table": lambda of: tables.quality_table(of("quality")),
         "any-style-table": lambda of: tables.any_style_table(of("any_style")),
         "add-style-table": lambda of: tables.add_style_table(of("add_style")),

@@ -194,7 +194,8 @@ def _nearest(
     if not known:
         return None
     own = _painting(painting, options)
-    if min(own.shape[:2]) * _COMPARED_PX >= _LEAST_STYLE_PX * options.style_size_px > _LEAST_STYLE_PX * _COMPARED_PX:
+    factor = _COMPARED_PX / options.style_size_px
+    if factor < 1 and min(own.shape[:2]) * factor >= _LEAST_STYLE_PX:
         options = replace(options, style_size_px=_COMPARED_PX)
         own = _painting(painting, options)
     picture = image_tensor(own, device)

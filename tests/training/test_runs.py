@@ -146,10 +146,13 @@ def test_a_style_is_added_without_touching_the_others(tmp_path: Path, base: Chec
         add_style("scream", PAINTINGS["scream"], base, PHOTOS, TrainOptions(steps=1), folder=tmp_path / "twice")
 
 
-def test_an_added_style_begins_as_the_nearest_one_that_the_model_holds(tmp_path: Path, base: Checkpoint) -> None:
+@pytest.mark.parametrize("style_size_px", [96, 300])  # larger ones are compared at 256 px
+def test_an_added_style_begins_as_the_nearest_one_that_the_model_holds(
+    style_size_px: int, tmp_path: Path, base: Checkpoint
+) -> None:
     copy = tmp_path / "wave.png"
     save_image(copy, load_image(PAINTINGS["great-wave"]).pixels)
-    options = TrainOptions(steps=1, styles_per_photo=1, learning_rate=1e-9, **SMALL)
+    options = TrainOptions(steps=1, styles_per_photo=1, learning_rate=1e-9, **{**SMALL, "style_size_px": style_size_px})
     grown = add_style("wave", copy, base, PHOTOS, options, folder=tmp_path / "added")
     for name, value in grown.averaged.items():
         if name.endswith((".scale", ".shift", ".filters")):
