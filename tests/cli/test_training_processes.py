@@ -94,14 +94,22 @@ def test_of_one_style_torch_says_nothing(folder: Path) -> None:
     ("devices", "message"),
     [
         (0, "--devices: 0 came; wanted a whole number from 1"),
-        (3, "--batch-size 2 pictures cannot be shared by 3 devices evenly; take --batch-size 6"),
+        (3, "--batch-size 2 pictures cannot be shared by 3 devices evenly; take --batch-size {enough}"),
     ],
 )
-@pytest.mark.parametrize("command", [COMMAND, ("train-any", *COMMAND[3:]), ("add-style", *COMMAND[1:2], *COMMAND[3:])])
+@pytest.mark.parametrize(
+    ("command", "enough"),
+    [  # of a photo in two styles, or in the one that is added
+        (COMMAND, 6),
+        (("train-any", *COMMAND[3:]), 6),
+        (("add-style", *COMMAND[1:2], *COMMAND[3:]), 3),
+    ],
+)
+@pytest.mark.usefixtures("folder")
 def test_a_step_that_cannot_be_shared_is_refused_before_anything_starts(
-    folder: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], devices: int, message: str
+    capsys: pytest.CaptureFixture[str], command: tuple[str, ...], enough: int, devices: int, message: str
 ) -> None:
-    assert_refused(capsys, message, *command, "--steps", 1, "--devices", devices)
+    assert_refused(capsys, message.format(enough=enough), *command, "--steps", 1, "--devices", devices)
 
 
 def test_what_both_refuse_is_said_once(folder: Path) -> None:
