@@ -31,6 +31,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "test_page_in_browser" not in item.nodeid)
 
 
+@pytest.fixture
+def few_first_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An encoder looks at 64 pictures before its first step, which takes longer than all steps of a test."""
+    from nst_engine.training import any_style  # torch is for those alone that ask for this
+
+    monkeypatch.setattr(any_style, "_FIRST_PICTURES", 16)
+
+
 @pytest.fixture(scope="session")
 def judge_of() -> Callable[[Path, Path], Any]:
     """The benchmarks' `Judge` of a photo and a painting, which looks at each of them once."""

@@ -13,7 +13,7 @@ import pytest
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles, content_path
 from nst_engine.cli import training_run
-from nst_engine.training import TrainProgress, any_style, load_any_style, load_checkpoint
+from nst_engine.training import TrainProgress, load_any_style, load_checkpoint
 
 from .running import assert_refused, code_of, nst, painting, pixels_of, write
 
@@ -73,14 +73,10 @@ def test_a_network_is_trained_written_and_painted_with(
     "command",
     [("train", "scream"), ("add-style", content_path("chelsea")), ("train-any", "--start-from", "bundled:any-fast")],
 )
+@pytest.mark.usefixtures("few_first_pictures")
 def test_faces_in_the_photos_are_learnt(
-    tmp_path: Path,
-    photos: Path,
-    command: tuple[str, ...],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, photos: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(any_style, "_FIRST_PICTURES", 8)  # 64 take longer than all steps
     (tmp_path / "faces.json").write_text('{"astronaut.jpg": [[170, 60, 110, 140]]}')
     typed = (*command, "-o", "my.onnx", "--photos", photos, "--steps", "2", *SMALL)
     assert_refused(capsys, "--face-weight came without --faces", *typed, "--face-weight", "4")

@@ -9,7 +9,7 @@ import pytest
 
 from nst_engine import Stylizer
 from nst_engine.catalogue import bundled_contents, bundled_styles
-from nst_engine.training import any_style, load_any_style
+from nst_engine.training import load_any_style
 
 from .running import assert_refused, code_of, painting, pixels_of, write
 
@@ -17,10 +17,9 @@ SMALL = ("--crop-px", "64", "--style-size-px", "64", "--batch-size", "2", "--pre
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_first_pictures: None) -> Path:
     """The folder in which the command is typed, with two photos and two folders of paintings."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(any_style, "_FIRST_PICTURES", 8)  # 64 take longer than all steps
     for name in ("photos", "styles", "more"):
         (tmp_path / name).mkdir()
     for name in ("coffee", "astronaut"):

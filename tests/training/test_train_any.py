@@ -19,7 +19,6 @@ from nst_engine.training import (
     Checkpoint,
     TrainOptions,
     TrainProgress,
-    any_style,
     any_style_of,
     load_any_style,
     load_checkpoint,
@@ -29,6 +28,7 @@ from nst_engine.training.checkpoint import ANY_STYLE_FORMAT
 
 PHOTOS = [photo.path for photo in bundled_contents().values()]
 PAINTINGS = [bundled_styles()[name].path for name in ("great-wave", "scream")]
+pytestmark = pytest.mark.usefixtures("few_first_pictures")
 SMALL: dict[str, Any] = {
     "batch_size": 2,
     "crop_px": 64,
@@ -38,12 +38,6 @@ SMALL: dict[str, Any] = {
     "precision": "float32",
     "likeness_weight": 0.0,  # as `nst train-any` does
 }
-
-
-@pytest.fixture(autouse=True)
-def few_first_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An encoder looks at 64 before its first step, which takes longer than all steps here; as many in `cli/`."""
-    monkeypatch.setattr(any_style, "_FIRST_PICTURES", 16)
 
 
 def run(folder: Path, steps: int, *, start: Any = None, **options: Any) -> Checkpoint:
