@@ -22,7 +22,7 @@ _WARMUP = 0.05  # share of the training before the learning rate's peak
 _LAST_RATE = 0.01  # share of the peak, at the end
 _CLIP_NORM = 1.0
 _AVERAGING = 0.999
-_SMOOTHING = 0.98  # of the distances for display and steering
+_SMOOTHING = 0.98  # of the distances for display and steering, once many steps were measured
 _STEERING = 0.004  # gain from the content distance to the style weight
 _STYLE_WEIGHT_RANGE = (0.5, 100.0)
 _MAX_BAD_STEPS = 20
@@ -214,14 +214,16 @@ class Training:
 
     @torch.no_grad()
     def _average(self) -> None:
-        decay = min(_AVERAGING, (1 + self.step) / (10 + self.step))
+        decay = min(_AVERAGING, _growing(self.step))
         for name, value in self._parameters.items():
             self._averaged[name].lerp_(value, 1 - decay)
 
     def _follow(self, measured: list[float]) -> None:
         """Smooth the distances; adjust the style weight towards the requested content distance."""
         before = self._distances or measured
-        self._distances = [old + (1 - _SMOOTHING) * (new - old) for old, new in zip(before, measured, strict=True)]
+        # less in the first steps: they are far above what follows, and a short training would end with them in its mean
+        kept = min(_SMOOTHING, _growing(self.step - self.skipped))
+        self._distances = [new + kept * (old - new) for old, new in zip(before, measured, strict=True)]
         target = self.options.content_distance
         if target is not None and self.fraction > _WARMUP:
             change = _STEERING * max(-1.0, min(1.0, target - self._distances[0]))
@@ -248,3 +250,8 @@ class Training:
             learning_rate=rate,
             skipped=self.skipped,
         )
+
+
+def _growing(steps: int) -> float:
+    """Share of a running mean that stays after so many steps: the mean is over about the last tenth of them."""
+    return (1 + steps) / (10 + steps)

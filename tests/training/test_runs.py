@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nst_engine.image import load_image, save_image
 from nst_engine.networks.stylizer_net import StylizerNet, architecture
 from nst_engine.training import Checkpoint, TrainOptions, TrainProgress, add_style, load_checkpoint, train
 from nst_engine.training.artefacts import flicker_loss
+from nst_engine.training.lesson import Batch, Lesson, Outcome
 from nst_engine.training.perceptual import image_tensor
 
 PHOTOS = [photo.path for photo in bundled_contents().values()]
@@ -63,6 +65,26 @@ def test_training_lowers_the_distances_and_leaves_its_records(tmp_path: Path) ->
     assert stored.training["photos"] == 4
     for name, value in checkpoint.averaged.items():
         torch.testing.assert_close(stored.averaged[name], value, rtol=0, atol=0)
+
+
+def test_the_distance_at_the_end_of_a_short_training_is_not_that_of_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome_of, seen = Lesson.outcome, []
+
+    def steep(lesson: Lesson, batch: Batch, step: int, *numbers: Any) -> Outcome:
+        return replace(outcome_of(lesson, batch, step, *numbers), style=1.0 if step < 2 else 0.1, content=0.7)
+
+    def on_step(progress: TrainProgress) -> bool:
+        seen.append(progress)
+        return True
+
+    monkeypatch.setattr(Lesson, "outcome", steep)
+    options = TrainOptions(steps=12, **{**SMALL, "batch_size": 1, "styles_per_photo": 1})
+    train(PAINTINGS, PHOTOS, options, folder=tmp_path / "t", on_step=on_step)
+    assert seen[1].style == pytest.approx(1.0)
+    assert seen[-1].style < 0.11
+    assert [each.content for each in seen] == pytest.approx([0.7] * 12)
 
 
 def test_the_same_seed_gives_the_same_network_and_another_seed_another(tmp_path: Path) -> None:
