@@ -162,7 +162,7 @@ def int8_model(model: ModelFile) -> ModelFile:
         ModelNotFoundError: There is none.
         ModelChecksumError: As for `find_model`.
     """
-    if model.name.endswith(INT8_SUFFIX) or model.path.stem.endswith(INT8_SUFFIX):
+    if is_int8(model):
         return model
     if model.name.startswith(BUNDLED_PREFIX):
         return find_model(model.name + INT8_SUFFIX)
@@ -173,6 +173,16 @@ def int8_model(model: ModelFile) -> ModelFile:
             f"nst export {model.name} --precision int8 -o {beside}, or use `precision='auto'`"
         )
     return ModelFile(str(Path(model.name).with_name(beside.name)), beside, model.cure)
+
+
+def is_int8(model: ModelFile) -> bool:
+    """Whether the file is a quantised one, by its name."""
+    return model.name.endswith(INT8_SUFFIX) or model.path.stem.endswith(INT8_SUFFIX)
+
+
+def bundled_int8(model: ModelFile) -> BundledModel | None:
+    """The quantised file of a bundled model, if there is one: its pictures are right in every style."""
+    return bundled_models().get(model.name.removeprefix(BUNDLED_PREFIX) + INT8_SUFFIX) if model.is_bundled else None
 
 
 def _bundled_file(name: str, bundled: Mapping[str, BundledModel]) -> ModelFile:

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +23,7 @@ from nst_engine.files import file_sha256, write_atomically
 from nst_engine.image import load_image, resize_image
 from nst_engine.image.likeness import psnr_db
 from nst_engine.log import logger_of
-from nst_engine.models.find import INT8_SUFFIX, ModelFile
+from nst_engine.models.find import ModelFile, bundled_int8, is_int8
 from nst_engine.reading import text_of
 from nst_engine.runtimes.devices import LEAST_PSNR_DB, Backend, Precision, cache_folder
 
@@ -33,6 +33,12 @@ _PHOTO = "chelsea"
 _SIZE = (384, 512)
 _RUNS = 5
 _NOT_WORTH_CHANGING = 0.95  # of the reference's time
+#: What OpenVINO may compute in, by the precision requested.
+_OFFERED: Mapping[Precision, tuple[Precision, ...]] = {
+    "auto": ("float32", "bfloat16"),
+    "float32": ("float32",),
+    "int8": ("int8",),
+}
 
 
 class Candidate(Protocol):
@@ -59,14 +65,12 @@ class Choice:
 
 def candidates(precision: Precision, model: ModelFile) -> Sequence[tuple[Backend, Precision]]:
     """What could run the model on this CPU, the reference first; only that where nothing else is installed."""
-    is_int8 = model.path.stem.endswith(INT8_SUFFIX)
-    backends: list[tuple[Backend, Precision]] = [("onnxruntime", "auto")]
-    is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    if is_x86 and precision in ("auto", "float32") and is_importable("openvino"):
-        backends.append(("openvino", "float32"))
-        if precision == "auto" and not is_int8:
-            backends.append(("openvino", "bfloat16"))
-    return backends
+    offered = _OFFERED.get(precision, ())
+    if precision == "auto" and bundled_int8(model) is not None:
+        offered = (*offered, "int8")
+    if platform.machine().lower() not in ("x86_64", "amd64") or not is_importable("openvino"):
+        offered = ()
+    return [("onnxruntime", "auto"), *(("openvino", each) for each in offered)]
 
 
 def choose(
@@ -78,7 +82,8 @@ def choose(
 
     Args:
         model: That is to run.
-        precision: `auto` lets bfloat16 take part.
+        precision: `auto` lets bfloat16 take part, and int8 where a bundled model has a quantised file; `int8` is of
+            such a file.
         threads: Of the CPU.
         load: Opens a candidate; `NSTError` where it cannot be used.
     """
@@ -99,7 +104,7 @@ def _measured(
     known: Sequence[tuple[Backend, Precision]], model: ModelFile, load: Callable[[Backend, Precision], Candidate]
 ) -> Choice:
     picture = resize_image(load_image(bundled_contents()[_PHOTO].path).pixels, *_SIZE)
-    least = LEAST_PSNR_DB["int8" if model.path.stem.endswith(INT8_SUFFIX) else "float32"]
+    least = LEAST_PSNR_DB["int8" if is_int8(model) else "float32"]
     reference, reference_ms = _timed(load(*known[0]), picture)
     best, best_ms = known[0], _NOT_WORTH_CHANGING * reference_ms
     measurements = [f"{known[0][0]} {reference_ms:.1f} ms"]
@@ -130,7 +135,8 @@ def _timed(run: Candidate, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8
 
 def _key(model: ModelFile, precision: str, threads: int) -> str:
     """Of all that the choice depends on."""
-    parts = [file_sha256(model.path), precision, str(threads), _cpu()]
+    quantised = bundled_int8(model)
+    parts = [file_sha256(model.path), quantised.sha256 if quantised else "", precision, str(threads), _cpu()]
     parts += [
         f"{name} {package_version(name) or 'none'}"
         for name in ("onnxruntime", "onnxruntime-gpu", "openvino", "nst-engine")

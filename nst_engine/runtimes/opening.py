@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nst_engine.environment import usable_cpus
 from nst_engine.errors import ProviderUnavailableError
 from nst_engine.log import logger_of
-from nst_engine.models.find import ModelFile, find_model, int8_model
+from nst_engine.models.find import ModelFile, find_model, int8_model, is_int8
 from nst_engine.runtimes.base import Loader
 from nst_engine.runtimes.devices import (
     AUTO_ORDER,
@@ -58,7 +58,8 @@ def open_session(
             `bfloat16`: the openvino backend only; `int8`: the model's quantised file, see
             `nst_engine.models.find.int8_model`; `auto`: the device's default.
         backend: `onnxruntime`; `openvino`: its own package, on x86 CPUs; `auto`: `NST_ENGINE_BACKEND` where it is set,
-            else, on the CPU, the fastest installed one whose pixels are right (see `nst_engine.runtimes.choice`).
+            else, on the CPU, the fastest installed one whose pixels are right, in the fastest such precision (see
+            `nst_engine.runtimes.choice`).
         expected_pictures: How many will be stylized, if known: for a few, `auto` takes ONNX Runtime, ready at once.
         stylize: Stylizes a picture, uint8 H×W×3, so that `auto` can compare backends; None: ONNX Runtime.
         timeout: Seconds that loading the model may take, and each run of it; None: any.
@@ -77,9 +78,7 @@ def open_session(
     requested = parse_device(device)
     check_precision(precision, requested)
     chosen = check_backend(backend, precision)
-    file = model if isinstance(model, ModelFile) else find_model(model)
-    if precision == "int8":
-        file, precision = int8_model(file), "auto"
+    file, precision = _in_precision(model if isinstance(model, ModelFile) else find_model(model), precision)
     opening = _Opening(file, threads or usable_cpus(), precision, timeout, streams)
     if chosen == "openvino":
         return opening.session("openvino", requested if requested.kind != "auto" else _ON_CPU, precision)
@@ -95,6 +94,13 @@ def open_session(
     if chosen == "auto" and is_for_few:
         _LOG.info("%s: auto takes onnxruntime: it is ready first, and few pictures are expected", file.name)
     return opening.session("onnxruntime", _ON_CPU, precision)
+
+
+def _in_precision(file: ModelFile, precision: Precision) -> tuple[ModelFile, Precision]:
+    """The quantised file for int8, and int8 for such a file."""
+    if precision == "int8":
+        return int8_model(file), precision
+    return file, "int8" if precision == "auto" and is_int8(file) else precision
 
 
 class _Opening:
@@ -115,7 +121,8 @@ class _Opening:
         if backend == "openvino":
             from nst_engine.runtimes.openvino.loader import OpenVinoLoader
 
-            loader = OpenVinoLoader(self._file, self._threads, precision, self._streams)
+            file = int8_model(self._file) if precision == "int8" else self._file
+            loader = OpenVinoLoader(file, self._threads, precision, self._streams)
         else:
             loader = OrtLoader(self._file, self._threads, precision)
         begun = time.perf_counter()

@@ -30,7 +30,7 @@ class Session:
         spec: What it takes and returns.
         takes: The format of `run`: the same, or bytes where the runtime scales them itself.
         signature: Its inputs and outputs.
-        provider: What computes: ONNX Runtime's name of it, or `OpenVINO f32`, `OpenVINO bf16`.
+        provider: What computes: ONNX Runtime's name of it, or `OpenVINO f32`, `OpenVINO bf16`, `OpenVINO int8`.
         provider_of_parts: The same, of tiles.
         device: `cpu`, `cuda:1`, ...
         threads: CPU threads of each run.

@@ -45,20 +45,22 @@ def test_models_hold_the_bundled_styles_and_fit_the_package() -> None:
     assert sizes["quality.onnx"] + sizes["live.onnx"] <= 12e6
     of_any_style = sum(sizes[name] for name in ("any.onnx", "any-fast.onnx", "any-encoder.onnx"))
     assert of_any_style <= 16e6
-    assert sum(sizes.values()) - of_any_style <= 17e6
+    assert sum(sizes.values()) - of_any_style <= 18.5e6
 
 
-def test_the_quantised_model_paints_nearly_the_same() -> None:
-    stylizer = Stylizer("bundled:quality", device="cpu")
-    quantised = Stylizer("bundled:quality", device="cpu", precision="int8")
+@pytest.mark.parametrize("model", ["quality", "live"])
+def test_the_quantised_model_paints_nearly_the_same_in_each_style(model: str) -> None:
+    stylizer = Stylizer(f"bundled:{model}", device="cpu")
+    quantised = Stylizer(f"bundled:{model}", device="cpu", precision="int8")
     assert quantised.model == f"{stylizer.model}-int8"
     assert quantised.styles == stylizer.styles
-    errors = []
+    psnr = {}
     for number, style in enumerate(stylizer.styles):
         picture = photo(("coffee", "rocket")[number % 2], 320)
         expected, actual = (each.stylize(picture, style).pixels.astype(float) for each in (stylizer, quantised))
-        errors.append(float(np.square(actual - expected).mean()))
-    assert 10 * np.log10(255**2 / np.mean(errors)) >= 28
+        psnr[style] = 10 * np.log10(255**2 / np.square(actual - expected).mean())
+    # `auto` takes it where it is faster, in any style
+    assert min(psnr.values()) >= 35, psnr
 
 
 @pytest.mark.parametrize("style", ["great-wave", "starry-night", "tableau-no-2"])

@@ -120,15 +120,18 @@ def chosen(monkeypatch: pytest.MonkeyPatch, cache: Path, fakes: Fakes) -> choosi
 
 SLOW, FAST, FASTEST = 0.1, 0.03, 0.001
 REFERENCE = ("onnxruntime", "auto")
-EXACT, ROUGH = ("openvino", "float32"), ("openvino", "bfloat16")
+EXACT, ROUGH, ROUGHER = ("openvino", "float32"), ("openvino", "bfloat16"), ("openvino", "int8")
 
 
 def test_the_fastest_whose_pixels_are_right_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fakes: Fakes = {REFERENCE: Fake(0, SLOW), EXACT: Fake(0.1, FAST), ROUGH: Fake(0.5, FASTEST)}
+    fakes: Fakes = {REFERENCE: Fake(0, SLOW), EXACT: Fake(0.1, FAST), ROUGH: Fake(0.5, FASTEST), ROUGHER: Fake(3, FAST)}
     choice = chosen(monkeypatch, tmp_path / "1", fakes)
     assert (choice.backend, choice.precision) == ROUGH
     assert "onnxruntime" in choice.reason
-    wrong: Fakes = {**fakes, ROUGH: Fake(30, FASTEST)}
+    quantised: Fakes = {**fakes, EXACT: Fake(0.1, SLOW), ROUGH: ProviderUnavailableError("no bfloat16")}
+    choice = chosen(monkeypatch, tmp_path / "int8", quantised)
+    assert (choice.backend, choice.precision) == ROUGHER
+    wrong: Fakes = {**fakes, ROUGH: Fake(30, FASTEST), ROUGHER: Fake(8, FASTEST)}
     choice = chosen(monkeypatch, tmp_path / "2", wrong)
     assert (choice.backend, choice.precision) == EXACT
     assert "wanted 35" in choice.reason
@@ -136,16 +139,22 @@ def test_the_fastest_whose_pixels_are_right_is_taken(monkeypatch: pytest.MonkeyP
         **wrong,
         EXACT: ModelChecksumError("cannot be loaded"),
         ROUGH: ProviderUnavailableError("no bfloat16"),
+        ROUGHER: ModelChecksumError("is not the one that was shipped"),
     }
     choice = chosen(monkeypatch, tmp_path / "3", broken)
     assert (choice.backend, choice.precision) == REFERENCE
     assert "no bfloat16" in choice.reason
-    slower: Fakes = {**fakes, REFERENCE: Fake(0, FASTEST), EXACT: Fake(0, SLOW), ROUGH: Fake(0, SLOW)}
+    slower: Fakes = {each: Fake(0, SLOW) for each in fakes} | {REFERENCE: Fake(0, FASTEST)}
     assert chosen(monkeypatch, tmp_path / "4", slower).backend == "onnxruntime"
 
 
 def test_a_damaged_memory_of_the_choice_is_made_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fakes: Fakes = {REFERENCE: Fake(0, SLOW), EXACT: Fake(0, FASTEST), ROUGH: Fake(90, FASTEST)}
+    fakes: Fakes = {
+        REFERENCE: Fake(0, SLOW),
+        EXACT: Fake(0, FASTEST),
+        ROUGH: Fake(90, FASTEST),
+        ROUGHER: Fake(90, SLOW),
+    }
     chosen(monkeypatch, tmp_path, fakes)
     (stored,) = (tmp_path / "backends").iterdir()
     for text in ("{", '{"backend": "openvino"}', json.dumps({"backend": "mmx", "precision": "auto", "reason": ""})):
@@ -166,6 +175,11 @@ def test_auto_says_what_it_took_and_why(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert "measured: onnxruntime" in stylizer.device_report
     assert "openvino in float32" in stylizer.device_report
     assert "bfloat16" not in stylizer.device_report
+    assert "int8" not in stylizer.device_report
+    quantised = Stylizer("bundled:live", precision="int8")
+    assert quantised.provider in ("CPUExecutionProvider", "OpenVINO int8")
+    assert "openvino in int8" in quantised.device_report
+    assert "openvino in int8" in Stylizer("bundled:live").device_report
     monkeypatch.setenv("NST_ENGINE_BACKEND", "openvino")
     assert Stylizer("bundled:live").provider == "OpenVINO f32"
     monkeypatch.setenv("NST_ENGINE_BACKEND", "opencv")

@@ -25,7 +25,7 @@ from nst_engine.runtimes.forks import OPENVINO, check_not_lost, use_once
 from nst_engine.runtimes.openvino.byte_graph import in_bytes
 from nst_engine.runtimes.openvino.executor import Requests, SizedExecutor
 
-_HINTS = {"auto": "f32", "float32": "f32", "bfloat16": "bf16"}
+_HINTS = {"auto": "f32", "float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 _TYPES = {"f32": "tensor(float)", "u8": "tensor(uint8)"}
 
 
@@ -35,7 +35,8 @@ class OpenVinoLoader:
     Args:
         file: Of the model.
         threads: CPU threads of each run.
-        precision: `auto` and `float32`: no rounding beyond float32's; `bfloat16`: where the CPU multiplies in it.
+        precision: `auto` and `float32`: no rounding beyond float32's; `bfloat16`: where the CPU multiplies in it;
+            `int8`: of a quantised file, with what is not quantised in bfloat16 on such a CPU.
         streams: Runs that are computed side by side.
 
     Raises:
@@ -50,9 +51,12 @@ class OpenVinoLoader:
                 f"`precision='{precision}'`: OpenVINO offers {', '.join(_HINTS)} here; choose one of them"
             )
         self._openvino = import_openvino()
-        self._file, self._hint = file, _HINTS[precision]
-        self._threads, self._streams = threads, streams
         self._core = openvino_core()
+        self._file, self._hint = file, _HINTS[precision]
+        self._computes_in = "int8" if precision == "int8" else self._hint
+        if precision == "int8" and self._multiplies_bfloat16:
+            self._hint = _HINTS["bfloat16"]
+        self._threads, self._streams = threads, streams
 
     def open(self, device: Device) -> Loaded:
         """Load the model; it is compiled for each size of picture when the first one comes.
@@ -73,7 +77,7 @@ class OpenVinoLoader:
             self._content.rewrite = with_dynamic_size
             model, signature = self._read(self._content.read(), spec)
         model, takes = in_bytes(model, spec, signature)
-        return Loaded(SizedExecutor(model, self._compiled), spec, takes, signature, f"OpenVINO {self._hint}")
+        return Loaded(SizedExecutor(model, self._compiled), spec, takes, signature, f"OpenVINO {self._computes_in}")
 
     def content(self) -> bytes:
         """The file's bytes, with a fixed size made dynamic; only while the file is unchanged."""
@@ -89,10 +93,14 @@ class OpenVinoLoader:
             raise ProviderUnavailableError(
                 f"`device='{device}'`: the openvino package computes on the CPU here; use `backend='onnxruntime'`"
             )
-        if self._hint == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        if self._hint == "bf16" and not self._multiplies_bfloat16:
             raise ProviderUnavailableError(
                 "`precision='bfloat16'`: this CPU does not compute in it; use `precision='auto'`"
             )
+
+    @property
+    def _multiplies_bfloat16(self) -> bool:
+        return "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
     def _read(self, content: bytes, spec: ModelSpec) -> tuple[Any, Signature]:
         model = self._model(content)
