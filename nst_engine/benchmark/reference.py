@@ -105,7 +105,7 @@ def _other_files(
     conversions: Mapping[str, Callable[[bytes, ModelSpec], bytes]] = {"int8": _quantised, "float16": _halved}
     if precision not in conversions:
         return {}, {}
-    path = folder / f"{precision}{file.path.suffix}"
+    path = folder / f"{file.path.stem}-{precision}{file.path.suffix}"
     try:
         path.write_bytes(conversions[precision](file.path.read_bytes(), spec))
     except NSTError as refused:

@@ -177,11 +177,11 @@ def int8_model(model: ModelFile) -> ModelFile:
 
 def is_int8(model: ModelFile) -> bool:
     """Whether the file is a quantised one, by its name."""
-    return model.name.endswith(INT8_SUFFIX) or model.path.stem.endswith(INT8_SUFFIX)
+    return model.path.stem.endswith(INT8_SUFFIX)
 
 
 def bundled_int8(model: ModelFile) -> BundledModel | None:
-    """The quantised file of a bundled model, if there is one: its pictures are right in every style."""
+    """The quantised file of a bundled model, if there is one."""
     return bundled_models().get(model.name.removeprefix(BUNDLED_PREFIX) + INT8_SUFFIX) if model.is_bundled else None
 
 

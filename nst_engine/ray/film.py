@@ -60,10 +60,10 @@ def stylize_film(
 ) -> VideoResult:
     """Paint a video as `nst_engine.stylize_video` does, stretches of it side by side on a cluster of Ray.
 
-    What comes out is what one worker alone would have made: others watch ahead where scenes move, and each begins a few
-    frames before its stretch, as many as the smoothing looks back on. A worker that is lost costs its stretch, which
-    another one paints. Finished ones are kept as `stylize_video` keeps them: either goes on with `resume` where the
-    other was cut off.
+    What comes out is what one worker alone would have made, on nodes that compute alike: others watch ahead where
+    scenes move, and each begins a few frames before its stretch, as many as the smoothing looks back on. A worker that
+    is lost costs its stretch, which another one paints. Finished ones are kept as `stylize_video` keeps them: either
+    goes on with `resume` where the other was cut off.
 
     Args:
         source: A video file; every node has to see it there.

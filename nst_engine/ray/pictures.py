@@ -20,7 +20,7 @@ import ray.data
 from nst_engine.errors import OutputError
 from nst_engine.files import file_sha256
 from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
-from nst_engine.models.find import ModelFile, find_model
+from nst_engine.models.find import ModelFile, bundled_int8, find_model
 from nst_engine.ray.cluster import READING_SHARE, Crew, cluster_errors, connected, crew_for
 from nst_engine.ray.inputs import Inputs, Naming, find_inputs, suffix_of
 from nst_engine.ray.manifest import Manifest
@@ -272,9 +272,11 @@ def _identity(
     model: ModelFile, name: str, choice: StyleChoice, stylize: StylizeOptions, written: dict[str, Any]
 ) -> dict[str, Any]:
     """What the pictures depend on."""
+    quantised = bundled_int8(model)
     made_of = {
         "model": name,
         "model_sha256": file_sha256(model.path),
+        **({"int8_sha256": quantised.sha256} if quantised else {}),
         "style": dict(choice.identity),
         **asdict(stylize),
         **written,

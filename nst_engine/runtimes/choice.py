@@ -32,7 +32,7 @@ _LOG = logger_of(__name__)
 _PHOTO = "chelsea"
 _SIZE = (384, 512)
 _RUNS = 5
-_NOT_WORTH_CHANGING = 0.95  # of the reference's time
+_NOT_WORTH_CHANGING = 0.95  # of the time of a more exact one
 #: What OpenVINO may compute in, by the precision requested.
 _OFFERED: Mapping[Precision, tuple[Precision, ...]] = {
     "auto": ("float32", "bfloat16"),
@@ -64,7 +64,11 @@ class Choice:
 
 
 def candidates(precision: Precision, model: ModelFile) -> Sequence[tuple[Backend, Precision]]:
-    """What could run the model on this CPU, the reference first; only that where nothing else is installed."""
+    """What could run the model on this CPU, the most exact first; the reference alone where nothing else is installed.
+
+    Bundled models are tried in eight bits, too, as their quantised files are held to each of their styles by tests; a
+    user's file is taken on request.
+    """
     offered = _OFFERED.get(precision, ())
     if precision == "auto" and bundled_int8(model) is not None:
         offered = (*offered, "int8")
@@ -96,6 +100,10 @@ def choose(
         return stored
     _LOG.info("%s: measuring which runtime is the fastest here, once: %s", model.name, known)
     choice = _measured(known, model, load)
+    # what another process has found meanwhile: all of one machine shall paint alike
+    stored = _stored(path)
+    if stored is not None and (stored.backend, stored.precision) in known:
+        return stored
     _store(path, choice)
     return choice
 
@@ -106,7 +114,7 @@ def _measured(
     picture = resize_image(load_image(bundled_contents()[_PHOTO].path).pixels, *_SIZE)
     least = LEAST_PSNR_DB["int8" if is_int8(model) else "float32"]
     reference, reference_ms = _timed(load(*known[0]), picture)
-    best, best_ms = known[0], _NOT_WORTH_CHANGING * reference_ms
+    best, best_ms = known[0], reference_ms
     measurements = [f"{known[0][0]} {reference_ms:.1f} ms"]
     for backend, precision in known[1:]:
         name = f"{backend} in {precision}"
@@ -118,7 +126,7 @@ def _measured(
         psnr = psnr_db(output, reference)
         is_right = psnr >= least
         measurements.append(f"{name} {ms:.1f} ms at {psnr:.0f} dB{'' if is_right else f', wanted {least:g}'}")
-        if is_right and ms < best_ms:
+        if is_right and ms < _NOT_WORTH_CHANGING * best_ms:
             best, best_ms = (backend, precision), ms
     return Choice(*best, "; ".join(measurements))
 

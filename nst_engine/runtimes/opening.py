@@ -56,7 +56,8 @@ def open_session(
         threads: Number of CPU threads; None: as many as this process may use.
         precision: `float32`: no rounding to TF32 on CUDA either; `float16`: TensorRT and OpenVINO's provider only;
             `bfloat16`: the openvino backend only; `int8`: the model's quantised file, see
-            `nst_engine.models.find.int8_model`; `auto`: the device's default.
+            `nst_engine.models.find.int8_model`, by OpenVINO with the rest in bfloat16 where the CPU multiplies in it;
+            `auto`: the device's default, or what is fastest with `backend='auto'` on the CPU.
         backend: `onnxruntime`; `openvino`: its own package, on x86 CPUs; `auto`: `NST_ENGINE_BACKEND` where it is set,
             else, on the CPU, the fastest installed one whose pixels are right, in the fastest such precision (see
             `nst_engine.runtimes.choice`).
@@ -117,20 +118,20 @@ class _Opening:
 
     def session(self, backend: Backend, device: Device, precision: Precision, why: str = "") -> Session:
         """The model in a runtime."""
+        file = int8_model(self._file) if precision == "int8" else self._file
         loader: Loader
         if backend == "openvino":
             from nst_engine.runtimes.openvino.loader import OpenVinoLoader
 
-            file = int8_model(self._file) if precision == "int8" else self._file
             loader = OpenVinoLoader(file, self._threads, precision, self._streams)
         else:
-            loader = OrtLoader(self._file, self._threads, precision)
+            loader = OrtLoader(file, self._threads, precision)
         begun = time.perf_counter()
         loaded = self._watch.over(lambda _: loader.open(device))
         ms = 1e3 * (time.perf_counter() - begun)
         _LOG.info(
             "%s: loaded in %.0f ms: %s on %s, %d CPU threads, %s",
-            *(self._file.name, ms, loaded.provider, device, self._threads, self._file.path),
+            *(self._file.name, ms, loaded.provider, device, self._threads, file.path),
         )
         return Session(
             loaded,

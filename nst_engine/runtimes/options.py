@@ -25,7 +25,7 @@ class SessionOptions:
         device: One of `nst_engine.runtimes.devices.DEVICES`: this one or an error; `auto`: the best that works.
         backend: `auto`: the fastest installed one whose pixels are right.
         threads: Number of CPU threads; None: as many as this process may use.
-        precision: `auto`: the device's default.
+        precision: `auto`: the device's default; where `backend` chooses, too, the fastest whose pixels are right.
         timeout: Seconds that loading the model may take, and each run of it; None: any.
 
     Raises:
@@ -36,7 +36,9 @@ class SessionOptions:
     backend: Backend = option("auto", "auto: for many pictures the fastest installed one whose pixels are right")
     threads: int | None = option(None, "of the CPU (default: as many as may be used)", metavar="N", limits=(1, 1024))
     precision: Precision = option(
-        "auto", "int8: the model's quantised file, faster and less exact", shown="the device's"
+        "auto",
+        "int8: the model's quantised file, faster and less exact; float32: nothing coarser where auto would be faster",
+        shown="the device's",
     )
     timeout: float | None = option(
         None,

@@ -24,7 +24,7 @@ class SessionsBySize:
     """The main session, and for ever new sizes of picture the one that `auto` passed over. Thread-safe.
 
     Sizes are new in a row if none came a second time between them. From the fifth on they run in the other session,
-    where pictures are the same to rounding, until one has come three times.
+    where pictures are the same but for the precision that `auto` took, until one has come three times.
 
     Args:
         main: What runs everything where it has no `open_other`.

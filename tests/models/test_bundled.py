@@ -20,6 +20,7 @@ from nst_engine.models.find import bundled_models
 from nst_engine.training.photos import sized
 
 Pixels = NDArray[np.uint8]
+PHOTOS = Path(__file__).parents[2] / "benchmarks" / "photos"
 
 
 @pytest.fixture(scope="module", params=["quality", "live"])
@@ -51,15 +52,15 @@ def test_models_hold_the_bundled_styles_and_fit_the_package() -> None:
 @pytest.mark.parametrize("model", ["quality", "live"])
 def test_the_quantised_model_paints_nearly_the_same_in_each_style(model: str) -> None:
     stylizer = Stylizer(f"bundled:{model}", device="cpu")
-    quantised = Stylizer(f"bundled:{model}", device="cpu", precision="int8")
+    # as `auto` takes it, where it is faster; on photos that it was not calibrated on
+    quantised = Stylizer(f"bundled:{model}", device="cpu", precision="int8", backend="openvino")
     assert quantised.model == f"{stylizer.model}-int8"
     assert quantised.styles == stylizer.styles
     psnr = {}
     for number, style in enumerate(stylizer.styles):
-        picture = photo(("coffee", "rocket")[number % 2], 320)
+        picture = sized(load_image(PHOTOS / ("china.jpg", "flower.jpg")[number % 2]).pixels, 320)
         expected, actual = (each.stylize(picture, style).pixels.astype(float) for each in (stylizer, quantised))
         psnr[style] = 10 * np.log10(255**2 / np.square(actual - expected).mean())
-    # `auto` takes it where it is faster, in any style
     assert min(psnr.values()) >= 35, psnr
 
 

@@ -52,11 +52,9 @@ class OpenVinoLoader:
             )
         self._openvino = import_openvino()
         self._core = openvino_core()
-        self._file, self._hint = file, _HINTS[precision]
+        self._hint = "bf16" if precision == "int8" and self._multiplies_bfloat16 else _HINTS[precision]
         self._computes_in = "int8" if precision == "int8" else self._hint
-        if precision == "int8" and self._multiplies_bfloat16:
-            self._hint = _HINTS["bfloat16"]
-        self._threads, self._streams = threads, streams
+        self._file, self._threads, self._streams = file, threads, streams
 
     def open(self, device: Device) -> Loaded:
         """Load the model; it is compiled for each size of picture when the first one comes.
