@@ -131,6 +131,9 @@ def test_the_fastest_whose_pixels_are_right_is_taken(monkeypatch: pytest.MonkeyP
     quantised: Fakes = {**fakes, EXACT: Fake(0.1, SLOW), ROUGH: ProviderUnavailableError("no bfloat16")}
     choice = chosen(monkeypatch, tmp_path / "int8", quantised)
     assert (choice.backend, choice.precision) == ROUGHER
+    no_gain: Fakes = {**quantised, EXACT: Fake(0.1, FAST)}
+    choice = chosen(monkeypatch, tmp_path / "no gain", no_gain)
+    assert (choice.backend, choice.precision) == EXACT, "a rougher one for nothing"
     wrong: Fakes = {**fakes, ROUGH: Fake(30, FASTEST), ROUGHER: Fake(8, FASTEST)}
     choice = chosen(monkeypatch, tmp_path / "2", wrong)
     assert (choice.backend, choice.precision) == EXACT

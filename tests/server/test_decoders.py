@@ -140,8 +140,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield started
 
 
+def statuses_of(answers: list[httpx.Response]) -> list[int]:
+    return [answer.status_code for answer in answers]
+
+
 def test_killing_decoders_under_load_costs_single_pictures(running: Service) -> None:
-    photo, answers, is_over = encoded(painting(1000, 1400), "PNG"), [], threading.Event()
+    photo, is_over = encoded(painting(1000, 1400), "PNG"), threading.Event()
+    answers: list[httpx.Response] = []
 
     def ask() -> None:
         with running.client() as client:
@@ -152,14 +157,16 @@ def test_killing_decoders_under_load_costs_single_pictures(running: Service) -> 
     for thread in threads:
         thread.start()
     for _ in range(8):
-        time.sleep(0.5)
+        painted, deadline = statuses_of(answers).count(200), time.monotonic() + 20
+        while statuses_of(answers).count(200) == painted and time.monotonic() < deadline:
+            time.sleep(0.05)  # until decoders that were killed have started again, which may take long
         for process in processes_of(running.process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
     is_over.set()
     for thread in threads:
         thread.join()
-    statuses = [answer.status_code for answer in answers]
+    statuses = statuses_of(answers)
     assert set(statuses) <= {200, 422, 503}  # the last where it is killed while it starts
     assert statuses.count(422) > 0
     with running.client() as client:
