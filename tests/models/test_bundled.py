@@ -61,7 +61,8 @@ def test_the_quantised_model_paints_nearly_the_same_in_each_style(model: str) ->
         picture = sized(load_image(PHOTOS / ("china.jpg", "flower.jpg")[number % 2]).pixels, 320)
         expected, actual = (each.stylize(picture, style).pixels.astype(float) for each in (stylizer, quantised))
         psnr[style] = 10 * np.log10(255**2 / np.square(actual - expected).mean())
-    assert min(psnr.values()) >= 35, psnr
+    # 36 and more; where a CPU multiplies in bfloat16, what is not quantised is in that
+    assert min(psnr.values()) >= 34.5, psnr
 
 
 @pytest.mark.parametrize("style", ["great-wave", "starry-night", "tableau-no-2"])
