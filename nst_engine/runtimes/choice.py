@@ -95,14 +95,12 @@ def choose(
     if len(known) == 1:
         return Choice(*known[0], "")
     path = cache_folder() / "backends" / f"{_key(model, precision, threads)}.json"
-    stored = _stored(path)
-    if stored is not None and (stored.backend, stored.precision) in known:
+    if stored := _stored(path, known):
         return stored
     _LOG.info("%s: measuring which runtime is the fastest here, once: %s", model.name, known)
     choice = _measured(known, model, load)
     # what another process has found meanwhile: all of one machine shall paint alike
-    stored = _stored(path)
-    if stored is not None and (stored.backend, stored.precision) in known:
+    if stored := _stored(path, known):
         return stored
     _store(path, choice)
     return choice
@@ -158,11 +156,12 @@ def _cpu() -> str:
     return "\n".join(known) or f"{platform.processor()} {os.cpu_count()}"
 
 
-def _stored(path: Path) -> Choice | None:
+def _stored(path: Path, known: Sequence[tuple[Backend, Precision]]) -> Choice | None:
     try:
-        return Choice(**parsed_json(text_of(path)))
+        choice = Choice(**parsed_json(text_of(path)))
     except (OSError, ValueError, TypeError):
         return None
+    return choice if (choice.backend, choice.precision) in known else None
 
 
 def _store(path: Path, choice: Choice) -> None:
