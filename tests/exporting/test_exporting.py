@@ -195,6 +195,8 @@ def test_the_scripts_export_and_check(
         ("export_stylizer.py", "nothing.safetensors", "-o", "m.onnx"),
         ("export_vgg19.py", "-o", "v.onnx", "--layers", "relu9_9"),
         ("check_parity.py", "nothing.onnx"),
+        ("replace_style.py", "nothing.onnx", "first", "nothing.onnx", "-o", "c.safetensors"),
+        ("replace_style.py", "nothing.onnx", "first", "nothing.onnx", "-o", "c.onnx"),
     ],
 )
 def test_the_scripts_refuse_in_one_line(

@@ -1,0 +1,73 @@
+"""A style that was fitted further, in its own place in a network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from nst_engine.errors import ModelChecksumError, OptionError
+from nst_engine.models.restraint import CALM, CONTRAST, EVENNESS
+from nst_engine.networks.stylizer_net import OF_STYLES
+from nst_engine.training.checkpoint import Checkpoint
+
+# model files hold weights in half precision; those of another training are further apart
+_TOLERANCE = 1e-2
+
+
+def with_replaced_style(
+    network: Checkpoint, style: str, fitted: Checkpoint, *, share: float = 1.0, evenness: float | None = None
+) -> Checkpoint:
+    """A network with one of its styles replaced; all others paint as before.
+
+    Args:
+        network: With the style to replace.
+        style: By its name there.
+        fitted: The same network with a style more, as `add_style` returns it: the last one takes the place.
+        share: How much of the change is taken, 0-1: scales, shifts and filters blend as styles do.
+        evenness: What the style's restraint levels forms by (`Restraint.evenness`), which is set and not learnt;
+            default: as it is.
+
+    Returns:
+        A checkpoint without a state of training; `training["replaced"]` says what was taken.
+
+    Raises:
+        OptionError: The network has no such style, or a number is out of range.
+        ModelChecksumError: What both share differs: they are not the same network.
+    """
+    if style not in network.styles:
+        raise OptionError(f"no style {style!r}; the network has {', '.join(network.styles)}")
+    if not 0 <= share <= 1:
+        raise OptionError(f"share must be 0 to 1, {share:g} came")
+    if evenness is not None and not 0 <= evenness < float("inf"):
+        raise OptionError(f"evenness must be 0 or more, {evenness:g} came")
+    _check_is_same(network, fitted)
+    row = network.styles.index(style)
+    weights = {name: value.clone() for name, value in network.averaged.items()}
+    for name, value in weights.items():
+        if name.endswith(OF_STYLES) and name not in {CALM, CONTRAST, EVENNESS}:
+            value[row] = torch.lerp(value[row], fitted.averaged[name][-1], share)
+    if evenness is not None:
+        weights[EVENNESS][row] = evenness
+    # a network that `add_style` did not make tells of no steps
+    steps = fitted.training.get("added", [{}])[-1].get("steps_made")
+    taken = {"style": style, "share": share, "evenness": evenness, "steps": steps}
+    training = {**network.training, "replaced": [*network.training.get("replaced", []), taken]}
+    return replace(network, network=weights, averaged=weights, optimizer={}, training=training)
+
+
+def _check_is_same(network: Checkpoint, fitted: Checkpoint) -> None:
+    for name, value in network.averaged.items():
+        other = fitted.averaged.get(name)
+        if other is not None and name.endswith(OF_STYLES):
+            is_same = other.shape[1:] == value.shape[1:]
+        else:
+            is_same = (
+                other is not None
+                and other.shape == value.shape
+                and torch.allclose(other, value, rtol=_TOLERANCE, atol=_TOLERANCE)
+            )
+        if not is_same:
+            raise ModelChecksumError(
+                f"the style was fitted to another network: {name} differs; fit it anew, by nst add-style --model"
+            )
