@@ -13,10 +13,18 @@ from nst_engine.training.checkpoint import Checkpoint
 
 # model files hold weights in half precision; those of another training are further apart
 _TOLERANCE = 1e-2
+# nothing stands out any more: a thousandth of a deviation
+_MOST_EVENNESS = 1e3
 
 
 def with_replaced_style(
-    network: Checkpoint, style: str, fitted: Checkpoint, *, share: float = 1.0, evenness: float | None = None
+    network: Checkpoint,
+    style: str,
+    fitted: Checkpoint,
+    *,
+    share: float = 1.0,
+    evenness: float | None = None,
+    contrast: float | None = None,
 ) -> Checkpoint:
     """A network with one of its styles replaced; all others paint as before.
 
@@ -25,8 +33,8 @@ def with_replaced_style(
         style: By its name there.
         fitted: The same network with a style more, as `add_style` returns it: the last one takes the place.
         share: How much of the change is taken, 0-1: scales, shifts and filters blend as styles do.
-        evenness: What the style's restraint levels forms by (`Restraint.evenness`), which is set and not learnt;
-            default: as it is.
+        evenness: What the style's restraint levels forms by, which is set and not learnt; default: as it is.
+        contrast: What half counts as calm, 0-1, likewise. See `Restraint` for both.
 
     Returns:
         A checkpoint without a state of training; `training["replaced"]` says what was taken.
@@ -39,19 +47,21 @@ def with_replaced_style(
         raise OptionError(f"no style {style!r}; the network has {', '.join(network.styles)}")
     if not 0 <= share <= 1:
         raise OptionError(f"share must be 0 to 1, {share:g} came")
-    if evenness is not None and not 0 <= evenness < float("inf"):
-        raise OptionError(f"evenness must be 0 or more, {evenness:g} came")
+    for name, number, most in (("evenness", evenness, _MOST_EVENNESS), ("contrast", contrast, 1.0)):
+        if number is not None and not 0 <= number <= most:
+            raise OptionError(f"{name} must be 0 to {most:g}, {number:g} came")
     _check_is_same(network, fitted)
     row = network.styles.index(style)
     weights = {name: value.clone() for name, value in network.averaged.items()}
     for name, value in weights.items():
         if name.endswith(OF_STYLES) and name not in {CALM, CONTRAST, EVENNESS}:
             value[row] = torch.lerp(value[row], fitted.averaged[name][-1], share)
-    if evenness is not None:
-        weights[EVENNESS][row] = evenness
+    for name, number in ((EVENNESS, evenness), (CONTRAST, contrast)):
+        if number is not None:
+            weights[name][row] = number
     # a network that `add_style` did not make tells of no steps
     steps = fitted.training.get("added", [{}])[-1].get("steps_made")
-    taken = {"style": style, "share": share, "evenness": evenness, "steps": steps}
+    taken = {"style": style, "share": share, "evenness": evenness, "contrast": contrast, "steps": steps}
     training = {**network.training, "replaced": [*network.training.get("replaced", []), taken]}
     return replace(network, network=weights, averaged=weights, optimizer={}, training=training)
 
