@@ -74,7 +74,8 @@ def test_a_share_of_it_is_the_blend_of_both(network: Checkpoint, fitted: Checkpo
 
 
 def test_restraint_is_as_it_was_or_as_set_and_nothing_given_is_changed(network: Checkpoint, fitted: Checkpoint) -> None:
-    fitted.averaged[EVENNESS][2] = 3.0
+    others = {**fitted.averaged, EVENNESS: 3 * torch.ones(3, 1)}  # which is not taken
+    fitted = replace(fitted, averaged=others)
     before = network.averaged[EVENNESS].clone()
     assert torch.equal(with_replaced_style(network, "first", fitted).averaged[EVENNESS], before)
     once = with_replaced_style(network, "first", fitted, evenness=0.0)
