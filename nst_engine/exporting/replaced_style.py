@@ -9,7 +9,7 @@ import torch
 from nst_engine.errors import ModelChecksumError, OptionError
 from nst_engine.models.restraint import CALM, CONTRAST, EVENNESS
 from nst_engine.networks.stylizer_net import OF_STYLES
-from nst_engine.training.checkpoint import Checkpoint
+from nst_engine.training.checkpoint import Checkpoint, check_fits
 
 # model files hold weights in half precision; those of another training are further apart
 _TOLERANCE = 1e-2
@@ -41,7 +41,7 @@ def with_replaced_style(
 
     Raises:
         OptionError: The network has no such style, or a number is out of range.
-        ModelChecksumError: What both share differs: they are not the same network.
+        ModelChecksumError: They are not the same network, or not of one style more.
     """
     if style not in network.styles:
         raise OptionError(f"no style {style!r}; the network has {', '.join(network.styles)}")
@@ -67,17 +67,13 @@ def with_replaced_style(
 
 
 def _check_is_same(network: Checkpoint, fitted: Checkpoint) -> None:
-    for name, value in network.averaged.items():
-        other = fitted.averaged.get(name)
-        if other is not None and name.endswith(OF_STYLES):
-            is_same = other.shape[1:] == value.shape[1:]
-        else:
-            is_same = (
-                other is not None
-                and other.shape == value.shape
-                and torch.allclose(other, value, rtol=_TOLERANCE, atol=_TOLERANCE)
-            )
-        if not is_same:
+    shared = {name: value for name, value in network.averaged.items() if not name.endswith(OF_STYLES)}
+    wanted = {
+        name: value if name in shared else torch.cat([value, value[-1:]]) for name, value in network.averaged.items()
+    }
+    check_fits(fitted.averaged, wanted, "the style was fitted to another network")
+    for name, value in shared.items():
+        if not torch.allclose(fitted.averaged[name], value, rtol=_TOLERANCE, atol=_TOLERANCE):
             raise ModelChecksumError(
                 f"the style was fitted to another network: {name} differs; fit it anew, by nst add-style --model"
             )

@@ -111,7 +111,7 @@ def test_styles_of_other_networks_are_refused(network: Checkpoint, fitted: Check
     others = dict(fitted.averaged)
     others["down2.weight"] = others["down2.weight"] + 0.5
     larger = dict(StylizerNet(architecture("quality"), 3).state_dict())
-    for weights in (others, larger, {}):
+    for weights in (others, larger, {}, network.averaged):
         with pytest.raises(ModelChecksumError, match="fitted to another network"):
             with_replaced_style(network, "first", replace(fitted, averaged=weights))
 
