@@ -21,8 +21,9 @@ from nst_engine.training.ranks import own_rank
 
 # scales and shifts tolerate larger steps than kernels, and one picture a step tells enough about so few: twice the
 # steps in the same time. There is only one style to learn, less of which is reached at the same weight while kernels
-# stay; how calm moving pictures are is up to the kernels. Without a frame's weight a style paints one all the same (25
-# of 255 in a trial); with that of other trainings it comes less near to its painting
+# stay; calm in moving pictures is paid for in nearness to the painting, of which minutes leave none to spare. Without a
+# frame's weight a style paints one all the same (25 of 255 in a trial); with that of other trainings it comes less near
+# to its painting
 _DEFAULTS: dict[str, Any] = {
     "minutes": 5.0,
     "batch_size": 1,
