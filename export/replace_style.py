@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the change that is taken, 0-1 (default: 1)")
     parser.add_argument("--evenness", type=float, help="by which forms are levelled (default: as it is)")
     parser.add_argument("--contrast", type=float, help="of what half counts as calm, 0-1 (default: as it is)")
+    parser.add_argument("--removed", type=float, help="share of halos that is taken away, 0-1 (default: as it is)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="a new .safetensors")
     arguments = parser.parse_args()
     return exit_code_of("replace_style", lambda: write(arguments))
@@ -46,6 +47,7 @@ def write(arguments: argparse.Namespace) -> int:
         share=arguments.share,
         evenness=arguments.evenness,
         contrast=arguments.contrast,
+        removed=arguments.removed,
     )
     save_checkpoint(output, replaced)
     print(f"{output}: {arguments.style} replaced; make a model of it by export/export_stylizer.py")

@@ -20,8 +20,8 @@ from nst_engine.models.canvas import CANVAS
 from nst_engine.models.spec import METADATA_KEY
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS
 
-# The first and last convolutions: in int8 they would cost 10 dB for a seventh of the time; and what knows calm areas.
-_IN_FLOATS = ("down1.", "down2.", "down3.", "up3.", "refine.", "up2.", "up1.", "restraint.")
+# The first and last convolutions: in int8 they would cost 10 dB for a seventh of the time; and what knows the photo.
+_IN_FLOATS = ("down1.", "down2.", "down3.", "up3.", "refine.", "up2.", "up1.", "restraint.", "halos.")
 _WORTH_HALVING = 4096  # numbers
 
 

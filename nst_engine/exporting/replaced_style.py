@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from nst_engine.errors import ModelChecksumError, OptionError
+from nst_engine.models.halos import REMOVED
 from nst_engine.models.restraint import CALM, CONTRAST, EVENNESS
 from nst_engine.networks.stylizer_net import OF_STYLES
 from nst_engine.training.checkpoint import Checkpoint, check_fits
@@ -25,6 +26,7 @@ def with_replaced_style(
     share: float = 1.0,
     evenness: float | None = None,
     contrast: float | None = None,
+    removed: float | None = None,
 ) -> Checkpoint:
     """A network with one of its styles replaced; all others paint as before.
 
@@ -35,6 +37,7 @@ def with_replaced_style(
         share: How much of the change is taken, 0-1: scales, shifts and filters blend as styles do.
         evenness: What the style's restraint levels forms by, which is set and not learnt; default: as it is.
         contrast: What half counts as calm, 0-1, likewise. See `Restraint` for both.
+        removed: What share of halos is taken away, 0-1, likewise. See `Halos`.
 
     Returns:
         A checkpoint without a state of training; `training["replaced"]` says what was taken.
@@ -47,21 +50,24 @@ def with_replaced_style(
         raise OptionError(f"no style {style!r}; the network has {', '.join(network.styles)}")
     if not 0 <= share <= 1:
         raise OptionError(f"share must be 0 to 1, {share:g} came")
-    for name, number, most in (("evenness", evenness, _MOST_EVENNESS), ("contrast", contrast, 1.0)):
+    chosen = {EVENNESS: evenness, CONTRAST: contrast, REMOVED: removed}
+    for name, number in chosen.items():
+        most = _MOST_EVENNESS if name == EVENNESS else 1.0
         if number is not None and not 0 <= number <= most:
-            raise OptionError(f"{name} must be 0 to {most:g}, {number:g} came")
+            raise OptionError(f"{name.rpartition('.')[2]} must be 0 to {most:g}, {number:g} came")
     _check_is_same(network, fitted)
     row = network.styles.index(style)
     weights = {name: value.clone() for name, value in network.averaged.items()}
     for name, value in weights.items():
-        if name.endswith(OF_STYLES) and name not in {CALM, CONTRAST, EVENNESS}:
+        if name.endswith(OF_STYLES) and name not in {CALM, *chosen}:
             value[row] = torch.lerp(value[row], fitted.averaged[name][-1], share)
-    for name, number in ((EVENNESS, evenness), (CONTRAST, contrast)):
+    for name, number in chosen.items():
         if number is not None:
             weights[name][row] = number
     # a network that `add_style` did not make tells of no steps
     steps = fitted.training.get("added", [{}])[-1].get("steps_made")
-    taken = {"style": style, "share": share, "evenness": evenness, "contrast": contrast, "steps": steps}
+    numbers = {name.rpartition(".")[2]: number for name, number in chosen.items()}
+    taken = {"style": style, "share": share, **numbers, "steps": steps}
     training = {**network.training, "replaced": [*network.training.get("replaced", []), taken]}
     return replace(network, network=weights, averaged=weights, optimizer={}, training=training)
 

@@ -17,16 +17,18 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from nst_engine.graphs.writing import IN_8_BITS, STEP, GraphWriter, StoredBits, Weights, in_8_bits
+from nst_engine.graphs.restraint_graph import RestrainedWriter
+from nst_engine.graphs.writing import IN_8_BITS, STEP, StoredBits, Weights, in_8_bits
 from nst_engine.models.canvas import CANVAS, GRAIN, canvas_patterns
-from nst_engine.models.restraint import CALM, CELL_PX, CONTRAST, EVENNESS, LEAST_CONTRAST, LEAST_EVENNESS
-from nst_engine.models.spec import BORDER_PX, METADATA_KEY, NORM_EPSILON, STRIDE_PX
+from nst_engine.models.halos import REMOVED
+from nst_engine.models.restraint import CALM, CONTRAST, EVENNESS
+from nst_engine.models.spec import BORDER_PX, FIRST_SCALES, METADATA_KEY, NORM_EPSILON, STRIDE_PX
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS, STYLIZED_IMAGE
 
 _PHASES = "phases_of_kernel"
 _REFLECT, _REPEAT = "reflect", "edge"
 _LEARNT = (".weight", ".bias", ".scale", ".shift", ".filters", ".mix", ".basis")
-_KINDS = (*_LEARNT, CALM, CONTRAST, EVENNESS, GRAIN)
+_KINDS = (*_LEARNT, CALM, CONTRAST, EVENNESS, REMOVED, GRAIN)
 # along one axis, what the kernel's entries before, in the middle and after add to those of the pixels around a corner
 _PHASES_OF_LINE = np.array([[[1, 0], [1, 0]], [[1, 0], [0, 1]], [[0, 1], [0, 1]]], np.float32)
 
@@ -47,7 +49,7 @@ def stylizer_graph(weights: Weights, metadata: Mapping[str, Any], *, bits: Store
     graph = _Graph(weights, bits)
     graph.build()
     picture = ("batch", 3, "height", "width")
-    styles = len(weights["norm_down2.scale"])
+    styles = len(weights[FIRST_SCALES])
     return graph.model(
         "stylizer",
         [
@@ -83,14 +85,15 @@ def as_stored(weights: Weights, bits: StoredBits = 16) -> dict[str, NDArray[np.f
     return stored
 
 
-class _Graph(GraphWriter):
+class _Graph(RestrainedWriter):
     """The network, layer by layer."""
 
     def build(self) -> None:
         """Image and style weights to stylised image; follows `StylizerNet.forward` line by line."""
         shape = self._node("Shape", "image_size", IMAGE, start=2)
         bordered = self._bordered(self._on_canvas(IMAGE, shape), shape)
-        share = self._restraint(bordered)
+        cells = self._cells(bordered)
+        share = self._restraint(cells)
         x = self._stem(bordered)
         x = self._relu(self._norm("norm_down3", self._conv("down3", self._padded(x, _REFLECT), stride=2)))
         x = self._blocks("before", x, share)
@@ -99,7 +102,8 @@ class _Graph(GraphWriter):
         forms = self._norm("norm_up4", self._without_rim("up4", self._upsampled("up4", deep)))
         forms = self._relu(self._held_back("norm_up4", self._levelled("norm_up4", forms), share))
         x = self._blocks("after", self._node("Add", "forms_and_ground", x, forms), share)
-        x = self._upsampled("up3", self._filtered("bank_after", x))
+        x = self._without_halos(self._filtered("bank_after", x), cells)
+        x = self._upsampled("up3", x)
         x = self._relu(self._norm("norm_up3", self._without_rim("up3", x)))
         x = self._refined(x)
         x = self._without_rim("up2", self._upsampled("up2", x))
@@ -145,51 +149,6 @@ class _Graph(GraphWriter):
         before = self._constant("border_before", [0, 0, border, border])
         pads = self._node("Concat", "border_sizes", before, self._constant("no_border", [0, 0]), after, axis=0)
         return self._node("Pad", "bordered", image, pads, mode=_REFLECT)
-
-    def _restraint(self, bordered: str) -> str | None:
-        """See `networks.restraint.Restraint`."""
-        if CALM not in self._weights:
-            return None
-        # as a convolution: OpenVINO's pooling wants the picture laid out anew, which takes as long as a large layer
-        mean = np.full((CELL_PX, CELL_PX), 1 / CELL_PX**2, np.float32)
-        kernel = self._kept("restraint.mean", np.einsum("oi,yx->oiyx", np.eye(3, dtype=np.float32), mean))
-        cells = self._node("Conv", "restraint.cells", bordered, kernel, strides=[CELL_PX, CELL_PX])
-        difference = self._node("Sub", "restraint.difference", cells, self._surroundings("restraint.ground", cells))
-        squared = self._node("Mul", "restraint.squared", difference, difference)
-        energy = self._node("ReduceMean", "restraint.energy", squared, self._constant("channels", [1]))
-        variance, one = self._surroundings("restraint.variance", energy), self._number("one", 1)
-        of_style = self._of_styles(CONTRAST)
-        half_calm = self._node("Mul", "restraint.half_calm", of_style, of_style)
-        half_calm = self._node("Add", "restraint.not_0", half_calm, self._number("least", LEAST_CONTRAST**2))
-        half_calm = self._reshaped(half_calm, "restraint.half", [-1, 1, 1, 1])
-        calmness = self._node(
-            "Div", "restraint.calmness", half_calm, self._node("Add", "restraint.raised", variance, half_calm)
-        )
-        lost = self._node("Sub", "restraint.lost", one, self._of_styles(CALM))
-        lost = self._node("Mul", "restraint.there", calmness, self._reshaped(lost, "restraint.flat", [-1, 1, 1, 1]))
-        return self._node("Sub", "restraint.share", one, lost)
-
-    def _held_back(self, norm: str, added: str, share: str | None) -> str:
-        """See `networks.restraint.held_back`; the mean is the normalisation's shift."""
-        if share is None:
-            return added
-        mean = self._reshaped(f"{norm}.shift.blend", f"{norm}.mean", [0, -1, 1, 1])
-        departures = self._node("Sub", f"{norm}.departures", added, mean)
-        return self._node("Add", f"{norm}.held", self._node("Mul", f"{norm}.less", departures, share), mean)
-
-    def _levelled(self, norm: str, forms: str) -> str:
-        """See `networks.restraint.Restraint.levelled`."""
-        if not np.any(self._weights.get(EVENNESS, 0)):
-            return forms
-        least = self._number("uneven", LEAST_EVENNESS)
-        evenness = self._node("Max", "restraint.even", self._of_styles(EVENNESS), least)
-        deviations = self._node("Abs", f"{norm}.deviations", f"{norm}.scale.blend")
-        above = self._node("Div", f"{norm}.above", deviations, evenness)
-        highest = self._node("Add", f"{norm}.top", above, f"{norm}.shift.blend")
-        return self._node("Min", f"{norm}.levelled", forms, self._reshaped(highest, f"{norm}.highest", [0, -1, 1, 1]))
-
-    def _surroundings(self, name: str, cells: str) -> str:
-        return self._node("AveragePool", name, cells, kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=0)
 
     def _blocks(self, part: str, x: str, share: str | None = None) -> str:
         count = len({name.split(".")[1] for name in self._weights if name.startswith(f"{part}.")})
@@ -237,10 +196,6 @@ class _Graph(GraphWriter):
         made = self._node("MatMul", f"{name}.made", matrix, self._reshaped(x, f"{name}.places", [0, channels, -1]))
         return self._node("Add", f"{name}.output", x, self._node("Reshape", f"{name}.of_places", made, size))
 
-    def _of_styles(self, name: str) -> str:
-        """What all styles have of something, blended: N rows."""
-        return self._node("MatMul", f"{name}.blend", STYLE_WEIGHTS, self._rows(name))
-
     def _blended(self, name: str, shares: str) -> str:
         """Matrices of a basis by their shares: N rows."""
         if not self._is_in_8_bits(name):
@@ -249,12 +204,6 @@ class _Graph(GraphWriter):
         rows = self._reshaped(levels, f"{name}.rows", [len(self._weights[name]), -1])
         scaled = self._node("Mul", f"{name}.shares", shares, self._reshaped(step, f"{name}.steps", [1, -1]))
         return self._node("MatMul", f"{name}.blend", scaled, rows)
-
-    def _rows(self, name: str) -> str:
-        rows = self._stored(name)
-        if self._weights[name].ndim == 2:
-            return rows
-        return self._reshaped(rows, f"{name}.rows", [len(self._weights[name]), -1])
 
     def _upsampled(self, name: str, x: str) -> str:
         """See `networks.stylizer_net.UpsampledConv`; with a rim of one pixel that is too much.

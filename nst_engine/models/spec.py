@@ -23,6 +23,8 @@ STRIDE_PX = 16
 BORDER_PX = 16
 #: Of our networks' instance normalisations: added to variances.
 NORM_EPSILON = 1e-5
+#: A weight that all our networks have: styles×channels, or codes×channels.
+FIRST_SCALES = "norm_down2.scale"
 
 _LARGEST_SIDE_PX = 4096
 # Of value ranges; and how much wider or narrower than the range deviations are, at most.

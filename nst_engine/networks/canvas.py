@@ -8,14 +8,14 @@ import torch
 from torch import nn
 
 from nst_engine.models.canvas import GRAIN, canvas_patterns
+from nst_engine.models.spec import FIRST_SCALES
 
-_OF_ALL_NETWORKS = "norm_down2.scale"
 _GRAIN = 3 / 255  # below what cameras add themselves
 
 
 def with_canvas(weights: Mapping[str, torch.Tensor], part: str = "") -> dict[str, torch.Tensor]:
     """A stylizer's weights by name, which begin with `part`; networks from before there was a canvas get none."""
-    if part + _OF_ALL_NETWORKS not in weights:
+    if part + FIRST_SCALES not in weights:
         return dict(weights)
     return {part + GRAIN: torch.zeros(1), **weights}
 

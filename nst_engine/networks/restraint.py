@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from nst_engine.models.restraint import CALM, CELL_PX, CONTRAST, EVENNESS, LEAST_CONTRAST, LEAST_EVENNESS
+from nst_engine.models.restraint import CALM, CONTRAST, EVENNESS, LEAST_CONTRAST, LEAST_EVENNESS
+from nst_engine.models.spec import FIRST_SCALES
 
 # of a style that is new: what is left in calm areas of what is added there, the contrast that half counts as calm, and
 # how even forms are
 _IN_CALM_AREAS, _CONTRAST, _EVENNESS = 0.2, 0.05, 0.5
-_OF_ALL_STYLES = "norm_down2.scale"
 
 
 def with_restraint(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -21,9 +21,9 @@ def with_restraint(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tenso
 
     What counts as calm is what did for all, where styles have no number for it, and forms stand out as they did.
     """
-    if _OF_ALL_STYLES not in weights:
+    if FIRST_SCALES not in weights:
         return dict(weights)
-    of_each = torch.ones(len(weights[_OF_ALL_STYLES]), 1)
+    of_each = torch.ones(len(weights[FIRST_SCALES]), 1)
     return {CALM: of_each, CONTRAST: _CONTRAST * of_each, EVENNESS: 0 * of_each, **weights}
 
 
@@ -51,10 +51,9 @@ class Restraint(nn.Module):
         self.register_buffer("contrast", torch.full((styles, 1), _CONTRAST))
         self.register_buffer("evenness", torch.full((styles, 1), _EVENNESS))
 
-    def forward(self, bordered: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
-        """Shares, float32 N×1×H/8×W/8, by which what is added departs from its mean, from a picture N×3×H×W, 0-1."""
-        with torch.autocast(bordered.device.type, enabled=False):
-            cells = F.avg_pool2d(bordered.float(), CELL_PX)
+    def forward(self, cells: torch.Tensor, style_weights: torch.Tensor) -> torch.Tensor:
+        """Shares, float32 N×1×H×W, by which what is added departs from its mean, from a photo's cells N×3×H×W, 0-1."""
+        with torch.autocast(cells.device.type, enabled=False):
             variance = _surroundings((cells - _surroundings(cells)).square().mean(1, keepdim=True))
             left, half_calm = ((style_weights @ each)[..., None, None] for each in (self.calm, self.contrast))
             half_calm = half_calm.square() + LEAST_CONTRAST**2

@@ -8,7 +8,8 @@ Networks for any style have as many "styles" as a style image's code has numbers
 The photo's forms reach the painting through features at an eighth of the size and no finer: with a shortcut at a
 quarter, its own fine detail stands in every picture, and what comes out is a photo with a filter. The blocks at a
 sixteenth see 300 px and more, as large forms need. Where the photo is calm, what is added to the features at an
-eighth may be held back, so that walls and skies are painted and no motif is stamped on them (`Restraint`).
+eighth may be held back, so that walls and skies are painted and no motif is stamped on them (`Restraint`). Kernels that
+see so far paint auras around things, which are taken away (`Halos`).
 """
 
 from __future__ import annotations
@@ -21,15 +22,17 @@ import torch.nn.functional as F
 from torch import nn
 
 from nst_engine.errors import OptionError
+from nst_engine.models.restraint import CELL_PX
 from nst_engine.models.spec import BORDER_PX, NORM_EPSILON, STRIDE_PX
 from nst_engine.networks.canvas import Canvas, with_canvas
+from nst_engine.networks.halos import Halos, with_halos
 from nst_engine.networks.restraint import Restraint, held_back, with_restraint
 
 #: Shorter sides cannot be reflected that far.
 MIN_IMAGE_SIDE_PX = 40
 
 #: Suffixes of the names of what each style has of its own.
-OF_STYLES = (".scale", ".shift", ".filters", ".mix", ".calm", ".contrast", ".evenness")
+OF_STYLES = (".scale", ".shift", ".filters", ".mix", ".calm", ".contrast", ".evenness", ".removed")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Architecture:
             is normalised: finer control, more time. Without, the first convolution goes to a quarter at once.
         refining_block: Whether a residual block stands at a quarter on the way up, or a single convolution.
         basis: Matrices that the styles' own filters are blended from; 0: each style has its own.
-        restraint: Whether less is added to the features at an eighth where the photo is calm, and forms are levelled.
+        restraint: Whether less is added to the features at an eighth where the photo is calm, forms are levelled, and
+            halos removed.
     """
 
     channels: tuple[int, int, int, int]
@@ -75,7 +79,7 @@ def architecture(name: str) -> Architecture:
 
 def completed(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A network's weights by name; one from before some of its parts paints with them what it painted."""
-    return with_canvas(with_restraint(weights))
+    return with_canvas(with_halos(with_restraint(weights)))
 
 
 class StylizerNet(nn.Module):
@@ -88,6 +92,7 @@ class StylizerNet(nn.Module):
         self.size, self.styles = size, styles
         self.canvas = Canvas()
         self.restraint = Restraint(styles) if size.restraint else None
+        self.halos = Halos(styles) if size.restraint else None
         if size.stem_at_half:
             self.down1: nn.Conv2d | None = nn.Conv2d(3, half, 7, stride=2)
             self.norm_down1: ConditionalInstanceNorm | None = ConditionalInstanceNorm(styles, half)
@@ -129,7 +134,8 @@ class StylizerNet(nn.Module):
         """
         height, width = image.shape[-2:]
         bordered = self._bordered(self.canvas(image))
-        share = None if self.restraint is None else self.restraint(bordered, style_weights)
+        cells = F.avg_pool2d(bordered.float(), CELL_PX)
+        share = None if self.restraint is None else self.restraint(cells, style_weights)
         x = self._stem(bordered, style_weights)
         x = F.relu(self.norm_down3(self.down3(_reflected(x)), style_weights))
         for block in self.before:
@@ -146,6 +152,8 @@ class StylizerNet(nn.Module):
         for block in self.after:
             x = block(x, style_weights, share)
         x = self.bank_after(x, style_weights)
+        if self.halos is not None:
+            x = self.halos(x, cells, style_weights)
         x = F.relu(self.norm_up3(self.up3(x), style_weights))
         x = self.refine(x, style_weights)
         x = self.up2(x)

@@ -1,8 +1,9 @@
-"""What a painting shall not show, beside what VGG-19 sees: a grid, motifs, rough skies, detail, a frame, flicker."""
+"""What a painting shall not show, beside what VGG-19 sees: grids, motifs, rough skies, halos, frames, flicker."""
 
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,16 @@ _CALM_CONTRAST, _STROKES_CONTRAST = 0.04, 0.05
 _OCTAVES_PX, _NEIGHBOURHOOD_SIGMA_PX, _NEXT_PLACE_PX = (1.0, 2.0, 4.0), 6.0, 4
 # what share of a painting is its calm part, how much rougher a picture may be, and what half counts as calm in a photo
 _CALM_SHARE, _ROUGHER, _CALM_ROUGHNESS = 0.25, 1.25, 0.02
+
+# halos are looked for in pictures a quarter as large. Root mean square change over two cells, 0-1, that is an edge in a
+# photo, and that is still calm; how many cells from an edge a halo begins and ends, and where it is over
+_HALO_SCALE, _EDGE, _CALM_CHANGE = 4, 0.15, 0.06
+_HALO_BEGINS, _HALO_ENDS, _HALO_OVER = 1, 3, 5
+# how many cells further, in how many directions, a halo is compared with what is of the same colour in the photo; over
+# which neighbourhood strokes average out, and what may be left
+_FURTHER, _DIRECTIONS, _SAME_COLOUR = (5, 7, 9), 12, 0.05
+_ALONG_EDGES_SIGMA, _HALO_LEFT = 3.0, 0.03
+_LEAST_SHARE = 0.01  # of a picture: fewer places count as so many, as they tell little
 
 # how far from the border a frame is looked for, in cells that are long along it, so that strokes average out
 _FRAME_PX, _FRAME_CELL_PX = 24, (8, 32)
@@ -96,6 +107,40 @@ def roughness_loss(photos: torch.Tensor, painted: torch.Tensor, calm: torch.Tens
     return torch.stack(losses).sum()
 
 
+def halo_loss(photos: torch.Tensor, painted: torch.Tensor) -> torch.Tensor:
+    """How bright or dark auras are around what stands out from a calm ground in pictures N x 3 x H x W.
+
+    In the photo the ground is of one colour up to the edge, and painters paint it so. VGG-19's features tell edges and
+    hardly the colour of a ground, so that content distances see no aura, and Gram matrices take it for contrast.
+
+    Returns:
+        A float32 scalar: mean square over the channels of the difference in colour, beyond what strokes explain, of
+        places beside edges from those of the same ground further away.
+    """
+    before, after = (F.avg_pool2d(each.float(), _HALO_SCALE) for each in (photos, painted))
+    with torch.no_grad():
+        near, far = _beside_edges(before)
+        reach = max(_FURTHER)
+        bordered_before, bordered_far = (F.pad(each, (reach,) * 4) for each in (before, far))
+    bordered_after = F.pad(after, (reach,) * 4)
+    total, count = torch.zeros_like(after), torch.full_like(near, 1e-6)
+    for down, right in _places_around():
+        rows, columns = (
+            slice(reach + by, reach + by + side) for by, side in ((down, near.shape[2]), (right, near.shape[3]))
+        )
+        with torch.no_grad():
+            unlike = (bordered_before[..., rows, columns] - before).square().sum(1, keepdim=True)
+            alike = bordered_far[..., rows, columns] * torch.exp(-unlike / (2 * _SAME_COLOUR**2))
+            count += alike
+        total = total + alike * bordered_after[..., rows, columns]
+    near = near * (count > 1)
+    around = _blurred(near, _ALONG_EDGES_SIGMA).clamp_min(1e-6)
+    aura = _blurred(near * (after - total / count), _ALONG_EDGES_SIGMA) / around
+    beyond = F.relu((aura.square().mean(1, keepdim=True) + 1e-8).sqrt() - _HALO_LEFT).square()
+    shares = near.mean((1, 2, 3)).clamp_min(_LEAST_SHARE)
+    return ((near * beyond).mean((1, 2, 3)) / shares).mean()
+
+
 def frame_loss(alone: torch.Tensor, within: torch.Tensor) -> torch.Tensor:
     """How far colours along the top and the left border of pictures N×3×H×W are from what they are without a border.
 
@@ -133,6 +178,26 @@ def _laplacian_of_gaussian(images: torch.Tensor) -> torch.Tensor:
     smooth = _blurred(luminance, _DETAIL_SIGMA_PX, radii=4, border="reflect")
     laplacian = images.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
     return F.conv2d(F.pad(smooth, (1, 1, 1, 1), mode="reflect"), laplacian)
+
+
+def _beside_edges(cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where pictures are calm beside an edge, and calm further away: N x 1 x H x W each, 0 or 1."""
+    bordered = F.pad(cells, (1, 1, 1, 1), mode="replicate")
+    across = bordered[..., 1:-1, 2:] - bordered[..., 1:-1, :-2]
+    down = bordered[..., 2:, 1:-1] - bordered[..., :-2, 1:-1]
+    change = (across.square() + down.square()).mean(1, keepdim=True).sqrt()
+    edges, calm = (change > _EDGE).float(), change < _CALM_CHANGE
+    begins, ends, over = (
+        F.max_pool2d(edges, 2 * cells_away + 1, stride=1, padding=cells_away) > 0
+        for cells_away in (_HALO_BEGINS, _HALO_ENDS, _HALO_OVER)
+    )
+    return (calm & ends & ~begins).float(), (calm & ~over).float()
+
+
+def _places_around() -> list[tuple[int, int]]:
+    """Further places, as rows and columns from a place."""
+    angles = [2 * math.pi * number / _DIRECTIONS for number in range(_DIRECTIONS)]
+    return [(round(far * math.sin(each)), round(far * math.cos(each))) for far in _FURTHER for each in angles]
 
 
 def _contrast(images: torch.Tensor) -> torch.Tensor:

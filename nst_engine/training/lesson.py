@@ -17,6 +17,7 @@ from nst_engine.training.artefacts import (
     flicker_loss,
     frame_loss,
     grid_loss,
+    halo_loss,
     motif_loss,
     roughness_loss,
 )
@@ -30,6 +31,7 @@ from nst_engine.training.variations import as_shown, varied
 from nst_engine.vgg19.losses import total_variation_loss
 
 _GRID_WEIGHT, _MOTIF_WEIGHT, _REPEATS_WEIGHT, _ROUGHNESS_WEIGHT = 400.0, 60.0, 100.0, 800.0
+_HALO_WEIGHT = 300.0
 # looked for in some of the steps: another painting takes a third of a step
 _FRAME_STEPS = 3
 # by how much a picture goes on where a frame is looked for, if it is large enough
@@ -260,6 +262,7 @@ class Lesson:
         calm = style.targets["calm"]["roughness"][style.rows]
         in_calm_areas = _MOTIF_WEIGHT * motif_loss(photos, painted)
         in_calm_areas = in_calm_areas + _ROUGHNESS_WEIGHT * roughness_loss(photos, painted, calm)
+        in_calm_areas = in_calm_areas + _HALO_WEIGHT * halo_loss(photos, painted)
         return _DETAIL_WEIGHT * detail.square().mean() + in_calm_areas
 
     def _unlike(self, photos: torch.Tensor, painted: torch.Tensor, batch: Batch, step: int) -> torch.Tensor | float:

@@ -15,6 +15,7 @@ from nst_engine import Stylizer
 from nst_engine.errors import ModelChecksumError, OptionError
 from nst_engine.exporting.replaced_style import with_replaced_style
 from nst_engine.exporting.stylizer import export_stylizer
+from nst_engine.models.halos import REMOVED
 from nst_engine.models.restraint import CONTRAST, EVENNESS
 from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
 from nst_engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -61,7 +62,7 @@ def test_it_paints_as_the_fitted_one_and_the_others_as_before(
         np.abs(before.stylize(PHOTO, "second").pixels - after.stylize(PHOTO, "second").pixels.astype(float)).max() > 9
     )
     assert after.spec.training["replaced"] == [
-        {"style": "second", "share": 1, "evenness": None, "contrast": None, "steps": 7}
+        {"style": "second", "share": 1, "evenness": None, "contrast": None, "removed": None, "steps": 7}
     ]
 
 
@@ -79,9 +80,10 @@ def test_restraint_is_as_it_was_or_as_set_and_nothing_given_is_changed(network: 
     before = network.averaged[EVENNESS].clone()
     assert torch.equal(with_replaced_style(network, "first", fitted).averaged[EVENNESS], before)
     once = with_replaced_style(network, "first", fitted, evenness=0.0)
-    twice = with_replaced_style(once, "second", fitted, evenness=1.25, contrast=0.5)
+    twice = with_replaced_style(once, "second", fitted, evenness=1.25, contrast=0.5, removed=0.25)
     assert twice.averaged[CONTRAST][1] == 0.5
     assert twice.averaged[CONTRAST][0] == network.averaged[CONTRAST][0]
+    assert twice.averaged[REMOVED].flatten().tolist() == [1.0, 0.25]
     assert twice.averaged[EVENNESS].flatten().tolist() == [0.0, 1.25]
     assert [taken["style"] for taken in twice.training["replaced"]] == STYLES
     assert torch.equal(network.averaged[EVENNESS], before)
@@ -95,6 +97,7 @@ def test_restraint_is_as_it_was_or_as_set_and_nothing_given_is_changed(network: 
         ("first", {"share": 1.5}, "share must be 0 to 1, 1.5 came"),
         ("first", {"share": float("nan")}, "share must be 0 to 1, nan came"),
         ("first", {"evenness": -1.0}, "evenness must be 0 to 1000, -1 came"),
+        ("first", {"removed": 1.5}, "removed must be 0 to 1, 1.5 came"),
         ("first", {"contrast": 2.0}, "contrast must be 0 to 1, 2 came"),
         ("first", {"evenness": float("inf")}, "evenness must be 0 to 1000, inf came"),
     ],

@@ -25,6 +25,7 @@ def network_and_model(
     restraint: bool = False,
     grain: float = 0.05,
     evenness: float = 2,
+    removed: float = 1,
 ) -> tuple[StylizerNet, onnx.ModelProto]:
     torch.manual_seed(3)
     size = Architecture(
@@ -38,6 +39,8 @@ def network_and_model(
         network.restraint.calm.copy_(torch.rand(STYLES, 1))
         network.restraint.contrast.copy_(0.2 * torch.rand(STYLES, 1))
         network.restraint.evenness.copy_(evenness * torch.rand(STYLES, 1))
+    if network.halos is not None:
+        network.halos.removed.copy_(removed * torch.rand(STYLES, 1))
     weights = as_stored({name: value.numpy() for name, value in network.state_dict().items()}, bits)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return network, stylizer_graph(weights, {"name": "tiny"}, bits=bits)
@@ -93,6 +96,12 @@ def test_where_forms_stand_out_as_they_like_nothing_levels_them_in_the_file() ->
     network, model = network_and_model(rich=True, restraint=True, evenness=0)
     assert not [each.name for each in model.graph.node if "levelled" in each.name]
     assert network.state_dict().keys() - stylizer_weights(model).keys() == {"restraint.evenness"}
+
+
+def test_where_halos_stay_nothing_looks_for_them_in_the_file() -> None:
+    network, model = network_and_model(rich=True, restraint=True, removed=0)
+    assert not [each.name for each in model.graph.node if "halos" in each.name]
+    assert network.state_dict().keys() - stylizer_weights(model).keys() == {"halos.removed"}
 
 
 def test_somebody_elses_model_has_no_weights_of_ours() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from nst_engine.training.artefacts import (
     detail_kept,
     frame_loss,
     grid_loss,
+    halo_loss,
     motif_loss,
     roughness_loss,
 )
@@ -48,6 +50,48 @@ def _energies_by_opencv(image: np.ndarray) -> list[np.ndarray]:
     fine = image.astype(np.float64) / 255
     levels = [fine, *(blurred(fine, sigma) for sigma in (1.0, 2.0, 4.0))]
     return [blurred(((a - b) ** 2).mean(2), 6.0) for a, b in itertools.pairwise(levels)]
+
+
+def _halos_place_by_place(photo: np.ndarray, painted: np.ndarray) -> float:
+    """In float64, by OpenCV where there is something for it, else by loops over places."""
+    height, width = (side // 4 for side in photo.shape[:2])
+    shape = (height, 4, width, 4, 3)
+    before, after = (
+        each[: height * 4, : width * 4].astype(np.float64).reshape(shape).mean((1, 3)) / 255
+        for each in (photo, painted)
+    )
+    gradients = [
+        cv2.Sobel(before, cv2.CV_64F, *order, ksize=1, borderType=cv2.BORDER_REPLICATE) for order in ((1, 0), (0, 1))
+    ]
+    change = np.sqrt(sum(each**2 for each in gradients).mean(2))
+    within = {
+        cells: cv2.dilate((change > 0.15).astype(np.uint8), np.ones((2 * cells + 1,) * 2, np.uint8)) > 0
+        for cells in (1, 3, 5)
+    }
+    near, far = (change < 0.06) & within[3] & ~within[1], (change < 0.06) & ~within[5]
+    aura = np.zeros_like(after)
+    for row, column in np.argwhere(near):
+        total, count = np.zeros(3), 1e-6
+        for distance, turn in itertools.product((5, 7, 9), range(12)):
+            angle = turn * math.pi / 6
+            there = (row + round(distance * math.sin(angle)), column + round(distance * math.cos(angle)))
+            if 0 <= there[0] < height and 0 <= there[1] < width and far[there]:
+                alike = math.exp(-((before[there] - before[row, column]) ** 2).sum() / (2 * 0.05**2))
+                total, count = total + alike * after[there], count + alike
+        near[row, column] = count > 1
+        aura[row, column] = (after[row, column] - total / count) * near[row, column]
+    around, aura = (
+        cv2.GaussianBlur(each, (17, 17), 3, borderType=cv2.BORDER_REPLICATE) for each in (near.astype(np.float64), aura)
+    )
+    aura /= np.maximum(around, 1e-6)[..., np.newaxis]
+    beyond = np.maximum(np.sqrt((aura**2).mean(2)) - 0.03, 0) ** 2
+    return float((near * beyond).mean() / max(near.mean(), 0.01))
+
+
+def _dark_thing_on_a_ground(side: int = 203) -> np.ndarray:
+    picture = np.full((side, side + 20, 3), (190, 200, 210), np.uint8)
+    picture[60:140, 70:150] = (40, 30, 35)
+    return picture
 
 
 def test_detail_is_the_correlation_of_laplacians_of_gaussian() -> None:
@@ -105,6 +149,39 @@ def test_what_is_rougher_than_the_paintings_calm_parts_counts_where_the_photo_is
     calm = torch.tensor(allowed, dtype=torch.float32)[None]
     assert float(roughness_loss(_planes(photo), _planes(stylized), calm)) == pytest.approx(expected, rel=1e-2)
     assert float(roughness_loss(_planes(photo), _planes(photo), calm)) < expected / 4
+
+
+def test_a_halo_is_another_colour_beside_an_edge_than_further_away_on_the_same_ground() -> None:
+    rocket = sized(load_image(bundled_contents()["rocket"].path).pixels, 181)
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8).astype(np.float32)
+    for photo in (_dark_thing_on_a_ground(), rocket):
+        clouds = cv2.resize(grey, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        painted = np.clip(0.6 * photo + 0.4 * clouds, 0, 255).astype(np.uint8)
+        expected = _halos_place_by_place(photo, painted)
+        assert expected > 1e-4
+        assert float(halo_loss(_planes(photo), _planes(painted))) == pytest.approx(expected, rel=2e-3)
+
+
+def test_halos_count_while_strokes_and_new_colours_do_not() -> None:
+    photo = _dark_thing_on_a_ground()
+    is_thing = (photo[..., 0] < 100).astype(np.uint8)
+    away = cv2.distanceTransform(1 - is_thing, cv2.DIST_L2, 5)[..., np.newaxis]
+    halo = np.where((away > 0) & (away < 16), np.uint8(250), photo)
+    strokes = np.random.default_rng(0).normal(0, 40, (51, 56)).repeat(4, 0).repeat(4, 1)[: len(photo), : photo.shape[1]]
+    brushed = np.clip(photo[..., ::-1] * 0.7 + strokes[..., np.newaxis], 0, 255).astype(np.uint8)
+    with_halo, without = (float(halo_loss(_planes(photo), _planes(each))) for each in (halo, brushed))
+    assert with_halo > 0.005
+    assert without < 0.1 * with_halo
+    assert float(halo_loss(_planes(photo), _planes(photo))) == 0
+
+
+def test_there_are_no_halos_where_there_is_no_ground_or_no_edge() -> None:
+    rng = np.random.default_rng(0)
+    painted = _planes(rng.integers(0, 256, (96, 100, 3), dtype=np.uint8))
+    edges_alone = rng.integers(0, 256, (24, 25, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+    for photo in (np.full((96, 100, 3), 90, np.uint8), edges_alone):
+        assert float(halo_loss(_planes(photo), painted)) == 0
 
 
 def test_a_frame_is_colours_along_the_top_and_the_left_that_differ_over_cells_or_along_lines() -> None:
