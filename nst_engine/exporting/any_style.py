@@ -32,6 +32,7 @@ from nst_engine.models.spec import FORMAT, METADATA_KEY, spec_defaults
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS
 from nst_engine.networks.any_style import AnyStyleNet
 from nst_engine.networks.canvas import with_canvas
+from nst_engine.networks.halos import with_halos
 from nst_engine.networks.style_encoder import (
     ENERGY_FLOOR,
     FLOOR,
@@ -153,7 +154,7 @@ def any_style_of_model(path: Path, encoder: Path, output: str) -> AnyStyleCheckp
     metadata = {entry.key: entry.value for entry in stylizer.metadata_props}
     checkpoint = AnyStyleCheckpoint(
         str(parsed_json(metadata.get(METADATA_KEY, "{}")).get("arch")),
-        with_canvas(_tensors(stylizer_weights(stylizer))),
+        with_halos(with_canvas(_tensors(stylizer_weights(stylizer)))),
         _tensors(encoder_weights(reader, output)),
         {},
     )

@@ -18,23 +18,26 @@ from nst_engine.models.halos import (
 from nst_engine.models.restraint import CALM, CELL_PX, CONTRAST, EVENNESS, LEAST_CONTRAST, LEAST_EVENNESS
 from nst_engine.models.triton import STYLE_WEIGHTS
 
+_CELLS = "restraint.cells"
+
 
 class RestrainedWriter(GraphWriter):
     """Writes those parts of a stylizer."""
 
-    def _cells(self, bordered: str) -> str | None:
-        """What the photo looks like from afar; None if nothing asks for it."""
-        if CALM not in self._weights:
-            return None
+    def _cells(self, bordered: str) -> str:
+        """The photo at an eighth of the size, made once."""
+        if _CELLS in {node.name for node in self.nodes}:
+            return _CELLS
         # as a convolution: OpenVINO's pooling wants the picture laid out anew, which takes as long as a large layer
         mean = np.full((CELL_PX, CELL_PX), 1 / CELL_PX**2, np.float32)
         kernel = self._kept("restraint.mean", np.einsum("oi,yx->oiyx", np.eye(3, dtype=np.float32), mean))
-        return self._node("Conv", "restraint.cells", bordered, kernel, strides=[CELL_PX, CELL_PX])
+        return self._node("Conv", _CELLS, bordered, kernel, strides=[CELL_PX, CELL_PX])
 
-    def _restraint(self, cells: str | None) -> str | None:
+    def _restraint(self, bordered: str) -> str | None:
         """See `networks.restraint.Restraint`."""
-        if cells is None:
+        if CALM not in self._weights:
             return None
+        cells = self._cells(bordered)
         difference = self._node("Sub", "restraint.difference", cells, self._surroundings("restraint.ground", cells))
         squared = self._node("Mul", "restraint.squared", difference, difference)
         energy = self._node("ReduceMean", "restraint.energy", squared, self._constant("channels", [1]))
@@ -72,12 +75,18 @@ class RestrainedWriter(GraphWriter):
     def _surroundings(self, name: str, cells: str) -> str:
         return self._node("AveragePool", name, cells, kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=0)
 
-    def _without_halos(self, x: str, cells: str | None) -> str:
+    def _without_halos(self, x: str, bordered: str) -> str:
         """See `networks.halos.Halos`."""
-        if cells is None or not np.any(self._weights.get(REMOVED, 0)):
+        if not np.any(self._weights.get(REMOVED, 0)):
             return x
         kernel = self._kept("halos.luma", LUMA_WEIGHTS.reshape(1, 3, 1, 1))
-        grey = self._node("Conv", "halos.grey", cells, kernel, self._kept("halos.middle", np.full(1, -0.5, np.float32)))
+        grey = self._node(
+            "Conv",
+            "halos.grey",
+            self._cells(bordered),
+            kernel,
+            self._kept("halos.middle", np.full(1, -0.5, np.float32)),
+        )
         places = self._reshaped(self._of_styles(REMOVED), "halos.of_style", [-1, 1, 1, 1])
         share = self._node("Mul", "halos.share", places, self._beside_edges(grey))
         wide = self._fitted("halos.ground", grey, x, GROUND_CELLS, SMOOTHED_CELLS)

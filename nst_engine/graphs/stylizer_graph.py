@@ -92,8 +92,7 @@ class _Graph(RestrainedWriter):
         """Image and style weights to stylised image; follows `StylizerNet.forward` line by line."""
         shape = self._node("Shape", "image_size", IMAGE, start=2)
         bordered = self._bordered(self._on_canvas(IMAGE, shape), shape)
-        cells = self._cells(bordered)
-        share = self._restraint(cells)
+        share = self._restraint(bordered)
         x = self._stem(bordered)
         x = self._relu(self._norm("norm_down3", self._conv("down3", self._padded(x, _REFLECT), stride=2)))
         x = self._blocks("before", x, share)
@@ -102,7 +101,7 @@ class _Graph(RestrainedWriter):
         forms = self._norm("norm_up4", self._without_rim("up4", self._upsampled("up4", deep)))
         forms = self._relu(self._held_back("norm_up4", self._levelled("norm_up4", forms), share))
         x = self._blocks("after", self._node("Add", "forms_and_ground", x, forms), share)
-        x = self._without_halos(self._filtered("bank_after", x), cells)
+        x = self._without_halos(self._filtered("bank_after", x), bordered)
         x = self._upsampled("up3", x)
         x = self._relu(self._norm("norm_up3", self._without_rim("up3", x)))
         x = self._refined(x)

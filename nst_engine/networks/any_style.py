@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from nst_engine.models.halos import REMOVED
 from nst_engine.networks.style_encoder import StyleEncoder
 from nst_engine.networks.stylizer_net import OF_STYLES, BlendedFilters, StylizerNet, architecture
 
@@ -40,6 +41,7 @@ class AnyStyleNet(nn.Module):
         nn.init.normal_(self.encoder.last.weight, std=_SPREAD)
         nn.init.zeros_(self.encoder.last.bias)
         own = self.stylizer.state_dict()
+        own[REMOVED] = _of_the_constant(own[REMOVED])
         for name, value in own.items():
             if name.endswith((".scale", ".shift")):
                 own[name] = _blended_norm(name, value, base)
@@ -52,6 +54,11 @@ class AnyStyleNet(nn.Module):
                 f"{bank}.{name}": value for name, value in _blended_filters(part, base.get(f"{bank}.filters")).items()
             }
         self.stylizer.load_state_dict(own)
+
+
+def _of_the_constant(own: torch.Tensor) -> torch.Tensor:
+    """Numbers x 1: the same for all codes."""
+    return torch.cat([torch.zeros_like(own[:-1]), torch.ones_like(own[-1:])])
 
 
 def _blended_norm(name: str, own: torch.Tensor, base: Mapping[str, torch.Tensor]) -> torch.Tensor:

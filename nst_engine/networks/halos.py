@@ -21,11 +21,11 @@ from nst_engine.models.halos import (
 from nst_engine.models.spec import FIRST_SCALES
 
 
-def with_halos(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A stylizer's weights by name; those from before halos were removed keep theirs."""
-    if FIRST_SCALES not in weights:
+def with_halos(weights: Mapping[str, torch.Tensor], part: str = "") -> dict[str, torch.Tensor]:
+    """A stylizer's weights by name, which begin with `part`; networks from before halos were removed keep theirs."""
+    if part + FIRST_SCALES not in weights:
         return dict(weights)
-    return {REMOVED: torch.zeros(len(weights[FIRST_SCALES]), 1), **weights}
+    return {part + REMOVED: torch.zeros(len(weights[part + FIRST_SCALES]), 1), **weights}
 
 
 class Halos(nn.Module):
@@ -38,7 +38,8 @@ class Halos(nn.Module):
     by a line over the photo's luminance. The narrow fit, which follows halos, gives way to the wide one, which cannot.
 
     Attributes:
-        removed: What share of its halos is taken away, 0-1, for each style.
+        removed: What share of its halos is taken away, 0-1, for each style; for each number of a code, of which the
+            constant has all.
     """
 
     removed: torch.Tensor

@@ -46,8 +46,7 @@ class Architecture:
             is normalised: finer control, more time. Without, the first convolution goes to a quarter at once.
         refining_block: Whether a residual block stands at a quarter on the way up, or a single convolution.
         basis: Matrices that the styles' own filters are blended from; 0: each style has its own.
-        restraint: Whether less is added to the features at an eighth where the photo is calm, forms are levelled, and
-            halos removed.
+        restraint: Whether less is added to the features at an eighth where the photo is calm, and forms are levelled.
     """
 
     channels: tuple[int, int, int, int]
@@ -92,7 +91,7 @@ class StylizerNet(nn.Module):
         self.size, self.styles = size, styles
         self.canvas = Canvas()
         self.restraint = Restraint(styles) if size.restraint else None
-        self.halos = Halos(styles) if size.restraint else None
+        self.halos = Halos(styles)
         if size.stem_at_half:
             self.down1: nn.Conv2d | None = nn.Conv2d(3, half, 7, stride=2)
             self.norm_down1: ConditionalInstanceNorm | None = ConditionalInstanceNorm(styles, half)
@@ -152,8 +151,7 @@ class StylizerNet(nn.Module):
         for block in self.after:
             x = block(x, style_weights, share)
         x = self.bank_after(x, style_weights)
-        if self.halos is not None:
-            x = self.halos(x, cells, style_weights)
+        x = self.halos(x, cells, style_weights)
         x = F.relu(self.norm_up3(self.up3(x), style_weights))
         x = self.refine(x, style_weights)
         x = self.up2(x)

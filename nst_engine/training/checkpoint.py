@@ -15,6 +15,7 @@ from nst_engine.environment import needed
 from nst_engine.errors import ModelChecksumError, ModelNotFoundError
 from nst_engine.files import write_atomically
 from nst_engine.networks.canvas import with_canvas
+from nst_engine.networks.halos import with_halos
 from nst_engine.networks.stylizer_net import completed
 from nst_engine.reading import why_no_file
 
@@ -121,7 +122,7 @@ def load_checkpoint(path: Path, file_format: str = FORMAT) -> Checkpoint:
     for group in ("network", "averaged"):
         weights = groups[group]
         of_styles = file_format == FORMAT
-        groups[group] = completed(weights) if of_styles else with_canvas(weights, _STYLIZER)
+        groups[group] = completed(weights) if of_styles else with_halos(with_canvas(weights, _STYLIZER), _STYLIZER)
     try:
         return Checkpoint(**{"styles": [], **header}, **groups)
     except TypeError as damaged:

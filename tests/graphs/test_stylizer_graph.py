@@ -39,8 +39,7 @@ def network_and_model(
         network.restraint.calm.copy_(torch.rand(STYLES, 1))
         network.restraint.contrast.copy_(0.2 * torch.rand(STYLES, 1))
         network.restraint.evenness.copy_(evenness * torch.rand(STYLES, 1))
-    if network.halos is not None:
-        network.halos.removed.copy_(removed * torch.rand(STYLES, 1))
+    network.halos.removed.copy_(removed * torch.rand(STYLES, 1))
     weights = as_stored({name: value.numpy() for name, value in network.state_dict().items()}, bits)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return network, stylizer_graph(weights, {"name": "tiny"}, bits=bits)

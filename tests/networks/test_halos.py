@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from nst_engine.networks.any_style import AnyStyleNet
 from nst_engine.networks.halos import Halos, with_halos
 from nst_engine.networks.stylizer_net import Architecture, StylizerNet
 
@@ -84,7 +85,7 @@ def test_where_nothing_stands_out_all_stays() -> None:
     torch.testing.assert_close(Halos(1)(features, torch.full((1, 3, 20, 20), 0.6), torch.ones(1, 1)), features)
 
 
-def test_a_network_from_before_paints_what_it_painted() -> None:
+def test_a_network_from_before_paints_what_it_painted(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(3)
     network = StylizerNet(TINY, 3).eval()
     earlier = {name: value for name, value in network.state_dict().items() if not name.startswith("halos.")}
@@ -94,9 +95,16 @@ def test_a_network_from_before_paints_what_it_painted() -> None:
         without = network(image, MIX)
         network.load_state_dict(with_halos(earlier))
         before = network(image, MIX)
-        network.halos = None
-        torch.testing.assert_close(network(image, MIX), before)
+        monkeypatch.setattr(network.halos, "forward", lambda features, cells, style_weights: features)
+        assert torch.equal(network(image, MIX), before)
     assert not torch.allclose(without, before, atol=1e-3)
+
+
+def test_all_codes_have_the_same_share() -> None:
+    network = AnyStyleNet("any-fast", 4)
+    network.begin({})
+    codes = torch.cat([torch.randn(3, 4, generator=torch.Generator().manual_seed(4)), torch.ones(3, 1)], 1)
+    torch.testing.assert_close(codes @ network.stylizer.halos.removed, torch.ones(3, 1))
 
 
 def test_what_is_said_of_halos_stays() -> None:
@@ -105,4 +113,6 @@ def test_what_is_said_of_halos_stays() -> None:
     torch.testing.assert_close(found["halos.removed"], torch.zeros(3, 1))
     said = {**weights, "halos.removed": torch.rand(3, 1)}
     assert with_halos(said)["halos.removed"] is said["halos.removed"]
+    parts = {f"part.{name}": value for name, value in weights.items()}
+    assert with_halos(parts, "part.").keys() == {*parts, "part.halos.removed"}
     assert with_halos({}) == {}
