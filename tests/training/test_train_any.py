@@ -112,7 +112,7 @@ def test_both_parts_learn_and_the_shipped_networks_are_gone_on_from(tmp_path: Pa
             torch.testing.assert_close(getattr(still, part)[name], value, rtol=1e-4, atol=1e-6, msg=name)
             if torch.allclose(getattr(moved, part)[name], value, atol=1e-4):
                 kept.add(name)
-        # what the encoder reads in multiples of, the canvas and halos are no parameters, and what is normalised away has
+        # what the encoder reads in multiples of, canvas and halos are no parameters, and what is normalised away has
         # no gradient
         fixed = ("mean", "deviation", "canvas.grain", "halos.removed")
         assert all(name in fixed or name.endswith((".bias", ".shift")) for name in kept), kept
