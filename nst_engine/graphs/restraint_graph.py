@@ -6,15 +6,7 @@ import numpy as np
 
 from nst_engine.color import LUMA_WEIGHTS
 from nst_engine.graphs.writing import GraphWriter
-from nst_engine.models.halos import (
-    EDGE,
-    GROUND_CELLS,
-    LEAST_VARIANCE,
-    REACH_CELLS,
-    REMOVED,
-    SMOOTHED_CELLS,
-    STROKE_CELLS,
-)
+from nst_engine.models import halos
 from nst_engine.models.restraint import CALM, CELL_PX, CONTRAST, EVENNESS, LEAST_CONTRAST, LEAST_EVENNESS
 from nst_engine.models.triton import STYLE_WEIGHTS
 
@@ -77,7 +69,7 @@ class RestrainedWriter(GraphWriter):
 
     def _without_halos(self, x: str, bordered: str) -> str:
         """See `networks.halos.Halos`."""
-        if not np.any(self._weights.get(REMOVED, 0)):
+        if not np.any(self._weights.get(halos.REMOVED, 0)):
             return x
         kernel = self._kept("halos.luma", LUMA_WEIGHTS.reshape(1, 3, 1, 1))
         grey = self._node(
@@ -87,10 +79,10 @@ class RestrainedWriter(GraphWriter):
             kernel,
             self._kept("halos.middle", np.full(1, -0.5, np.float32)),
         )
-        places = self._reshaped(self._of_styles(REMOVED), "halos.of_style", [-1, 1, 1, 1])
+        places = self._reshaped(self._of_styles(halos.REMOVED), "halos.of_style", [-1, 1, 1, 1])
         share = self._node("Mul", "halos.share", places, self._beside_edges(grey))
-        wide = self._fitted("halos.ground", grey, x, GROUND_CELLS, SMOOTHED_CELLS)
-        narrow = self._fitted("halos.strokes", grey, x, STROKE_CELLS, STROKE_CELLS)
+        wide = self._fitted("halos.ground", grey, x, halos.GROUND_CELLS, halos.SMOOTHED_CELLS)
+        narrow = self._fitted("halos.strokes", grey, x, halos.STROKE_CELLS, halos.STROKE_CELLS)
         slope, height = (
             self._node("Sub", f"halos.{name}", *both)
             for name, both in zip(("slope", "height"), zip(wide, narrow, strict=True), strict=True)
@@ -107,10 +99,10 @@ class RestrainedWriter(GraphWriter):
         changes = self._node("Conv", "halos.changes", bordered, self._kept("halos.differences", kernels))
         squared = self._node("Mul", "halos.squared", changes, changes)
         change = self._node("ReduceSum", "halos.change", squared, self._constant("channels", [1]))
-        enough = self._node("Add", "halos.enough", change, self._number("edge", EDGE**2))
+        enough = self._node("Add", "halos.enough", change, self._number("edge", halos.EDGE**2))
         edges = self._node("Div", "halos.edges", change, enough)
-        side = 2 * REACH_CELLS + 1
-        beside = self._node("MaxPool", "halos.beside", edges, kernel_shape=[side, side], pads=[REACH_CELLS] * 4)
+        side = 2 * halos.REACH_CELLS + 1
+        beside = self._node("MaxPool", "halos.beside", edges, kernel_shape=[side, side], pads=[halos.REACH_CELLS] * 4)
         return self._mean("halos.softly", beside, 1)
 
     def _fitted(self, name: str, grey: str, x: str, window: int, smoothed: int) -> tuple[str, str]:
@@ -121,7 +113,7 @@ class RestrainedWriter(GraphWriter):
         apart = self._node("Mul", f"{name}.apart", mean, grey_mean)
         covariance = self._node("Sub", f"{name}.covariance", together, apart)
         variance = self._node("Sub", f"{name}.variance", alone, self._node("Mul", f"{name}.even", grey_mean, grey_mean))
-        variance = self._node("Add", f"{name}.some", variance, self._number("variance", LEAST_VARIANCE))
+        variance = self._node("Add", f"{name}.some", variance, self._number("variance", halos.LEAST_VARIANCE))
         slope = self._node("Div", f"{name}.steep", covariance, variance)
         height = self._node("Sub", f"{name}.high", mean, self._node("Mul", f"{name}.rise", slope, grey_mean))
         return self._mean(f"{name}.slope", slope, smoothed), self._mean(f"{name}.height", height, smoothed)
