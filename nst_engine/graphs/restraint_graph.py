@@ -71,14 +71,9 @@ class RestrainedWriter(GraphWriter):
         """See `networks.halos.Halos`."""
         if not np.any(self._weights.get(halos.REMOVED, 0)):
             return x
-        kernel = self._kept("halos.luma", LUMA_WEIGHTS.reshape(1, 3, 1, 1))
-        grey = self._node(
-            "Conv",
-            "halos.grey",
-            self._cells(bordered),
-            kernel,
-            self._kept("halos.middle", np.full(1, -0.5, np.float32)),
-        )
+        weights = self._kept("halos.luma", LUMA_WEIGHTS.reshape(1, 3, 1, 1))
+        weighted = self._node("Mul", "halos.weighted", self._cells(bordered), weights)
+        grey = self._node("Add", "halos.grey", self._single("halos.luminance", weighted), self._number("middle", -0.5))
         places = self._reshaped(self._of_styles(halos.REMOVED), "halos.of_style", [-1, 1, 1, 1])
         share = self._node("Mul", "halos.share", places, self._beside_edges(grey))
         wide = self._fitted("halos.ground", grey, x, halos.GROUND_CELLS, halos.SMOOTHED_CELLS)
@@ -107,7 +102,8 @@ class RestrainedWriter(GraphWriter):
 
     def _fitted(self, name: str, grey: str, x: str, window: int, smoothed: int) -> tuple[str, str]:
         """Slope and height of lines over the luminance."""
-        mean, grey_mean = self._mean(f"{name}.mean", x, window), self._mean(f"{name}.grey", grey, window)
+        mean = self._mean(f"{name}.mean", x, window)
+        grey_mean = self._single(f"{name}.grey", self._mean(f"{name}.plain", grey, window))
         together = self._mean(f"{name}.together", self._node("Mul", f"{name}.product", x, grey), window)
         alone = self._mean(f"{name}.alone", self._node("Mul", f"{name}.square", grey, grey), window)
         apart = self._node("Mul", f"{name}.apart", mean, grey_mean)
@@ -117,6 +113,10 @@ class RestrainedWriter(GraphWriter):
         slope = self._node("Div", f"{name}.steep", covariance, variance)
         height = self._node("Sub", f"{name}.high", mean, self._node("Mul", f"{name}.rise", slope, grey_mean))
         return self._mean(f"{name}.slope", slope, smoothed), self._mean(f"{name}.height", height, smoothed)
+
+    def _single(self, name: str, x: str) -> str:
+        """The sum over channels; of one it is that one, and no block of 8, as which OpenCV 5's `dnn` pools it."""
+        return self._node("ReduceSum", name, x, self._constant("channels", [1]))
 
     def _mean(self, name: str, x: str, reach: int) -> str:
         side = 2 * reach + 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
 import pytest
 from numpy.typing import NDArray
 
@@ -66,6 +67,20 @@ def test_the_quantised_model_paints_nearly_the_same_in_each_style(model: str, ba
         psnr[style] = 10 * np.log10(255**2 / np.square(actual - expected).mean())
     # 36 and more; where a CPU multiplies in bfloat16, what is not quantised is in that
     assert min(psnr.values()) >= 34.5, psnr
+
+
+@pytest.mark.parametrize("name", ["quality", "live", "any", "any-fast"])
+def test_opencv_reads_the_files_and_paints_the_same(name: str) -> None:
+    path = str(bundled_models()[name].path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    image, style = session.get_inputs()
+    pictures = np.stack([photo(content, 96)[:57, :83] for content in ("astronaut", "chelsea")])
+    given = {image.name: pictures.transpose(0, 3, 1, 2).astype(np.float32) / 255}
+    given[style.name] = np.eye(2, style.shape[1], dtype=np.float32)
+    net = cv2.dnn.readNetFromONNX(path)
+    for each, values in given.items():
+        net.setInput(values, each)
+    np.testing.assert_allclose(net.forward(), session.run(None, given)[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("style", ["great-wave", "starry-night", "tableau-no-2"])

@@ -129,7 +129,8 @@ def noted_by(number: int, folder: Path) -> dict[str, list[dict[str, Any]]]:
 def assert_steps(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
     assert len(found) == len(wanted)
     for step, expected in zip(found, wanted, strict=True):
-        assert step == pytest.approx(expected, rel=1e-5)
+        # once weights have moved, as far as rounding moves them apart: see `assert_weights`
+        assert step == pytest.approx(expected, rel=1e-5 if expected["step"] == 1 else 1e-4)
 
 
 def difference(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> float:
