@@ -106,11 +106,10 @@ class _Graph(RestrainedWriter):
         x = self._relu(self._norm("norm_up3", self._without_rim("up3", x)))
         x = self._refined(x)
         x = self._without_rim("up2", self._upsampled("up2", x))
-        x = self._upsampled("up1", self._relu(self._norm("norm_up2", x)))
+        x = self._upsampled("up1", self._relu(self._norm("norm_up2", x)), activation="Sigmoid")
         first = self._constant("first_kept", [BORDER_PX + 1, BORDER_PX + 1])
         end = self._node("Add", "end_of_kept", shape, first)
-        x = self._node("Slice", "kept", x, first, end, self._constant("sides", [2, 3]))
-        self._node("Sigmoid", STYLIZED_IMAGE, x)
+        self._node("Slice", STYLIZED_IMAGE, x, first, end, self._constant("sides", [2, 3]))
 
     def _stem(self, x: str) -> str:
         if "down1.weight" not in self._weights:
@@ -204,23 +203,25 @@ class _Graph(RestrainedWriter):
         scaled = self._node("Mul", f"{name}.shares", shares, self._reshaped(step, f"{name}.steps", [1, -1]))
         return self._node("MatMul", f"{name}.blend", scaled, rows)
 
-    def _upsampled(self, name: str, x: str) -> str:
+    def _upsampled(self, name: str, x: str, activation: str | None = None) -> str:
         """See `networks.stylizer_net.UpsampledConv`; with a rim of one pixel that is too much.
 
-        The file keeps the 3×3 kernel, and runtimes fold it at load.
+        The file keeps the 3×3 kernel, and runtimes fold it at load. An activation that follows is part of the
+        convolution to them where no pixels are moved in between.
         """
         outputs, inputs = self._weights[f"{name}.conv.weight"].shape[:2]
         self._matrix_of_phases()
         rows = self._reshaped(self._stored(f"{name}.conv.weight"), f"{name}.rows", [outputs, inputs, 9])
         phases = self._node("MatMul", f"{name}.phases", rows, _PHASES)
         phases = self._reshaped(phases, f"{name}.split", [outputs, inputs, 4, 4])
-        phases = self._node("Transpose", f"{name}.turned", phases, perm=[0, 2, 1, 3])
+        phases = self._node("Transpose", f"{name}.turned", phases, perm=[2, 0, 1, 3])
         kernels = self._reshaped(phases, f"{name}.kernels", [4 * outputs, inputs, 2, 2])
-        column = self._reshaped(self._stored(f"{name}.conv.bias"), f"{name}.column", [outputs, 1])
-        biases = self._node("Expand", f"{name}.expanded", column, self._constant("of_4_phases", [1, 4]))
+        row = self._reshaped(self._stored(f"{name}.conv.bias"), f"{name}.row", [1, outputs])
+        biases = self._node("Expand", f"{name}.expanded", row, self._constant("of_4_phases", [4, 1]))
         biases = self._reshaped(biases, f"{name}.biases", [4 * outputs])
         x = self._node("Conv", f"{name}.corners", self._padded(x, _REPEAT), kernels, biases, strides=[1, 1])
-        return self._node("DepthToSpace", f"{name}.shuffled", x, blocksize=2, mode="CRD")
+        x = x if activation is None else self._node(activation, f"{name}.activated", x)
+        return self._node("DepthToSpace", f"{name}.shuffled", x, blocksize=2, mode="DCR")
 
     def _without_rim(self, name: str, x: str) -> str:
         first, end = self._constant("after_rim", [1, 1]), self._constant("before_rim", [-1, -1])

@@ -37,16 +37,16 @@ class ModelContent:
     """Reads a model file again, as long as it is unchanged.
 
     Attributes:
-        rewrite: Transforms the file's bytes; None: no transformation.
+        rewrites: Transform the file's bytes, one after the other.
     """
 
     def __init__(self, file: ModelFile) -> None:
         self._file = file
-        self.rewrite: Callable[[bytes], bytes] | None = None
+        self.rewrites: list[Callable[[bytes], bytes]] = []
         self._opened: list[tuple[int, int]] | None = None
 
     def read(self) -> bytes:
-        """The file with all of its weights, rewritten if `rewrite` is set.
+        """The file with all of its weights, rewritten.
 
         Raises:
             ModelChecksumError: It has changed or is gone; or its weights are outside its folder.
@@ -60,4 +60,6 @@ class ModelContent:
         self._opened = self._opened or stats
         if not stats or stats != self._opened:
             raise ModelChecksumError(f"{self._file.name}: changed or gone since it was loaded; make a new Stylizer")
-        return content if self.rewrite is None else self.rewrite(content)
+        for rewrite in self.rewrites:
+            content = rewrite(content)
+        return content

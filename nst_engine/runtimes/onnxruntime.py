@@ -63,13 +63,15 @@ class OrtLoader:
         if device.kind in ("cuda", "tensorrt"):
             self._preload_cuda()
         self._content = ModelContent(self._file)
+        if device.kind == "cpu":
+            self._content.rewrites.append(_with_fast_shuffles)
         session = self._loaded(self._content.read(), device)
         spec = self._file.spec(self._metadata(session))
         signature = self._signature(session, spec)
         if signature.has_fixed_size:
             from nst_engine.graphs.rewrite import with_dynamic_size  # this loads onnx
 
-            self._content.rewrite = with_dynamic_size
+            self._content.rewrites.insert(0, with_dynamic_size)
             session = self._loaded(self._content.read(), device)
             signature = self._signature(session, spec)
         if signature.has_fixed_size:
@@ -211,6 +213,12 @@ class OrtModel:
         """See `nst_engine.runtimes.base.Graph`."""
         arrays: Sequence[NDArray[Any]] = self._session.run(outputs, feed, _stopped_by(stop))
         return arrays
+
+
+def _with_fast_shuffles(model: bytes) -> bytes:
+    from nst_engine.graphs.shuffles import with_fast_shuffles  # this loads onnx
+
+    return with_fast_shuffles(model)
 
 
 def _stopped_by(stop: Stop | None) -> Any:

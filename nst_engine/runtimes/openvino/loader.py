@@ -72,7 +72,7 @@ class OpenVinoLoader:
         if signature.has_fixed_size:
             from nst_engine.graphs.rewrite import with_dynamic_size  # this loads onnx
 
-            self._content.rewrite = with_dynamic_size
+            self._content.rewrites.append(with_dynamic_size)
             model, signature = self._read(self._content.read(), spec)
         model, takes = in_bytes(model, spec, signature)
         return Loaded(SizedExecutor(model, self._compiled), spec, takes, signature, f"OpenVINO {self._computes_in}")
