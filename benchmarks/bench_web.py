@@ -1,4 +1,4 @@
-"""The bundled `live` in onnxruntime-web (WebAssembly, Node), as floats, as bytes and as the page gets it, in turn.
+"""The bundled `live` in onnxruntime-web (WebAssembly, Node), as floats and as bytes, in turn.
 
 Node and npm are needed; `onnxruntime-web` comes from the npm registry.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -18,11 +19,9 @@ from turns import quartiles
 
 from nst_engine.benchmark.machine import fingerprint
 from nst_engine.environment import usable_cpus
-from nst_engine.graphs.shuffles import with_fast_shuffles
 from nst_engine.models.find import find_model
 
-AS_SERVED = "live-uint8 of the page"
-MODELS = ("live", "live-uint8", AS_SERVED)
+MODELS = ("live", "live-uint8")
 RUNS, WARM_UPS = 12, 3
 HEIGHT, WIDTH = 480, 640
 
@@ -36,7 +35,7 @@ const weights = new Float32Array(16);
 weights[4] = 1;
 const count = 3 * height * width;
 const bytes = Uint8Array.from({ length: count }, (_, i) => (i * 7919) % 256);
-const image = model.includes('uint8')
+const image = model.endsWith('uint8')
   ? new ort.Tensor('uint8', bytes, [1, Number(height), Number(width), 3])
   : new ort.Tensor('float32', Float32Array.from(bytes, (value) => value / 255), [1, 3, Number(height), Number(width)]);
 const feeds = { [session.inputNames[0]]: image, style_weights: new ort.Tensor('float32', weights, [1, 16]) };
@@ -66,8 +65,7 @@ def main() -> None:
         subprocess.run(npm, cwd=folder, check=True, capture_output=True)
         (folder / "run.mjs").write_text(_PROGRAM)
         for model in MODELS:
-            content = find_model(f"bundled:{model.split()[0]}").path.read_bytes()
-            (folder / f"{model}.onnx").write_bytes(with_fast_shuffles(content) if model == AS_SERVED else content)
+            shutil.copy(find_model(f"bundled:{model}").path, folder / f"{model}.onnx")
         for number in range(arguments.rounds):
             for threads in dict.fromkeys((1, arguments.threads)):
                 for model in MODELS:

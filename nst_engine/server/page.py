@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import hashlib
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from nst_engine.models.find import BUNDLED_PREFIX, find_model
+from nst_engine.models.find import BUNDLED_PREFIX, bundled_models, find_model
 
 router = APIRouter(include_in_schema=False)
 
@@ -51,11 +50,11 @@ async def page(request: Request) -> Response:
 @router.get("/assets/live.onnx")
 async def live_model(request: Request) -> Response:
     """The model that paints in browsers: bytes in, bytes out."""
-    content, etag = await asyncio.to_thread(_live_model)
+    etag = f'"{bundled_models()[_LIVE].sha256}"'
     headers = {**_HEADERS, "Cache-Control": _ASK_AGAIN, "ETag": etag}
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
-    return Response(content, media_type="application/octet-stream", headers=headers)
+    return Response(_live_bytes(), media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/assets/{name}")
@@ -90,9 +89,5 @@ def _compressed(name: str) -> tuple[bytes, str]:
 
 
 @cache
-def _live_model() -> tuple[bytes, str]:
-    """With shuffles as ONNX Runtime computes them faster, and a tag of its content."""
-    from nst_engine.graphs.shuffles import with_fast_shuffles  # this loads onnx
-
-    content = with_fast_shuffles(find_model(BUNDLED_PREFIX + _LIVE).path.read_bytes())
-    return content, f'"{hashlib.sha256(content).hexdigest()}"'
+def _live_bytes() -> bytes:
+    return find_model(BUNDLED_PREFIX + _LIVE).path.read_bytes()
