@@ -34,7 +34,10 @@ def with_fast_shuffles(model: bytes) -> bytes:
         proto = onnx.load_model_from_string(model)
     except Exception:  # protobuf raises its own exception types
         return model
-    _Graph(proto.graph).replace_shuffles()
+    try:
+        _Graph(proto.graph).replace_shuffles()
+    except (IndexError, TypeError, UnicodeError):  # inputs are missing, names are no UTF-8
+        return model
     replaced: bytes = proto.SerializeToString()
     return replaced
 

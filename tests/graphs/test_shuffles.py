@@ -128,9 +128,11 @@ def broken(change: str) -> bytes:
     elif change == "kernels in a circle":
         proto.graph.node.append(helper.make_node("Reshape", ["u", "b"], ["w"]))
         proto.graph.node.append(helper.make_node("Reshape", ["w", "b"], ["u"]))
-    elif change == "a damaged shape":
+    elif change in ("a damaged shape", "no shape"):
         del proto.graph.initializer[0]
-        proto.graph.node.insert(0, helper.make_node("Reshape", ["b", "shape"], ["w"]))
+        proto.graph.node.insert(
+            0, helper.make_node("Reshape", ["b", "shape"][: 1 if change == "no shape" else 2], ["w"])
+        )
         proto.graph.initializer.append(TensorProto(name="shape", data_type=TensorProto.INT64, dims=[4], raw_data=b"1"))
     content: bytes = proto.SerializeToString()
     return content
@@ -138,14 +140,24 @@ def broken(change: str) -> bytes:
 
 @pytest.mark.parametrize(
     "change",
-    ["no block", "a vast block", "no input", "no kernels", "vast kernels", "kernels in a circle", "a damaged shape"],
+    [
+        "no block",
+        "a vast block",
+        "no input",
+        "no kernels",
+        "vast kernels",
+        "kernels in a circle",
+        "a damaged shape",
+        "no shape",
+    ],
 )
 def test_what_is_damaged_is_left_to_who_loads_it(change: str) -> None:
     assert operators(with_fast_shuffles(broken(change))) == operators(broken(change))
 
 
 def test_what_is_no_model_comes_back() -> None:
-    for content in (b"", b"DepthToSpace", bytes(range(256)) + b"DepthToSpace"):
+    name = model_of([conv("name"), shuffle("name")], conv_weights(12)).replace(b"name", b"n\xafme")
+    for content in (b"", b"DepthToSpace", bytes(range(256)) + b"DepthToSpace", name):
         assert with_fast_shuffles(content) == content
 
 
