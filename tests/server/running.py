@@ -61,7 +61,8 @@ def service(folder: Path, *options: object, is_ready: bool = True, **environment
 
 def wait_until_ready(address: str) -> None:
     """`/readyz` answers 200."""
-    deadline = time.monotonic() + 60
+    # Ray's takes half a minute where it is alone, and more beside other tests
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(f"{address}/readyz", timeout=10).status_code == 200:
