@@ -73,7 +73,7 @@ class RestrainedWriter(GraphWriter):
             return x
         weights = self._kept("halos.luma", LUMA_WEIGHTS.reshape(1, 3, 1, 1))
         weighted = self._node("Mul", "halos.weighted", self._cells(bordered), weights)
-        grey = self._node("Add", "halos.grey", self._single("halos.luminance", weighted), self._number("middle", -0.5))
+        grey = self._node("Add", "halos.grey", self._summed("halos.luminance", weighted), self._number("middle", -0.5))
         places = self._reshaped(self._of_styles(halos.REMOVED), "halos.of_style", [-1, 1, 1, 1])
         share = self._node("Mul", "halos.share", places, self._beside_edges(grey))
         wide = self._fitted("halos.ground", grey, x, halos.GROUND_CELLS, halos.SMOOTHED_CELLS)
@@ -93,7 +93,7 @@ class RestrainedWriter(GraphWriter):
         kernels[0, 0, 1] = kernels[1, 0, :, 1] = -1, 0, 1
         changes = self._node("Conv", "halos.changes", bordered, self._kept("halos.differences", kernels))
         squared = self._node("Mul", "halos.squared", changes, changes)
-        change = self._node("ReduceSum", "halos.change", squared, self._constant("channels", [1]))
+        change = self._summed("halos.change", squared)
         enough = self._node("Add", "halos.enough", change, self._number("edge", halos.EDGE**2))
         edges = self._node("Div", "halos.edges", change, enough)
         side = 2 * halos.REACH_CELLS + 1
@@ -103,7 +103,7 @@ class RestrainedWriter(GraphWriter):
     def _fitted(self, name: str, grey: str, x: str, window: int, smoothed: int) -> tuple[str, str]:
         """Slope and height of lines over the luminance."""
         mean = self._mean(f"{name}.mean", x, window)
-        grey_mean = self._single(f"{name}.grey", self._mean(f"{name}.plain", grey, window))
+        grey_mean = self._summed(f"{name}.grey", self._mean(f"{name}.plain", grey, window))
         together = self._mean(f"{name}.together", self._node("Mul", f"{name}.product", x, grey), window)
         alone = self._mean(f"{name}.alone", self._node("Mul", f"{name}.square", grey, grey), window)
         apart = self._node("Mul", f"{name}.apart", mean, grey_mean)
@@ -114,7 +114,7 @@ class RestrainedWriter(GraphWriter):
         height = self._node("Sub", f"{name}.high", mean, self._node("Mul", f"{name}.rise", slope, grey_mean))
         return self._mean(f"{name}.slope", slope, smoothed), self._mean(f"{name}.height", height, smoothed)
 
-    def _single(self, name: str, x: str) -> str:
+    def _summed(self, name: str, x: str) -> str:
         """The sum over channels; of one it is that one, and no block of 8, as which OpenCV 5's `dnn` pools it."""
         return self._node("ReduceSum", name, x, self._constant("channels", [1]))
 

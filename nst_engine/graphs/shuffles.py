@@ -87,13 +87,13 @@ class _Graph:
 
     def _conv_before(self, node: onnx.NodeProto) -> onnx.NodeProto | None:
         """Whose output nothing else takes."""
-        maker: onnx.NodeProto | None = node
-        while maker is not None and maker.input and self._uses[maker.input[0]] == 1:
-            maker = self._makers.get(maker.input[0])
-            if maker is not None and maker.op_type == "Conv":
-                return maker if all(maker.input[1:]) and len(maker.input) > 1 else None
-            if maker is not None and maker.op_type not in _ACTIVATIONS:
-                return None
+        maker = node
+        while maker.input and self._uses[maker.input[0]] == 1 and maker.input[0] in self._makers:
+            maker = self._makers[maker.input[0]]
+            if maker.op_type == "Conv":
+                return maker if len(maker.input) > 1 and all(maker.input[1:]) else None
+            if maker.op_type not in _ACTIVATIONS:
+                break
         return None
 
     def _kernels(self, weight: str) -> int:
