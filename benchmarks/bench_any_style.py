@@ -57,8 +57,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.only_times:
         report = json.loads((arguments.results / "any_style.json").read_text())
-        report |= {"times_ms": in_turn(arguments.rounds, arguments.threads), "threads": arguments.threads}
-        (arguments.results / "any_style.json").write_text(json.dumps(report, indent=1) + "\n")
+        _write(arguments.results, report | timed(arguments.rounds, arguments.threads))
         return
     if arguments.photos is None or not arguments.paintings:
         parser.error("give --photos DIR and --paintings FILE...")
@@ -66,15 +65,26 @@ def main() -> None:
     pictures, judged = judge_all(photos, arguments.paintings)
     save_image(arguments.results / "any_style.jpg", sheet(photos, arguments.paintings, pictures), quality=80)
     report = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": fingerprint(PEER),
+        "judged_on": _today(),
         "longer_side_px": LONGER_SIDE_PX,
         "photos": [photo.name for photo in photos],
         "engines": judged,
-        "threads": arguments.threads,
-        "times_ms": in_turn(arguments.rounds, arguments.threads),
     }
-    (arguments.results / "any_style.json").write_text(json.dumps(report, indent=1) + "\n")
+    _write(arguments.results, report | timed(arguments.rounds, arguments.threads))
+
+
+def _write(results: Path, report: Mapping[str, Any]) -> None:
+    (results / "any_style.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def timed(rounds: int, threads: int) -> dict[str, Any]:
+    """The times, and when and where they were measured."""
+    times = in_turn(rounds, threads)
+    return {"date": _today(), "machine": fingerprint(PEER), "threads": threads, "times_ms": times}
 
 
 def judge_all(photos: Sequence[Path], paintings: Sequence[Path]) -> tuple[dict[str, list[Pixels]], dict[str, Any]]:

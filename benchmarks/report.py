@@ -28,7 +28,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
     Path(__file__).parent.parent / "docs" / "gpu.md": {"cuda-table": lambda of: tables.cuda_table(of("cuda"))},
     Path(__file__).parent / "README.md": {
         "stylize-table": lambda of: f"{tables.stylize_table(of('stylize'))}\n\n{tables.auto_text(of('stylize'))}",
-        "elsewhere-table": lambda of: tables.elsewhere_table(of("amd/stylize"), of("avx2/stylize")),
+        "elsewhere-table": lambda of: tables.elsewhere_table(of("amx/stylize"), of("avx2/stylize")),
         "stages-table": lambda of: tables.stages_table(of("stylize")),
         "files-table": lambda of: tables.files_table(of("stylize")),
         "server-text": lambda of: tables_server.server_text(of("server")),

@@ -152,13 +152,19 @@ def big_table(report: Report) -> str:
             run["model"],
             f"{run['peak_rss_mib'] / 1024:.1f} GiB",
             f"{run['seconds']:.0f} s",
-            f"at most {run['largest_difference']} of 255 levels, {run['psnr_db']:.0f} dB",
+            *(_tiles_text(each) for each in run["tiles"].values()),
         ]
         for run in report["runs"]
     ]
     large, compared = (f"{report[key]:.0f} megapixels" for key in ("megapixels", "compared_megapixels"))
-    headings = ["model", f"peak memory, {large}", f"whole process, {large}", f"tiles against the whole, {compared}"]
-    return f"{markdown_table(headings, rows)}\n\n{machine_line(report, 'onnxruntime')}"
+    tiles = f"tiles against the whole, {compared}"
+    headings = ["model", f"peak memory, {large}", f"whole process, {large}", f"{tiles}, in float32", f"{tiles}, `auto`"]
+    taken = "; ".join(f"{run['model']}: {run['tiles']['auto']['computed_by']}" for run in report["runs"])
+    return f"{markdown_table(headings, rows)}\n\n`auto` took: {taken}. {machine_line(report, 'onnxruntime')}"
+
+
+def _tiles_text(figures: Mapping[str, Any]) -> str:
+    return f"at most {figures['largest_difference']} of 255 levels, {figures['psnr_db']:.0f} dB"
 
 
 def variants_table(report: Report) -> str:
@@ -273,8 +279,9 @@ def any_style_means(report: Report) -> str:
     paintings = len(next(iter(report["engines"].values()))["paintings"])
     return (
         f"{markdown_table(headings, rows)}\n\n"
-        f"Means over {paintings} paintings and {len(report['photos'])} photos at {report['longer_side_px']} px; times "
-        f"by ONNX Runtime, then of ours by what `auto` takes. {machine_line(report, 'onnxruntime')}"
+        f"Means over {paintings} paintings and {len(report['photos'])} photos at {report['longer_side_px']} px, of "
+        f"{report['judged_on']}; times by ONNX Runtime, then of ours by what `auto` takes. "
+        f"{machine_line(report, 'onnxruntime')}"
     )
 
 
