@@ -54,6 +54,7 @@ class Camera:
         self.reconnected = 0
         self._source = source
         self._is_lost = False
+        self._is_waiting = False
         self._stop = threading.Event()
         source.open()
         self._last = time.perf_counter()
@@ -80,6 +81,8 @@ class Camera:
             return "ended"
         if self._is_lost:
             return "lost"
+        if self._is_waiting:
+            return "running"
         return "stalled" if time.perf_counter() - self._last > STALL_S else "running"
 
     @property
@@ -116,8 +119,10 @@ class Camera:
     def _wait_until_first_taken(self, pixels: NDArray[np.uint8]) -> float:
         """Wait until the first frame is taken; returns how long that took, s."""
         begun = time.perf_counter()
+        self._is_waiting = True
         while not self._stop.wait(_RENEWED_S) and self.frames.renew(self._captured(pixels)):
             pass
+        self._is_waiting = False
         return time.perf_counter() - begun
 
     def _paced(self, due: float | None) -> float:
