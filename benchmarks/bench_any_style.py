@@ -55,26 +55,25 @@ def main() -> None:
     parser.add_argument("--only-times", action="store_true", help="keep the figures of the pictures")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     arguments = parser.parse_args()
-    if arguments.only_times:
-        report = json.loads((arguments.results / "any_style.json").read_text())
-        _write(arguments.results, report | timed(arguments.rounds, arguments.threads))
-        return
+    path = arguments.results / "any_style.json"
+    report = json.loads(path.read_text()) if arguments.only_times else judged_anew(parser, arguments)
+    report |= timed(arguments.rounds, arguments.threads)
+    path.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def judged_anew(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The figures of the pictures, and their sheet."""
     if arguments.photos is None or not arguments.paintings:
         parser.error("give --photos DIR and --paintings FILE...")
     photos = find_photos(arguments.photos)[:: arguments.every][: arguments.most_photos]
     pictures, judged = judge_all(photos, arguments.paintings)
     save_image(arguments.results / "any_style.jpg", sheet(photos, arguments.paintings, pictures), quality=80)
-    report = {
+    return {
         "judged_on": _today(),
         "longer_side_px": LONGER_SIDE_PX,
         "photos": [photo.name for photo in photos],
         "engines": judged,
     }
-    _write(arguments.results, report | timed(arguments.rounds, arguments.threads))
-
-
-def _write(results: Path, report: Mapping[str, Any]) -> None:
-    (results / "any_style.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 def _today() -> str:

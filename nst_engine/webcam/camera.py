@@ -81,9 +81,8 @@ class Camera:
             return "ended"
         if self._is_lost:
             return "lost"
-        if self._is_waiting:
-            return "running"
-        return "stalled" if time.perf_counter() - self._last > STALL_S else "running"
+        is_late = not self._is_waiting and time.perf_counter() - self._last > STALL_S
+        return "stalled" if is_late else "running"
 
     @property
     def message(self) -> str:
