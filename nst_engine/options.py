@@ -39,6 +39,7 @@ class Option:
         metavar: Placeholder for its value there.
         limits: Of a number: the least and the largest.
         is_open: Whether the lower limit is exclusive.
+        why: Why they are the limits, where one may ask.
         choices: Instead of those of a `Literal`.
         read: Parses a value from the command line; None: the field's type.
         shown: Its default, for display; None: as it is.
@@ -50,6 +51,7 @@ class Option:
     metavar: str | None = None
     limits: tuple[float, float] = _NO_LIMITS
     is_open: bool = False
+    why: str = ""
     choices: tuple[str, ...] = ()
     read: Callable[[str], Any] | None = None
     shown: str | None = None
@@ -104,7 +106,8 @@ class Declared(Option):
                 if each not in self.choices:
                     raise OptionError(f"{each!r} came; choose from {', '.join(self.choices)}", option=self.name)
         elif self.kind in (int, float):
-            check_number(self.name, value, *self.limits, is_open=self.is_open, is_whole=self.kind is int)
+            is_whole = self.kind is int
+            check_number(self.name, value, *self.limits, is_open=self.is_open, is_whole=is_whole, why=self.why)
 
 
 @cache
@@ -134,7 +137,14 @@ def check_options(record: Any) -> None:
 
 
 def check_number(
-    name: str, value: object, low: float, high: float, *, is_open: bool = False, is_whole: bool = False
+    name: str,
+    value: object,
+    low: float,
+    high: float,
+    *,
+    is_open: bool = False,
+    is_whole: bool = False,
+    why: str = "",
 ) -> None:
     """Refuse anything but a finite number within limits; with `is_open` the lower one is exclusive.
 
@@ -149,7 +159,8 @@ def check_number(
         came = repr(value)
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         came = "a number of thousands of digits"
-    raise OptionError(f"{came} came; wanted {_wanted(low, high, is_open, is_whole)}", option=name)
+    wanted = _wanted(low, high, is_open, is_whole) + (f" ({why})" if why else "")
+    raise OptionError(f"{came} came; wanted {wanted}", option=name)
 
 
 def size(text: str) -> Size:

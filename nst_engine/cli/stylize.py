@@ -128,7 +128,8 @@ def _run_on_files(arguments: argparse.Namespace, stylizer: Stylizer | ServedStyl
             _report(shown, failures, is_json=arguments.json)
     except KeyboardInterrupt:
         _summary(count, skipped, failures)
-        print("nst: interrupted; go on with the same command and --resume", file=sys.stderr)
+        how = "; go on with the same command and --resume" if count > 1 else ""
+        print(f"nst: interrupted{how}", file=sys.stderr)
         return INTERRUPTED
     return _summary(count, skipped, failures)
 

@@ -93,6 +93,7 @@ def _train(arguments: argparse.Namespace, options: TrainOptions, paintings: Mapp
         return say_stopped(checkpoint)
     say_finished(write_model(checkpoint, output, licence=arguments.licence, shown=checkpoint.styles))
     say_left_out(checkpoint.training, training_folder(arguments))
+    display.say_if_over(checkpoint)
     display.say_if_undertrained()
     return 0
 

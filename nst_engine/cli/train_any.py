@@ -115,6 +115,7 @@ def _train(arguments: argparse.Namespace, begun_from: str) -> int:
         return say_stopped(checkpoint)
     say_finished(write_any_model(checkpoint, output, licence=arguments.licence, shown=paintings[:_SHOWN]))
     say_left_out(checkpoint.training, training_folder(arguments))
+    display.say_if_over(checkpoint)
     display.say_if_undertrained()
     return 0
 

@@ -125,6 +125,12 @@ class TrainingDisplay(InterruptibleBar):
         """Whether the training ended before its end, by Ctrl-C here or in another of its processes."""
         return self.was_interrupted or self._fraction < 1
 
+    def say_if_over(self, checkpoint: Checkpoint) -> None:
+        """Of a training that was resumed at its end: that no step was made, now. Its distances are the checkpoint's."""
+        if not self._has_begun:
+            self._style = checkpoint.distances[1]
+            say(f"nothing was left to train: all of its {counted(checkpoint.step, 'step')} were made before")
+
     def say_if_undertrained(self, how_to_go_on: str = _GO_ON) -> None:
         """Warn of a training that ended before the pictures look like the painting; what to type has a {length}."""
         if self._style > self._learnt_at:

@@ -151,7 +151,9 @@ def loaded_model(path: Path) -> onnx.ModelProto:
         return onnx.load(path)
     # onnx passes on any protobuf exception
     except Exception as damaged:
-        raise ModelChecksumError(f"{path}: cannot be read as ONNX: truncated or damaged") from damaged
+        raise ModelChecksumError(
+            f"{path}: cannot be read as ONNX: truncated or damaged; export or download it again"
+        ) from damaged
 
 
 def checkpoint_of(path: Path) -> Checkpoint:

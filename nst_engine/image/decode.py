@@ -195,7 +195,7 @@ def _check_still(image: Image.Image, file_format: str | None, label: str) -> Non
     if frames > 1 and file_format not in _OF_SEVERAL_PICTURES:
         raise ImageDecodeError(
             f"{label}: the {file_format} has {frames} frames, one still picture was wanted. "
-            "Extract one of the frames first."
+            "Extract one of the frames first, or paint it as a video."
         )
 
 

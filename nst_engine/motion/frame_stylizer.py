@@ -204,7 +204,7 @@ class FrameStylizer:
         Raises:
             OptionError: The frame is invalid.
         """
-        check_frame(frame, self._stylizer.limits)
+        check_frame(frame, self._stylizer.limits, self._options.stroke_size)
         with self._turn:
             if self._smoother is not None:
                 self._smoother.steadied(exchanged(frame) if self._exchanges else frame, is_bgr=self._swap_rb)
@@ -223,7 +223,7 @@ class FrameStylizer:
             OptionError: The frame is invalid, or `out` has another size or type.
             InferenceError: The model failed.
         """
-        check_frame(frame, self._stylizer.limits)
+        check_frame(frame, self._stylizer.limits, self._options.stroke_size)
         check_room(out, frame)
         with self._turn:
             return self._next(frame, out)

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from nst_engine.errors import OptionError
 from nst_engine.limits import ImageLimits
+from nst_engine.stylize.strokes import check_finer
 
 
-def check_frame(frame: NDArray[np.uint8], limits: ImageLimits) -> None:
+def check_frame(frame: NDArray[np.uint8], limits: ImageLimits, stroke_size: float) -> None:
     """Refuse what is no frame, before anything is changed by it.
 
     Raises:
         OptionError: It is not uint8 H×W×3, or has no pixels.
-        ImageTooLargeError: It exceeds the limits.
+        ImageTooLargeError: It exceeds the limits, or would, enlarged for strokes so fine.
     """
     wanted = "wanted uint8 H×W×3"
     if not isinstance(frame, np.ndarray):
@@ -25,6 +26,7 @@ def check_frame(frame: NDArray[np.uint8], limits: ImageLimits) -> None:
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.size == 0:
         raise OptionError(f"frame: came {frame.dtype} {'×'.join(map(str, frame.shape))}, {wanted}; {_cure(frame)}")
     limits.check_pixels("frame", *frame.shape[:2])
+    check_finer(frame.shape[0], frame.shape[1], stroke_size, limits)
 
 
 def _cure(frame: NDArray[Any]) -> str:

@@ -26,7 +26,13 @@ class FrameOptions:
         OptionError: An invalid value.
     """
 
-    strength: float = option(1.0, "0 is what came", metavar="0-1", limits=(0.0, 1.0))
+    strength: float = option(
+        1.0,
+        "0 is what came",
+        metavar="0-1",
+        limits=(0.0, 1.0),
+        why="beyond 1 pictures are stylized twice: frames flicker",
+    )
     preserve_color: ColorMode | None = option(None, COLORS_KEPT)
     stroke_size: float = option(
         1.0, "1 is the network's own, 0.5 is finer, 4 much broader", metavar="0.1-8", limits=STROKE_SIZES

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
+from nst_engine.checks import came
 from nst_engine.errors import (
     BusyError,
     CancelledError,
@@ -140,6 +141,8 @@ def invalid_reply(problem: Any, request: HTTPConnection) -> Response:
     reason = problem["msg"].lower()
     if _NO_FILE in reason:
         reason = f"text came where a file is wanted, as by curl -F {place}=@FILE"
+    elif isinstance(value := problem.get("input"), str | int | float):
+        reason = f"{came(value)} came; {reason}"
     return error_reply(422, "OptionError", f"{place}: {reason}", request)
 
 

@@ -96,7 +96,7 @@ class LoadedModel:
                 "max_batch_size": max_batch_size,
             }
         )
-        self._loaded = _load(limits=self.limits, **self._arguments)
+        self._loaded = _load(**self._arguments)
 
     def _begin(self, arguments: Mapping[str, Any]) -> None:
         """Before the model is loaded, at its first use in this process."""
@@ -139,7 +139,7 @@ class LoadedModel:
                 if self._is_closed:
                     raise closed_error(self._arguments["model"].name)
                 if self._loaded is None:
-                    self._loaded = _load(limits=self.limits, **self._arguments)
+                    self._loaded = _load(**self._arguments)
         return self._loaded
 
     def __repr__(self) -> str:
@@ -265,7 +265,6 @@ class LoadedModel:
 def _load(
     model: ModelFile,
     *,
-    limits: ImageLimits,
     tile_above_px: int | None,
     max_concurrency: int | None,
     timeout: float | None,
@@ -276,7 +275,7 @@ def _load(
     session = open_session(model, stylize=stylize_once, timeout=timeout, streams=streams, **options)
     together = suitable_batch_size(session.device) if max_batch_size is None else max_batch_size
     max_concurrency = max_concurrency or streams * together + 1
-    pipeline = Pipeline(session, tile_above_px, max_batch_size=together, streams=streams, limits=limits)
+    pipeline = Pipeline(session, tile_above_px, max_batch_size=together, streams=streams)
     encoder = None if session.spec.style is None else StyleEncoder(session, session.spec.style)
     turns = Turns(session.model, max_concurrency, timeout, pipeline.trim)
     return _Loaded(session, pipeline, encoder, turns, TaskThreads(session.model, max_concurrency, timeout, turns))

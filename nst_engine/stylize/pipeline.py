@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from nst_engine.cancellation import check_cancelled
 from nst_engine.color import ColorMode
 from nst_engine.errors import OutOfMemoryError
-from nst_engine.limits import DEFAULT_LIMITS, ImageLimits
 from nst_engine.log import logger_of
 from nst_engine.runtimes.session import Session
 from nst_engine.stylize.gathering import Gathering
@@ -22,7 +21,7 @@ from nst_engine.stylize.one_pass import one_pass
 from nst_engine.stylize.postprocess import finished
 from nst_engine.stylize.result import Stopwatch
 from nst_engine.stylize.sessions_by_size import SessionsBySize
-from nst_engine.stylize.strokes import Pictures, check_finer, stylize_broadly
+from nst_engine.stylize.strokes import Pictures, stylize_broadly
 from nst_engine.stylize.style_choice import weights_of_no_style
 from nst_engine.stylize.tiling import TiledModel
 from nst_engine.stylize.workspace import Workspaces, return_free_memory
@@ -77,7 +76,6 @@ class Pipeline:
         most_px: Pictures of more pixels are processed in tiles, in bounded memory; None: see `tile_above_px`.
         max_batch_size: Pictures of one size that several threads' calls run together, while the device is busy.
         streams: Runs that are computed side by side.
-        limits: Of pictures as they are enlarged for finer strokes.
 
     Attributes:
         max_batch_size: As given; 1 for a model that takes no more.
@@ -90,9 +88,7 @@ class Pipeline:
         *,
         max_batch_size: int = 1,
         streams: int = 1,
-        limits: ImageLimits = DEFAULT_LIMITS,
     ) -> None:
-        self._limits = limits
         self._session, self._sessions = session, SessionsBySize(session)
         self.max_batch_size = 1 if session.signature.is_single else max_batch_size
         self._gathering: Gathering[_Pass, tuple[NDArray[np.uint8], Stopwatch, int]] | None = None
@@ -138,11 +134,8 @@ class Pipeline:
             uint8 H×W×3 each.
 
         Raises:
-            ImageTooLargeError: See `nst_engine.stylize.strokes.check_finer`.
             InferenceError: The model failed.
         """
-        height, width = photos[0].shape[:2]
-        check_finer(height, width, stroke_scale, self._limits)
         if preserve_color is None and stroke_scale == 1 and strength <= 1:
             return self._run(photos, weights, stopwatch, strength=strength, swap_rb=swap_rb, out=out)
 

@@ -35,18 +35,27 @@ def in_proportion(height: int, width: int) -> float:
     return max(1.0, min(max(height, width), _SLIMMEST * min(height, width)) / NATURAL_SIDE_PX)
 
 
-def check_finer(height: int, width: int, scale: float, limits: ImageLimits) -> None:
+def check_finer(height: int, width: int, stroke_size: float, limits: ImageLimits, *, proportion: float = 1.0) -> None:
     """Refuse finer strokes of a picture that would have to be enlarged beyond the limits for them.
+
+    Args:
+        height: Of the picture, px.
+        width: Of the picture, px.
+        stroke_size: As the caller gave it.
+        limits: Of the enlarged picture.
+        proportion: What a stroke size of 1 is, relative to the network's own.
 
     Raises:
         ImageTooLargeError: It would.
     """
+    scale = stroke_size * proportion
     pixels = height * width / scale**2
     if scale < 1 and pixels > limits.max_pixels:
-        least = math.ceil(100 * math.sqrt(height * width / limits.max_pixels)) / 100
+        least = math.ceil(100 * math.sqrt(height * width / limits.max_pixels) / proportion) / 100
         raise ImageTooLargeError(
-            f"stroke_size: {scale:g} of a picture of {width}×{height} px means {pixels:,.0f} pixels, the limit is "
-            f"{limits.max_pixels:,}; take at least {min(least, 1.0):g}, or a smaller picture"
+            f"strokes of `stroke_size={stroke_size:g}` in a picture of {width}×{height} px are painted at "
+            f"{pixels:,.0f} pixels, the limit is {limits.max_pixels:,}; "
+            f"take `stroke_size={min(least, 1.0):g}` or more, or a smaller picture"
         )
 
 

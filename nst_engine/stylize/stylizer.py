@@ -23,7 +23,7 @@ from nst_engine.stylize.postprocess import check_room
 from nst_engine.stylize.preprocess import timed_read
 from nst_engine.stylize.regions import Regions, read_regions, stylize_in_regions
 from nst_engine.stylize.result import Stopwatch, StylizeResult, kind_of
-from nst_engine.stylize.strokes import in_proportion
+from nst_engine.stylize.strokes import check_finer, in_proportion
 from nst_engine.stylize.style_choice import Style, weighted
 
 
@@ -95,7 +95,7 @@ class Stylizer(LoadedModel):
             strength: 0: the photo; 1: the stylized picture; up to 2: stylized again.
             preserve_color: `luma`, `match` or `histogram` keep the photo's colours; None: the style's.
             stroke_size: Of the strokes, in multiples of what suits the picture's size: 0.1 (fine) to 8 (broad). Up to
-                1,280 px of the longer side that is what the network paints; in larger pictures they grow in proportion.
+                1,280 px of the longer side (or thrice the shorter) the network's own; beyond it they grow with it.
             style_masks: For each style in order, a grey picture of the photo's proportions, white where it is seen; the
                 photo where none is. Empty: all blended, everywhere.
             max_side: Pictures whose longer side is longer are shrunk to it first, px; None: none is.
@@ -108,7 +108,7 @@ class Stylizer(LoadedModel):
         Raises:
             StyleNotFoundError: The model has no such style.
             OptionError: An invalid option, such as a style embedding of another model.
-            ImageDecodeError: A picture that cannot be read; also its siblings.
+            ImageDecodeError, ImageTooLargeError: A picture is damaged, or too large for the limits; and siblings.
             InferenceError: The model failed.
             BusyError: `max_concurrency` others ran until `timeout` was over.
             CancelledError: It was cancelled.
@@ -118,7 +118,7 @@ class Stylizer(LoadedModel):
         masks = pictures_of(style_masks, "style_masks")
         with cancelled_by(cancel), self._turns.taken():
             chosen = self.choose_style(style, limits=limits)
-            picture, stopwatch = timed_read(content_image, max_side, limits)
+            picture, stopwatch = _read(content_image, options, limits)
             photo = picture.pixels
             check_room(out, photo)
             if masks:
@@ -183,7 +183,7 @@ class Stylizer(LoadedModel):
         results: dict[int, StylizeResult[Any]] = {}
         with cancelled_by(cancel), self._turns.taken():
             chosen = self.choose_style(style, limits=limits)
-            reads = [timed_read(source, max_side, limits) for source in sources]
+            reads = [_read(source, options, limits) for source in sources]
             for group in groups_of([picture for picture, _ in reads], batch_size):
                 stopwatch = Stopwatch()
                 stylized = self._run([reads[i][0].pixels for i in group], chosen.weights, options, stopwatch)
@@ -253,6 +253,13 @@ def require_stylizer(stylizer: object) -> Stylizer:
     if not isinstance(stylizer, Stylizer):
         raise OptionError(f"{came(stylizer)} came; wanted such as Stylizer('bundled:live')", option="stylizer")
     return stylizer
+
+
+def _read(source: ImageSource, options: StylizeOptions, limits: ImageLimits) -> tuple[Picture, Stopwatch]:
+    picture, stopwatch = timed_read(source, options.max_side, limits)
+    height, width = picture.pixels.shape[:2]
+    check_finer(height, width, options.stroke_size, limits, proportion=in_proportion(height, width))
+    return picture, stopwatch
 
 
 def _checked(

@@ -163,7 +163,9 @@ def _read(path: Path, wanted: str) -> tuple[dict[str, Any], dict[str, torch.Tens
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     # its parser raises what it meets
     except Exception as damaged:
-        raise ModelChecksumError(f"{path}: not readable as safetensors ({damaged}): truncated or damaged") from damaged
+        raise ModelChecksumError(
+            f"{path}: not readable as safetensors ({damaged}): truncated or damaged; train anew, without `resume`"
+        ) from damaged
     if metadata.get("format") != wanted:
         raise ModelChecksumError(f"{path}: safetensors, but no checkpoint of a training: its format is not {wanted!r}")
     try:

@@ -215,6 +215,11 @@ def _loss(
 
 def _painting(path: Path, options: TrainOptions) -> NDArray[np.uint8]:
     read = painted_part(load_image(path))
+    if max(read.height, read.width) < _LEAST_STYLE_PX:
+        raise OptionError(
+            f"{path} has {read.width}×{read.height} px, too few for strokes to be seen; give it at "
+            f"{options.style_size_px} px or more"
+        )
     picture = resized_opaque(read, *fit_longer_side(read.height, read.width, options.style_size_px))
     if min(picture.shape[:2]) < _LEAST_STYLE_PX:
         raise OptionError(f"{path} is {too_thin(picture, _LEAST_STYLE_PX)}; cut a less narrow piece out of it")

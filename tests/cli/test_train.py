@@ -67,6 +67,10 @@ def test_a_network_is_trained_written_and_painted_with(
     assert (tmp_path / "my.training" / "checkpoint.safetensors").exists()
     assert code_of(*command) == 2
     assert "--overwrite" in capsys.readouterr().err
+    assert code_of(*command, "--resume", "--overwrite", "--likeness-weight", "1") == 0
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "nothing was left to train: all of its 2 steps were made before" in said
+    assert "undertrained: " in said
 
 
 @pytest.mark.parametrize(
@@ -148,6 +152,7 @@ def test_a_style_is_added_to_a_bundled_network(
         (("add-style", "p.png", "-o", "m.onnx", "--model", "any"), "takes any painting as it is"),
         (("add-style", "thin.png", "-o", "m.onnx", "--steps", "1"), "thin.png is too thin: 512x1 px"),
         (("train", "thin.png", "-o", "m.onnx", "--photos", "photos", "--steps", "1"), "thin.png is too thin"),
+        (("add-style", "tiny.png", "-o", "m.onnx", "--steps", "1"), "tiny.png has 16×16 px, too few"),
         (("add-style", "flat.png", "-o", "m.onnx", "--steps", "1"), "flat.png has one colour only"),
         (("add-style", "clear.png", "-o", "m.onnx", "--steps", "1"), "clear.png: is transparent everywhere"),
         (("add-style", "p.png", "-o", "m.onnx", "--name", ""), "'' came as a style's name"),
@@ -180,6 +185,7 @@ def test_bad_input_is_one_line_and_code_2(
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "p.png", painting(64, 64))
     write(tmp_path / "thin.png", painting(4, 3000))
+    write(tmp_path / "tiny.png", painting(16, 16))
     write(tmp_path / "flat.png", np.full((40, 30, 3), 200, np.uint8))
     write(tmp_path / "clear.png", np.dstack([painting(64, 64), np.zeros((64, 64), np.uint8)]))
     (tmp_path / "photos").mkdir()

@@ -215,8 +215,12 @@ def test_a_browser_gives_the_key_as_a_subprotocol(running: Service) -> None:
         ({"key": None, "subprotocols": [Subprotocol("nst"), Subprotocol("nst.key.####")]}, 401, "a key is wanted"),
         ({"origin": "https://elsewhere.example"}, 403, "cors_origin"),
         ({"origin": "null"}, 403, "cors_origin"),
-        ({"query": "strength=two"}, 422, "strength: input should be a valid number"),
-        ({"query": "style=scream&stability=much"}, 422, "stability: input should be 'off', 'low' or 'high'"),
+        ({"query": "strength=two"}, 422, "strength: 'two' came; input should be a valid number"),
+        (
+            {"query": "style=scream&stability=much"},
+            422,
+            "stability: 'much' came; input should be 'off', 'low' or 'high'",
+        ),
     ],
 )
 def test_others_may_not_open_it_and_are_told_why(

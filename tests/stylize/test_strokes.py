@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nst_engine import ImageLimits, OptionError, Stylizer
+from nst_engine import FrameStylizer, ImageLimits, OptionError, Stylizer
 from nst_engine.catalogue import bundled_contents
 from nst_engine.errors import ImageTooLargeError
 from nst_engine.image import load_image, resize_image, without_finest
-from nst_engine.stylize.strokes import in_proportion, stylize_broadly
+from nst_engine.stylize.strokes import check_finer, in_proportion, stylize_broadly
 
 
 @pytest.fixture(scope="module")
@@ -131,11 +131,30 @@ def test_sizes_out_of_range_are_refused(stylizer: Stylizer, size: float) -> None
 def test_finer_strokes_do_not_enlarge_beyond_the_limits() -> None:
     small = Stylizer("bundled:live", device="cpu", backend="onnxruntime", limits=ImageLimits(max_pixels=90_000))
     picture = photo(200)
-    with pytest.raises(
-        ImageTooLargeError, match=r"stroke_size: 0\.1 of a picture of 200×133 px .*; take at least 0\.55"
-    ):
+    wanted = r"`stroke_size=0\.1` in a picture of 200×133 px .*; take `stroke_size=0\.55` or more"
+    with pytest.raises(ImageTooLargeError, match=wanted):
         small.stylize(picture, "scream", stroke_size=0.1)
+    with pytest.raises(ImageTooLargeError, match=wanted):
+        FrameStylizer(small, "scream", stroke_size=0.1).stylize_frame(picture)
     assert small.stylize(picture, "scream", stroke_size=0.55).pixels.shape == picture.shape
+
+
+def test_the_limits_of_one_call_hold_for_finer_strokes_too(stylizer: Stylizer) -> None:
+    picture, limits = photo(200), ImageLimits(max_pixels=90_000)
+    for paint in (
+        lambda: stylizer.stylize(picture, "scream", stroke_size=0.5, limits=limits),
+        lambda: stylizer.stylize_batch([photo(64), picture], "scream", stroke_size=0.5, limits=limits),
+    ):
+        with pytest.raises(ImageTooLargeError, match=r"painted at 106,400 pixels, the limit is 90,000"):
+            paint()
+
+
+def test_the_least_stroke_size_is_told_in_proportion_to_the_picture(stylizer: Stylizer) -> None:
+    picture = np.zeros((1280, 1920, 3), np.uint8)
+    limits = ImageLimits(max_pixels=1920 * 1280)
+    with pytest.raises(ImageTooLargeError, match=r"`stroke_size=0\.5` in .* take `stroke_size=0\.67` or more"):
+        stylizer.stylize(picture, "scream", stroke_size=0.5, limits=limits)
+    check_finer(1280, 1920, 0.67, limits, proportion=in_proportion(1280, 1920))
 
 
 def test_strength_beyond_one_leads_to_a_painting_of_the_painting(stylizer: Stylizer) -> None:
