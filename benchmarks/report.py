@@ -42,6 +42,7 @@ BLOCKS: Mapping[Path, Mapping[str, Callable[[Result], str]]] = {
         "variants-table": lambda of: tables.variants_table(of("variants")),
         "variants-elsewhere-table": lambda of: tables.variants_table(of("avx2/variants")),
         "quality-table": lambda of: tables.quality_table(of("quality")),
+        "halos-table": lambda of: tables.halos_table(of("halos")),
         "any-style-table": lambda of: tables.any_style_table(of("any_style")),
         "add-style-table": lambda of: tables.add_style_table(of("add_style")),
         "add-style-elsewhere-table": lambda of: tables.add_style_table(of("avx2/add_style")),

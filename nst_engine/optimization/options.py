@@ -31,7 +31,7 @@ INITS = ("content", "random", "style")
 FACES_CONTENT_LAYERS: Mapping[str, float] = {**dict.fromkeys(GATYS_CONTENT_LAYERS, 1.0), "relu3_1": 0.15}
 #: Ratio of style to content weight that gives pictures of about the same look under each convention. All but `target`
 #: depend on the scale of the features too: these are for the Oxford weights (pictures in 0-255).
-DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 9.0, "none": 3e-10, "hw": 5e-4, "chw": 100.0}
+DEFAULT_STYLE_WEIGHT: Mapping[GramNormalization, float] = {"target": 9.4, "none": 3e-10, "hw": 5e-4, "chw": 100.0}
 DEFAULT_LEARNING_RATE: Mapping[OptimizerName, float] = {"lbfgs": 1.0, "adam": 0.02}
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 16384
 _RATES = (0.0, 1000.0)
@@ -138,7 +138,10 @@ class OptimizeOptions:
     init: str = option("content", "the first picture; another shape is cropped", metavar="content|random|style|FILE")
     optimizer: OptimizerName = option("lbfgs", "of the picture; both keep it within the range of pixels")
     num_iterations: int | None = option(
-        None, "in total, over all scales (default: 165 to 215 at 512 px)", metavar="N", limits=(1, 1_000_000)
+        None,
+        "in total, over all scales (default: at 512 px 159 for 16:9 to 263 for a square)",
+        metavar="N",
+        limits=(1, 1_000_000),
     )
     learning_rate: float | None = option(
         None,

@@ -10,8 +10,10 @@ from nst_engine.geometry import fit_longer_side
 from nst_engine.vgg19.layers import MIN_SIDE_PX as NETWORK_MIN_SIDE_PX
 
 #: Iterations of the finest scale, the next coarser one, ...; scales beyond the list take the last number. Coarse
-#: ones are cheap and place the large strokes; the finest only sharpens them.
-ITERATIONS_FINE_TO_COARSE = (18, 23, 34, 46, 58)
+#: ones are cheap and place the large strokes, but more of them bring nothing: the picture is judged at the finest,
+#: where strokes are sharpened and content comes back. With 18 and 23 at the finest two, and a style weight of 9, style
+#: distances are a tenth larger, and content distances a twentieth.
+ITERATIONS_FINE_TO_COARSE = (28, 28, 34, 46, 58)
 #: Of the coarsest scale, whichever it is: it starts from the photo.
 ITERATIONS_AT_FIRST = 69
 ITERATIONS_WITHOUT_PYRAMID = 100

@@ -85,7 +85,7 @@ IN_WORDS = (
     "the model's first",
     "the file's",
     "equal",
-    "165 to 215 at 512 px",
+    "at 512 px 159 for 16:9 to 263 for a square",
     "lbfgs 1, adam 0.02",
     "the result's",
     "the weight stays",

@@ -4,7 +4,9 @@ import pytest
 
 from nst_engine.errors import OptionError
 from nst_engine.geometry import fit_longer_side
+from nst_engine.optimization.options import OptimizeOptions
 from nst_engine.optimization.pyramid import COARSEST_SIDE_PX, plan_scales
+from nst_engine.options import declared
 
 
 @pytest.mark.parametrize(("height", "width"), [(341, 512), (512, 341), (512, 512), (3000, 4001), (97, 640)])
@@ -30,6 +32,13 @@ def test_iterations_are_shared_out_to_the_last_one(total: int) -> None:
     scales = plan_scales(512, 512, image_size=512, num_iterations=total, pyramid=True)
     assert sum(scale.iterations for scale in scales) == total
     assert all(scale.iterations >= 1 for scale in scales)
+
+
+@pytest.mark.parametrize(("shape", "height"), [("16:9", 288), ("a square", 512)])
+def test_the_help_says_how_many_iterations_a_shape_takes(shape: str, height: int) -> None:
+    scales = plan_scales(height, 512, image_size=512, num_iterations=None, pyramid=True)
+    helped = declared(OptimizeOptions)["num_iterations"].text
+    assert f"{sum(scale.iterations for scale in scales)} for {shape}" in helped
 
 
 def test_without_pyramid_all_iterations_are_spent_at_full_size() -> None:
