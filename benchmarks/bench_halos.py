@@ -67,9 +67,8 @@ def _of_peer(photos: Mapping[str, Pixels], meters: Mapping[str, HaloMeter]) -> d
     peer = StyleTransfer(device="cpu", max_size=1 << 14)
     styles = {}
     for number in range(NUM_STYLES):
-        painted = ((name, peer.stylize(photo, number)) for name, photo in photos.items())
-        fitted = ((name, image.resize(photos[name].shape[1::-1])) for name, image in painted)
-        styles[str(number)] = _mean(meters, ((name, np.asarray(image.convert("RGB"))) for name, image in fitted))
+        painted = (peer.stylize(photo, number).convert("RGB").resize(photo.shape[1::-1]) for photo in photos.values())
+        styles[str(number)] = _mean(meters, zip(photos, map(np.asarray, painted), strict=True))
     return _summary(styles)
 
 

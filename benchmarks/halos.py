@@ -73,7 +73,7 @@ def _same_ground(lab: NDArray[np.float32], near: NDArray[np.bool_], far: NDArray
         from_.append((here[0] * width + here[1])[same])
         to.append((there[0] * width + there[1])[same])
     places, grounds = np.concatenate(from_), np.concatenate(to)
-    counts = np.maximum(np.bincount(places, minlength=near.size), 1)
+    counts = np.bincount(places)
     return csr_array((1 / counts[places], (places, grounds)), shape=(near.size, near.size))
 
 
