@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nst_engine.errors import OptionError
 from nst_engine.video import write_video
 from nst_engine.webcam import camera as camera_module
-from nst_engine.webcam.camera import Camera
+from nst_engine.webcam.camera import Camera, Captured
 from nst_engine.webcam.newest import Newest
 from nst_engine.webcam.source import OpenCvSource
 
@@ -42,7 +42,7 @@ class FakeSource:
         time.sleep(self._period_s)
         self.hangs.wait()
         self.reads += 1
-        return None if self.fails else np.full((4, 6, 3), self.reads % 256, np.uint8)
+        return None if self.fails else np.full((4, 6, 3), (self.reads % 256, self.reads // 256, 0), np.uint8)
 
     def close(self) -> None:
         pass
@@ -50,7 +50,6 @@ class FakeSource:
 
 @pytest.fixture(autouse=True)
 def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_module, "STALL_S", 0.1)
     monkeypatch.setattr(camera_module, "_RETRY_S", 0.01)
 
 
@@ -75,21 +74,27 @@ def test_only_the_newest_is_kept() -> None:
     assert place.is_over
 
 
+def number_of(captured: Captured | None) -> int:
+    assert captured is not None
+    low, high, _ = captured.pixels[0, 0]
+    return int(low) + 256 * int(high)
+
+
 def test_a_reader_that_is_slow_gets_the_newest_frame() -> None:
     source = FakeSource()
     with Camera(source) as camera:
-        first = camera.frames.take(1)
-        assert first is not None
-        time.sleep(0.2)
-        later = camera.frames.take(1)
-        assert later is not None
-        assert int(later.pixels[0, 0, 0]) - int(first.pixels[0, 0, 0]) >= 5
-        assert camera.frames.dropped >= 4
-        assert (source.reads - int(later.pixels[0, 0, 0])) % 256 <= 20  # of some forty
-        assert (camera.state, camera.message) == ("running", "")
+        first = number_of(camera.frames.take(1))
+        wait_for(lambda: source.reads >= first + 10)
+        read = source.reads
+        later = number_of(camera.frames.take(1))
+        assert later >= read - 1  # the one that was read last may not have been put down yet
+        assert camera.frames.dropped >= later - 2  # all others of so many, but for these two
+        # a busy machine may not have run the camera's thread for long: that is a stall, and passes
+        wait_for(lambda: (camera.state, camera.message) == ("running", ""))
 
 
-def test_a_camera_that_stalls_is_told_and_goes_on() -> None:
+def test_a_camera_that_stalls_is_told_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera_module, "STALL_S", 0.1)
     source = FakeSource()
     with Camera(source) as camera:
         source.hangs.clear()
