@@ -1,7 +1,9 @@
 """Stroke size: a network's strokes have a fixed size in pixels, whatever the picture's.
 
-Larger ones come from stylizing a smaller picture and enlarging the result; what that lacks, the crispness of the
-finest strokes, is taken from stylizing the result again. So large forms are stylized once, and nothing is soft.
+Larger ones come from stylizing a smaller picture and enlarging the result by at most an octave at a time; what that
+lacks, the crispness of the finest strokes, is taken from stylizing the result again. So large forms are stylized once,
+nothing is soft, and what is fine follows what is a little coarser: over four times as large a picture at once, a
+second stylization lays its own small strokes across the first one's.
 """
 
 from __future__ import annotations
@@ -69,13 +71,20 @@ def stylize_broadly(
     """
     height, width = photos[0].shape[:2]
     scale = min(scale, max(1.0, min(height, width) / _LEAST_SIDE_PX))
-    other = [max(1, round(side / scale)) for side in (height, width)]
-    if other == [height, width]:
-        return stylize(photos)
-    broad = [resize_image(each, height, width) for each in stylize([resize_image(photo, *other) for photo in photos])]
-    if scale < 1:
-        return broad
-    return [_crisp(first, again, scale) for first, again in zip(broad, stylize(broad), strict=True)]
+    painted = stylize(_resized(photos, height / scale, width / scale))
+    while scale > 1:
+        finer = 2.0 ** (math.ceil(math.log2(scale)) - 1)  # the next power of two; 1 is the last one
+        broad = _resized(painted, height / finer, width / finer)
+        if broad is not painted:
+            painted = [_crisp(*both, scale / finer) for both in zip(broad, stylize(broad), strict=True)]
+        scale = finer
+    return list(_resized(painted, height, width))
+
+
+def _resized(pictures: Pictures, height: float, width: float) -> Pictures:
+    """Pictures of that size, rounded; themselves, if they have it."""
+    sides = max(1, round(height)), max(1, round(width))
+    return pictures if pictures[0].shape[:2] == sides else [resize_image(each, *sides) for each in pictures]
 
 
 def _crisp(broad: NDArray[np.uint8], again: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

@@ -91,7 +91,8 @@ def test_no_picture_is_painted_smaller_than_a_scene_can_be_seen() -> None:
 
     for shape in ((64, 4000), (100, 150), (30, 200)):
         stylize_broadly([np.zeros((*shape, 3), np.uint8)], 4.0, same)
-    assert seen == [(40, 2500), (64, 4000), (40, 60), (100, 150), (30, 200)], "in proportion, all of them"
+    in_proportion = [(40, 2500), (64, 4000), (40, 60), (50, 75), (100, 150), (30, 200)]
+    assert seen == in_proportion
 
 
 def test_what_is_painted_is_put_together_as_described() -> None:
@@ -108,11 +109,24 @@ def test_what_is_painted_is_put_together_as_described() -> None:
     np.testing.assert_array_equal(fine, resize_image(resize_image(pictures[0], 120, 180) // 2, 60, 90))
     pictures = [np.random.default_rng(0).integers(0, 256, (120, 180, 3), dtype=np.uint8)]
     (broad,) = stylize_broadly(pictures, 3.0, darker)
-    first = resize_image(resize_image(pictures[0], 40, 60) // 2, 120, 180)
+    half = crisped(resize_image(resize_image(pictures[0], 40, 60) // 2, 60, 90), 1.5)
+    np.testing.assert_array_equal(broad, crisped(resize_image(half, 120, 180), 2.0))
+    sizes = [(60, 90, 3), (120, 180, 3), (40, 60, 3), (60, 90, 3), (120, 180, 3)]
+    assert seen == sizes, "of the broad ones, an octave after the other"
+
+
+def crisped(first: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     again = first // 2
-    coarse = without_finest(again, round(3**0.2 * 40), round(3**0.2 * 60))
-    np.testing.assert_array_equal(broad, np.clip(first.astype(int) + again - coarse, 0, 255))
-    assert seen == [(60, 90, 3), (120, 180, 3), (40, 60, 3), (120, 180, 3)]
+    coarse = without_finest(again, *(round(scale**0.2 * side / scale) for side in first.shape[:2]))
+    return np.asarray(np.clip(first.astype(int) + again - coarse, 0, 255), np.uint8)
+
+
+def test_broad_strokes_of_neighbouring_sizes_are_alike(stylizer: Stylizer) -> None:
+    """An octave more begins from nothing."""
+    picture = photo(640)
+    painted = [stylizer.stylize(picture, "starry-night", stroke_size=size).pixels for size in (1.99, 2, 2.01)]
+    below, two, above = (cv2.GaussianBlur(pixels.astype(np.float32), (0, 0), 2) for pixels in painted)
+    assert np.abs(above - two).mean() < 1.5 * np.abs(two - below).mean()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (16, 17)])
