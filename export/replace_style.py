@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("style", metavar="STYLE", help="to replace")
     parser.add_argument("fitted", type=Path, metavar="FITTED", help="MODEL with one style more, which takes the place")
     parser.add_argument("--share", type=float, default=1.0, help="of the change that is taken, 0-1 (default: 1)")
+    parser.add_argument("--calm", type=float, help="share left where photos are calm, 0-1 (default: as it is)")
     parser.add_argument("--evenness", type=float, help="by which forms are levelled (default: as it is)")
     parser.add_argument("--contrast", type=float, help="of what half counts as calm, 0-1 (default: as it is)")
     parser.add_argument("--removed", type=float, help="share of halos that is taken away, 0-1 (default: as it is)")
@@ -45,6 +46,7 @@ def write(arguments: argparse.Namespace) -> int:
         arguments.style,
         source_of(arguments.fitted),
         share=arguments.share,
+        calm=arguments.calm,
         evenness=arguments.evenness,
         contrast=arguments.contrast,
         removed=arguments.removed,

@@ -24,6 +24,7 @@ def with_replaced_style(
     fitted: Checkpoint,
     *,
     share: float = 1.0,
+    calm: float | None = None,
     evenness: float | None = None,
     contrast: float | None = None,
     removed: float | None = None,
@@ -35,8 +36,9 @@ def with_replaced_style(
         style: By its name there.
         fitted: The same network with a style more, as `add_style` returns it: the last one takes the place.
         share: How much of the change is taken, 0-1: scales, shifts and filters blend as styles do.
-        evenness: What the style's restraint levels forms by, which is set and not learnt; default: as it is.
-        contrast: What half counts as calm, 0-1, likewise. See `Restraint` for both.
+        calm: What share the style's restraint leaves where a photo is calm, 0-1; set and not learnt; default: as it is.
+        evenness: What it levels forms by, likewise.
+        contrast: What half counts as calm, 0-1, likewise. See `Restraint` for all three.
         removed: What share of halos is taken away, 0-1, likewise. See `Halos`.
 
     Returns:
@@ -50,7 +52,7 @@ def with_replaced_style(
         raise OptionError(f"no style {style!r}; the network has {', '.join(network.styles)}")
     if not 0 <= share <= 1:
         raise OptionError(f"share must be 0 to 1, {share:g} came")
-    chosen = {EVENNESS: evenness, CONTRAST: contrast, REMOVED: removed}
+    chosen = {CALM: calm, EVENNESS: evenness, CONTRAST: contrast, REMOVED: removed}
     for name, number in chosen.items():
         most = _MOST_EVENNESS if name == EVENNESS else 1.0
         if number is not None and not 0 <= number <= most:
@@ -59,7 +61,7 @@ def with_replaced_style(
     row = network.styles.index(style)
     weights = {name: value.clone() for name, value in network.averaged.items()}
     for name, value in weights.items():
-        if name.endswith(OF_STYLES) and name not in {CALM, *chosen}:
+        if name.endswith(OF_STYLES) and name not in chosen:
             value[row] = torch.lerp(value[row], fitted.averaged[name][-1], share)
     for name, number in chosen.items():
         if number is not None:

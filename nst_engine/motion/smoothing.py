@@ -51,7 +51,7 @@ class _Level:
 
 _LEVELS: Mapping[str, _Level] = {
     "low": _Level(0.4, 320, "fast", checks_back=False, interpolation=cv2.INTER_LINEAR),
-    "high": _Level(0.5, 320, "medium", checks_back=True, interpolation=cv2.INTER_CUBIC),
+    "high": _Level(0.55, 320, "medium", checks_back=True, interpolation=cv2.INTER_CUBIC),
 }
 
 

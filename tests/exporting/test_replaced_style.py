@@ -16,7 +16,7 @@ from nst_engine.errors import ModelChecksumError, OptionError
 from nst_engine.exporting.replaced_style import with_replaced_style
 from nst_engine.exporting.stylizer import export_stylizer
 from nst_engine.models.halos import REMOVED
-from nst_engine.models.restraint import CONTRAST, EVENNESS
+from nst_engine.models.restraint import CALM, CONTRAST, EVENNESS
 from nst_engine.networks.stylizer_net import OF_STYLES, StylizerNet, architecture
 from nst_engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
@@ -62,7 +62,7 @@ def test_it_paints_as_the_fitted_one_and_the_others_as_before(
         np.abs(before.stylize(PHOTO, "second").pixels - after.stylize(PHOTO, "second").pixels.astype(float)).max() > 9
     )
     assert after.spec.training["replaced"] == [
-        {"style": "second", "share": 1, "evenness": None, "contrast": None, "removed": None, "steps": 7}
+        {"style": "second", "share": 1, "calm": None, "evenness": None, "contrast": None, "removed": None, "steps": 7}
     ]
 
 
@@ -80,7 +80,9 @@ def test_restraint_is_as_it_was_or_as_set_and_nothing_given_is_changed(network: 
     before = network.averaged[EVENNESS].clone()
     assert torch.equal(with_replaced_style(network, "first", fitted).averaged[EVENNESS], before)
     once = with_replaced_style(network, "first", fitted, evenness=0.0)
-    twice = with_replaced_style(once, "second", fitted, evenness=1.25, contrast=0.5, removed=0.25)
+    twice = with_replaced_style(once, "second", fitted, calm=0.75, evenness=1.25, contrast=0.5, removed=0.25)
+    assert twice.averaged[CALM][1] == 0.75
+    assert twice.averaged[CALM][0] == network.averaged[CALM][0]
     assert twice.averaged[CONTRAST][1] == 0.5
     assert twice.averaged[CONTRAST][0] == network.averaged[CONTRAST][0]
     assert twice.averaged[REMOVED].flatten().tolist() == [1.0, 0.25]
@@ -96,6 +98,7 @@ def test_restraint_is_as_it_was_or_as_set_and_nothing_given_is_changed(network: 
         ("third", {}, "no style 'third'; the network has first, second"),
         ("first", {"share": 1.5}, "share must be 0 to 1, 1.5 came"),
         ("first", {"share": float("nan")}, "share must be 0 to 1, nan came"),
+        ("first", {"calm": 1.1}, "calm must be 0 to 1, 1.1 came"),
         ("first", {"evenness": -1.0}, "evenness must be 0 to 1000, -1 came"),
         ("first", {"removed": 1.5}, "removed must be 0 to 1, 1.5 came"),
         ("first", {"contrast": 2.0}, "contrast must be 0 to 1, 2 came"),
@@ -130,11 +133,11 @@ def test_the_script_writes_a_checkpoint_and_nothing_over_another(
         command = [*map(str, script), *more]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
 
-    done = run("--share", "0.5", "-o", "c.safetensors")
+    done = run("--share", "0.5", "--calm", "0.3", "-o", "c.safetensors")
     assert (done.returncode, done.stderr) == (0, "")
     made, wanted = (
         load_checkpoint(tmp_path / "c.safetensors"),
-        with_replaced_style(network, "second", fitted, share=0.5),
+        with_replaced_style(network, "second", fitted, share=0.5, calm=0.3),
     )
     for name, value in wanted.averaged.items():
         torch.testing.assert_close(made.averaged[name], value, rtol=1e-3, atol=1e-4)  # the model keeps half precision
