@@ -139,8 +139,13 @@ class Pipeline:
         if preserve_color is None and stroke_scale == 1 and strength <= 1:
             return self._run(photos, weights, stopwatch, strength=strength, swap_rb=swap_rb, out=out)
 
+        is_tiled = math.prod(photos[0].shape[:2]) > self._tile_above_px
+
         def run_once(pictures: Pictures) -> list[NDArray[np.uint8]]:
-            return self._run(pictures, weights, stopwatch, strength=1.0, swap_rb=swap_rb, out=None)
+            painted = self._run(pictures, weights, stopwatch, strength=1.0, swap_rb=swap_rb, out=None)
+            if is_tiled and pictures[0].shape != photos[0].shape:
+                self.trim()  # or what a smaller picture took as a whole would stay beside the tiles
+            return painted
 
         stylized = stylize_broadly(photos, stroke_scale, run_once)
         check_cancelled()
