@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LEARNT_STYLE_DISTANCE = 0.2
 #: What was measured of whole trainings (`benchmarks/results/`, docs/networks.md).
 MEASURED_ADDING = (
-    "5 minutes on two cores of an Intel(R) Xeon(R) Processor bring bundled:live to 0.08 to 0.13 from a painting, about "
+    "5 minutes on two cores of an AMD EPYC bring bundled:live to 0.08 to 0.13 from a painting, about "
     "as near as it is to its own styles (0.11); two with AVX2 alone to 0.09 to 0.16"
 )
 MEASURED_TRAINING = (
