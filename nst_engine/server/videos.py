@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import asdict
 from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
@@ -12,7 +13,7 @@ from starlette import datastructures
 
 from nst_engine.color import ColorMode
 from nst_engine.errors import ImageTooLargeError
-from nst_engine.motion.options import Stability
+from nst_engine.motion.options import FrameOptions, Stability
 from nst_engine.server.engine import Engine
 from nst_engine.server.following import accepted, desk_of, following
 from nst_engine.server.style_form import MaxSide, StyleForm, style_form
@@ -27,7 +28,7 @@ async def paint(
     request: Request,
     video: Annotated[UploadFile, File(description="what PyAV reads, or a GIF, an animated WebP or PNG")],
     wanted: Annotated[StyleForm, Depends(style_form)],
-    strength: Annotated[float, Form(ge=0, le=1, description="0: the video; 1: the stylized one")] = 1.0,
+    strength: Annotated[float, Form(description="0: the video; 1: the stylized one")] = 1.0,
     stroke_size: Annotated[float, Form(ge=0.1, le=8)] = 1.0,
     preserve_color: Annotated[ColorMode | None, Form(description="keep the video's colours")] = None,
     stability: Annotated[Stability, Form(description="against flicker")] = "low",
@@ -36,6 +37,7 @@ async def paint(
     """Begin; the answer is a job, to be followed by its links. The result is an MP4 with the video's sound."""
     engine: Engine = request.app.state.engine
     settings = engine.settings
+    look = FrameOptions(strength=strength, stroke_size=stroke_size, preserve_color=preserve_color, stability=stability)
     if (video.size or 0) > settings.max_video_bytes:
         raise ImageTooLargeError(f"video: {video.size:,} bytes came; at most {settings.max_video_bytes:,} are taken")
     stylizer = wanted.model_of(engine)
@@ -53,12 +55,7 @@ async def paint(
         {
             "model": stylizer.model,
             "style": None if isinstance(chosen, StyleEmbedding) else chosen,
-            "look": {
-                "strength": strength,
-                "stroke_size": stroke_size,
-                "preserve_color": preserve_color,
-                "stability": stability,
-            },
+            "look": asdict(look),
             "max_side": settings.longest_side(max_side),
             "result": "result.mp4",
         },

@@ -262,6 +262,15 @@ def test_videos_have_a_limit_of_their_own(client: httpx.Client) -> None:
     assert "3,000,000" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("strength", ["1.5", "nan"])
+def test_a_video_is_painted_once(client: httpx.Client, strength: str) -> None:
+    form = {"style": "scream", "strength": strength}
+    answer = client.post("/v1/videos", files={"video": b"no video"}, data=form)
+    assert answer.status_code == 422
+    assert strength in answer.json()["error"]["message"]
+    assert "flicker" in answer.json()["error"]["message"]
+
+
 def test_jobs_outlive_the_service(tmp_path: Path) -> None:
     with service(tmp_path, "--models", "live") as first, first.client() as client:
         done = begin(client, "optimizations", PHOTO, **TINY)
