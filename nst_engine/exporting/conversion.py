@@ -42,6 +42,7 @@ def source_of(path: Path) -> Checkpoint:
     """The network of a model file of this project, or of a training's checkpoint.
 
     Raises:
+        ModelNotFoundError: No such file, or a folder.
         ModelChecksumError: It is damaged, or another project's.
     """
     return load_checkpoint(path) if path.suffix.lower() == ".safetensors" else checkpoint_of(path)

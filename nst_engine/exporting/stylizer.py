@@ -13,7 +13,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from nst_engine.errors import ModelChecksumError, OptionError
+from nst_engine.errors import ModelChecksumError, ModelNotFoundError, OptionError
 from nst_engine.exporting.parity import largest_difference, require_parity, run_once
 from nst_engine.exporting.reduced import psnr_db, require_psnr, with_precision
 from nst_engine.files import write_atomically
@@ -23,6 +23,7 @@ from nst_engine.models.formats import ModelPrecision
 from nst_engine.models.spec import FORMAT, METADATA_KEY, spec_defaults
 from nst_engine.models.triton import IMAGE, STYLE_WEIGHTS
 from nst_engine.networks.stylizer_net import MIN_IMAGE_SIDE_PX, StylizerNet, architecture, completed
+from nst_engine.reading import why_no_file
 from nst_engine.training.checkpoint import Checkpoint, check_fits
 
 #: Height and width at which parity is checked: the smallest, odd ones, and no multiples of the stride.
@@ -145,8 +146,11 @@ def loaded_model(path: Path) -> onnx.ModelProto:
     """An ONNX file's content.
 
     Raises:
-        ModelChecksumError: It is damaged, or no such file.
+        ModelNotFoundError: No such file, or a folder.
+        ModelChecksumError: It is damaged.
     """
+    if why := why_no_file(path):
+        raise ModelNotFoundError(f"{path}: {why}; a model file was wanted")
     try:
         return onnx.load(path)
     # onnx passes on any protobuf exception

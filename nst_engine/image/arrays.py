@@ -30,7 +30,9 @@ def picture_of_array(array: NDArray[Any], label: str, limits: ImageLimits, *, co
         ImageTooLargeError: Too many pixels.
     """
     array = np.asarray(array)  # a matrix stays of two axes, whatever is done to it
-    if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] > 4):
+    if 0 in array.shape:
+        raise ImageDecodeError(f"{label}: came {describe(array)}: it has no pixels; wanted {_WANTED}.")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] > 4):
         raise ImageDecodeError(f"{label}: came {describe(array)}, wanted {_WANTED}.")
     limits.check_pixels(label, array.shape[0], array.shape[1])
     if not copy and array.dtype == np.uint8 and array.shape[2:] == (3,) and array.strides[1:] == (3, 1):

@@ -42,7 +42,7 @@ class Signature:
         style_axes: How many axes they have there: 1 (S), 2 (N×S) or 4 (N×S×1×1 or N×1×1×S).
         styles_last: Whether the styles are along the last of four axes.
         image_output: The stylized picture's name.
-        is_single: Whether the graph takes only one picture at a time.
+        is_single: Whether the graph takes only one picture at a time, or the runtime is handed no more.
         has_fixed_size: Whether height or width is fixed.
     """
 

@@ -110,7 +110,7 @@ def _not_found(name: object, styles: Sequence[str]) -> StyleNotFoundError:
     hint = did_you_mean(str(name), styles)
     if any(each in str(name) for each in ",:"):
         hint = "a blend is a mapping: {'great-wave': 0.7, 'scream': 0.3} (parse_style_mix() reads text); "
-    return StyleNotFoundError(f"{name}: the model has no such style; {hint}it has {', '.join(styles)}")
+    return StyleNotFoundError(f"{name or repr(name)}: the model has no such style; {hint}it has {', '.join(styles)}")
 
 
 def weighted_file(text: str) -> tuple[str, float]:

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from nst_engine import Stylizer
-from nst_engine.errors import ModelChecksumError, OptionError
+from nst_engine.errors import ModelChecksumError, ModelNotFoundError, OptionError
+from nst_engine.exporting.conversion import source_of
 from nst_engine.exporting.replaced_style import with_replaced_style
 from nst_engine.exporting.stylizer import export_stylizer
 from nst_engine.models.halos import REMOVED
@@ -120,6 +121,14 @@ def test_styles_of_other_networks_are_refused(network: Checkpoint, fitted: Check
     for weights in (others, larger, {}, network.averaged):
         with pytest.raises(ModelChecksumError, match="fitted to another network"):
             with_replaced_style(network, "first", replace(fitted, averaged=weights))
+
+
+@pytest.mark.parametrize("name", ["gone.onnx", "gone.safetensors", "folder.onnx"])
+def test_what_is_no_file_is_not_called_damaged(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.onnx").mkdir()
+    why = "is a folder" if name == "folder.onnx" else "no such file"
+    with pytest.raises(ModelNotFoundError, match=why):
+        source_of(tmp_path / name)
 
 
 def test_the_script_writes_a_checkpoint_and_nothing_over_another(

@@ -60,7 +60,7 @@ def test_bool_and_opaque_alpha_and_views() -> None:
         (np.zeros((2, 2), dtype=complex), "complex128"),
         (np.zeros(5, dtype=np.uint8), r"shape \(5,\)"),
         (np.zeros((2, 2, 5), dtype=np.uint8), r"\(2, 2, 5\)"),
-        (np.zeros((0, 2, 3), dtype=np.uint8), r"\(0, 2, 3\)"),
+        (np.zeros((0, 2, 3), dtype=np.uint8), r"\(0, 2, 3\): it has no pixels"),
         (np.array([[0.5, np.nan]]), "NaN"),
         (np.array([[0.0, 200.0]]), "from 0 to 200.*Divide by 255"),
         (np.array([[-0.1, 0.5]]), "from -0.1"),

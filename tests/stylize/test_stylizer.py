@@ -306,6 +306,14 @@ def test_a_batch_for_a_model_of_one_picture_at_a_time(tmp_path: Path) -> None:
         assert_rounded(result.pixels, expected_pixels(pixels, {"poppies": 1}))
 
 
+def test_a_batch_of_a_quantised_network_gives_what_single_runs_give(backend: Any) -> None:
+    pictures = [photo(96, 120, seed=seed) for seed in range(2)]
+    with Stylizer("bundled:live", device="cpu", backend=backend, precision="int8", threads=1) as stylizer:
+        for pixels, result in zip(pictures, stylizer.stylize_batch(pictures, "scream"), strict=True):
+            alone = stylizer.stylize(pixels, "scream").pixels
+            np.testing.assert_array_equal(result.pixels, alone)
+
+
 def test_timings_are_of_every_stage_and_shared_by_a_batch(stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = photo(20, 30)
     seconds = itertools.count()
