@@ -76,7 +76,8 @@ class OpenVinoLoader:
             self._content.rewrites.append(with_dynamic_size)
             model, signature = self._read(self._content.read(), spec)
         model, takes = in_bytes(model, spec, signature)
-        if self._computes_in == "int8":  # together, pictures go through other kernels than alone, off by up to 25 of 255
+        if self._computes_in == "int8":
+            # together, pictures would go through other kernels than alone, and come out up to 25 of 255 apart
             signature = replace(signature, is_single=True)
         return Loaded(SizedExecutor(model, self._compiled), spec, takes, signature, f"OpenVINO {self._computes_in}")
 
