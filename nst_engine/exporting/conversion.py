@@ -101,7 +101,7 @@ def output_files(output: Path, model_format: ModelFormat) -> list[Path]:
 
 def calibration_pictures(folder: Path | None) -> list[NDArray[np.uint8]]:
     """Below the folder, or the bundled paintings and photos, at a size that is quick to run."""
-    # photos first: paintings are looked at in others' styles, as in its own each sets wider ranges (0.7 dB less)
+    # photos first: paintings are looked at in others' styles, as each sets wider ranges in its own (0.7 dB less)
     bundled = [*bundled_contents().values(), *bundled_styles().values()]
     paths = [each.path for each in bundled] if folder is None else find_photos(folder)[:_MOST_PICTURES]
     return [sized(load_image(path).pixels, _LONGER_SIDE_PX) for path in paths]
