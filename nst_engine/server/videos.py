@@ -28,7 +28,7 @@ async def paint(
     request: Request,
     video: Annotated[UploadFile, File(description="what PyAV reads, or a GIF, an animated WebP or PNG")],
     wanted: Annotated[StyleForm, Depends(style_form)],
-    strength: Annotated[float, Form(description="0: the video; 1: the stylized one")] = 1.0,
+    strength: Annotated[float, Form(description="0-1. 0: the video; 1: the stylized one")] = 1.0,
     stroke_size: Annotated[float, Form(ge=0.1, le=8)] = 1.0,
     preserve_color: Annotated[ColorMode | None, Form(description="keep the video's colours")] = None,
     stability: Annotated[Stability, Form(description="against flicker")] = "low",
